@@ -1,0 +1,15 @@
+#![doc = include_str!("../README.md")]
+
+mod algorithm;
+mod fingerprint;
+mod key;
+pub mod message;
+pub mod provider;
+mod purpose;
+mod signature;
+
+pub use algorithm::Algorithm;
+pub use fingerprint::Fingerprint;
+pub use key::PublicKey;
+pub use purpose::KeyPurpose;
+pub use signature::{Signature, SignatureError};

@@ -1,0 +1,132 @@
+//! The signing provider: the one trait that stands between the pipeline and a private key.
+
+mod error;
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+
+pub use self::error::{ProviderError, ProviderErrorKind};
+use crate::{Algorithm, Fingerprint, KeyPurpose, PublicKey, Signature};
+
+/// Something that can sign with one private key that it need not hand out.
+///
+/// A backend implements this by talking to its service and nothing else; waiting, retrying, limits, pinning and
+/// self-checks are wrappers that implement the same trait. Purpose is not optional: a provider that does not say what
+/// its key is for cannot be built, and no wrapper can drop it.
+#[async_trait]
+pub trait SigningProvider: Send + Sync + fmt::Debug {
+    /// The `keyid` signature parameter, which is the `kid` of the published JWK.
+    fn key_id(&self) -> &str;
+
+    /// The one algorithm this key signs with.
+    fn algorithm(&self) -> Algorithm;
+
+    /// What the key is published for.
+    fn purpose(&self) -> &KeyPurpose;
+
+    /// A stable identity of the key for caches and logs.
+    fn fingerprint(&self) -> &Fingerprint;
+
+    /// What the service behind the key can do.
+    fn capability(&self) -> Capability;
+
+    /// The public half, as the service has it.
+    ///
+    /// # Errors
+    /// A [`ProviderError`] of the kind the service's answer stands for.
+    async fn public_key(&self) -> Result<PublicKey, ProviderError>;
+
+    /// Signs the whole signature base (RFC 9421 §2.5), never a digest of it: the backend hashes where its service
+    /// wants a digest, because Ed25519 cannot work on one.
+    ///
+    /// # Errors
+    /// A [`ProviderError`] of the kind the service's answer stands for.
+    async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError>;
+}
+
+/// A signature, and the version of the key that the service says made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// The signature in wire form.
+    pub signature: Signature,
+    /// The key version the service reports, where it reports one.
+    pub key_version: Option<KeyVersion>,
+}
+
+/// A key version as its service names it: an ARN, a resource name, a versioned URL, a number. Compared, never shown
+/// whole: it may hold an account or a vault name.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct KeyVersion(String);
+
+impl KeyVersion {
+    /// The version that the service calls `name`.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
+    /// The service's own name of the version. May hold an account or a vault name: not for logs.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for KeyVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyVersion({})", Fingerprint::new("version", &self.0))
+    }
+}
+
+/// What the service behind a provider can do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capability {
+    /// The algorithms the service has, of those this crate knows.
+    pub algorithms: Vec<Algorithm>,
+    /// The longest message in bytes that one call can sign, where the service has a limit.
+    pub max_message_len: Option<usize>,
+    /// Where the private key is.
+    pub custody: Custody,
+}
+
+impl Capability {
+    /// A capability without a message limit.
+    pub fn new(custody: Custody, algorithms: impl Into<Vec<Algorithm>>) -> Self {
+        Self { algorithms: algorithms.into(), max_message_len: None, custody }
+    }
+
+    /// Sets the longest message in bytes that one call can sign.
+    #[must_use]
+    pub fn with_max_message_len(mut self, len: usize) -> Self {
+        self.max_message_len = Some(len);
+        self
+    }
+}
+
+/// Where a private key is while it signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Custody {
+    /// In this process' memory: development and tests. Always chosen by name.
+    InProcess,
+    /// In a service or a token that does not hand it out.
+    External,
+}
+
+macro_rules! forward {
+    ($($pointer:ty),*) => {$(
+        #[async_trait]
+        impl<P: SigningProvider + ?Sized> SigningProvider for $pointer {
+            fn key_id(&self) -> &str { (**self).key_id() }
+            fn algorithm(&self) -> Algorithm { (**self).algorithm() }
+            fn purpose(&self) -> &KeyPurpose { (**self).purpose() }
+            fn fingerprint(&self) -> &Fingerprint { (**self).fingerprint() }
+            fn capability(&self) -> Capability { (**self).capability() }
+            async fn public_key(&self) -> Result<PublicKey, ProviderError> { (**self).public_key().await }
+            async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
+                (**self).sign(signature_base).await
+            }
+        }
+    )*};
+}
+forward!(Arc<P>, Box<P>);
