@@ -1,0 +1,254 @@
+//! Message vectors: what is received is verified, and what verifies is signed again.
+
+use std::sync::Arc;
+
+use adcp_signing_core::{
+    Algorithm,
+    clock::{FixedClock, UnixSeconds},
+    jwk::{JwkSet, PrivateJwk},
+    message::{FieldLine, Request, SignatureParams},
+    operation::{RequestSigningCapability, Transport},
+    profile::{LABEL, MessageKind, Profile, WireVersion},
+    provider::InMemoryProvider,
+    replay::InMemoryReplayStore,
+    resolver::StaticKeys,
+    revocation::{InMemoryRevocation, RevocationList},
+    sign::{AmbiguousUrls, DigestCoverage, SignOptions, Signer},
+    structured_fields::{Dictionary, MemberValue, join_lines},
+    verify::{Acceptance, Caller, FallbackCredential, RefusalKind, Verifier, VerifyError},
+};
+use futures_executor::block_on;
+use serde_json::{Value, json};
+
+use super::{canonicalization::expect, folder::Place, format::Vector};
+
+/// The per-key cap that a vector's filled cache stands for.
+const SMALL_CAP: u64 = 3;
+
+/// Verifies the vector, and signs it again when it is a positive one.
+pub(super) fn run(vector: &Vector, place: &Place) -> Vec<(String, Result<(), String>)> {
+    let name = if vector.name.is_empty() { "verify".to_owned() } else { vector.name.clone() };
+    let suffix = vector.tier.as_ref().map(|tier| format!(" [{tier}]")).unwrap_or_default();
+    let mut cases = vec![(format!("{name}{suffix}"), verify(vector, place))];
+    if vector.expected_outcome.success && vector.expected_signature_base.is_some() {
+        cases.push((format!("{name} (signer)"), sign(vector, place)));
+    }
+    cases
+}
+
+/// The profile that the vector is for.
+pub(super) fn profile(vector: &Vector, place: &Place) -> Result<Profile, String> {
+    let contract = match &vector.contract {
+        Some(contract) => contract.parse().map_err(|error| format!("contract: {error}"))?,
+        None => place.contract.clone(),
+    };
+    let wire = match vector.signing_profile_version.as_deref() {
+        Some(version) => version.parse().map_err(|error| format!("signing_profile_version: {error}"))?,
+        None => WireVersion::V3_0,
+    };
+    let webhook = match vector.kind.as_deref() {
+        Some(kind) => kind == "webhook",
+        None => place.kind() == MessageKind::Webhook,
+    };
+    let profile = if webhook { Profile::webhook(wire) } else { Profile::request(wire) };
+    profile.with_contract(contract).map_err(|error| error.to_string())
+}
+
+fn verify(vector: &Vector, place: &Place) -> Result<(), String> {
+    let profile = profile(vector, place)?;
+    let now = UnixSeconds::new(vector.reference_now);
+    let state = &vector.test_harness_state;
+    let capped = state
+        .replay_cache_per_keyid_cap_hit
+        .as_ref()
+        .map(|hit| hit.keyid.as_str())
+        .or(state.per_keyid_cap_filled_for.as_deref());
+    let cap = state.replay_cap.or(capped.map(|_| SMALL_CAP)).unwrap_or(profile.replay_cap());
+    let verifier = Verifier::builder(profile)
+        .keys(Arc::new(keys(vector, place)?))
+        .revocation(Arc::new(revocation(vector, now)?))
+        .replay(Arc::new(replay(vector, capped, now)))
+        .capability(capability(vector)?)
+        .replay_cap(cap)
+        .clock(Arc::new(FixedClock::new(now)))
+        .build();
+
+    let body = vector.request.body_bytes()?;
+    let lines = vector.request.headers.lines();
+    let request = Request {
+        pseudo_authority: vector.request.pseudo_authority.as_deref(),
+        ..Request::new(&vector.request.method, &vector.request.url, &lines, &body)
+    };
+    let caller = Caller { transport: transport(vector, place)?, fallback: fallback(vector, &lines) };
+    let outcome = block_on(verifier.verify(&request, &caller));
+    judge(vector, &outcome)
+}
+
+fn judge(vector: &Vector, outcome: &Result<Acceptance, VerifyError>) -> Result<(), String> {
+    let expected = &vector.expected_outcome;
+    let (operation, action) = match outcome {
+        Ok(acceptance) => {
+            if !expected.success {
+                return Err(format!("accepted, expected {}", expected.error_code.as_deref().unwrap_or("a refusal")));
+            }
+            let status = if acceptance.signer.is_some() { "verified" } else { "unsigned" };
+            expect("status", expected.status.as_deref().unwrap_or("verified"), status)?;
+            if let (Some(base), Some(signer)) = (&vector.expected_signature_base, &acceptance.signer) {
+                expect("signature base", base, &String::from_utf8_lossy(&signer.signature_base))?;
+            }
+            let action = if acceptance.warning.is_some() { "accept_with_warning" } else { "accept" };
+            (&acceptance.operation, action)
+        }
+        Err(VerifyError::Refused(refusal)) => {
+            let rejection = &refusal.rejection;
+            if expected.success {
+                return Err(format!("refused: {rejection}"));
+            }
+            let code = expected.error_code.as_deref().unwrap_or_default();
+            if code != rejection.code().as_str() {
+                return Err(format!("expected {code}, got {rejection}"));
+            }
+            if let Some(step) = expected.step() {
+                expect("failed step", &step, rejection.step().as_str())?;
+            }
+            let action = match refusal.kind {
+                RefusalKind::Reject => "reject",
+                RefusalKind::Unauthenticated => "reject_unauthenticated",
+            };
+            (&refusal.operation, action)
+        }
+        Err(error) => return Err(error.to_string()),
+    };
+    if let Some(expected_operation) = &expected.resolved_operation
+        && expected_operation != operation
+    {
+        return Err(format!("resolved operation: expected {expected_operation:?}, got {operation:?}"));
+    }
+    expected.action.as_deref().map_or(Ok(()), |expected_action| expect("action", expected_action, action))
+}
+
+fn keys(vector: &Vector, place: &Place) -> Result<StaticKeys, String> {
+    let jwks = match &vector.jwks_override {
+        // The webhook set overrides by kid, the request set as a whole.
+        Some(whole) if whole.get("keys").is_some() => whole.clone(),
+        Some(by_kid) => json!({ "keys": by_kid.as_object().map(|map| map.values().collect::<Vec<_>>()) }),
+        None => {
+            let named = |key: &&Value| {
+                let kid = key.get("kid").and_then(Value::as_str).unwrap_or_default();
+                vector.jwks_ref.iter().any(|wanted| wanted == kid)
+            };
+            json!({ "keys": place.keys.iter().filter(named).collect::<Vec<_>>() })
+        }
+    };
+    let set = JwkSet::parse(jwks.to_string().as_bytes()).map_err(|error| format!("keys: {error}"))?;
+    Ok(StaticKeys::from_jwks(&set))
+}
+
+/// Installs what the vector says about revocation as a list, so that its freshness is judged by the real rules.
+fn revocation(vector: &Vector, now: UnixSeconds) -> Result<InMemoryRevocation, String> {
+    let state = &vector.test_harness_state;
+    let listed = state.revocation_list.iter().flat_map(|list| list.revoked_kids.iter());
+    let kids = listed.chain(&state.revoked_kids).cloned();
+    let age = state.revocation_list_stale_seconds.unwrap_or(0);
+    let updated = UnixSeconds::new(now.get().saturating_sub(age));
+    // A list that is refreshed every five minutes: stale 4 × 300 s after the refresh that was missed.
+    let next_update = UnixSeconds::new(updated.get().saturating_add(300));
+    let list = RevocationList::new("https://vectors.example", updated, next_update).with_revoked_kids(kids);
+    Ok(InMemoryRevocation::from_list(list, updated))
+}
+
+fn replay(vector: &Vector, capped: Option<&str>, now: UnixSeconds) -> InMemoryReplayStore {
+    let store = InMemoryReplayStore::default();
+    for entry in &vector.test_harness_state.replay_cache_entries {
+        let until = now.get().saturating_add(entry.ttl_seconds.unwrap_or(360));
+        store.preload(&entry.keyid, &entry.nonce, UnixSeconds::new(until), now);
+    }
+    for number in 0..capped.map_or(0, |_| SMALL_CAP) {
+        let until = UnixSeconds::new(now.get().saturating_add(360));
+        store.preload(capped.unwrap_or_default(), &format!("filler-{number}"), until, now);
+    }
+    store
+}
+
+fn capability(vector: &Vector) -> Result<RequestSigningCapability, String> {
+    match &vector.verifier_capability {
+        Some(json) => serde_json::from_value(json.clone()).map_err(|error| format!("capability: {error}")),
+        None => Ok(RequestSigningCapability::default()),
+    }
+}
+
+fn transport(vector: &Vector, place: &Place) -> Result<Transport, String> {
+    match vector.transport.as_deref() {
+        Some("mcp") => Ok(Transport::Mcp),
+        Some("a2a") => Ok(Transport::A2a),
+        Some("rest") => Ok(Transport::Rest { operation: vector.operation.clone() }),
+        Some(other) => Err(format!("transport: {other:?} is not rest, mcp or a2a")),
+        None if place.a2a => Ok(Transport::A2a),
+        None => Ok(Transport::Rest { operation: vector.operation.clone() }),
+    }
+}
+
+fn fallback(vector: &Vector, lines: &[FieldLine<'_>]) -> FallbackCredential {
+    let presented = lines.iter().any(|line| line.is("authorization"));
+    if vector.fallback_valid.unwrap_or(presented) { FallbackCredential::Valid } else { FallbackCredential::Absent }
+}
+
+/// Signs the message of a positive vector with its own parameters: the base comes out to the byte, and for Ed25519 the
+/// signature does too.
+fn sign(vector: &Vector, place: &Place) -> Result<(), String> {
+    let lines = vector.request.headers.lines();
+    let input = join_lines(&lines, "signature-input").ok_or("no Signature-Input")?;
+    let members = Dictionary::parse(&input).map_err(|error| error.to_string())?;
+    let Some(MemberValue::InnerList(list)) = members.get(LABEL).map(|member| &member.value) else {
+        return Err("no component list labelled sig1".to_owned());
+    };
+    let params = SignatureParams::from_params(&list.params).map_err(|error| error.to_string())?;
+    let created = params.created.ok_or("no created")?;
+    let keyid = params.keyid.as_deref().ok_or("no keyid")?;
+    let covers_digest = list.items.iter().any(|item| item.bare.as_str() == Some("content-digest"));
+
+    // The digest is left to the signer, unless the message has more than the one it would write.
+    let several = join_lines(&lines, "content-digest").is_some_and(|value| value.contains(&b','));
+    let signed_by_us = |line: &&FieldLine<'_>| {
+        line.is("signature") || line.is("signature-input") || (line.is("content-digest") && !several)
+    };
+    let unsigned: Vec<_> = lines.iter().filter(|line| !signed_by_us(line)).copied().collect();
+    let body = vector.request.body_bytes()?;
+    let request = Request::new(&vector.request.method, &vector.request.url, &unsigned, &body);
+
+    let provider = private_key(place, keyid)?;
+    let algorithm = provider.jwk().public_key().map_err(|error| error.to_string())?.algorithm();
+    let coverage = if covers_digest { DigestCoverage::Cover } else { DigestCoverage::Leave };
+    let signer = Signer::new(profile(vector, place)?, Arc::new(provider))
+        .map_err(|error| error.to_string())?
+        .with_ambiguous_urls(AmbiguousUrls::Allow)
+        .with_digest_coverage(coverage);
+    let options = SignOptions {
+        created: Some(UnixSeconds::new(created)),
+        expires_in: params.expires.map(|expires| expires.saturating_sub(created)),
+        nonce: params.nonce.map(Into::into),
+        label: Some(LABEL.to_owned()),
+    };
+    let prepared = signer.prepare(&request, &options).map_err(|error| error.to_string())?;
+    let expected = vector.expected_signature_base.as_deref().unwrap_or_default();
+    expect("signature base", expected, &String::from_utf8_lossy(prepared.signature_base()))?;
+
+    let fields = block_on(signer.sign_with(&request, &options)).map_err(|error| error.to_string())?;
+    if algorithm == Algorithm::Ed25519 {
+        let published = join_lines(&lines, "signature").ok_or("no Signature")?;
+        let published = Dictionary::parse(&published).map_err(|error| error.to_string())?;
+        let published = published.get(LABEL).map(|member| member.raw).unwrap_or_default();
+        expect("signature", &format!("{LABEL}={published}"), &fields.signature)?;
+    }
+    Ok(())
+}
+
+fn private_key(place: &Place, keyid: &str) -> Result<InMemoryProvider, String> {
+    let json = place
+        .keys
+        .iter()
+        .find(|key| key.get("kid").and_then(Value::as_str) == Some(keyid))
+        .ok_or("keys.json has no such key")?;
+    let jwk = PrivateJwk::parse(json.to_string().as_bytes()).map_err(|error| error.to_string())?;
+    InMemoryProvider::from_jwk(jwk).map_err(|error| error.to_string())
+}

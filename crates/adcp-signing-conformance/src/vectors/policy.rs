@@ -1,0 +1,194 @@
+//! `body-integrity-policy.json`: the policy matrix, as real messages with the faults that each case names.
+
+use std::sync::Arc;
+
+use adcp_signing_core::{
+    Algorithm, KeyPurpose,
+    clock::{FixedClock, UnixSeconds},
+    message::{Component, FieldLine, Request, SignatureParams, inner_list_text, signature_base},
+    operation::{RequestSigningCapability, Transport},
+    profile::{Profile, WireVersion},
+    provider::{InMemoryProvider, SigningProvider as _},
+    replay::InMemoryReplayStore,
+    resolver::{StaticKeys, VerificationKey},
+    revocation::InMemoryRevocation,
+    structured_fields::{Alphabet, push_byte_sequence},
+    verify::{Caller, FallbackCredential, RefusalKind, Verifier, VerifyError},
+};
+use futures_executor::block_on;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{canonicalization::expect, folder::Place};
+
+const NOW: i64 = 1_776_520_800;
+const URL: &str = "https://seller.example.com/mcp";
+
+#[derive(Deserialize)]
+struct Facts {
+    id: String,
+    endpoint_profile: String,
+    mode: String,
+    legacy_digest_policy: Option<String>,
+    has_body: bool,
+    signature_present: bool,
+    #[serde(default)]
+    covers_content_digest: bool,
+    digest_matches_body: Option<bool>,
+    cryptographic_signature_valid: Option<bool>,
+    signature_header_state: Option<String>,
+    request_body_adcp_version: Option<String>,
+    fallback_auth_valid: bool,
+    expected: Verdict,
+}
+
+#[derive(Deserialize)]
+struct Verdict {
+    action: String,
+    error_code: Option<String>,
+    authentication_source: Option<String>,
+    verified_signer_identity: bool,
+}
+
+pub(super) fn run(vectors: &Value, place: &Place) -> Vec<(String, Result<(), String>)> {
+    let cases = vectors.get("cases").and_then(Value::as_array).cloned().unwrap_or_default();
+    cases
+        .into_iter()
+        .map(|case| match serde_json::from_value::<Facts>(case) {
+            Ok(facts) => {
+                let outcome = check(&facts, place);
+                (facts.id, outcome)
+            }
+            Err(error) => ("unreadable".to_owned(), Err(error.to_string())),
+        })
+        .collect()
+}
+
+fn check(facts: &Facts, place: &Place) -> Result<(), String> {
+    let wire: WireVersion = facts.endpoint_profile.parse().map_err(|_| "unknown endpoint_profile")?;
+    let profile =
+        Profile::request(wire).with_contract(place.contract.clone()).map_err(|error| error.to_string())?;
+    let key = InMemoryProvider::generate(Algorithm::Ed25519, KeyPurpose::RequestSigning)
+        .map_err(|error| error.to_string())?;
+    let mut keys = StaticKeys::default();
+    keys.insert(VerificationKey::from_jwk(key.key_id(), &key.jwk()));
+
+    let (operation, body) = message(facts);
+    let fields = fields(facts, &profile, &key, &body)?;
+    let lines: Vec<_> = fields.iter().map(|(name, value)| FieldLine::new(name, value)).collect();
+    let method = if facts.has_body { "POST" } else { "GET" };
+    let request = Request::new(method, URL, &lines, &body);
+
+    let verifier = Verifier::builder(profile)
+        .keys(Arc::new(keys))
+        .revocation(Arc::new(InMemoryRevocation::default()))
+        .replay(Arc::new(InMemoryReplayStore::default()))
+        .capability(capability(facts, operation)?)
+        .clock(Arc::new(FixedClock::new(UnixSeconds::new(NOW))))
+        .build();
+    let fallback =
+        if facts.fallback_auth_valid { FallbackCredential::Valid } else { FallbackCredential::Absent };
+    let outcome = block_on(verifier.verify(&request, &Caller { transport: Transport::Mcp, fallback }));
+    judge(&facts.expected, outcome)
+}
+
+/// A JSON-RPC message of the namespace that the case's list belongs to.
+fn message(facts: &Facts) -> (&'static str, Vec<u8>) {
+    let version = facts.request_body_adcp_version.as_deref().unwrap_or("3.2");
+    let (operation, body) = if facts.mode.starts_with("protocol_methods") {
+        ("tasks/cancel", json!({"jsonrpc": "2.0", "id": 1, "method": "tasks/cancel", "params": {"id": "task_1"}}))
+    } else {
+        let arguments = json!({"idempotency_key": facts.id, "adcp_version": version});
+        let params = json!({"name": "create_media_buy", "arguments": arguments});
+        ("create_media_buy", json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}))
+    };
+    (operation, if facts.has_body { body.to_string().into_bytes() } else { Vec::new() })
+}
+
+fn capability(facts: &Facts, operation: &str) -> Result<RequestSigningCapability, String> {
+    let mut lists = json!({
+        "supported": true,
+        "covers_content_digest": facts.legacy_digest_policy.as_deref().unwrap_or("required"),
+    });
+    if let Some(members) = lists.as_object_mut() {
+        let supported = if operation.contains('/') { "protocol_methods_supported_for" } else { "supported_for" };
+        members.insert(supported.to_owned(), json!([operation]));
+        members.insert(facts.mode.clone(), json!([operation]));
+    }
+    serde_json::from_value(lists).map_err(|error| error.to_string())
+}
+
+/// The fields of a message with exactly the faults of the case.
+fn fields(
+    facts: &Facts,
+    profile: &Profile,
+    key: &InMemoryProvider,
+    body: &[u8],
+) -> Result<Vec<(&'static str, String)>, String> {
+    let mut fields = vec![];
+    if facts.has_body {
+        fields.push(("Content-Type", "application/json".to_owned()));
+    }
+    if !facts.signature_present {
+        return Ok(fields);
+    }
+    let mut covered = vec![Component::plain("@method"), Component::plain("@target-uri"), Component::plain("@authority")];
+    if facts.has_body {
+        covered.push(Component::plain("content-type"));
+    }
+    if facts.covers_content_digest {
+        covered.push(Component::plain("content-digest"));
+        let digested = if facts.digest_matches_body == Some(false) { b"another body".as_slice() } else { body };
+        fields.push(("Content-Digest", adcp_signing_core::digest::content_digest(digested, Alphabet::Standard)));
+    }
+    let params = SignatureParams {
+        created: Some(NOW),
+        expires: Some(NOW + 300),
+        nonce: Some("KXYnfEfJ0PBRZXQyVXfVQA".into()),
+        keyid: Some(key.key_id().into()),
+        alg: Some(Algorithm::Ed25519.rfc9421_name().into()),
+        tag: Some(profile.tag().into()),
+    };
+    let input = inner_list_text(&covered, &params).map_err(|error| error.to_string())?;
+    let lines: Vec<_> = fields.iter().map(|(name, value)| FieldLine::new(name, value)).collect();
+    let method = if facts.has_body { "POST" } else { "GET" };
+    let mut base = signature_base(&covered, &input, &Request::new(method, URL, &lines, body))
+        .map_err(|error| error.to_string())?;
+    if facts.cryptographic_signature_valid == Some(false) {
+        base.push(b'!');
+    }
+    let signature = key.sign_now(&base).map_err(|error| error.to_string())?;
+    let mut value = "sig1=".to_owned();
+    push_byte_sequence(&mut value, signature.as_bytes(), profile.signature_alphabet());
+    if facts.signature_header_state.as_deref() != Some("malformed_pair") {
+        fields.push(("Signature", value));
+    }
+    fields.push(("Signature-Input", format!("sig1={input}")));
+    Ok(fields)
+}
+
+fn judge(
+    expected: &Verdict,
+    outcome: Result<adcp_signing_core::verify::Acceptance, VerifyError>,
+) -> Result<(), String> {
+    let (action, source, code, identity) = match outcome {
+        Ok(acceptance) => {
+            let action = if acceptance.warning.is_some() { "accept_with_warning" } else { "accept" };
+            let source = match (&acceptance.signer, acceptance.by_fallback) {
+                (Some(_), _) => Some("signature"),
+                (None, true) => Some("fallback"),
+                (None, false) => None,
+            };
+            (action, source, None, acceptance.signer.is_some())
+        }
+        Err(VerifyError::Refused(refusal)) => match refusal.kind {
+            RefusalKind::Reject => ("reject", None, Some(refusal.rejection.code().as_str()), false),
+            RefusalKind::Unauthenticated => ("reject_unauthenticated", None, None, false),
+        },
+        Err(error) => return Err(error.to_string()),
+    };
+    expect("action", &expected.action, action)?;
+    expect("error code", expected.error_code.as_deref().unwrap_or("none"), code.unwrap_or("none"))?;
+    expect("source", expected.authentication_source.as_deref().unwrap_or("none"), source.unwrap_or("none"))?;
+    expect("identity", &expected.verified_signer_identity.to_string(), &identity.to_string())
+}

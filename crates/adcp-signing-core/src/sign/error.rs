@@ -1,0 +1,79 @@
+//! Why a message was not signed.
+
+use crate::{
+    Algorithm, KeyPurpose, ProviderError, SignatureError,
+    digest::DigestError,
+    message::ComponentError,
+    nonce::NonceError,
+    structured_fields::WriteError,
+    target_uri::{AmbiguousUrl, TargetUriError},
+};
+
+/// Why a message was not signed. Nothing of the message has changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignError {
+    /// The URL cannot be canonicalized.
+    #[error("the URL cannot be signed: {0}")]
+    TargetUri(#[from] TargetUriError),
+    /// The URL has a shape on which implementations disagree.
+    #[error("the URL has a shape that implementations canonicalize differently, so some peers would refuse it: {0}")]
+    Ambiguous(#[from] AmbiguousUrl),
+    /// The `Host` field is not the URL's authority.
+    #[error("{0}")]
+    Authority(String),
+    /// A message with a body has no usable `Content-Type`.
+    #[error("{0}")]
+    ContentType(String),
+    /// The message already has a `Content-Digest` that cannot be read.
+    #[error(transparent)]
+    Digest(#[from] DigestError),
+    /// The message already has a `Content-Digest`, of another body.
+    #[error("the Content-Digest already set is not the body's; remove it, or set it over the bytes that are sent")]
+    DigestMismatch,
+    /// The profile requires the digest to be covered.
+    #[error("{0} requires content-digest to be covered; do not ask for a signature without it")]
+    DigestRequired(String),
+    /// The window is not one a verifier accepts.
+    #[error("a signature is valid for 1 to 300 seconds, not {0}")]
+    Validity(i64),
+    /// A nonce given by the caller is not one a verifier accepts, or none could be drawn.
+    #[error(transparent)]
+    Nonce(#[from] NonceError),
+    /// The label, the `keyid` or another parameter cannot be written as a structured field.
+    #[error("{what} cannot be written: {source}")]
+    Parameter {
+        /// What could not be written.
+        what: &'static str,
+        /// Why.
+        source: WriteError,
+    },
+    /// A covered component has no value that can be signed.
+    #[error(transparent)]
+    Component(#[from] ComponentError),
+    /// The profile does not admit the provider's algorithm.
+    #[error("{0} is not an algorithm of the AdCP profiles; use ed25519 or ecdsa-p256-sha256")]
+    Algorithm(Algorithm),
+    /// The provider's key is for something else.
+    #[error("the key is for {purpose}, which {profile} does not accept; use a request-signing key")]
+    Purpose {
+        /// What the key is for.
+        purpose: KeyPurpose,
+        /// The profile asked for.
+        profile: String,
+    },
+    /// The key could not sign.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    /// The signature is not of the algorithm that was announced.
+    #[error("the provider announced {announced} and signed with {signed}")]
+    AlgorithmChanged {
+        /// What the signature parameters say.
+        announced: Algorithm,
+        /// What the signature is.
+        signed: Algorithm,
+    },
+    /// The signature bytes are not a signature.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+}

@@ -1,0 +1,118 @@
+//! `Authentic`, `Committed`, `Verified`: steps 12 to 14 of the checklist.
+
+use super::{Step, parsed::Parsed, rejection::Rejection};
+use crate::{
+    Algorithm,
+    clock::UnixSeconds,
+    json::{StrictJsonError, check_no_duplicate_keys},
+    message::single_value,
+    profile::{Fault, MAX_SKEW},
+    replay::{InsertOutcome, ReplayEntry},
+    resolver::VerificationKey,
+};
+
+/// A message whose signature and digest verify (steps 10 and 11). Only such a message has a replay entry.
+#[derive(Debug, Clone)]
+pub struct Authentic<'a, K> {
+    pub(super) parsed: Parsed<'a>,
+    pub(super) key: K,
+    pub(super) base: Vec<u8>,
+}
+
+impl<'a, K: AsRef<VerificationKey>> Authentic<'a, K> {
+    /// What the replay store has to remember, until 60 s past `expires`.
+    pub fn replay_entry(&self, cap: u64) -> ReplayEntry<'_> {
+        let params = &self.parsed.params;
+        let forgotten = UnixSeconds::new(params.expires.saturating_add(MAX_SKEW));
+        ReplayEntry::new(&params.keyid, &params.nonce, forgotten, cap)
+    }
+
+    /// Steps 12 and 13, with the store's answer to [`replay_entry`](Self::replay_entry).
+    ///
+    /// # Errors
+    /// `*_replayed`, `*_rate_abuse`.
+    pub fn commit(self, outcome: InsertOutcome) -> Result<Committed<'a, K>, Rejection> {
+        let received = self.parsed.received;
+        match outcome {
+            InsertOutcome::Inserted => Ok(Committed(self)),
+            InsertOutcome::Replayed => Err(received.refuse(
+                Step::Replay,
+                Fault::Replayed,
+                "this key has used the nonce before; each message, and each retry, needs a fresh one",
+            )),
+            InsertOutcome::KeyCapReached => Err(received.refuse(
+                Step::Insert,
+                Fault::RateAbuse,
+                "the key reached its cap of live nonces while this message was checked",
+            )),
+            InsertOutcome::AggregateCapReached => Err(received.refuse(
+                Step::Insert,
+                Fault::RateAbuse,
+                "the replay store holds as many live nonces as it may over all keys",
+            )),
+        }
+    }
+}
+
+/// A message whose nonce is burned (step 13).
+#[derive(Debug, Clone)]
+pub struct Committed<'a, K>(Authentic<'a, K>);
+
+impl<'a, K: AsRef<VerificationKey>> Committed<'a, K> {
+    /// Step 14: no JSON object of the body has a key twice. The nonce stays burned either way.
+    ///
+    /// A body declared as JSON must also be JSON, as nobody can tell what a lenient parser makes of another.
+    ///
+    /// # Errors
+    /// `request_body_malformed`, `webhook_body_malformed`.
+    pub fn check_body(self, now: UnixSeconds) -> Result<Verified, Rejection> {
+        let Authentic { parsed, key, base } = self.0;
+        let received = parsed.received;
+        let body = received.request.body;
+        if !body.is_empty() {
+            let refuse = |detail: String| received.refuse(Step::Body, Fault::BodyMalformed, detail);
+            match check_no_duplicate_keys(body) {
+                Ok(()) => {}
+                Err(error @ StrictJsonError::Duplicate(_)) => return Err(refuse(error.to_string())),
+                Err(error) if declares_json(received.request.fields) => return Err(refuse(error.to_string())),
+                Err(_) => {}
+            }
+        }
+        Ok(Verified {
+            keyid: parsed.params.keyid.into_owned(),
+            agent_url: key.as_ref().agent_url().map(str::to_owned),
+            algorithm: parsed.algorithm,
+            created: UnixSeconds::new(parsed.params.created),
+            expires: UnixSeconds::new(parsed.params.expires),
+            verified_at: now,
+            signature_base: base,
+        })
+    }
+}
+
+/// Whether the message says its body is JSON: `application/json`, a `+json` type, or no type at all.
+fn declares_json(fields: &[crate::message::FieldLine<'_>]) -> bool {
+    let Ok(Some(value)) = single_value(fields, "content-type") else { return true };
+    let essence = value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase();
+    essence.ends_with(b"/json") || essence.ends_with(b"+json")
+}
+
+/// The identity that a verified message establishes, and nothing about what that identity may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Verified {
+    /// The key that signed.
+    pub keyid: String,
+    /// The agent that published the key, where the resolver knows it.
+    pub agent_url: Option<String>,
+    /// The algorithm.
+    pub algorithm: Algorithm,
+    /// When the signer says it signed.
+    pub created: UnixSeconds,
+    /// When the signature expires.
+    pub expires: UnixSeconds,
+    /// When it was verified.
+    pub verified_at: UnixSeconds,
+    /// The signature base that was verified (RFC 9421 §2.5).
+    pub signature_base: Vec<u8>,
+}

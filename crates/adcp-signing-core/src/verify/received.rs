@@ -1,0 +1,170 @@
+//! `Received`: a message with its signature fields found, and step 1 to 4 of the checklist.
+
+use std::borrow::Cow;
+
+use super::{
+    Step,
+    parsed::Parsed,
+    rejection::Rejection,
+};
+use crate::{
+    Algorithm,
+    digest::{CONTENT_DIGEST, ContentDigest},
+    message::{Component, Request, SignatureParams, components, single_value},
+    nonce::Nonce,
+    profile::{Fault, LABEL, Profile, is_known},
+    structured_fields::{BareItem, Dictionary, InnerList, Item, MemberValue, join_lines},
+    target_uri::TargetUri,
+};
+
+/// A message and the profile of the endpoint it came to.
+#[derive(Debug, Clone)]
+pub struct Received<'a> {
+    pub(super) profile: &'a Profile,
+    pub(super) request: &'a Request<'a>,
+    input: Option<Cow<'a, [u8]>>,
+    signature: Option<Cow<'a, [u8]>>,
+}
+
+impl<'a> Received<'a> {
+    /// Finds the signature fields, repeated lines joined (RFC 9421 §4).
+    pub fn new(profile: &'a Profile, request: &'a Request<'a>) -> Self {
+        Self {
+            profile,
+            request,
+            input: join_lines(request.fields, "signature-input"),
+            signature: join_lines(request.fields, "signature"),
+        }
+    }
+
+    /// Whether the message carries neither field, and so makes no claim to be signed.
+    pub fn is_unsigned(&self) -> bool {
+        self.input.is_none() && self.signature.is_none()
+    }
+
+    /// Steps 1 to 4: the pair parses, all six parameters are there, tag and algorithm are the profile's.
+    ///
+    /// # Errors
+    /// The [`Rejection`] of the first step that fails.
+    pub fn parse(&self) -> Result<Parsed<'_>, Rejection> {
+        let (list, raw, signature) = self.pair()?;
+        let components = components(&list).map_err(|error| self.malformed(error.to_string()))?;
+        if let Some(component) = components.iter().find(|component| !is_known(component)) {
+            return Err(self.malformed(format!(
+                "component {:?} carries parameters or is derived in a way that AdCP does not define",
+                component.name()
+            )));
+        }
+        let params =
+            SignatureParams::from_params(&list.params).map_err(|error| self.malformed(error.to_string()))?;
+        if let Some(nonce) = &params.nonce {
+            Nonce::check(nonce).map_err(|error| self.malformed(error.to_string()))?;
+        }
+        let covers = |name: &str| components.iter().any(|component| component.name() == name);
+        if covers("content-type") {
+            self.single_content_type()?;
+        }
+        let digest = if covers(CONTENT_DIGEST) { self.content_digest()? } else { None };
+        self.raw_host()?;
+
+        let params = self.complete(params)?;
+        if params.tag != self.profile.tag() {
+            return Err(self.refuse(Step::Tag, Fault::TagInvalid, format!(
+                "tag is not {}", self.profile.tag()
+            )));
+        }
+        let algorithm = Algorithm::from_rfc9421_name(&params.alg)
+            .filter(|algorithm| self.profile.admits(*algorithm))
+            .ok_or_else(|| {
+                self.refuse(
+                    Step::Algorithm,
+                    Fault::AlgNotAllowed,
+                    "alg is neither ed25519 nor ecdsa-p256-sha256",
+                )
+            })?;
+        Ok(Parsed { received: self, components, raw, signature, digest, algorithm, params })
+    }
+
+    /// The member `sig1` of both fields, with its received text and decoded bytes.
+    fn pair(&self) -> Result<(InnerList<'_>, &str, Vec<u8>), Rejection> {
+        let (input, signature) = match (&self.input, &self.signature) {
+            (Some(input), Some(signature)) => (input, signature),
+            (Some(_), None) => return Err(self.malformed("Signature-Input came without Signature")),
+            (None, Some(_)) => return Err(self.malformed("Signature came without Signature-Input")),
+            (None, None) => return Err(self.malformed("the message carries no signature")),
+        };
+        let inputs = Dictionary::parse(input).map_err(|error| self.malformed(format!("Signature-Input: {error}")))?;
+        let signatures = Dictionary::parse(signature).map_err(|error| self.malformed(format!("Signature: {error}")))?;
+        let member = inputs.into_member(LABEL);
+        let Some((MemberValue::InnerList(list), raw)) = member.map(|member| (member.value, member.raw)) else {
+            return Err(self.malformed("Signature-Input has no component list labelled sig1"));
+        };
+        let value = signatures.into_member(LABEL).map(|member| member.value);
+        let Some(MemberValue::Item(Item { bare: BareItem::ByteSequence(bytes), .. })) = value else {
+            return Err(self.malformed("Signature has no byte sequence labelled sig1"));
+        };
+        let bytes = bytes
+            .decode(self.profile.signature_alphabet())
+            .map_err(|error| self.malformed(format!("Signature sig1: {error}")))?;
+        Ok((list, raw, bytes))
+    }
+
+    /// `Content-Type` is not a list field: one line, no top-level comma.
+    fn single_content_type(&self) -> Result<(), Rejection> {
+        single_value(self.request.fields, "content-type")
+            .map(drop)
+            .map_err(|error| self.malformed(error.to_string()))
+    }
+
+    fn content_digest(&self) -> Result<Option<ContentDigest>, Rejection> {
+        let Some(value) = join_lines(self.request.fields, CONTENT_DIGEST) else { return Ok(None) };
+        ContentDigest::parse(&value, self.profile.digest_alphabets())
+            .map(Some)
+            .map_err(|error| self.malformed(error.to_string()))
+    }
+
+    /// Contracts before 3.2.4 call a raw non-ASCII host a malformed header.
+    fn raw_host(&self) -> Result<(), Rejection> {
+        if self.profile.raw_host_is_header_fault() && !self.request.url.is_ascii() {
+            let canonical = TargetUri::canonicalize(self.request.url, self.profile.verifier_uri_rules());
+            if let Err(error) = canonical && error.is_raw_non_ascii_host() {
+                return Err(self.malformed(error.to_string()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Step 2.
+    fn complete<'p>(&self, params: SignatureParams<'p>) -> Result<Complete<'p>, Rejection> {
+        let absent = |name: &'static str| {
+            self.refuse(Step::Params, Fault::ParamsIncomplete, format!("the parameter {name} is absent"))
+        };
+        Ok(Complete {
+            created: params.created.ok_or_else(|| absent("created"))?,
+            expires: params.expires.ok_or_else(|| absent("expires"))?,
+            nonce: params.nonce.ok_or_else(|| absent("nonce"))?,
+            keyid: params.keyid.ok_or_else(|| absent("keyid"))?,
+            alg: params.alg.ok_or_else(|| absent("alg"))?,
+            tag: params.tag.ok_or_else(|| absent("tag"))?,
+        })
+    }
+
+    fn malformed(&self, detail: impl Into<Cow<'static, str>>) -> Rejection {
+        self.refuse(Step::Parse, Fault::HeaderMalformed, detail)
+    }
+
+    pub(super) fn refuse(&self, step: Step, fault: Fault, detail: impl Into<Cow<'static, str>>) -> Rejection {
+        Rejection::new(self.profile, step, fault, detail)
+    }
+}
+
+/// The six parameters, all present.
+#[derive(Debug, Clone)]
+pub(super) struct Complete<'a> {
+    pub(super) created: i64,
+    pub(super) expires: i64,
+    pub(super) nonce: Cow<'a, str>,
+    pub(super) keyid: Cow<'a, str>,
+    pub(super) alg: Cow<'a, str>,
+    pub(super) tag: Cow<'a, str>,
+}

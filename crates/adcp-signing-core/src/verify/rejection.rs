@@ -1,0 +1,139 @@
+//! Why a message was refused: a stable code outward, a reason inward.
+
+use std::{borrow::Cow, fmt};
+
+use crate::profile::{ErrorCode, Fault, Profile};
+
+/// A step of the AdCP verifier checklist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Step {
+    /// Before the checklist: operation, signature requirement.
+    Precheck,
+    /// 1: parse `Signature-Input` and `Signature`.
+    Parse,
+    /// 2: all six parameters.
+    Params,
+    /// 3: the tag.
+    Tag,
+    /// 4: the algorithm.
+    Algorithm,
+    /// 5: the window.
+    Window,
+    /// 6: the covered components.
+    Components,
+    /// 7: the key.
+    Key,
+    /// 8: the key's purpose.
+    Purpose,
+    /// 9: revocation.
+    Revocation,
+    /// 9a: the key's share of the replay cache.
+    ReplayCap,
+    /// 10: target URI, authority and the signature itself.
+    Signature,
+    /// 11: the body's digest.
+    Digest,
+    /// 12: the nonce is new.
+    Replay,
+    /// 13: the nonce is remembered.
+    Insert,
+    /// 14: the body is unambiguous.
+    Body,
+}
+
+impl Step {
+    /// The step as the published vectors write it: `0` to `14`, or `9a`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Precheck => "0",
+            Self::Parse => "1",
+            Self::Params => "2",
+            Self::Tag => "3",
+            Self::Algorithm => "4",
+            Self::Window => "5",
+            Self::Components => "6",
+            Self::Key => "7",
+            Self::Purpose => "8",
+            Self::Revocation => "9",
+            Self::ReplayCap => "9a",
+            Self::Signature => "10",
+            Self::Digest => "11",
+            Self::Replay => "12",
+            Self::Insert => "13",
+            Self::Body => "14",
+        }
+    }
+
+    /// What the step checks, in a few words.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Precheck => "operation and signature requirement",
+            Self::Parse => "parse Signature-Input and Signature",
+            Self::Params => "all six parameters present",
+            Self::Tag => "tag",
+            Self::Algorithm => "algorithm allowed",
+            Self::Window => "created and expires",
+            Self::Components => "covered components",
+            Self::Key => "key found",
+            Self::Purpose => "key published for this purpose",
+            Self::Revocation => "key not revoked",
+            Self::ReplayCap => "key below its replay cap",
+            Self::Signature => "target URI, authority and signature",
+            Self::Digest => "body matches Content-Digest",
+            Self::Replay => "nonce not seen before",
+            Self::Insert => "nonce remembered",
+            Self::Body => "body has no duplicate keys",
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A refusal by the checklist.
+///
+/// [`code`](Self::code) is for the sender. [`detail`](Self::detail) and `Display` are for the log: AdCP forbids echoing
+/// anything but the code. They hold no body bytes, no key and no credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    code: ErrorCode,
+    step: Step,
+    detail: Cow<'static, str>,
+}
+
+impl Rejection {
+    pub(super) fn new(
+        profile: &Profile,
+        step: Step,
+        fault: Fault,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { code: profile.code(fault), step, detail: detail.into() }
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> ErrorCode {
+        self.code
+    }
+
+    /// The step that refused.
+    pub fn step(&self) -> Step {
+        self.step
+    }
+
+    /// What was wrong and where, for the log.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at step {}: {}", self.code, self.step, self.detail)
+    }
+}
+
+impl std::error::Error for Rejection {}
