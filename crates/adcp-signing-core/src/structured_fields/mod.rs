@@ -18,7 +18,9 @@ mod writer;
 pub use self::base64::{Alphabet, Base64Error, ByteSequence};
 pub use self::error::{ParseError, ParseErrorKind};
 pub use self::lines::join_lines;
+pub(crate) use self::lines::trim_ows;
 pub use self::value::{BareItem, Dictionary, InnerList, Item, List, Member, MemberValue, Params};
+pub(crate) use self::writer::push_value;
 pub use self::writer::{
     WriteError, push_bare_item, push_byte_sequence, push_dictionary, push_inner_list, push_integer,
     push_item, push_key, push_list, push_params, push_string, push_token,
