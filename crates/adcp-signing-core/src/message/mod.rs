@@ -2,6 +2,18 @@
 //!
 //! Everything borrows: a message is looked at, never copied.
 
+mod base;
+mod component;
+mod field;
+mod params;
+mod source;
+mod target;
+
+pub use self::base::{ComponentSource, signature_base};
+pub use self::component::{Component, ComponentError, ComponentName, ComponentParam, components};
+pub use self::params::{SignatureParams, SignatureParamsError, inner_list_text};
+pub use self::source::ResponseInContext;
+
 /// One header field line, as received and in wire order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FieldLine<'a> {

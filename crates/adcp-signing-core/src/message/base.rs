@@ -1,0 +1,110 @@
+//! The signature base (RFC 9421 §2.5): the bytes that are signed.
+
+use super::{Component, ComponentError};
+
+/// Where the values of components come from.
+///
+/// [`Request`](super::Request) and [`ResponseInContext`](super::ResponseInContext) give the values of plain RFC 9421. A
+/// profile that canonicalizes more, as AdCP does for `@target-uri`, brings a source of its own.
+pub trait ComponentSource {
+    /// Appends the value of `component` to `out`: no identifier, no line break.
+    ///
+    /// # Errors
+    /// [`ComponentError`] where the message has no such component or the value cannot be made. What was appended by
+    /// then is of no consequence.
+    fn append_value(&self, component: &Component<'_>, out: &mut Vec<u8>) -> Result<(), ComponentError>;
+}
+
+/// The signature base: one line for each component, then `@signature-params`, separated by LF.
+///
+/// `params_text` is the member of `Signature-Input` as received, from its opening parenthesis on, and is used as it is:
+/// a signer may have chosen another order or spacing than this crate would. `components` are those of that same text.
+///
+/// # Errors
+/// [`ComponentError`] where a value cannot be had, or could not stand on one line of ASCII: a value with a control
+/// character could forge a line.
+///
+/// ```
+/// use adcp_signing_core::message::{Component, Request, signature_base};
+///
+/// let request = Request::new("POST", "https://seller.example.com/adcp", &[], b"");
+/// let components = [Component::new("@method", &[])?, Component::new("@authority", &[])?];
+/// let base = signature_base(&components, r#"("@method" "@authority");created=1618884473"#, &request)?;
+/// let expected = r#""@method": POST
+/// "@authority": seller.example.com
+/// "@signature-params": ("@method" "@authority");created=1618884473"#;
+/// assert_eq!(base, expected.as_bytes());
+/// # Ok::<(), adcp_signing_core::message::ComponentError>(())
+/// ```
+pub fn signature_base(
+    components: &[Component<'_>],
+    params_text: &str,
+    source: &dyn ComponentSource,
+) -> Result<Vec<u8>, ComponentError> {
+    let printable = |byte: u8| matches!(byte, b' '..=b'~');
+    if !params_text.starts_with('(') || !params_text.bytes().all(printable) {
+        return Err(ComponentError::InvalidParamsText);
+    }
+    let mut base = Vec::with_capacity(64 * components.len() + 32 + params_text.len());
+    let mut identifier = String::new();
+    for component in components {
+        identifier.clear();
+        component.write_identifier(&mut identifier);
+        base.extend_from_slice(identifier.as_bytes());
+        base.extend_from_slice(b": ");
+        let start = base.len();
+        source.append_value(component, &mut base)?;
+        for byte in base.get(start..).unwrap_or_default() {
+            if !byte.is_ascii() {
+                return Err(ComponentError::NotAscii { component: identifier });
+            }
+            if byte.is_ascii_control() && *byte != b'\t' {
+                return Err(ComponentError::ControlCharacter { component: identifier, byte: *byte });
+            }
+        }
+        base.push(b'\n');
+    }
+    base.extend_from_slice(b"\"@signature-params\": ");
+    base.extend_from_slice(params_text.as_bytes());
+    Ok(base)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{FieldLine, Request};
+
+    fn base_over(value: &[u8]) -> Result<Vec<u8>, ComponentError> {
+        let fields = [FieldLine { name: "x", value }];
+        let request = Request::new("GET", "https://example.com/", &fields, b"");
+        signature_base(&[Component::new("x", &[]).unwrap()], "(\"x\")", &request)
+    }
+
+    #[test]
+    fn no_value_can_forge_a_line() {
+        let component = || "\"x\"".to_owned();
+        let control = |byte| Err(ComponentError::ControlCharacter { component: component(), byte });
+        for (value, byte) in [
+            (&b"a\n\"@method\": GET"[..], b'\n'),
+            (b"a\r\"@method\": GET", b'\r'),
+            (b"a\r\nb", b'\r'),
+            (b"a\n b", b'\n'),
+            (b"a\0b", 0),
+            (b"a\x7f", 0x7f),
+        ] {
+            assert_eq!(base_over(value), control(byte), "{value:?}");
+        }
+        assert_eq!(base_over("é".as_bytes()), Err(ComponentError::NotAscii { component: component() }));
+        assert_eq!(base_over(b"a\tb").unwrap(), b"\"x\": a\tb\n\"@signature-params\": (\"x\")");
+    }
+
+    #[test]
+    fn the_parameters_text_is_one_line_and_a_list() {
+        let request = Request::new("GET", "https://example.com/", &[], b"");
+        for text in ["", "sig1=()", " ()", "()\n", "();a=\"é\"", "()\t"] {
+            let refused = Err(ComponentError::InvalidParamsText);
+            assert_eq!(signature_base(&[], text, &request), refused, "{text:?}");
+        }
+        assert_eq!(signature_base(&[], "()", &request).unwrap(), b"\"@signature-params\": ()");
+    }
+}
