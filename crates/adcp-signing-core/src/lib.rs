@@ -7,6 +7,7 @@ pub mod message;
 pub mod provider;
 mod purpose;
 mod signature;
+pub mod target_uri;
 
 pub use algorithm::Algorithm;
 pub use fingerprint::Fingerprint;
