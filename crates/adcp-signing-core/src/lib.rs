@@ -2,6 +2,7 @@
 
 mod algorithm;
 mod fingerprint;
+pub mod json;
 mod key;
 pub mod message;
 pub mod provider;
