@@ -392,3 +392,240 @@ fn exact(time: UnixSeconds) -> Result<u32, StoreError> {
 fn clamped(time: UnixSeconds) -> u32 {
     u32::try_from(time.as_i64().max(0)).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashMap, sync::Arc, thread};
+
+    use InsertOutcome::{AggregateCapReached, Inserted, KeyCapReached, Replayed};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW: UnixSeconds = UnixSeconds::new(1_776_520_800);
+    const LAST: UnixSeconds = NOW.plus(360);
+
+    impl InMemoryReplayStore {
+        fn put(
+            &self,
+            keyid: &str,
+            nonce: &str,
+            last: UnixSeconds,
+            cap: u64,
+            now: UnixSeconds,
+        ) -> InsertOutcome {
+            self.insert_now(ReplayEntry::new(keyid, nonce, last, cap), now).unwrap()
+        }
+    }
+
+    #[test]
+    fn a_nonce_is_known_up_to_and_with_its_last_second() {
+        for (now, expected) in
+            [(NOW, Replayed), (LAST.minus(1), Replayed), (LAST, Replayed), (LAST.plus(1), Inserted)]
+        {
+            let store = InMemoryReplayStore::new();
+            assert_eq!(store.put("key", "nonce", LAST, 10, NOW), Inserted);
+            assert_eq!(store.put("key", "nonce", now.plus(360), 10, now), expected, "{now}");
+        }
+    }
+
+    #[test]
+    fn the_identity_is_keyid_and_nonce_and_no_other_split_of_the_two() {
+        let store = InMemoryReplayStore::new();
+        for (keyid, nonce) in [("ab", "c"), ("a", "bc"), ("", "abc"), ("abc", "")] {
+            assert_eq!(store.put(keyid, nonce, LAST, 10, NOW), Inserted, "{keyid} {nonce}");
+        }
+        assert_eq!(store.len(NOW), 4);
+    }
+
+    #[test]
+    fn a_duplicate_is_replayed_even_where_the_cap_is_reached() {
+        let store = InMemoryReplayStore::with_aggregate_cap(1);
+        assert_eq!(store.put("key", "nonce", LAST, 1, NOW), Inserted);
+        assert_eq!(store.put("key", "nonce", LAST, 1, NOW), Replayed);
+        assert_eq!(store.put("key", "other", LAST, 1, NOW), KeyCapReached);
+        assert_eq!(store.put("other", "nonce", LAST, 1, NOW), AggregateCapReached);
+        assert_eq!(store.put("other", "nonce", LAST, 0, NOW), KeyCapReached);
+    }
+
+    #[test]
+    fn a_cap_counts_live_entries_only() {
+        let store = InMemoryReplayStore::with_aggregate_cap(2);
+        assert_eq!(store.put("key", "1", NOW, 1, NOW), Inserted);
+        assert_eq!(store.put("other", "1", NOW, 1, NOW), Inserted);
+        assert!(store.cap_reached_now("key", 1, NOW).unwrap());
+        assert!(store.cap_reached_now("unknown", 1, NOW).unwrap(), "the store is full");
+        let later = NOW.plus(1);
+        assert!(!store.cap_reached_now("key", 1, later).unwrap());
+        assert_eq!(store.put("key", "2", LAST, 1, later), Inserted);
+        assert_eq!(store.put("other", "2", LAST, 1, later), Inserted);
+        assert_eq!(store.put("third", "2", LAST, 1, later), AggregateCapReached);
+        assert_eq!(store.len(later), 2);
+    }
+
+    #[test]
+    fn the_cap_read_changes_nothing() {
+        let store = InMemoryReplayStore::new();
+        assert!(!store.cap_reached_now("key", 1, NOW).unwrap());
+        assert!(store.cap_reached_now("key", 0, NOW).unwrap());
+        assert!(store.is_empty(NOW));
+        assert_eq!(store.put("key", "nonce", LAST, 1, NOW), Inserted);
+    }
+
+    #[test]
+    fn what_may_have_been_forgotten_is_refused_when_the_clock_goes_back() {
+        let store = InMemoryReplayStore::new();
+        assert_eq!(store.put("key", "nonce", LAST, 10, NOW), Inserted);
+        store.purge(LAST.plus(1));
+        let again = store.insert_now(ReplayEntry::new("key", "nonce", LAST, 10), NOW);
+        assert!(matches!(again, Err(StoreError::Forgotten { expires_at: LAST, now: NOW })), "{again:?}");
+    }
+
+    #[test]
+    fn times_that_cannot_be_held_are_refused() {
+        let store = InMemoryReplayStore::new();
+        for (last, now) in [(i64::MAX, 0), (1 << 32, 0), (-1, -2), (10, -1)] {
+            let entry = ReplayEntry::new("key", "nonce", UnixSeconds::new(last), 10);
+            let outcome = store.insert_now(entry, UnixSeconds::new(now));
+            assert!(matches!(outcome, Err(StoreError::TimeOutOfRange { .. })), "{last} {now}: {outcome:?}");
+        }
+        let ended = store.insert_now(ReplayEntry::new("key", "nonce", NOW, 10), LAST);
+        assert!(matches!(ended, Err(StoreError::Forgotten { .. })), "{ended:?}");
+        store.purge(UnixSeconds::new(i64::MIN));
+        assert_eq!(store.len(UnixSeconds::new(i64::MAX)), 0);
+    }
+
+    #[test]
+    fn memory_of_ended_entries_is_reused_and_can_be_given_back() {
+        let store = InMemoryReplayStore::new();
+        let fill = |round: i64| {
+            let now = NOW.plus(round * 1000);
+            for nonce in 0..20_000 {
+                assert_eq!(store.put("key", &nonce.to_string(), now.plus(360), u64::MAX, now), Inserted);
+            }
+        };
+        let empty = store.memory_bytes();
+        fill(0);
+        let filled = store.memory_bytes();
+        (1..6).for_each(fill);
+        assert!(store.memory_bytes() < filled * 2, "{} after {filled}", store.memory_bytes());
+        store.purge(NOW.plus(100_000));
+        assert!(store.memory_bytes() < empty + 1024, "{} from {empty}", store.memory_bytes());
+    }
+
+    #[test]
+    fn of_many_threads_with_one_nonce_exactly_one_inserts() {
+        let store = Arc::new(InMemoryReplayStore::new());
+        let insert = |store: Arc<InMemoryReplayStore>| {
+            move || {
+                (0..200)
+                    .filter(|nonce| store.put("key", &nonce.to_string(), LAST, 1000, NOW) == Inserted)
+                    .count()
+            }
+        };
+        let threads: Vec<_> = (0..8).map(|_| thread::spawn(insert(Arc::clone(&store)))).collect();
+        assert_eq!(threads.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>(), 200);
+    }
+
+    #[test]
+    fn caps_are_exact_under_many_threads() {
+        for (key_cap, aggregate_cap, refusal) in
+            [(100, 1000, KeyCapReached), (1000, 100, AggregateCapReached)]
+        {
+            let store = Arc::new(InMemoryReplayStore::with_aggregate_cap(aggregate_cap));
+            let insert = |thread: usize, store: Arc<InMemoryReplayStore>| {
+                move || -> Vec<InsertOutcome> {
+                    (0..100)
+                        .map(|nonce| store.put("key", &format!("{thread} {nonce}"), LAST, key_cap, NOW))
+                        .collect()
+                }
+            };
+            let threads: Vec<_> = (0..8).map(|at| thread::spawn(insert(at, Arc::clone(&store)))).collect();
+            let outcomes: Vec<_> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+            assert_eq!(outcomes.iter().filter(|outcome| **outcome == Inserted).count(), 100);
+            assert_eq!(outcomes.iter().filter(|outcome| **outcome == refusal).count(), 700);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_trait_is_the_same_path() {
+        let store: Arc<dyn ReplayStore> = Arc::new(InMemoryReplayStore::new());
+        let entry = ReplayEntry::new("key", "nonce", LAST, 1);
+        assert_eq!(store.insert(entry, NOW).await.unwrap(), Inserted);
+        assert_eq!(store.insert(entry, NOW).await.unwrap(), Replayed);
+        assert!(store.cap_reached("key", 1, NOW).await.unwrap());
+    }
+
+    /// The rules written down without a thought for speed.
+    #[derive(Default)]
+    struct Model(HashMap<(u8, u8), i64>);
+
+    impl Model {
+        fn insert(
+            &mut self,
+            key: u8,
+            nonce: u8,
+            last: i64,
+            cap: usize,
+            total: usize,
+            now: i64,
+        ) -> InsertOutcome {
+            self.0.retain(|_, last| *last >= now);
+            if self.0.contains_key(&(key, nonce)) {
+                Replayed
+            } else if self.0.keys().filter(|(known, _)| *known == key).count() >= cap {
+                KeyCapReached
+            } else if self.0.len() >= total {
+                AggregateCapReached
+            } else {
+                self.0.insert((key, nonce), last);
+                Inserted
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn outcomes_are_those_of_the_naive_model(
+            steps in prop::collection::vec((0..4_u8, 0..12_u8, 0..20_i64, 0..4_i64, any::<bool>()), 1..200),
+            cap in 1..8_usize,
+            total in 1..20_usize,
+        ) {
+            let store = InMemoryReplayStore::with_aggregate_cap(total as u64);
+            let mut model = Model::default();
+            let mut now = NOW.as_i64();
+            for (key, nonce, life, passed, purge) in steps {
+                now += passed;
+                if purge && passed == 0 {
+                    store.purge(UnixSeconds::new(now));
+                }
+                let expected = model.insert(key, nonce, now + life, cap, total, now);
+                let last = UnixSeconds::new(now + life);
+                let (key, nonce) = (key.to_string(), nonce.to_string());
+                prop_assert_eq!(store.put(&key, &nonce, last, cap as u64, UnixSeconds::new(now)), expected);
+                prop_assert_eq!(store.len(UnixSeconds::new(now)), model.0.len() as u64);
+            }
+        }
+
+        #[test]
+        fn no_signature_is_ever_inserted_twice_however_the_clock_jumps(
+            steps in prop::collection::vec((0..12_u8, 0..40_i64, any::<bool>()), 1..300),
+        ) {
+            let store = InMemoryReplayStore::new();
+            let mut inserted = HashMap::new();
+            for (nonce, at, purge) in steps {
+                let now = NOW.plus(at);
+                if purge {
+                    store.purge(now);
+                }
+                // Each nonce belongs to one signature, whose last second is therefore always the same.
+                let last = NOW.plus(i64::from(nonce) * 3);
+                let entry = ReplayEntry::new("key", "nonce", last, u64::MAX);
+                let nonce = nonce.to_string();
+                if let Ok(Inserted) = store.insert_now(ReplayEntry { nonce: &nonce, ..entry }, now) {
+                    prop_assert_eq!(inserted.insert(nonce, last), None);
+                }
+            }
+        }
+    }
+}
