@@ -27,6 +27,7 @@ pub mod webhook;
 pub use self::{
     algorithm::Algorithm,
     fingerprint::Fingerprint,
+    jwk::{AdcpUse, Jwk, JwkError, JwkSet, JwkSetError, PrivateJwk},
     key::{KeyError, PublicKey, VerifyError},
     provider::{ProviderError, ProviderErrorKind, SigningProvider},
     purpose::KeyPurpose,

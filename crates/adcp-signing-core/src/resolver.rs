@@ -10,7 +10,7 @@ use async_trait::async_trait;
 
 use crate::{
     Algorithm, KeyPurpose, PublicKey,
-    jwk::{Jwk, JwkSet},
+    jwk::{Jwk, JwkSet, JwkSetError},
     profile::Fault,
 };
 
@@ -187,13 +187,13 @@ impl VerificationKey {
 
 impl Declared {
     fn from_jwk(jwk: &Jwk) -> Result<Self, Unusable> {
-        if jwk.use_() != Some("sig") {
-            return Err(Unusable::Use(jwk.use_().map(str::to_owned)));
+        if jwk.key_use() != Some("sig") {
+            return Err(Unusable::Use(jwk.key_use().map(str::to_owned)));
         }
         if !jwk.key_ops().is_some_and(|ops| ops.iter().any(|op| op == "verify")) {
             return Err(Unusable::KeyOps);
         }
-        let purpose = jwk.adcp_use().ok_or(Unusable::Purpose)?;
+        let purpose = jwk.purpose().cloned().ok_or(Unusable::Purpose)?;
         let public = jwk.public_key().map_err(|error| Unusable::Material(error.to_string()))?;
         Ok(Self { public, purpose })
     }
@@ -206,7 +206,7 @@ impl Declared {
 ///
 /// let keys = StaticKeys::from_jwks_json(br#"{"keys":[]}"#)?;
 /// assert!(keys.is_empty());
-/// # Ok::<(), adcp_signing_core::jwk::JwkError>(())
+/// # Ok::<(), adcp_signing_core::JwkSetError>(())
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct StaticKeys {
@@ -236,8 +236,8 @@ impl StaticKeys {
     /// The keys of a JWKS document.
     ///
     /// # Errors
-    /// [`JwkError`](crate::jwk::JwkError) when the document is not a JWKS.
-    pub fn from_jwks_json(json: &[u8]) -> Result<Self, crate::jwk::JwkError> {
+    /// [`JwkSetError`] when the document is not a JWKS.
+    pub fn from_jwks_json(json: &[u8]) -> Result<Self, JwkSetError> {
         Ok(Self::from_jwks(&JwkSet::parse(json)?))
     }
 

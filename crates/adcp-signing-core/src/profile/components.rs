@@ -2,7 +2,7 @@
 
 use crate::{
     digest::CONTENT_DIGEST,
-    message::{Component, ComponentError, ComponentSource, FieldLine, Request},
+    message::{Component, ComponentError, ComponentName, ComponentSource, FieldLine, Request},
     target_uri::{Rules, TargetUri, TargetUriError, canonicalize_authority},
 };
 
@@ -24,10 +24,9 @@ impl<'a> AdcpComponents<'a> {
 impl ComponentSource for AdcpComponents<'_> {
     fn append_value(&self, component: &Component<'_>, out: &mut Vec<u8>) -> Result<(), ComponentError> {
         match (component.name(), self.content_digest) {
-            ("@target-uri", _) => out.extend_from_slice(self.target.as_str().as_bytes()),
-            ("@authority", _) => out.extend_from_slice(self.target.authority().as_bytes()),
-            (CONTENT_DIGEST, Some(digest)) => out.extend_from_slice(digest.as_bytes()),
-            ("@method", _) => out.extend_from_slice(self.request.method.as_bytes()),
+            (ComponentName::TargetUri, _) => out.extend_from_slice(self.target.as_str().as_bytes()),
+            (ComponentName::Authority, _) => out.extend_from_slice(self.target.authority().as_bytes()),
+            (ComponentName::Field(CONTENT_DIGEST), Some(digest)) => out.extend_from_slice(digest.as_bytes()),
             _ => return self.request.append_value(component, out),
         }
         Ok(())
@@ -37,9 +36,11 @@ impl ComponentSource for AdcpComponents<'_> {
 /// Whether a verifier of the AdCP profiles can build this component's value: fields, and the three derived components
 /// whose canonical form AdCP defines.
 pub(crate) fn is_known(component: &Component<'_>) -> bool {
-    !component.has_params()
-        && (!component.name().starts_with('@')
-            || matches!(component.name(), "@method" | "@target-uri" | "@authority"))
+    component.params().is_empty()
+        && matches!(
+            component.name(),
+            ComponentName::Method | ComponentName::TargetUri | ComponentName::Authority | ComponentName::Field(_)
+        )
 }
 
 /// Why the received authority is refused (AdCP security, "`@authority` canonicalization").

@@ -5,6 +5,7 @@
 
 mod code;
 mod components;
+mod content_type;
 mod contract;
 
 use std::{fmt, str::FromStr};
@@ -13,7 +14,10 @@ pub use self::{
     code::{ErrorCode, Fault, Recovery, recovery_of_challenge},
     contract::{ContractError, ContractVersion},
 };
-pub(crate) use self::components::{AdcpComponents, check_authority, is_known};
+pub(crate) use self::{
+    components::{AdcpComponents, check_authority, is_known},
+    content_type::{content_type, declares_json},
+};
 use crate::{
     Algorithm, KeyPurpose,
     operation::DigestPolicy,

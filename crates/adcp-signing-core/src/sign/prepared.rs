@@ -7,10 +7,10 @@ use crate::{
     Algorithm, Signature,
     clock::UnixSeconds,
     digest::{CONTENT_DIGEST, ContentDigest, content_digest},
-    message::{Component, Request, SignatureParams, inner_list_text, signature_base, single_value},
+    message::{Component, Request, SignatureParams, inner_list_text, signature_base},
     nonce::Nonce,
     operation::DigestPolicy,
-    profile::{AdcpComponents, DigestRule, MAX_VALIDITY, MessageKind, Profile, check_authority},
+    profile::{AdcpComponents, DigestRule, MAX_VALIDITY, content_type, MessageKind, Profile, check_authority},
     structured_fields::{Alphabet, join_lines, push_byte_sequence, push_key},
     target_uri::TargetUri,
 };
@@ -78,7 +78,7 @@ pub fn prepare(
     if !profile.admits(parameters.algorithm) {
         return Err(SignError::Algorithm(parameters.algorithm));
     }
-    let validity = parameters.expires.get().saturating_sub(parameters.created.get());
+    let validity = parameters.expires.as_i64().saturating_sub(parameters.created.as_i64());
     if !(1..=MAX_VALIDITY).contains(&validity) {
         return Err(SignError::Validity(validity));
     }
@@ -95,17 +95,15 @@ pub fn prepare(
     let target = TargetUri::canonicalize(request.url, rules)?;
     check_authority(request, &target, rules).map_err(|error| SignError::Authority(error.to_string()))?;
     let digest = if parameters.cover_digest { Some(digest_of(profile, request)?) } else { None };
-    let mut covered = vec![Component::plain("@method"), Component::plain("@target-uri"), Component::plain("@authority")];
-    if has_content_type(profile, request)? {
-        covered.push(Component::plain("content-type"));
-    }
-    if digest.is_some() {
-        covered.push(Component::plain(CONTENT_DIGEST));
-    }
+    let names = ["@method", "@target-uri", "@authority"]
+        .into_iter()
+        .chain(has_content_type(profile, request)?.then_some("content-type"))
+        .chain(digest.is_some().then_some(CONTENT_DIGEST));
+    let covered = names.map(|name| Component::new(name, &[])).collect::<Result<Vec<_>, _>>()?;
     let digest = digest.flatten();
     let params = SignatureParams {
-        created: Some(parameters.created.get()),
-        expires: Some(parameters.expires.get()),
+        created: Some(parameters.created.as_i64()),
+        expires: Some(parameters.expires.as_i64()),
         nonce: Some(Cow::Borrowed(parameters.nonce)),
         keyid: Some(Cow::Borrowed(parameters.keyid)),
         alg: Some(Cow::Borrowed(parameters.algorithm.rfc9421_name())),
@@ -139,7 +137,7 @@ fn digest_of(profile: &Profile, request: &Request<'_>) -> Result<Option<String>,
 
 /// Whether there is a `Content-Type` to cover. A body without one cannot be signed, nor can a webhook.
 fn has_content_type(profile: &Profile, request: &Request<'_>) -> Result<bool, SignError> {
-    let value = single_value(request.fields, "content-type").map_err(|error| SignError::ContentType(error.to_string()))?;
+    let value = content_type(request.fields).map_err(|error| SignError::ContentType(error.to_string()))?;
     let needed = !request.body.is_empty() || profile.kind() == MessageKind::Webhook;
     if needed && value.is_none() {
         return Err(SignError::ContentType("the message has no Content-Type; set it before signing".to_owned()));

@@ -194,7 +194,7 @@ impl Signer {
             &Parameters {
                 label: options.label.as_deref().unwrap_or(LABEL),
                 created,
-                expires: UnixSeconds::new(created.get().saturating_add(validity)),
+                expires: UnixSeconds::new(created.as_i64().saturating_add(validity)),
                 nonce,
                 keyid: provider.key_id(),
                 algorithm: provider.algorithm(),

@@ -123,6 +123,15 @@ impl<'a> Dictionary<'a> {
     }
 }
 
+impl<'a> IntoIterator for Dictionary<'a> {
+    type Item = Member<'a>;
+    type IntoIter = std::vec::IntoIter<Member<'a>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.members.into_iter()
+    }
+}
+
 impl<'d, 'a> IntoIterator for &'d Dictionary<'a> {
     type Item = &'d Member<'a>;
     type IntoIter = std::slice::Iter<'d, Member<'a>>;

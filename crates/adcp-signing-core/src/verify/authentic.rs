@@ -5,8 +5,7 @@ use crate::{
     Algorithm,
     clock::UnixSeconds,
     json::{StrictJsonError, check_no_duplicate_keys},
-    message::single_value,
-    profile::{Fault, MAX_SKEW},
+    profile::{Fault, MAX_SKEW, declares_json},
     replay::{InsertOutcome, ReplayEntry},
     resolver::VerificationKey,
 };
@@ -88,13 +87,6 @@ impl<'a, K: AsRef<VerificationKey>> Committed<'a, K> {
             signature_base: base,
         })
     }
-}
-
-/// Whether the message says its body is JSON: `application/json`, a `+json` type, or no type at all.
-fn declares_json(fields: &[crate::message::FieldLine<'_>]) -> bool {
-    let Ok(Some(value)) = single_value(fields, "content-type") else { return true };
-    let essence = value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase();
-    essence.ends_with(b"/json") || essence.ends_with(b"+json")
 }
 
 /// The identity that a verified message establishes, and nothing about what that identity may do.

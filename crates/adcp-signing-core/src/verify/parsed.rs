@@ -35,7 +35,7 @@ impl<'a> Parsed<'a> {
     /// # Errors
     /// `*_window_invalid`.
     pub fn check_window(self, now: UnixSeconds) -> Result<InWindow<'a>, Rejection> {
-        let (created, expires, now) = (self.params.created, self.params.expires, now.get());
+        let (created, expires, now) = (self.params.created, self.params.expires, now.as_i64());
         let refused = if expires <= created {
             Some(format!("expires {expires} is not after created {created}"))
         } else if expires.saturating_sub(created) > MAX_VALIDITY {
@@ -71,7 +71,7 @@ impl<'a> Parsed<'a> {
     }
 
     pub(super) fn covers(&self, name: &str) -> bool {
-        self.components.iter().any(|component| component.name() == name)
+        self.components.iter().any(|component| component.name().as_str() == name)
     }
 }
 

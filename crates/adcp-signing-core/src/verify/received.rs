@@ -10,9 +10,9 @@ use super::{
 use crate::{
     Algorithm,
     digest::{CONTENT_DIGEST, ContentDigest},
-    message::{Component, Request, SignatureParams, components, single_value},
+    message::{ComponentName, Request, SignatureParams, components},
     nonce::Nonce,
-    profile::{Fault, LABEL, Profile, is_known},
+    profile::{Fault, LABEL, Profile, content_type, is_known},
     structured_fields::{BareItem, Dictionary, InnerList, Item, MemberValue, join_lines},
     target_uri::TargetUri,
 };
@@ -51,8 +51,7 @@ impl<'a> Received<'a> {
         let components = components(&list).map_err(|error| self.malformed(error.to_string()))?;
         if let Some(component) = components.iter().find(|component| !is_known(component)) {
             return Err(self.malformed(format!(
-                "component {:?} carries parameters or is derived in a way that AdCP does not define",
-                component.name()
+                "component {component} carries parameters or is derived in a way that AdCP does not define"
             )));
         }
         let params =
@@ -60,7 +59,7 @@ impl<'a> Received<'a> {
         if let Some(nonce) = &params.nonce {
             Nonce::check(nonce).map_err(|error| self.malformed(error.to_string()))?;
         }
-        let covers = |name: &str| components.iter().any(|component| component.name() == name);
+        let covers = |name| components.iter().any(|component| component.name() == ComponentName::Field(name));
         if covers("content-type") {
             self.single_content_type()?;
         }
@@ -95,11 +94,11 @@ impl<'a> Received<'a> {
         };
         let inputs = Dictionary::parse(input).map_err(|error| self.malformed(format!("Signature-Input: {error}")))?;
         let signatures = Dictionary::parse(signature).map_err(|error| self.malformed(format!("Signature: {error}")))?;
-        let member = inputs.into_member(LABEL);
+        let member = inputs.into_iter().find(|member| member.key == LABEL);
         let Some((MemberValue::InnerList(list), raw)) = member.map(|member| (member.value, member.raw)) else {
             return Err(self.malformed("Signature-Input has no component list labelled sig1"));
         };
-        let value = signatures.into_member(LABEL).map(|member| member.value);
+        let value = signatures.into_iter().find(|member| member.key == LABEL).map(|member| member.value);
         let Some(MemberValue::Item(Item { bare: BareItem::ByteSequence(bytes), .. })) = value else {
             return Err(self.malformed("Signature has no byte sequence labelled sig1"));
         };
@@ -111,7 +110,7 @@ impl<'a> Received<'a> {
 
     /// `Content-Type` is not a list field: one line, no top-level comma.
     fn single_content_type(&self) -> Result<(), Rejection> {
-        single_value(self.request.fields, "content-type")
+        content_type(self.request.fields)
             .map(drop)
             .map_err(|error| self.malformed(error.to_string()))
     }

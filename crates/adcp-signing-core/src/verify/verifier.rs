@@ -8,12 +8,12 @@ use super::{
 use crate::{
     clock::{Clock, SystemClock},
     message::Request,
-    operation::{Posture, RequestSigningCapability, Resolved, registers_webhook_authentication, resolve},
+    operation::{DigestPolicy, Posture, RequestSigningCapability, Resolved, registers_webhook_authentication, resolve},
     profile::{Fault, MessageKind, Profile},
     replay::{ReplayStore, StoreError},
     resolver::KeyResolver,
-    revocation::RevocationSource,
-    target_uri::path_of,
+    revocation::{RevocationSource, RevocationStatus},
+    target_uri::TargetUri,
     webhook::WebhookAuthMode,
 };
 
@@ -134,7 +134,7 @@ impl Verifier {
     pub fn builder(profile: Profile) -> VerifierBuilder {
         VerifierBuilder {
             profile,
-            capability: RequestSigningCapability::default(),
+            capability: RequestSigningCapability::supported_with(DigestPolicy::Required),
             replay_cap: None,
             clock: Arc::new(SystemClock),
             keys: (),
@@ -182,8 +182,10 @@ impl Verifier {
         caller: &Caller,
     ) -> Result<Acceptance, VerifyError> {
         let by_fallback = caller.fallback == FallbackCredential::Valid;
-        let resolved = resolve(&caller.transport, request.method, path_of(request.url), request.body);
-        if !self.capability.supported {
+        let target = TargetUri::canonicalize(request.url, self.profile.signer_uri_rules());
+        let path = target.as_ref().map_or(request.url, TargetUri::path);
+        let resolved = resolve(&caller.transport, request.method, path, request.body);
+        if !self.capability.supported() {
             let operation = resolved.ok().and_then(|resolved| resolved.operation);
             return Ok(Acceptance { signer: None, by_fallback, warning: None, operation });
         }
@@ -226,7 +228,7 @@ impl Verifier {
             let rejection = self.precheck(Fault::SignatureRequired, detail.to_owned());
             Err(self.refuse(kind, resolved, rejection))
         };
-        if registers_webhook_authentication(request.body, resolved) {
+        if registers_webhook_authentication(request.body) {
             return required(
                 RefusalKind::Reject,
                 "the body registers a webhook with an `authentication` block, which only a signed request may do",
@@ -257,7 +259,7 @@ impl Verifier {
     ) -> bool {
         posture == Posture::Warn
             && !matches!(rejection.step(), Step::Precheck | Step::Parse | Step::Body)
-            && !registers_webhook_authentication(request.body, resolved)
+            && !registers_webhook_authentication(request.body)
     }
 
     /// The checklist, steps 1 to 14. The outer error is the replay store's.
@@ -276,11 +278,13 @@ impl Verifier {
         let now = self.clock.now();
         let parsed = step!(received.parse());
         let in_window = step!(parsed.check_window(now));
-        let covered = step!(in_window.check_components(self.capability.covers_content_digest));
+        let covered = step!(in_window.check_components(self.capability.covers_content_digest()));
         let answer = self.keys.resolve(covered.keyid()).await;
         let resolved = step!(covered.with_key(answer));
         let purposed = step!(resolved.check_purpose());
         let status = self.revocation.check(purposed.keyid(), now).await;
+        // A source that cannot answer is as good as a list that was not refreshed.
+        let status = status.unwrap_or(RevocationStatus::Stale);
         let unrevoked = step!(purposed.check_revocation(status));
         let reached = self.replay.cap_reached(unrevoked.keyid(), self.replay_cap, now).await?;
         let authorized = step!(unrevoked.check_cap(reached));
