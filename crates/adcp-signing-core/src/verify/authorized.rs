@@ -22,7 +22,7 @@ impl<'a, K: AsRef<VerificationKey>> Authorized<'a, K> {
         let invalid = |detail: String| received.refuse(Step::Signature, Fault::SignatureInvalid, detail);
         let (public, _) = self.key.as_ref().usable().map_err(|reason| invalid(reason.to_string()))?;
         public
-            .verify_bytes(&base, &self.parsed.signature)
+            .verify_bytes(&base, &self.parsed.labelled.signature)
             .map_err(|error| invalid(format!("{error}; compare the signature base on both sides")))?;
         let digest_matches = match (&self.parsed.digest, self.parsed.covers(CONTENT_DIGEST)) {
             (Some(digest), _) => digest.matches(received.request.body),

@@ -1,6 +1,6 @@
 //! Verification: the AdCP checklist as a chain of types, each step consuming the state before it.
 //!
-//! `Received → Parsed → InWindow → Covered → KeyResolved → Purposed → Unrevoked → Authorized → Authentic → Committed →
+//! `Received → Labelled → Parsed → InWindow → Covered → KeyResolved → Purposed → Unrevoked → Authorized → Authentic → Committed →
 //! Verified`. Cryptography is reachable only from [`Authorized`], and a replay entry only from [`Authentic`], so the
 //! two orderings that the specification calls load-bearing cannot be broken by an edit.
 //!
@@ -22,7 +22,7 @@ pub use self::{
     key_resolved::{KeyResolved, Purposed, Unrevoked},
     outcome::{Acceptance, Caller, FallbackCredential, Refusal, RefusalKind, Warning},
     parsed::{Covered, InWindow, Parsed},
-    received::Received,
+    received::{Labelled, Received},
     rejection::{Rejection, Step},
     verifier::{Verifier, VerifierBuilder, VerifyError},
 };

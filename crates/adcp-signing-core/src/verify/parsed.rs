@@ -3,7 +3,7 @@
 use super::{
     Step,
     key_resolved::KeyResolved,
-    received::{Complete, Received},
+    received::{Complete, Labelled, Received},
     rejection::Rejection,
 };
 use crate::{
@@ -20,10 +20,9 @@ use crate::{
 /// A message whose signature fields parse and name the profile's tag and an allowed algorithm (steps 1 to 4).
 #[derive(Debug, Clone)]
 pub struct Parsed<'a> {
+    pub(super) labelled: &'a Labelled<'a>,
     pub(super) received: &'a Received<'a>,
     pub(super) components: Vec<Component<'a>>,
-    pub(super) raw: &'a str,
-    pub(super) signature: Vec<u8>,
     pub(super) digest: Option<ContentDigest>,
     pub(super) algorithm: Algorithm,
     pub(super) params: Complete<'a>,
@@ -66,7 +65,7 @@ impl<'a> Parsed<'a> {
         let target = TargetUri::canonicalize(request.url, rules).map_err(|error| malformed(error.to_string()))?;
         check_authority(request, &target, rules).map_err(|error| malformed(error.to_string()))?;
         let source = AdcpComponents::new(request, &target, None);
-        signature_base(&self.components, self.raw, &source)
+        signature_base(&self.components, self.labelled.raw, &source)
             .map_err(|error| received.refuse(Step::Signature, Fault::SignatureInvalid, error.to_string()))
     }
 

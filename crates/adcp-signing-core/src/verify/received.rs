@@ -42,50 +42,12 @@ impl<'a> Received<'a> {
         self.input.is_none() && self.signature.is_none()
     }
 
-    /// Steps 1 to 4: the pair parses, all six parameters are there, tag and algorithm are the profile's.
+    /// The first half of step 1: both fields are there and parse, and both have a member `sig1`. Every other label is
+    /// ignored.
     ///
     /// # Errors
-    /// The [`Rejection`] of the first step that fails.
-    pub fn parse(&self) -> Result<Parsed<'_>, Rejection> {
-        let (list, raw, signature) = self.pair()?;
-        let components = components(&list).map_err(|error| self.malformed(error.to_string()))?;
-        if let Some(component) = components.iter().find(|component| !is_known(component)) {
-            return Err(self.malformed(format!(
-                "component {component} carries parameters or is derived in a way that AdCP does not define"
-            )));
-        }
-        let params =
-            SignatureParams::from_params(&list.params).map_err(|error| self.malformed(error.to_string()))?;
-        if let Some(nonce) = &params.nonce {
-            Nonce::check(nonce).map_err(|error| self.malformed(error.to_string()))?;
-        }
-        let covers = |name| components.iter().any(|component| component.name() == ComponentName::Field(name));
-        if covers("content-type") {
-            self.single_content_type()?;
-        }
-        let digest = if covers(CONTENT_DIGEST) { self.content_digest()? } else { None };
-        self.raw_host()?;
-
-        let params = self.complete(params)?;
-        if params.tag != self.profile.tag() {
-            return Err(self.refuse(Step::Tag, Fault::TagInvalid, format!(
-                "tag is not {}", self.profile.tag()
-            )));
-        }
-        let algorithm = Algorithm::from_rfc9421_name(&params.alg)
-            .filter(|algorithm| self.profile.admits(*algorithm))
-            .ok_or_else(|| {
-                self.refuse(
-                    Step::Algorithm,
-                    Fault::AlgNotAllowed,
-                    "alg is neither ed25519 nor ecdsa-p256-sha256",
-                )
-            })?;
-        Ok(Parsed { received: self, components, raw, signature, digest, algorithm, params })
-    }
-
-    /// The member `sig1` of both fields, with its received text and decoded bytes.
-    fn pair(&self) -> Result<(InnerList<'_>, &str, Vec<u8>), Rejection> {
+    /// `*_header_malformed`.
+    pub fn labelled(&self) -> Result<Labelled<'_>, Rejection> {
         let (input, signature) = match (&self.input, &self.signature) {
             (Some(input), Some(signature)) => (input, signature),
             (Some(_), None) => return Err(self.malformed("Signature-Input came without Signature")),
@@ -102,10 +64,10 @@ impl<'a> Received<'a> {
         let Some(MemberValue::Item(Item { bare: BareItem::ByteSequence(bytes), .. })) = value else {
             return Err(self.malformed("Signature has no byte sequence labelled sig1"));
         };
-        let bytes = bytes
+        let signature = bytes
             .decode(self.profile.signature_alphabet())
             .map_err(|error| self.malformed(format!("Signature sig1: {error}")))?;
-        Ok((list, raw, bytes))
+        Ok(Labelled { received: self, list, raw, signature })
     }
 
     /// `Content-Type` is not a list field: one line, no top-level comma.
@@ -154,6 +116,61 @@ impl<'a> Received<'a> {
 
     pub(super) fn refuse(&self, step: Step, fault: Fault, detail: impl Into<Cow<'static, str>>) -> Rejection {
         Rejection::new(self.profile, step, fault, detail)
+    }
+}
+
+/// The member `sig1` of `Signature-Input` and `Signature`.
+#[derive(Debug, Clone)]
+pub struct Labelled<'a> {
+    received: &'a Received<'a>,
+    list: InnerList<'a>,
+    /// The received text, which is what `@signature-params` is built from.
+    pub(super) raw: &'a str,
+    pub(super) signature: Vec<u8>,
+}
+
+impl Labelled<'_> {
+    /// Steps 1 to 4: the parameters are well-formed and all there, tag and algorithm are the profile's.
+    ///
+    /// # Errors
+    /// The [`Rejection`] of the first step that fails.
+    pub fn parse(&self) -> Result<Parsed<'_>, Rejection> {
+        let received = self.received;
+        let malformed = |detail: String| received.malformed(detail);
+        let components = components(&self.list).map_err(|error| malformed(error.to_string()))?;
+        if let Some(component) = components.iter().find(|component| !is_known(component)) {
+            return Err(malformed(format!(
+                "component {component} carries parameters or is derived in a way that AdCP does not define"
+            )));
+        }
+        let params =
+            SignatureParams::from_params(&self.list.params).map_err(|error| malformed(error.to_string()))?;
+        if let Some(nonce) = &params.nonce {
+            Nonce::check(nonce).map_err(|error| malformed(error.to_string()))?;
+        }
+        let covers = |name| components.iter().any(|component| component.name() == ComponentName::Field(name));
+        if covers("content-type") {
+            received.single_content_type()?;
+        }
+        let digest = if covers(CONTENT_DIGEST) { received.content_digest()? } else { None };
+        received.raw_host()?;
+
+        let params = received.complete(params)?;
+        if params.tag != received.profile.tag() {
+            return Err(received.refuse(Step::Tag, Fault::TagInvalid, format!(
+                "tag is not {}", received.profile.tag()
+            )));
+        }
+        let algorithm = Algorithm::from_rfc9421_name(&params.alg)
+            .filter(|algorithm| received.profile.admits(*algorithm))
+            .ok_or_else(|| {
+                received.refuse(
+                    Step::Algorithm,
+                    Fault::AlgNotAllowed,
+                    "alg is neither ed25519 nor ecdsa-p256-sha256",
+                )
+            })?;
+        Ok(Parsed { labelled: self, received, components, digest, algorithm, params })
     }
 }
 

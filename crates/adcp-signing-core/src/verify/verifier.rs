@@ -276,7 +276,8 @@ impl Verifier {
             };
         }
         let now = self.clock.now();
-        let parsed = step!(received.parse());
+        let labelled = step!(received.labelled());
+        let parsed = step!(labelled.parse());
         let in_window = step!(parsed.check_window(now));
         let covered = step!(in_window.check_components(self.capability.covers_content_digest()));
         let answer = self.keys.resolve(covered.keyid()).await;
