@@ -5,6 +5,7 @@ mod fingerprint;
 pub mod json;
 mod key;
 pub mod message;
+pub mod operation;
 pub mod provider;
 mod purpose;
 mod signature;
