@@ -82,3 +82,69 @@ impl<P: SigningProvider> SigningProvider for ConcurrencyLimit<P> {
         Some(Arc::new(ConcurrencyLimit { inner, limit: self.limit.clone() }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::poll;
+
+    use super::*;
+    use crate::provider::{
+        SigningProviderExt as _,
+        scripted::{Scripted, Step},
+    };
+
+    const ONE: NonZeroUsize = NonZeroUsize::MIN;
+
+    #[tokio::test]
+    async fn calls_over_the_limit_wait_in_order_and_past_the_queue_are_throttled() {
+        let (open_first, first_step) = Step::gated(Step::Answer);
+        let (open_second, second_step) = Step::gated(Step::Answer);
+        let kms = Scripted::new("k").on_sign([first_step, second_step]);
+        let limited = kms.clone().with_concurrency_limit(ONE, 2);
+        let [mut first, mut second, mut third] = [(); 3].map(|()| limited.sign(b"base"));
+        assert!(poll!(&mut first).is_pending());
+        assert!(poll!(&mut second).is_pending());
+        assert!(poll!(&mut third).is_pending());
+        assert_eq!(kms.sign_calls(), 1, "the others wait before the service");
+        assert_eq!(limited.sign(b"base").await.unwrap_err().kind(), ProviderErrorKind::Throttled);
+
+        open_first.send(()).unwrap();
+        assert!(poll!(&mut first).is_ready());
+        assert!(poll!(&mut third).is_pending(), "the second came before");
+        assert!(poll!(&mut second).is_pending());
+        assert_eq!(kms.sign_calls(), 2);
+        open_second.send(()).unwrap();
+        assert!(poll!(&mut second).is_ready());
+        assert!(poll!(&mut third).is_ready());
+    }
+
+    #[tokio::test]
+    async fn a_dropped_waiter_frees_its_place() {
+        let kms = Scripted::new("k").on_sign([Step::Hang]);
+        let limited = kms.clone().with_concurrency_limit(ONE, 1);
+        let [mut running, mut waiting, mut late] = [(); 3].map(|()| limited.sign(b"base"));
+        assert!(poll!(&mut running).is_pending());
+        assert!(poll!(&mut waiting).is_pending());
+        drop(waiting);
+        assert!(poll!(&mut late).is_pending(), "took the place in the queue");
+        drop(running);
+        assert!(late.await.is_ok());
+        assert_eq!(kms.under_way(), 0);
+    }
+
+    #[tokio::test]
+    async fn no_queue_means_throttled_at_once() {
+        let limited = Scripted::new("k").on_sign([Step::Hang]).with_concurrency_limit(ONE, 0);
+        let mut running = limited.sign(b"base");
+        assert!(poll!(&mut running).is_pending());
+        assert_eq!(limited.sign(b"base").await.unwrap_err().kind(), ProviderErrorKind::Throttled);
+        assert_eq!(limited.public_key().await.unwrap_err().kind(), ProviderErrorKind::Throttled);
+    }
+
+    #[test]
+    fn limits_beyond_what_a_semaphore_holds_are_clamped() {
+        let most = NonZeroUsize::new(usize::MAX).unwrap();
+        let limited = Scripted::new("k").with_concurrency_limit(most, usize::MAX);
+        assert_eq!(limited.limit.turns.available_permits(), Semaphore::MAX_PERMITS);
+    }
+}

@@ -61,3 +61,31 @@ impl<P: SigningProvider> SigningProvider for Deadline<P> {
         Some(Arc::new(Deadline { inner, limit: self.limit }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::{
+        SigningProviderExt as _,
+        scripted::{Scripted, Step},
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_takes_too_long_times_out_and_is_dropped() {
+        let kms = Scripted::new("k").on_sign([Step::Hang]).on_public_key([Step::Hang]);
+        let limited = kms.clone().with_deadline(Duration::from_secs(2));
+        let started = tokio::time::Instant::now();
+        assert_eq!(limited.sign(b"base").await.unwrap_err().kind(), ProviderErrorKind::Timeout);
+        assert_eq!(started.elapsed(), Duration::from_secs(2));
+        assert_eq!(limited.public_key().await.unwrap_err().kind(), ProviderErrorKind::Timeout);
+        assert_eq!(kms.under_way(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_and_errors_within_the_limit_pass() {
+        let kms = Scripted::new("k").on_sign([Step::Answer, Step::Fail(ProviderErrorKind::KeyDisabled)]);
+        let limited = kms.with_deadline(Duration::from_secs(2));
+        assert!(limited.sign(b"base").await.is_ok());
+        assert_eq!(limited.sign(b"base").await.unwrap_err().to_string(), "key_disabled: scripted");
+    }
+}

@@ -263,3 +263,155 @@ impl<P: SigningProvider> SigningProvider for Failover<P> {
         .await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use futures_util::poll;
+
+    use super::*;
+    use crate::{
+        SystemClock,
+        provider::{
+            Rotating, Rotation, SigningProviderExt as _,
+            scripted::{Scripted, Step},
+        },
+    };
+
+    const COOL_DOWN: Duration = Duration::from_secs(30);
+
+    fn two(primary: &Scripted, other: &Scripted) -> Failover<Scripted> {
+        primary.clone().with_failover([other.clone()], COOL_DOWN).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_an_unreachable_replica_is_passed_over() {
+        for kind in ProviderErrorKind::ALL {
+            let primary = Scripted::new("k").on_sign([Step::Fail(kind)]);
+            let other = primary.replica("other");
+            let outcome = two(&primary, &other).sign(b"base").await;
+            let switched = matches!(kind, ProviderErrorKind::Unavailable | ProviderErrorKind::Timeout);
+            assert_eq!(outcome.is_ok(), switched, "{kind}");
+            assert_eq!(other.sign_calls(), usize::from(switched), "{kind}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_the_cool_down_one_call_probes_the_primary_and_its_success_brings_the_others_back() {
+        let (open, probe) = Step::gated(Step::Answer);
+        let primary = Scripted::new("k").on_sign([Step::Fail(ProviderErrorKind::Timeout), probe]);
+        let other = primary.replica("other");
+        let failover = two(&primary, &other);
+        failover.sign(b"base").await.unwrap();
+        failover.sign(b"base").await.unwrap();
+        assert_eq!((primary.sign_calls(), other.sign_calls()), (1, 2), "the primary rests");
+
+        tokio::time::advance(COOL_DOWN).await;
+        let mut probing = failover.sign(b"base");
+        assert!(poll!(&mut probing).is_pending());
+        failover.sign(b"base").await.unwrap();
+        assert_eq!((primary.sign_calls(), other.sign_calls()), (2, 3), "one probe only");
+
+        open.send(()).unwrap();
+        probing.await.unwrap();
+        failover.sign(b"base").await.unwrap();
+        assert_eq!((primary.sign_calls(), other.sign_calls()), (3, 3), "back at the primary");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dropped_probe_leaves_the_primary_resting_for_another_cool_down() {
+        let primary = Scripted::new("k").on_sign([Step::Fail(ProviderErrorKind::Unavailable), Step::Hang]);
+        let other = primary.replica("other");
+        let failover = two(&primary, &other);
+        failover.sign(b"base").await.unwrap();
+        tokio::time::advance(COOL_DOWN).await;
+        let mut probing = failover.sign(b"base");
+        assert!(poll!(&mut probing).is_pending());
+        drop(probing);
+        assert_eq!(primary.under_way(), 0);
+        failover.sign(b"base").await.unwrap();
+        assert_eq!(primary.sign_calls(), 2);
+        tokio::time::advance(COOL_DOWN).await;
+        failover.sign(b"base").await.unwrap();
+        assert_eq!(primary.sign_calls(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn resting_replicas_are_the_last_resort_and_all_down_is_the_last_ones_error() {
+        let down = || Step::Fail(ProviderErrorKind::Unavailable);
+        let primary = Scripted::new("k").on_sign([down(), Step::Answer, down()]);
+        let other = primary.replica("other").on_sign([Step::Answer, down(), down()]);
+        let failover = two(&primary, &other);
+        failover.sign(b"base").await.unwrap();
+        failover.sign(b"base").await.unwrap();
+        assert_eq!((primary.sign_calls(), other.sign_calls()), (2, 2), "the resting primary saved the second call");
+        let error = failover.sign(b"base").await.unwrap_err();
+        assert_eq!(error.kind(), ProviderErrorKind::Unavailable);
+        assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "unavailable: scripted");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_replica_with_another_key_never_signs() {
+        let primary = Scripted::new("k").on_sign([Step::Fail(ProviderErrorKind::Unavailable)]);
+        let stranger = Scripted::new("k");
+        let failover = two(&primary, &stranger);
+        let error = failover.sign(b"base").await.unwrap_err();
+        assert_eq!(error.kind(), ProviderErrorKind::PublicKeyMismatch);
+        assert_eq!(stranger.sign_calls(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_expected_key_holds_for_the_primary_and_while_it_is_down() {
+        let primary = Scripted::new("k").on_public_key([Step::Fail(ProviderErrorKind::Unavailable)]);
+        let stranger = Scripted::new("k");
+        let failover = two(&primary, &stranger).expecting(primary.true_public_key().await);
+        let error = failover.sign(b"base").await.unwrap_err();
+        assert_eq!(error.kind(), ProviderErrorKind::PublicKeyMismatch);
+        assert_eq!(stranger.sign_calls(), 0);
+
+        let failover = two(&stranger, &primary).expecting(primary.true_public_key().await);
+        assert_eq!(failover.sign(b"base").await.unwrap_err().kind(), ProviderErrorKind::PublicKeyMismatch);
+    }
+
+    #[test]
+    fn replicas_that_do_not_agree_are_refused() {
+        let primary = Scripted::new("k");
+        let replica = primary.replica("other");
+        let [current, next] = ["k", "next"].map(|kid| Arc::new(Scripted::new(kid)));
+        let rotating = Rotating::new(current, next, Rotation::by_operator(), Arc::new(SystemClock)).unwrap();
+        let cases: [(Vec<Arc<dyn SigningProvider>>, &str); 6] = [
+            (vec![], "configuration: a failover needs 1 to 15 replicas beside its primary"),
+            (vec![Arc::new(replica.clone()); 16], "configuration: a failover needs 1 to 15 replicas beside its primary"),
+            (
+                vec![Arc::new(replica.clone().with_key_id("other"))],
+                "configuration: the replicas have different key ids",
+            ),
+            (
+                vec![Arc::new(replica.clone().with_algorithm(Algorithm::EcdsaP256Sha256))],
+                "configuration: the replicas have different algorithms",
+            ),
+            (
+                vec![Arc::new(replica.clone().with_purpose(KeyPurpose::WebhookSigning))],
+                "configuration: the replicas have different purposes",
+            ),
+            (
+                vec![Arc::new(rotating)],
+                "configuration: a replica's key rotates; put the failover inside the rotation",
+            ),
+        ];
+        for (others, expected) in cases {
+            let error = Failover::new(Arc::new(primary.clone()) as Arc<dyn SigningProvider>, others, COOL_DOWN);
+            assert_eq!(error.unwrap_err().to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn the_capability_is_what_every_replica_can_do() {
+        let primary = Scripted::new("k");
+        let narrow = Capability::new(Custody::InProcess, Algorithm::ALL).with_max_message_len(100);
+        let failover = two(&primary, &primary.replica("other").with_capability(narrow));
+        let expected = Capability::new(Custody::InProcess, [Algorithm::Ed25519]).with_max_message_len(100);
+        assert_eq!(failover.capability(), expected);
+    }
+}

@@ -190,3 +190,130 @@ impl<P: SigningProvider> SigningProvider for Pinned<P> {
         Ok(signed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use futures_util::poll;
+
+    use super::*;
+    use crate::{
+        Algorithm, SystemClock,
+        provider::{
+            Rotating, Rotation, SigningProviderExt as _,
+            scripted::{Scripted, Step},
+        },
+    };
+
+    async fn pinned(kms: &Scripted) -> Pinned<Scripted> {
+        kms.clone().pinned(kms.true_public_key().await).unwrap()
+    }
+
+    async fn kind_of(call: impl Future<Output = Result<Signed, ProviderError>>) -> ProviderErrorKind {
+        call.await.unwrap_err().kind()
+    }
+
+    #[tokio::test]
+    async fn every_form_of_pin_admits_its_key_and_no_other() {
+        let kms = Scripted::new("k");
+        let other = Scripted::new("k");
+        let pins = |key: &PublicKey| {
+            let spki = key.to_spki_der();
+            let hash: [u8; 32] = Sha256::digest(&spki).into();
+            [Pin::public_key(key.clone()), Pin::spki_der(&spki).unwrap(), Pin::spki_sha256(hash)]
+        };
+        for pin in pins(&kms.true_public_key().await) {
+            let pinned = kms.clone().pinned(pin.clone()).unwrap();
+            assert!(pinned.sign(b"base").await.is_ok(), "{pin:?}");
+            assert_eq!(pinned.public_key().await.unwrap(), kms.true_public_key().await);
+        }
+        for pin in pins(&other.true_public_key().await) {
+            let pinned = kms.clone().pinned(pin.clone()).unwrap();
+            assert_eq!(kind_of(pinned.sign(b"base")).await, ProviderErrorKind::PublicKeyMismatch, "{pin:?}");
+            assert_eq!(pinned.public_key().await.unwrap_err().kind(), ProviderErrorKind::PublicKeyMismatch);
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_signed_before_the_key_is_confirmed() {
+        let kms = Scripted::new("k").on_public_key([Step::Forge]);
+        let pinned = pinned(&kms).await;
+        assert_eq!(kms.public_key_calls(), 0, "lazy");
+        assert_eq!(kind_of(pinned.sign(b"base")).await, ProviderErrorKind::PublicKeyMismatch);
+        assert_eq!(kms.sign_calls(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_key_of_another_type_than_declared_is_an_algorithm_mismatch() {
+        let kms = Scripted::new("k").with_algorithm(Algorithm::EcdsaP256Sha256);
+        let pinned = pinned(&kms).await;
+        assert_eq!(kind_of(pinned.sign(b"base")).await, ProviderErrorKind::AlgorithmMismatch);
+    }
+
+    #[tokio::test]
+    async fn success_is_kept_and_failure_is_not() {
+        let kms = Scripted::new("k").on_public_key([Step::Fail(ProviderErrorKind::Unavailable)]);
+        let pinned = pinned(&kms).await;
+        assert_eq!(kind_of(pinned.sign(b"base")).await, ProviderErrorKind::Unavailable);
+        for _ in 0..3 {
+            assert!(pinned.sign(b"base").await.is_ok());
+            assert!(pinned.public_key().await.is_ok());
+        }
+        assert_eq!(kms.public_key_calls(), 2);
+    }
+
+    #[tokio::test]
+    async fn concurrent_first_calls_share_one_fetch_even_when_the_first_is_dropped() {
+        let (_never, gate) = Step::gated(Step::Answer);
+        let kms = Scripted::new("k").on_public_key([gate]);
+        let pinned = pinned(&kms).await;
+        let [mut first, mut second, mut third] = [(); 3].map(|()| pinned.sign(b"base"));
+        assert!(poll!(&mut first).is_pending());
+        assert!(poll!(&mut second).is_pending());
+        assert!(poll!(&mut third).is_pending());
+        assert_eq!(kms.public_key_calls(), 1);
+        drop(first);
+        assert!(second.await.is_ok());
+        assert!(third.await.is_ok());
+        assert_eq!(kms.public_key_calls(), 2);
+        assert_eq!(kms.under_way(), 0);
+    }
+
+    #[tokio::test]
+    async fn the_key_version_is_held_to() {
+        use Step::{Answer, ForgeVersion, Version};
+        const OK: Option<ProviderErrorKind> = None;
+        const MISMATCH: Option<ProviderErrorKind> = Some(ProviderErrorKind::PublicKeyMismatch);
+        // The pinned version; what the service reports signature by signature; what comes of it.
+        let cases: [(Option<&str>, Vec<Step>, &[Option<ProviderErrorKind>]); 6] = [
+            (Some("1"), vec![Version("1"), Version("2"), Version("1")], &[OK, MISMATCH, OK]),
+            (Some("1"), vec![Answer], &[MISMATCH]),
+            (None, vec![Version("7"), Version("8"), Version("7"), Answer], &[OK, MISMATCH, OK, MISMATCH]),
+            (None, vec![Answer, Answer, Version("7"), Version("8")], &[OK, OK, OK, MISMATCH]),
+            (None, vec![ForgeVersion("8"), Version("7"), Version("8")], &[MISMATCH, OK, MISMATCH]),
+            (None, vec![Answer, Answer], &[OK, OK]),
+        ];
+        for (version, steps, expected) in cases {
+            let label = format!("{version:?} {steps:?}");
+            let kms = Scripted::new("k").on_sign(steps);
+            let mut pin = Pin::public_key(kms.true_public_key().await);
+            if let Some(version) = version {
+                pin = pin.with_key_version(KeyVersion::new(version));
+            }
+            let pinned = kms.pinned(pin).unwrap();
+            for expected in expected {
+                let kind = pinned.sign(b"base").await.err().map(|error| error.kind());
+                assert_eq!(kind, *expected, "{label}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_rotating_provider_cannot_be_pinned_as_one() {
+        let [current, next] = ["a", "b"].map(|kid| Arc::new(Scripted::new(kid)));
+        let rotating = Rotating::new(current, next, Rotation::by_operator(), Arc::new(SystemClock)).unwrap();
+        let error = rotating.pinned(Pin::spki_sha256([0; 32])).unwrap_err();
+        assert_eq!(error.kind(), ProviderErrorKind::Configuration);
+    }
+}

@@ -182,3 +182,98 @@ impl<P: SigningProvider> SigningProvider for RateLimit<P> {
         Some(Arc::new(RateLimit { inner, limiter: self.limiter.clone() }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{FutureExt as _, future::join_all, poll};
+
+    use super::*;
+    use crate::provider::{
+        SigningProviderExt as _,
+        scripted::{Scripted, Step},
+    };
+
+    fn ten_a_second() -> RateLimitPolicy {
+        RateLimitPolicy::per_second(NonZeroU32::new(10).unwrap())
+            .with_burst(NonZeroU32::new(2).unwrap())
+            .with_max_wait(Duration::from_secs(1))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_goes_at_once_and_the_rest_at_the_rate_in_order() {
+        let limited = Scripted::new("k").with_rate_limit(&ten_a_second());
+        let started = Instant::now();
+        let times = join_all((0..6).map(|_| async {
+            limited.sign(b"base").await.unwrap();
+            started.elapsed().as_millis()
+        }))
+        .await;
+        let expected = [0, 0, 100, 200, 300, 400];
+        for (time, expected) in times.into_iter().zip(expected) {
+            // Tokio's timer counts whole milliseconds and rounds up.
+            assert!((expected..=expected + 5).contains(&time), "{time} for {expected}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_past_the_bound_is_refused_at_once_and_says_when_to_come_back() {
+        let limited =
+            Scripted::new("k").with_rate_limit(&ten_a_second().with_max_wait(Duration::from_millis(50)));
+        for _ in 0..2 {
+            limited.sign(b"base").await.unwrap();
+        }
+        let started = Instant::now();
+        let refused = limited.sign(b"base").await.unwrap_err();
+        assert_eq!(refused.kind(), ProviderErrorKind::Throttled);
+        assert_eq!(refused.retry_after(), Some(Duration::from_millis(100)));
+        assert_eq!(started.elapsed(), Duration::ZERO);
+        tokio::time::advance(Duration::from_millis(100)).await;
+        assert!(limited.sign(b"base").await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_queue_is_bounded_by_its_length_and_by_what_the_wait_allows() {
+        let cases = [
+            (ten_a_second().with_max_waiting(3), 3),
+            (ten_a_second(), 10),
+            (ten_a_second().with_max_wait(Duration::ZERO), 0),
+        ];
+        for (policy, waiting) in cases {
+            let limited = Scripted::new("k").with_rate_limit(&policy);
+            let mut calls: Vec<_> = (0..2 + waiting + 1).map(|_| limited.sign(b"base")).collect();
+            let outcomes: Vec<_> = calls.iter_mut().map(|call| call.now_or_never()).collect();
+            assert!(outcomes[..2].iter().all(|outcome| matches!(outcome, Some(Ok(_)))), "the burst");
+            assert!(outcomes[2..2 + waiting].iter().all(Option::is_none), "the queue of {waiting}");
+            let Some(Some(Err(refused))) = outcomes.last() else { panic!("a queue over {waiting}") };
+            assert_eq!(refused.kind(), ProviderErrorKind::Throttled);
+            assert_eq!(refused.retry_after(), Some(Duration::from_millis(100)));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dropped_waiter_frees_its_place_and_uses_none_of_the_rate() {
+        let kms = Scripted::new("k");
+        let limited = kms.clone().with_rate_limit(&ten_a_second().with_max_waiting(1));
+        for _ in 0..2 {
+            limited.sign(b"base").await.unwrap();
+        }
+        let started = Instant::now();
+        let mut waiting = limited.sign(b"base");
+        assert!(poll!(&mut waiting).is_pending());
+        drop(waiting);
+        assert!(limited.sign(b"base").await.is_ok());
+        assert!(started.elapsed() <= Duration::from_millis(101), "{:?}", started.elapsed());
+        assert_eq!(kms.sign_calls(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_call_does_not_hold_up_the_queue() {
+        let kms = Scripted::new("k").on_sign([Step::Hang]);
+        let limited = kms.with_rate_limit(&ten_a_second());
+        let mut slow = limited.sign(b"base");
+        assert!(poll!(&mut slow).is_pending());
+        for _ in 0..3 {
+            assert!(limited.sign(b"base").await.is_ok());
+        }
+    }
+}

@@ -154,3 +154,112 @@ impl<P: SigningProvider> SigningProvider for Retrying<P> {
         Some(Arc::new(Retrying { inner, policy: self.policy.clone() }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::poll;
+
+    use super::*;
+    use crate::provider::{
+        SigningProviderExt as _,
+        scripted::{Scripted, Step},
+    };
+
+    fn attempts(attempts: usize) -> RetryPolicy {
+        RetryPolicy::default().with_max_attempts(NonZeroUsize::new(attempts).unwrap())
+    }
+
+    fn throttled_for(wait: Duration) -> Step {
+        Step::FailWith(ProviderError::new(ProviderErrorKind::Throttled, "slow down").with_retry_after(wait))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_retryable_kinds_are_tried_again() {
+        for kind in ProviderErrorKind::ALL {
+            let kms = Scripted::new("k").on_sign([Step::Fail(kind)]);
+            let outcome = kms.clone().retrying(RetryPolicy::default()).sign(b"base").await;
+            assert_eq!(outcome.is_ok(), kind.is_retryable(), "{kind}");
+            assert_eq!(kms.sign_calls(), if kind.is_retryable() { 2 } else { 1 }, "{kind}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn attempts_are_bounded_and_the_last_error_is_the_answer() {
+        for max in [1, 2, 5] {
+            let kms = Scripted::new("k").on_sign((0..9).map(|_| Step::Fail(ProviderErrorKind::Unavailable)));
+            let error = kms.clone().retrying(attempts(max)).sign(b"base").await.unwrap_err();
+            assert_eq!(error.to_string(), "unavailable: scripted");
+            assert_eq!(kms.sign_calls(), max);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_retry_never_comes_sooner_than_the_service_asked() {
+        let wait = Duration::from_secs(3);
+        let kms = Scripted::new("k").on_public_key([throttled_for(wait)]);
+        let started = Instant::now();
+        assert!(kms.clone().retrying(RetryPolicy::default()).public_key().await.is_ok());
+        assert!(started.elapsed() >= wait, "{:?}", started.elapsed());
+        assert_eq!(kms.public_key_calls(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_past_the_total_deadline_fails_at_once_with_the_services_error() {
+        for wait in [Duration::from_secs(5), Duration::from_secs(6), Duration::MAX] {
+            let kms = Scripted::new("k").on_sign([throttled_for(wait)]);
+            let started = Instant::now();
+            let error = kms.clone().retrying(RetryPolicy::default()).sign(b"base").await.unwrap_err();
+            assert_eq!(error.to_string(), "throttled: slow down");
+            assert_eq!(error.retry_after(), Some(wait));
+            assert_eq!(started.elapsed(), Duration::ZERO);
+            assert_eq!(kms.sign_calls(), 1);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_total_deadline_cuts_off_an_attempt_and_names_the_failure_before_it() {
+        let kms = Scripted::new("k").on_sign([Step::Fail(ProviderErrorKind::Unavailable), Step::Hang, Step::Hang]);
+        let retrying = kms.clone().retrying(RetryPolicy::default());
+        let started = Instant::now();
+        let error = retrying.sign(b"base").await.unwrap_err();
+        assert_eq!(started.elapsed(), Duration::from_secs(5));
+        assert_eq!(
+            error.to_string(),
+            "timeout: no success from the key service within 5s; the attempt before failed: unavailable"
+        );
+        let error = retrying.sign(b"base").await.unwrap_err();
+        assert_eq!(error.to_string(), "timeout: no answer from the key service within 5s");
+        assert_eq!(kms.under_way(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn dropping_a_call_in_its_pause_or_attempt_ends_it() {
+        let kms = Scripted::new("k").on_sign([throttled_for(Duration::from_secs(1)), Step::Hang]);
+        let retrying = kms.clone().retrying(RetryPolicy::default());
+        let mut pausing = retrying.sign(b"base");
+        assert!(poll!(&mut pausing).is_pending());
+        drop(pausing);
+        let mut attempting = retrying.sign(b"base");
+        assert!(poll!(&mut attempting).is_pending());
+        assert_eq!(kms.under_way(), 1);
+        drop(attempting);
+        assert_eq!(kms.under_way(), 0);
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!(kms.sign_calls(), 2);
+    }
+
+    #[test]
+    fn pauses_are_drawn_from_the_whole_of_doubling_ranges() {
+        let policy = attempts(6).with_pauses(Duration::from_millis(100), Duration::from_millis(350));
+        let ceilings = [100, 200, 350, 350, 350].map(Duration::from_millis);
+        let draws: Vec<Vec<_>> = (0..500).map(|_| policy.pauses().collect()).collect();
+        for (index, ceiling) in ceilings.into_iter().enumerate() {
+            let drawn = || draws.iter().map(|pauses| pauses[index]);
+            assert!(drawn().all(|pause| pause <= ceiling));
+            // Each misses with a chance of 0.9^500, about 10^-23.
+            assert!(drawn().any(|pause| pause < ceiling / 10), "near zero");
+            assert!(drawn().any(|pause| pause > ceiling / 10 * 9), "near {ceiling:?}");
+        }
+        assert!(draws.iter().all(|pauses| pauses.len() == ceilings.len()));
+    }
+}

@@ -193,3 +193,145 @@ impl SigningProvider for Rotating {
         Some(self.current())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        FixedClock,
+        provider::scripted::{Scripted, Step},
+    };
+
+    const START: UnixSeconds = UnixSeconds::new(1_000);
+    const SWITCH: UnixSeconds = UnixSeconds::new(2_000);
+
+    fn rotating(rotation: Rotation) -> (Rotating, Arc<FixedClock>) {
+        let clock = Arc::new(FixedClock::new(START));
+        let [current, next] = ["old", "new"].map(|kid| Arc::new(Scripted::new(kid)));
+        (Rotating::new(current, next, rotation, clock.clone()).unwrap(), clock)
+    }
+
+    fn published(rotating: &Rotating) -> Vec<String> {
+        rotating.published().iter().map(|key| key.key_id().to_owned()).collect()
+    }
+
+    #[test]
+    fn the_key_changes_at_its_time_and_both_are_published_until_the_overlap_ends() {
+        let (rotating, clock) = rotating(Rotation::at(SWITCH).with_overlap(Duration::from_secs(600)));
+        let steps: [(i64, &str, RotationPhase, &[&str]); 5] = [
+            (1_000, "old", RotationPhase::Announced, &["old", "new"]),
+            (1_999, "old", RotationPhase::Announced, &["old", "new"]),
+            (2_000, "new", RotationPhase::Overlap, &["new", "old"]),
+            (2_599, "new", RotationPhase::Overlap, &["new", "old"]),
+            (2_600, "new", RotationPhase::Complete, &["new"]),
+        ];
+        for (now, signs, phase, keys) in steps {
+            clock.set(UnixSeconds::new(now));
+            assert_eq!(rotating.key_id(), signs, "at {now}");
+            assert_eq!(rotating.phase(), phase, "at {now}");
+            assert_eq!(published(&rotating), keys, "at {now}");
+        }
+        assert!(!rotating.promote(), "it has happened");
+    }
+
+    #[test]
+    fn the_overlap_starts_at_the_switch_even_if_nobody_looked_then() {
+        let (rotating, clock) = rotating(Rotation::at(SWITCH).with_overlap(Duration::from_secs(600)));
+        clock.set(SWITCH.plus(600));
+        assert_eq!(rotating.phase(), RotationPhase::Complete);
+    }
+
+    #[test]
+    fn an_operator_changes_the_key_once() {
+        for rotation in [Rotation::by_operator(), Rotation::at(SWITCH)] {
+            let (rotating, clock) = rotating(rotation.with_overlap(Duration::from_secs(60)));
+            assert_eq!(rotating.key_id(), "old");
+            assert!(rotating.promote());
+            assert!(!rotating.promote());
+            assert_eq!((rotating.key_id(), rotating.phase()), ("new", RotationPhase::Overlap));
+            clock.advance(60);
+            assert_eq!(rotating.phase(), RotationPhase::Complete);
+        }
+    }
+
+    #[test]
+    fn a_clock_set_back_does_not_bring_the_old_key_back() {
+        let (rotating, clock) = rotating(Rotation::at(SWITCH));
+        clock.set(SWITCH);
+        assert_eq!(rotating.key_id(), "new");
+        clock.set(START);
+        assert_eq!(rotating.key_id(), "new");
+    }
+
+    #[test]
+    fn an_overlap_without_end_saturates() {
+        let (rotating, clock) = rotating(Rotation::at(SWITCH).with_overlap(Duration::MAX));
+        clock.set(UnixSeconds::new(i64::MAX - 1));
+        assert_eq!(rotating.phase(), RotationPhase::Overlap);
+    }
+
+    #[tokio::test]
+    async fn a_rotation_between_reading_the_key_id_and_signing_does_not_mix_the_keys() {
+        let (open, gate) = Step::gated(Step::Answer);
+        let old = Scripted::new("old").on_sign([gate]);
+        let new = Scripted::new("new");
+        let clock = Arc::new(FixedClock::new(START));
+        let rotating =
+            Rotating::new(Arc::new(old.clone()), Arc::new(new.clone()), Rotation::by_operator(), clock).unwrap();
+
+        // A rotation after the snapshot, and one during the call.
+        let snapshot = rotating.snapshot().unwrap();
+        let key_id = snapshot.key_id().to_owned();
+        let signing = snapshot.sign(b"base");
+        rotating.promote();
+        open.send(()).unwrap();
+        let signed = signing.await.unwrap();
+        assert_eq!(key_id, "old");
+        assert!(old.true_public_key().await.verify(b"base", &signed.signature).is_ok());
+        assert_eq!(snapshot.key_id(), "old");
+        assert!(snapshot.snapshot().is_none());
+
+        let next = rotating.snapshot().unwrap();
+        let signed = next.sign(b"base").await.unwrap();
+        assert_eq!(next.key_id(), "new");
+        assert!(new.true_public_key().await.verify(b"base", &signed.signature).is_ok());
+    }
+
+    #[test]
+    fn a_snapshot_of_nested_rotations_is_the_one_key() {
+        let (inner, _) = rotating(Rotation::by_operator());
+        let inner = Arc::new(inner);
+        let clock = Arc::new(FixedClock::new(START));
+        let outer =
+            Rotating::new(inner.clone(), Arc::new(Scripted::new("newer")), Rotation::by_operator(), clock).unwrap();
+        let snapshot = outer.snapshot().unwrap();
+        inner.promote();
+        assert_eq!((snapshot.key_id(), outer.key_id()), ("old", "new"));
+        outer.promote();
+        assert_eq!(outer.key_id(), "newer");
+    }
+
+    #[test]
+    fn keys_that_cannot_follow_each_other_are_refused() {
+        let current = Scripted::new("k");
+        let cases = [
+            (
+                Scripted::new("n").with_purpose(KeyPurpose::WebhookSigning),
+                "configuration: the current and the next key have different purposes",
+            ),
+            (
+                current.replica("other"),
+                "configuration: the current and the next key have the same key id; give the next one its own",
+            ),
+            (
+                current.clone().with_key_id("n"),
+                "configuration: the current and the next key are the same key of the same service",
+            ),
+        ];
+        for (next, expected) in cases {
+            let clock = Arc::new(FixedClock::new(START));
+            let refused = Rotating::new(Arc::new(current.clone()), Arc::new(next), Rotation::by_operator(), clock);
+            assert_eq!(refused.unwrap_err().to_string(), expected);
+        }
+    }
+}

@@ -105,3 +105,75 @@ impl<P: SigningProvider> SigningProvider for SelfChecking<P> {
         Some(Arc::new(SelfChecking { inner, known: self.known.clone() }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        SystemClock,
+        provider::{
+            Rotating, Rotation, SigningProviderExt as _,
+            scripted::{Scripted, Step},
+        },
+    };
+
+    #[tokio::test]
+    async fn a_signature_that_does_not_verify_does_not_leave() {
+        let kms = Scripted::new("k").on_sign([Step::Answer, Step::Forge, Step::Answer]);
+        let checking = kms.clone().self_checking();
+        assert!(checking.sign(b"base").await.is_ok());
+        assert_eq!(checking.sign(b"base").await.unwrap_err().kind(), ProviderErrorKind::InvalidResponse);
+        assert!(checking.sign(b"base").await.is_ok());
+        assert_eq!(kms.public_key_calls(), 1, "the key is fetched once");
+    }
+
+    #[tokio::test]
+    async fn a_key_that_is_not_the_signing_one_is_caught() {
+        let kms = Scripted::new("k").on_public_key([Step::Forge]);
+        let checking = kms.clone().self_checking();
+        assert_eq!(checking.sign(b"base").await.unwrap_err().kind(), ProviderErrorKind::InvalidResponse);
+    }
+
+    #[tokio::test]
+    async fn a_failure_to_fetch_the_key_is_not_kept_and_nothing_is_signed_unchecked() {
+        let kms = Scripted::new("k").on_public_key([Step::Fail(ProviderErrorKind::Throttled)]);
+        let checking = kms.clone().self_checking();
+        assert_eq!(checking.sign(b"base").await.unwrap_err().kind(), ProviderErrorKind::Throttled);
+        assert_eq!(kms.sign_calls(), 0);
+        assert!(checking.sign(b"base").await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn around_a_rotation_each_key_is_fetched_once_and_checked_with_its_own() {
+        let [current, next] = ["a", "b"].map(Scripted::new);
+        let rotating = Rotating::new(
+            Arc::new(current.clone()),
+            Arc::new(next.clone()),
+            Rotation::by_operator(),
+            Arc::new(SystemClock),
+        );
+        let rotating = Arc::new(rotating.unwrap());
+        let checking = rotating.clone().self_checking();
+        for _ in 0..2 {
+            assert!(checking.sign(b"base").await.is_ok());
+            assert!(checking.snapshot().unwrap().sign(b"base").await.is_ok());
+        }
+        assert!(rotating.promote());
+        for _ in 0..2 {
+            assert!(checking.sign(b"base").await.is_ok());
+            assert!(checking.snapshot().unwrap().sign(b"base").await.is_ok());
+        }
+        assert_eq!(checking.public_key().await.unwrap(), next.true_public_key().await);
+        assert_eq!((current.public_key_calls(), next.public_key_calls()), (1, 1));
+        assert_eq!((current.sign_calls(), next.sign_calls()), (4, 4));
+    }
+
+    #[test]
+    fn the_number_of_remembered_keys_is_bounded() {
+        let known = KnownKeys::default();
+        for index in 0..100 {
+            known.of(&Fingerprint::new("test", &index.to_string()));
+        }
+        assert_eq!(known.0.lock().len(), MAX_KNOWN_KEYS);
+    }
+}
