@@ -2,7 +2,9 @@
 
 mod algorithm;
 mod clock;
+mod crypto;
 mod fingerprint;
+mod jwk;
 mod key;
 pub mod message;
 mod nonce;
@@ -15,7 +17,8 @@ mod signature;
 pub use algorithm::Algorithm;
 pub use clock::{Clock, FixedClock, SystemClock, UnixSeconds};
 pub use fingerprint::Fingerprint;
-pub use key::PublicKey;
+pub use jwk::{AdcpUse, JsonError, Jwk, JwkError, JwkSet, JwkSetError, PrivateJwk};
+pub use key::{KeyError, PublicKey, VerifyError};
 pub use nonce::{FixedNonces, Nonce, NonceError, Nonces, RandomNonces};
 pub use purpose::KeyPurpose;
 pub use signature::{Signature, SignatureError};

@@ -1,6 +1,6 @@
 //! A wrapper that gives up on a call after a time limit.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 

@@ -1,6 +1,6 @@
 //! A wrapper over replicas of one key, that uses the next where one cannot be reached.
 
-use std::{collections::VecDeque, future::Future, iter, sync::OnceLock, time::Duration};
+use std::{collections::VecDeque, iter, sync::OnceLock, time::Duration};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -365,12 +365,12 @@ mod tests {
     async fn an_expected_key_holds_for_the_primary_and_while_it_is_down() {
         let primary = Scripted::new("k").on_public_key([Step::Fail(ProviderErrorKind::Unavailable)]);
         let stranger = Scripted::new("k");
-        let failover = two(&primary, &stranger).expecting(primary.true_public_key().await);
+        let failover = two(&primary, &stranger).expecting(primary.true_public_key());
         let error = failover.sign(b"base").await.unwrap_err();
         assert_eq!(error.kind(), ProviderErrorKind::PublicKeyMismatch);
         assert_eq!(stranger.sign_calls(), 0);
 
-        let failover = two(&stranger, &primary).expecting(primary.true_public_key().await);
+        let failover = two(&stranger, &primary).expecting(primary.true_public_key());
         assert_eq!(failover.sign(b"base").await.unwrap_err().kind(), ProviderErrorKind::PublicKeyMismatch);
     }
 

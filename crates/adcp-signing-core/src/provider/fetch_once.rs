@@ -1,7 +1,6 @@
 //! A value fetched on first use: one flight for concurrent first uses, success kept, failure never.
 
 use std::{
-    future::Future,
     sync::{
         OnceLock,
         atomic::{AtomicU64, Ordering},

@@ -206,8 +206,8 @@ mod tests {
         },
     };
 
-    async fn pinned(kms: &Scripted) -> Pinned<Scripted> {
-        kms.clone().pinned(kms.true_public_key().await).unwrap()
+    fn pinned(kms: &Scripted) -> Pinned<Scripted> {
+        kms.clone().pinned(kms.true_public_key()).unwrap()
     }
 
     async fn kind_of(call: impl Future<Output = Result<Signed, ProviderError>>) -> ProviderErrorKind {
@@ -223,12 +223,12 @@ mod tests {
             let hash: [u8; 32] = Sha256::digest(&spki).into();
             [Pin::public_key(key.clone()), Pin::spki_der(&spki).unwrap(), Pin::spki_sha256(hash)]
         };
-        for pin in pins(&kms.true_public_key().await) {
+        for pin in pins(&kms.true_public_key()) {
             let pinned = kms.clone().pinned(pin.clone()).unwrap();
             assert!(pinned.sign(b"base").await.is_ok(), "{pin:?}");
-            assert_eq!(pinned.public_key().await.unwrap(), kms.true_public_key().await);
+            assert_eq!(pinned.public_key().await.unwrap(), kms.true_public_key());
         }
-        for pin in pins(&other.true_public_key().await) {
+        for pin in pins(&other.true_public_key()) {
             let pinned = kms.clone().pinned(pin.clone()).unwrap();
             assert_eq!(kind_of(pinned.sign(b"base")).await, ProviderErrorKind::PublicKeyMismatch, "{pin:?}");
             assert_eq!(pinned.public_key().await.unwrap_err().kind(), ProviderErrorKind::PublicKeyMismatch);
@@ -238,7 +238,7 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_signed_before_the_key_is_confirmed() {
         let kms = Scripted::new("k").on_public_key([Step::Forge]);
-        let pinned = pinned(&kms).await;
+        let pinned = pinned(&kms);
         assert_eq!(kms.public_key_calls(), 0, "lazy");
         assert_eq!(kind_of(pinned.sign(b"base")).await, ProviderErrorKind::PublicKeyMismatch);
         assert_eq!(kms.sign_calls(), 0);
@@ -247,14 +247,14 @@ mod tests {
     #[tokio::test]
     async fn a_key_of_another_type_than_declared_is_an_algorithm_mismatch() {
         let kms = Scripted::new("k").with_algorithm(Algorithm::EcdsaP256Sha256);
-        let pinned = pinned(&kms).await;
+        let pinned = pinned(&kms);
         assert_eq!(kind_of(pinned.sign(b"base")).await, ProviderErrorKind::AlgorithmMismatch);
     }
 
     #[tokio::test]
     async fn success_is_kept_and_failure_is_not() {
         let kms = Scripted::new("k").on_public_key([Step::Fail(ProviderErrorKind::Unavailable)]);
-        let pinned = pinned(&kms).await;
+        let pinned = pinned(&kms);
         assert_eq!(kind_of(pinned.sign(b"base")).await, ProviderErrorKind::Unavailable);
         for _ in 0..3 {
             assert!(pinned.sign(b"base").await.is_ok());
@@ -267,7 +267,7 @@ mod tests {
     async fn concurrent_first_calls_share_one_fetch_even_when_the_first_is_dropped() {
         let (_never, gate) = Step::gated(Step::Answer);
         let kms = Scripted::new("k").on_public_key([gate]);
-        let pinned = pinned(&kms).await;
+        let pinned = pinned(&kms);
         let [mut first, mut second, mut third] = [(); 3].map(|()| pinned.sign(b"base"));
         assert!(poll!(&mut first).is_pending());
         assert!(poll!(&mut second).is_pending());
@@ -297,7 +297,7 @@ mod tests {
         for (version, steps, expected) in cases {
             let label = format!("{version:?} {steps:?}");
             let kms = Scripted::new("k").on_sign(steps);
-            let mut pin = Pin::public_key(kms.true_public_key().await);
+            let mut pin = Pin::public_key(kms.true_public_key());
             if let Some(version) = version {
                 pin = pin.with_key_version(KeyVersion::new(version));
             }

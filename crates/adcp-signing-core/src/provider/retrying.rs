@@ -1,6 +1,6 @@
 //! A wrapper that tries a failed call again, inside one total deadline.
 
-use std::{future::Future, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use backon::{BackoffBuilder as _, ExponentialBuilder, Retryable as _, TokioSleeper};

@@ -287,14 +287,14 @@ mod tests {
         open.send(()).unwrap();
         let signed = signing.await.unwrap();
         assert_eq!(key_id, "old");
-        assert!(old.true_public_key().await.verify(b"base", &signed.signature).is_ok());
+        assert!(old.true_public_key().verify(b"base", &signed.signature).is_ok());
         assert_eq!(snapshot.key_id(), "old");
         assert!(snapshot.snapshot().is_none());
 
         let next = rotating.snapshot().unwrap();
         let signed = next.sign(b"base").await.unwrap();
         assert_eq!(next.key_id(), "new");
-        assert!(new.true_public_key().await.verify(b"base", &signed.signature).is_ok());
+        assert!(new.true_public_key().verify(b"base", &signed.signature).is_ok());
     }
 
     #[test]

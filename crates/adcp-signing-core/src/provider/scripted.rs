@@ -11,11 +11,12 @@ use std::{
 };
 
 use async_trait::async_trait;
+use ed25519_dalek::{Signer as _, SigningKey};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::{
-    Capability, Custody, InMemoryProvider, KeyVersion, ProviderError, ProviderErrorKind, Signed, SigningProvider,
+    Capability, Custody, KeyVersion, ProviderError, ProviderErrorKind, Signed, SigningProvider,
 };
 use crate::{Algorithm, Fingerprint, KeyPurpose, PublicKey, Signature};
 
@@ -51,7 +52,7 @@ impl Step {
 /// The scripted provider. A clone shares the script and the counts.
 #[derive(Debug, Clone)]
 pub(crate) struct Scripted {
-    key: Arc<InMemoryProvider>,
+    key: SigningKey,
     key_id: String,
     algorithm: Algorithm,
     purpose: KeyPurpose,
@@ -72,9 +73,10 @@ struct State {
 impl Scripted {
     /// A fresh Ed25519 key called `key_id`, for request signing.
     pub(crate) fn new(key_id: &str) -> Self {
-        let key = InMemoryProvider::generate(Algorithm::Ed25519, KeyPurpose::RequestSigning).unwrap();
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret).unwrap();
         Self {
-            key: Arc::new(key),
+            key: SigningKey::from_bytes(&secret),
             key_id: key_id.to_owned(),
             algorithm: Algorithm::Ed25519,
             purpose: KeyPurpose::RequestSigning,
@@ -135,8 +137,8 @@ impl Scripted {
     }
 
     /// The true public key, without a call being counted.
-    pub(crate) async fn true_public_key(&self) -> PublicKey {
-        self.key.public_key().await.unwrap()
+    pub(crate) fn true_public_key(&self) -> PublicKey {
+        PublicKey::from_ed25519_bytes(self.key.verifying_key().as_bytes()).unwrap()
     }
 }
 
@@ -198,8 +200,8 @@ impl SigningProvider for Scripted {
         self.state.public_key_calls.fetch_add(1, Ordering::SeqCst);
         let step = self.state.public_keys.lock().pop_front().unwrap_or(Step::Answer);
         match resolve(step).await? {
-            Step::Forge => Ok(Scripted::new("another").true_public_key().await),
-            _ => self.key.public_key().await,
+            Step::Forge => Ok(Scripted::new("another").true_public_key()),
+            _ => Ok(self.true_public_key()),
         }
     }
 
@@ -208,21 +210,15 @@ impl SigningProvider for Scripted {
         self.state.sign_calls.fetch_add(1, Ordering::SeqCst);
         let step = self.state.signs.lock().pop_front().unwrap_or(Step::Answer);
         let step = resolve(step).await?;
-        let signature = self.key.sign(signature_base).await?.signature;
-        let signature = match step {
-            Step::Forge | Step::ForgeVersion(_) => forged(&signature),
-            _ => signature,
-        };
+        let mut bytes = self.key.sign(signature_base).to_bytes();
+        if matches!(step, Step::Forge | Step::ForgeVersion(_)) {
+            bytes[0] ^= 1;
+        }
+        let signature = Signature::from_raw(Algorithm::Ed25519, &bytes).unwrap();
         let key_version = match step {
             Step::Version(version) | Step::ForgeVersion(version) => Some(KeyVersion::new(version)),
             _ => None,
         };
         Ok(Signed { signature, key_version })
     }
-}
-
-fn forged(signature: &Signature) -> Signature {
-    let mut bytes = signature.as_bytes().to_vec();
-    bytes[0] ^= 1;
-    Signature::from_raw(signature.algorithm(), &bytes).unwrap()
 }

@@ -163,7 +163,7 @@ mod tests {
             assert!(checking.sign(b"base").await.is_ok());
             assert!(checking.snapshot().unwrap().sign(b"base").await.is_ok());
         }
-        assert_eq!(checking.public_key().await.unwrap(), next.true_public_key().await);
+        assert_eq!(checking.public_key().await.unwrap(), next.true_public_key());
         assert_eq!((current.public_key_calls(), next.public_key_calls()), (1, 1));
         assert_eq!((current.sign_calls(), next.sign_calls()), (4, 4));
     }
