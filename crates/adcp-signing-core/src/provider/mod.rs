@@ -1,12 +1,45 @@
 //! The signing provider: the one trait that stands between the pipeline and a private key.
 
+#[cfg(feature = "tokio")]
+mod concurrency_limit;
+#[cfg(feature = "tokio")]
+mod deadline;
 mod error;
+mod ext;
+#[cfg(feature = "tokio")]
+mod failover;
+mod fetch_once;
+mod instrumented;
+mod pinned;
+#[cfg(feature = "tokio")]
+mod rate_limit;
+#[cfg(feature = "tokio")]
+mod retrying;
+mod rotating;
+#[cfg(test)]
+mod scripted;
+mod self_checking;
 
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 
-pub use self::error::{ProviderError, ProviderErrorKind};
+#[cfg(feature = "tokio")]
+pub use self::{
+    concurrency_limit::ConcurrencyLimit,
+    deadline::Deadline,
+    failover::Failover,
+    rate_limit::{RateLimit, RateLimitPolicy},
+    retrying::{RetryPolicy, Retrying},
+};
+pub use self::{
+    error::{ProviderError, ProviderErrorKind},
+    ext::SigningProviderExt,
+    instrumented::Instrumented,
+    pinned::{Pin, Pinned},
+    rotating::{Rotating, Rotation, RotationPhase},
+    self_checking::SelfChecking,
+};
 use crate::{Algorithm, Fingerprint, KeyPurpose, PublicKey, Signature};
 
 /// Something that can sign with one private key that it need not hand out.
@@ -43,6 +76,20 @@ pub trait SigningProvider: Send + Sync + fmt::Debug {
     /// # Errors
     /// A [`ProviderError`] of the kind the service's answer stands for.
     async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError>;
+
+    /// The provider to use for one whole signature, where the key behind this one can change between two calls.
+    ///
+    /// A signer reads `key_id`, `algorithm` and `purpose`, builds the signature base from them and then signs; over a
+    /// key that rotates, the first and the last could speak of different keys. So a signer asks for the snapshot
+    /// first, and where there is one uses it in place of `self` for everything until the signature is done. The
+    /// identity of a snapshot never changes, and its own `snapshot` is `None`.
+    ///
+    /// `None`, the default, says that this provider's identity never changes; a provider that once answers `None`
+    /// always does. **A wrapper must forward this**: it answers with itself around its inner provider's snapshot,
+    /// sharing its own state with it.
+    fn snapshot(&self) -> Option<Arc<dyn SigningProvider>> {
+        None
+    }
 }
 
 /// A signature, and the version of the key that the service says made it.
@@ -113,6 +160,29 @@ pub enum Custody {
     External,
 }
 
+/// The identity methods of a wrapper, answered by the provider in its field `$inner`: all of them or none, so that no
+/// wrapper can drop the purpose.
+macro_rules! forward_identity {
+    ($inner:ident) => {
+        fn key_id(&self) -> &str {
+            self.$inner.key_id()
+        }
+        fn algorithm(&self) -> crate::Algorithm {
+            self.$inner.algorithm()
+        }
+        fn purpose(&self) -> &crate::KeyPurpose {
+            self.$inner.purpose()
+        }
+        fn fingerprint(&self) -> &crate::Fingerprint {
+            self.$inner.fingerprint()
+        }
+        fn capability(&self) -> $crate::provider::Capability {
+            self.$inner.capability()
+        }
+    };
+}
+use forward_identity;
+
 macro_rules! forward {
     ($($pointer:ty),*) => {$(
         #[async_trait]
@@ -126,6 +196,7 @@ macro_rules! forward {
             async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
                 (**self).sign(signature_base).await
             }
+            fn snapshot(&self) -> Option<Arc<dyn SigningProvider>> { (**self).snapshot() }
         }
     )*};
 }

@@ -1,0 +1,88 @@
+//! The wrappers as methods, so that a stack of them reads in the order of its layers.
+
+#[cfg(feature = "tokio")]
+use std::{num::NonZeroUsize, time::Duration};
+
+#[cfg(feature = "tokio")]
+use super::{ConcurrencyLimit, Deadline, Failover, RateLimit, RateLimitPolicy, RetryPolicy, Retrying};
+use super::{Instrumented, Pin, Pinned, ProviderError, SelfChecking, SigningProvider};
+
+/// Wraps a provider in one more layer. Each method puts its layer around all that come before it.
+///
+/// A stack for production, from the service outwards: a deadline and limits for each call, retries over them, the pin
+/// and the check of what comes back, and the report of what the caller saw.
+///
+#[cfg_attr(feature = "tokio", doc = "```")]
+#[cfg_attr(not(feature = "tokio"), doc = "```ignore")]
+/// use std::{num::NonZeroUsize, time::Duration};
+///
+/// use adcp_signing_core::provider::{Pin, ProviderError, RetryPolicy, SigningProvider, SigningProviderExt as _};
+///
+/// fn production<P: SigningProvider>(kms: P, pin: Pin) -> Result<impl SigningProvider, ProviderError> {
+///     Ok(kms
+///         .with_deadline(Duration::from_secs(2))
+///         .with_concurrency_limit(NonZeroUsize::new(32).unwrap(), 256)
+///         .retrying(RetryPolicy::default())
+///         .pinned(pin)?
+///         .self_checking()
+///         .instrumented())
+/// }
+/// ```
+pub trait SigningProviderExt: SigningProvider + Sized {
+    /// Refuses any key but the pinned one: see [`Pinned`].
+    ///
+    /// # Errors
+    /// As [`Pinned::new`].
+    fn pinned(self, pin: impl Into<Pin>) -> Result<Pinned<Self>, ProviderError> {
+        Pinned::new(self, pin)
+    }
+
+    /// Verifies each signature before it leaves: see [`SelfChecking`].
+    fn self_checking(self) -> SelfChecking<Self> {
+        SelfChecking::new(self)
+    }
+
+    /// Reports each call: see [`Instrumented`].
+    fn instrumented(self) -> Instrumented<Self> {
+        Instrumented::new(self)
+    }
+
+    /// Repeats calls that failed in a way that may pass: see [`Retrying`].
+    #[cfg(feature = "tokio")]
+    fn retrying(self, policy: RetryPolicy) -> Retrying<Self> {
+        Retrying::new(self, policy)
+    }
+
+    /// Gives up on a call after `limit`: see [`Deadline`].
+    #[cfg(feature = "tokio")]
+    fn with_deadline(self, limit: Duration) -> Deadline<Self> {
+        Deadline::new(self, limit)
+    }
+
+    /// Bounds the calls under way and those that wait: see [`ConcurrencyLimit`].
+    #[cfg(feature = "tokio")]
+    fn with_concurrency_limit(self, max_in_flight: NonZeroUsize, max_waiting: usize) -> ConcurrencyLimit<Self> {
+        ConcurrencyLimit::new(self, max_in_flight, max_waiting)
+    }
+
+    /// Keeps calls under a rate: see [`RateLimit`].
+    #[cfg(feature = "tokio")]
+    fn with_rate_limit(self, policy: &RateLimitPolicy) -> RateLimit<Self> {
+        RateLimit::new(self, policy)
+    }
+
+    /// Signs with `others`, replicas of the same key, where this one cannot be reached: see [`Failover`].
+    ///
+    /// # Errors
+    /// As [`Failover::new`].
+    #[cfg(feature = "tokio")]
+    fn with_failover(
+        self,
+        others: impl IntoIterator<Item = Self>,
+        cool_down: Duration,
+    ) -> Result<Failover<Self>, ProviderError> {
+        Failover::new(self, others, cool_down)
+    }
+}
+
+impl<P: SigningProvider> SigningProviderExt for P {}
