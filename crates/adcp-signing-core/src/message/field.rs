@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Component, ComponentError, ComponentName, ComponentParam, FieldLine};
+use super::{Component, ComponentError, ComponentParam, FieldLine};
 use crate::structured_fields::{
     Alphabet, Dictionary, Item, List, ParseError, WriteError, push_byte_sequence, push_dictionary, push_item,
     push_list, push_value, trim_ows,
@@ -174,6 +174,9 @@ fn unfold(value: &[u8]) -> Cow<'_, [u8]> {
 
 /// What stands before and after the first `OWS CRLF RWS`.
 fn split_fold(value: &[u8]) -> Option<(&[u8], &[u8])> {
+    if !value.contains(&b'\r') {
+        return None;
+    }
     let at = value.windows(3).position(|window| matches!(window, [b'\r', b'\n', b' ' | b'\t']))?;
     let (mut before, fold) = value.split_at_checked(at)?;
     let mut after = fold.get(2..)?;
@@ -189,6 +192,7 @@ fn split_fold(value: &[u8]) -> Option<(&[u8], &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::ComponentName;
 
     fn value(component: &Component<'_>, lines: &[FieldLine<'_>]) -> Result<String, ComponentError> {
         let ComponentName::Field(name) = component.name() else { panic!() };
