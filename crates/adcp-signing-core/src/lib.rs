@@ -3,6 +3,7 @@
 mod algorithm;
 mod clock;
 mod fingerprint;
+pub mod json;
 mod key;
 pub mod message;
 mod nonce;
@@ -11,6 +12,7 @@ mod purpose;
 pub mod replay;
 pub mod revocation;
 mod signature;
+pub mod target_uri;
 
 pub use algorithm::Algorithm;
 pub use clock::{Clock, FixedClock, SystemClock, UnixSeconds};

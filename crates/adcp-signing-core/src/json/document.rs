@@ -1,0 +1,140 @@
+//! A whole document with every member kept, duplicates included.
+
+use std::borrow::Cow;
+
+use super::StrictJsonError;
+use super::scanner::{Container, Event, Scanner, Text};
+
+/// A parsed document, as one flat list of nodes: a subtree is skipped in one step and nothing recurses.
+pub(crate) struct Document<'a> {
+    nodes: Vec<Node<'a>>,
+}
+
+struct Node<'a> {
+    token: Token<'a>,
+    /// The index after this node and all that it contains.
+    next: usize,
+}
+
+#[derive(Clone, Copy)]
+enum Token<'a> {
+    Object,
+    Array,
+    Key(Text<'a>),
+    String(Text<'a>),
+    Number,
+    Bool,
+    Null,
+}
+
+/// The type of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Object,
+    Array,
+    String,
+    Number,
+    Bool,
+    Null,
+}
+
+impl<'a> Document<'a> {
+    /// Reads one strict RFC 8259 document.
+    pub(crate) fn parse(body: &'a [u8]) -> Result<Self, StrictJsonError> {
+        let mut scanner = Scanner::new(body)?;
+        let mut nodes: Vec<Node<'a>> = Vec::new();
+        let mut open: Vec<usize> = Vec::new();
+        while let Some(event) = scanner.next()? {
+            let token = match event {
+                Event::Close(_) => {
+                    let end = nodes.len();
+                    if let Some(node) = open.pop().and_then(|index| nodes.get_mut(index)) {
+                        node.next = end;
+                    }
+                    continue;
+                }
+                Event::Open(container) => {
+                    open.push(nodes.len());
+                    match container {
+                        Container::Object => Token::Object,
+                        Container::Array => Token::Array,
+                    }
+                }
+                Event::Key(text) => Token::Key(text),
+                Event::String(text) => Token::String(text),
+                Event::Number => Token::Number,
+                Event::Bool => Token::Bool,
+                Event::Null => Token::Null,
+            };
+            nodes.push(Node { token, next: nodes.len() + 1 });
+        }
+        Ok(Self { nodes })
+    }
+
+    /// The outermost value.
+    pub(crate) fn root(&self) -> Value<'_, 'a> {
+        Value { document: self, index: 0 }
+    }
+
+    fn node(&self, index: usize) -> Option<&Node<'a>> {
+        self.nodes.get(index)
+    }
+}
+
+/// One value of a [`Document`].
+#[derive(Clone, Copy)]
+pub(crate) struct Value<'d, 'a> {
+    document: &'d Document<'a>,
+    index: usize,
+}
+
+impl<'d, 'a> Value<'d, 'a> {
+    pub(crate) fn kind(self) -> Kind {
+        match self.document.node(self.index).map(|node| node.token) {
+            Some(Token::Object) => Kind::Object,
+            Some(Token::Array) => Kind::Array,
+            Some(Token::String(_) | Token::Key(_)) => Kind::String,
+            Some(Token::Number) => Kind::Number,
+            Some(Token::Bool) => Kind::Bool,
+            Some(Token::Null) | None => Kind::Null,
+        }
+    }
+
+    /// The unescaped text, where this is a string.
+    pub(crate) fn as_str(self) -> Option<Cow<'a, str>> {
+        match self.document.node(self.index)?.token {
+            Token::String(text) => Some(text.unescape()),
+            _ => None,
+        }
+    }
+
+    /// The members in wire order with unescaped names, duplicates included; none where this is no object.
+    pub(crate) fn members(self) -> impl Iterator<Item = (Cow<'a, str>, Value<'d, 'a>)> {
+        let document = self.document;
+        let mut keys = self.children(Kind::Object);
+        std::iter::from_fn(move || {
+            let key = keys.next()?;
+            let value = keys.next()?;
+            match document.node(key.index)?.token {
+                Token::Key(name) => Some((name.unescape(), value)),
+                _ => None,
+            }
+        })
+    }
+
+    /// The elements in order; none where this is no array.
+    pub(crate) fn elements(self) -> impl Iterator<Item = Value<'d, 'a>> {
+        self.children(Kind::Array)
+    }
+
+    fn children(self, kind: Kind) -> impl Iterator<Item = Value<'d, 'a>> {
+        let document = self.document;
+        let end = document.node(self.index).filter(|_| self.kind() == kind).map_or(0, |node| node.next);
+        let mut index = self.index + 1;
+        std::iter::from_fn(move || {
+            let child = (index < end).then_some(Value { document, index })?;
+            index = document.node(index)?.next;
+            Some(child)
+        })
+    }
+}

@@ -1,0 +1,107 @@
+//! Step 14: no object, at any depth, has two members of one name.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use super::StrictJsonError;
+use super::sanitize::sanitize_key_name;
+use super::scanner::{Container, Event, Scanner};
+
+/// How many names are kept and shown (step 14b, rule c).
+const MAX_NAMES: usize = 4;
+
+/// Up to this many members are compared pair by pair; sorting more keeps a hostile body from costing quadratic time.
+const MAX_PAIRWISE: usize = 16;
+
+/// The names that occur more than once in an object, sanitized for logs by the rules of step 14b.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DuplicateKeys {
+    names: Vec<String>,
+    count: usize,
+}
+
+impl DuplicateKeys {
+    /// The first four duplicate names, each sanitized.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// How many duplicate names there are, counted once per object.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    fn add(&mut self, name: &str) {
+        self.count += 1;
+        if self.names.len() < MAX_NAMES {
+            self.names.push(sanitize_key_name(name));
+        }
+    }
+
+    /// Adds what occurs more than once among the members of one object.
+    fn add_from(&mut self, members: &mut [Cow<'_, str>]) {
+        if members.len() > MAX_PAIRWISE {
+            members.sort_unstable();
+            for same in members.chunk_by(|left, right| left == right) {
+                if let [name, _, ..] = same {
+                    self.add(name);
+                }
+            }
+            return;
+        }
+        for (index, name) in members.iter().enumerate() {
+            // The second occurrence is the one that counts; a third adds nothing.
+            if members.iter().take(index).filter(|earlier| *earlier == name).count() == 1 {
+                self.add(name);
+            }
+        }
+    }
+}
+
+impl fmt::Display for DuplicateKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.names.join(", "))?;
+        match self.count.saturating_sub(self.names.len()) {
+            0 => Ok(()),
+            more => write!(f, " <...{more} more>"),
+        }
+    }
+}
+
+/// Whether `body` is one strict RFC 8259 document in which no object has two members of the same name.
+///
+/// Names are compared after unescaping (`"skill"` and `"sk\u0069ll"` are one), in every object at every depth. UTF-8 is
+/// checked; a byte order mark, trailing content, lone surrogates and nesting beyond [`MAX_DEPTH`](super::MAX_DEPTH) are
+/// refused. An empty body is no document.
+///
+/// # Errors
+///
+/// [`StrictJsonError`], `request_body_malformed` or `webhook_body_malformed` on the wire.
+///
+/// ```
+/// use adcp_signing_core::json::{StrictJsonError, check_no_duplicate_keys};
+///
+/// assert_eq!(check_no_duplicate_keys(br#"{"a":1,"b":{"a":2}}"#), Ok(()));
+/// let Err(StrictJsonError::Duplicate(keys)) = check_no_duplicate_keys(br#"{"a":1,"\u0061":2}"#) else { panic!() };
+/// assert_eq!(keys.names(), ["a"]);
+/// ```
+pub fn check_no_duplicate_keys(body: &[u8]) -> Result<(), StrictJsonError> {
+    let mut scanner = Scanner::new(body)?;
+    // The members of all objects that are open, innermost last, and where each object's members start.
+    let mut members: Vec<Cow<'_, str>> = Vec::new();
+    let mut starts: Vec<usize> = Vec::new();
+    let mut duplicates = DuplicateKeys { names: Vec::new(), count: 0 };
+    while let Some(event) = scanner.next()? {
+        match event {
+            Event::Open(Container::Object) => starts.push(members.len()),
+            Event::Key(name) => members.push(name.unescape()),
+            Event::Close(Container::Object) => {
+                let start = starts.pop().unwrap_or_default();
+                duplicates.add_from(members.get_mut(start..).unwrap_or_default());
+                members.truncate(start);
+            }
+            _ => {}
+        }
+    }
+    if duplicates.count == 0 { Ok(()) } else { Err(StrictJsonError::Duplicate(duplicates)) }
+}

@@ -1,0 +1,296 @@
+//! The strict RFC 8259 tokenizer: events over borrowed bytes, no recursion, no allocation.
+
+use std::borrow::Cow;
+
+use super::{MAX_DEPTH, StrictJsonError};
+
+/// One step through a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Event<'a> {
+    Open(Container),
+    Close(Container),
+    Key(Text<'a>),
+    String(Text<'a>),
+    Number,
+    Bool,
+    Null,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Container {
+    Object,
+    Array,
+}
+
+/// The inside of a string literal, its escapes checked but still in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Text<'a> {
+    raw: &'a str,
+    escaped: bool,
+}
+
+impl<'a> Text<'a> {
+    /// The string that the literal stands for.
+    pub(super) fn unescape(self) -> Cow<'a, str> {
+        if !self.escaped {
+            return Cow::Borrowed(self.raw);
+        }
+        let mut out = String::with_capacity(self.raw.len());
+        let mut rest = self.raw;
+        while let Some((plain, tail)) = rest.split_once('\\') {
+            out.push_str(plain);
+            let mut chars = tail.chars();
+            match chars.next() {
+                Some('b') => out.push('\u{8}'),
+                Some('f') => out.push('\u{c}'),
+                Some('n') => out.push('\n'),
+                Some('r') => out.push('\r'),
+                Some('t') => out.push('\t'),
+                Some('u') => {
+                    let (decoded, length) =
+                        unicode_escape(chars.as_str().as_bytes()).unwrap_or((char::REPLACEMENT_CHARACTER, 4));
+                    out.push(decoded);
+                    chars = chars.as_str().get(length..).unwrap_or_default().chars();
+                }
+                Some(other) => out.push(other),
+                None => {}
+            }
+            rest = chars.as_str();
+        }
+        out.push_str(rest);
+        Cow::Owned(out)
+    }
+}
+
+/// What may come next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expect {
+    Value,
+    FirstElement,
+    FirstKey,
+    Key,
+    CommaOrEnd,
+}
+
+pub(super) struct Scanner<'a> {
+    text: &'a str,
+    bytes: &'a [u8],
+    offset: usize,
+    expect: Expect,
+    depth: usize,
+    /// Bit `n` says that level `n` is an object; as wide as `MAX_DEPTH`.
+    objects: u128,
+}
+
+impl<'a> Scanner<'a> {
+    pub(super) fn new(body: &'a [u8]) -> Result<Self, StrictJsonError> {
+        let text = std::str::from_utf8(body)
+            .map_err(|error| StrictJsonError::Invalid { offset: error.valid_up_to(), what: "not UTF-8" })?;
+        if text.starts_with('\u{feff}') {
+            return Err(StrictJsonError::Invalid { offset: 0, what: "byte order mark" });
+        }
+        Ok(Self { text, bytes: body, offset: 0, expect: Expect::Value, depth: 0, objects: 0 })
+    }
+
+    /// The next event, or `None` at the end of a complete document.
+    pub(super) fn next(&mut self) -> Result<Option<Event<'a>>, StrictJsonError> {
+        loop {
+            self.skip_whitespace();
+            let byte = self.peek();
+            match (self.expect, byte) {
+                (Expect::CommaOrEnd, None) if self.depth == 0 => return Ok(None),
+                (Expect::CommaOrEnd, Some(_)) if self.depth == 0 => {
+                    return Err(self.invalid("content after the document"));
+                }
+                (_, None) => return Err(self.invalid("the document ends early")),
+                (Expect::CommaOrEnd, Some(b',')) => {
+                    self.offset += 1;
+                    self.expect = if self.in_object() { Expect::Key } else { Expect::Value };
+                }
+                (Expect::CommaOrEnd | Expect::FirstKey, Some(b'}')) if self.in_object() => {
+                    return Ok(Some(self.close(Container::Object)));
+                }
+                (Expect::CommaOrEnd | Expect::FirstElement, Some(b']')) if !self.in_object() => {
+                    return Ok(Some(self.close(Container::Array)));
+                }
+                (Expect::CommaOrEnd, Some(_)) => {
+                    return Err(self.invalid("expected ',' or the end of the object or array"));
+                }
+                (Expect::FirstKey | Expect::Key, Some(b'"')) => return self.key().map(Some),
+                (Expect::FirstKey | Expect::Key, Some(_)) => {
+                    return Err(self.invalid("expected a member name in double quotes"));
+                }
+                (Expect::Value | Expect::FirstElement, Some(byte)) => return self.value(byte).map(Some),
+            }
+        }
+    }
+
+    fn key(&mut self) -> Result<Event<'a>, StrictJsonError> {
+        let name = self.string()?;
+        self.skip_whitespace();
+        if self.peek() != Some(b':') {
+            return Err(self.invalid("expected ':' after a member name"));
+        }
+        self.offset += 1;
+        self.expect = Expect::Value;
+        Ok(Event::Key(name))
+    }
+
+    fn value(&mut self, byte: u8) -> Result<Event<'a>, StrictJsonError> {
+        match byte {
+            b'{' => return self.open(Container::Object),
+            b'[' => return self.open(Container::Array),
+            _ => self.expect = Expect::CommaOrEnd,
+        }
+        match byte {
+            b'"' => self.string().map(Event::String),
+            b'-' | b'0'..=b'9' => self.number(),
+            b't' => self.literal("true", Event::Bool),
+            b'f' => self.literal("false", Event::Bool),
+            b'n' => self.literal("null", Event::Null),
+            _ => Err(self.invalid("expected a value")),
+        }
+    }
+
+    fn open(&mut self, container: Container) -> Result<Event<'a>, StrictJsonError> {
+        if self.depth == MAX_DEPTH {
+            return Err(StrictJsonError::TooDeep { offset: self.offset });
+        }
+        let level = 1 << self.depth;
+        match container {
+            Container::Object => {
+                self.objects |= level;
+                self.expect = Expect::FirstKey;
+            }
+            Container::Array => {
+                self.objects &= !level;
+                self.expect = Expect::FirstElement;
+            }
+        }
+        self.depth += 1;
+        self.offset += 1;
+        Ok(Event::Open(container))
+    }
+
+    fn close(&mut self, container: Container) -> Event<'a> {
+        self.depth = self.depth.saturating_sub(1);
+        self.offset += 1;
+        self.expect = Expect::CommaOrEnd;
+        Event::Close(container)
+    }
+
+    fn in_object(&self) -> bool {
+        self.depth.checked_sub(1).is_some_and(|level| self.objects >> level & 1 == 1)
+    }
+
+    fn string(&mut self) -> Result<Text<'a>, StrictJsonError> {
+        self.offset += 1;
+        let start = self.offset;
+        let mut escaped = false;
+        loop {
+            let rest = self.bytes.get(self.offset..).unwrap_or_default();
+            let special = rest.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < b' ');
+            self.offset += special.unwrap_or(rest.len());
+            match self.peek() {
+                Some(b'"') => {
+                    let raw = self.text.get(start..self.offset).unwrap_or_default();
+                    self.offset += 1;
+                    return Ok(Text { raw, escaped });
+                }
+                Some(b'\\') => {
+                    escaped = true;
+                    self.escape()?;
+                }
+                Some(_) => return Err(self.invalid("control character in a string")),
+                None => return Err(self.invalid("the string has no end")),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<(), StrictJsonError> {
+        let length = match self.bytes.get(self.offset + 1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
+            Some(b'u') => {
+                let digits = self.bytes.get(self.offset + 2..).unwrap_or_default();
+                let (_, length) =
+                    unicode_escape(digits).ok_or(self.invalid("malformed \\u escape or lone surrogate"))?;
+                length + 2
+            }
+            _ => return Err(self.invalid("unknown escape")),
+        };
+        self.offset += length;
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<Event<'a>, StrictJsonError> {
+        if self.peek() == Some(b'-') {
+            self.offset += 1;
+        }
+        if self.peek() == Some(b'0') {
+            self.offset += 1;
+        } else {
+            self.digits()?;
+        }
+        if self.peek() == Some(b'.') {
+            self.offset += 1;
+            self.digits()?;
+        }
+        if matches!(self.peek(), Some(b'e' | b'E')) {
+            self.offset += 1;
+            if matches!(self.peek(), Some(b'+' | b'-')) {
+                self.offset += 1;
+            }
+            self.digits()?;
+        }
+        Ok(Event::Number)
+    }
+
+    fn digits(&mut self) -> Result<(), StrictJsonError> {
+        let start = self.offset;
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.offset += 1;
+        }
+        if self.offset == start { Err(self.invalid("expected a digit")) } else { Ok(()) }
+    }
+
+    fn literal(&mut self, literal: &str, event: Event<'a>) -> Result<Event<'a>, StrictJsonError> {
+        if !self.bytes.get(self.offset..).is_some_and(|rest| rest.starts_with(literal.as_bytes())) {
+            return Err(self.invalid("expected a value"));
+        }
+        self.offset += literal.len();
+        Ok(event)
+    }
+
+    fn skip_whitespace(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.offset += 1;
+        }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.offset).copied()
+    }
+
+    fn invalid(&self, what: &'static str) -> StrictJsonError {
+        StrictJsonError::Invalid { offset: self.offset, what }
+    }
+}
+
+/// The character of a `\u` escape whose hex digits start `digits`, and how many bytes it takes after the `\u`: four, or
+/// ten for a surrogate pair.
+fn unicode_escape(digits: &[u8]) -> Option<(char, usize)> {
+    let high = hex4(digits)?;
+    if !(0xd800..0xdc00).contains(&high) {
+        return char::from_u32(high).map(|decoded| (decoded, 4));
+    }
+    let low = digits.get(4..)?.strip_prefix(b"\\u").and_then(hex4)?;
+    let pair = (0xdc00..0xe000).contains(&low).then(|| 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00))?;
+    char::from_u32(pair).map(|decoded| (decoded, 10))
+}
+
+fn hex4(digits: &[u8]) -> Option<u32> {
+    digits
+        .get(..4)?
+        .iter()
+        .try_fold(0, |value, &digit| char::from(digit).to_digit(16).map(|nibble| value << 4 | nibble))
+}

@@ -1,0 +1,137 @@
+//! Steps 2, 3 and 4: userinfo, host and port.
+
+use std::borrow::Cow;
+use std::net::Ipv6Addr;
+
+use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
+
+use super::{RawHost, RootDot, Rules, Scheme, TargetUriError};
+
+/// The host and port after the userinfo, with the userinfo where there is one.
+pub(super) fn split_userinfo(authority: &str) -> Result<(Option<&str>, &str), TargetUriError> {
+    let Some((userinfo, host_port)) = authority.split_once('@') else { return Ok((None, authority)) };
+    // A second `@` or a backslash moves the host for some parsers (`good.example\@evil.example`).
+    if host_port.contains('@') || !userinfo.bytes().all(is_userinfo) {
+        return Err(TargetUriError::Userinfo);
+    }
+    Ok((Some(userinfo), host_port))
+}
+
+fn is_userinfo(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:%".contains(&byte)
+}
+
+/// The host as written (brackets included) and the port as written.
+pub(super) fn split_port(host_port: &str) -> Result<(&str, Option<&str>), TargetUriError> {
+    if host_port.starts_with('[') {
+        let end = host_port.find(']').ok_or(TargetUriError::MissingClosingBracket)?;
+        let (host, rest) = host_port.split_at_checked(end + 1).ok_or(TargetUriError::InvalidIpv6)?;
+        return match rest.strip_prefix(':') {
+            Some(port) => Ok((host, Some(port))),
+            None if rest.is_empty() => Ok((host, None)),
+            None => Err(TargetUriError::HostCharacter { offset: end + 1 }),
+        };
+    }
+    match host_port.split_once(':') {
+        None => Ok((host_port, None)),
+        Some((_, port)) if port.contains(':') => Err(TargetUriError::UnbracketedIpv6),
+        Some((host, port)) => Ok((host, Some(port))),
+    }
+}
+
+/// Appends the canonical `host[:port]` to `out`.
+pub(super) fn push(
+    out: &mut String,
+    host_port: &str,
+    scheme: Scheme,
+    rules: Rules,
+) -> Result<(), TargetUriError> {
+    let (host, port) = split_port(host_port)?;
+    push_host(out, host, rules)?;
+    if let Some(text) = port {
+        if parse_port(text).ok_or(TargetUriError::Port)? != scheme.default_port() {
+            out.push(':');
+            out.push_str(text);
+        }
+    }
+    Ok(())
+}
+
+/// RFC 3986 would let an empty port and leading zeros pass as other spellings of a port. Parsers disagree on both, so
+/// neither has a canonical form here.
+fn parse_port(text: &str) -> Option<u16> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text.len() == 1 || !text.starts_with('0'));
+    plain.then(|| text.parse().ok()).flatten()
+}
+
+fn push_host(out: &mut String, host: &str, rules: Rules) -> Result<(), TargetUriError> {
+    if let Some(literal) = host.strip_prefix('[') {
+        return push_ipv6(out, host, literal.strip_suffix(']').unwrap_or(literal));
+    }
+    if !host.is_ascii() {
+        return match rules.raw_host {
+            RawHost::Refuse => Err(TargetUriError::RawNonAsciiHost),
+            RawHost::Convert => push_labels(out, &to_ascii(host)?, rules.root_dot),
+        };
+    }
+    if let Some(offset) = host.bytes().position(|byte| !is_host(byte)) {
+        return Err(TargetUriError::HostCharacter { offset });
+    }
+    // An A-label can hold bytes that are no Punycode, or decode to what UTS-46 forbids.
+    if host.split('.').any(is_a_label) {
+        return push_labels(out, &to_ascii(host)?, rules.root_dot);
+    }
+    push_labels(out, host, rules.root_dot)
+}
+
+/// Letters, digits and hyphens, and the underscore that private names have.
+fn is_host(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')
+}
+
+fn is_a_label(label: &str) -> bool {
+    label.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("xn--"))
+}
+
+/// UTS-46 nontransitional ToASCII with CheckHyphens, CheckBidi and UseSTD3ASCIIRules. Empty labels are left to the
+/// root-dot rule.
+fn to_ascii(host: &str) -> Result<Cow<'_, str>, TargetUriError> {
+    Uts46::new()
+        .to_ascii(host.as_bytes(), AsciiDenyList::STD3, Hyphens::Check, DnsLength::Ignore)
+        .map_err(|_| TargetUriError::Idna)
+}
+
+fn push_labels(out: &mut String, host: &str, root_dot: RootDot) -> Result<(), TargetUriError> {
+    if host.bytes().all(|byte| byte == b'.') {
+        return Err(if host.len() > 1 { TargetUriError::EmptyLabel } else { TargetUriError::MissingHost });
+    }
+    let host = match root_dot {
+        RootDot::Keep => host,
+        RootDot::Strip => {
+            let host = host.strip_suffix('.').unwrap_or(host);
+            if host.split('.').any(str::is_empty) {
+                return Err(TargetUriError::EmptyLabel);
+            }
+            host
+        }
+    };
+    push_lowercase(out, host);
+    Ok(())
+}
+
+fn push_ipv6(out: &mut String, host: &str, literal: &str) -> Result<(), TargetUriError> {
+    if literal.contains('%') {
+        return Err(TargetUriError::ZoneIdentifier);
+    }
+    literal.parse::<Ipv6Addr>().map_err(|_| TargetUriError::InvalidIpv6)?;
+    push_lowercase(out, host);
+    Ok(())
+}
+
+fn push_lowercase(out: &mut String, text: &str) {
+    let start = out.len();
+    out.push_str(text);
+    if let Some(tail) = out.get_mut(start..) {
+        tail.make_ascii_lowercase();
+    }
+}
