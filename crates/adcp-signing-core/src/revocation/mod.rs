@@ -1,9 +1,14 @@
 //! Revocation of signing keys: step 9 of the verifier checklists.
 
+mod list;
+mod timestamp;
+
 use std::{borrow::Cow, collections::HashSet, error::Error as StdError, fmt, sync::Arc};
 
 use async_trait::async_trait;
 use parking_lot::RwLock;
+
+pub use list::{Freshness, RevocationList, RevocationListError};
 
 use crate::clock::UnixSeconds;
 
@@ -82,6 +87,12 @@ impl InMemoryRevocation {
         *self.0.write() = Arc::new(State { revoked, stale_after: None });
     }
 
+    /// Puts a list, fetched at `last_refreshed`, in place of the former set. It goes stale by its own rules.
+    pub fn load(&self, list: &RevocationList, last_refreshed: UnixSeconds) {
+        let revoked = Arc::new(list.revoked_kids().map(str::to_owned).collect());
+        *self.0.write() = Arc::new(State { revoked, stale_after: Some(list.stale_after(last_refreshed)) });
+    }
+
     /// From the second after `last_fresh` on, every key that is not revoked is [`RevocationStatus::Stale`].
     pub fn stale_after(&self, last_fresh: UnixSeconds) {
         let mut state = self.0.write();
@@ -115,5 +126,49 @@ pub struct NoRevocation;
 impl RevocationSource for NoRevocation {
     async fn check(&self, _keyid: &str, _now: UnixSeconds) -> Result<RevocationStatus, RevocationError> {
         Ok(RevocationStatus::Good)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixSeconds = UnixSeconds::new(1_776_520_800);
+
+    async fn status(source: &dyn RevocationSource, keyid: &str, now: UnixSeconds) -> RevocationStatus {
+        source.check(keyid, now).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_set_is_replaced_as_a_whole_and_revoked_wins_over_stale() {
+        let source = InMemoryRevocation::new(["old"]);
+        assert_eq!(status(&source, "old", NOW).await, RevocationStatus::Revoked);
+        source.replace(["new"]);
+        assert_eq!(status(&source, "old", NOW).await, RevocationStatus::Good);
+        source.stale_after(NOW);
+        assert_eq!(status(&source, "old", NOW).await, RevocationStatus::Good);
+        assert_eq!(status(&source, "old", NOW.plus(1)).await, RevocationStatus::Stale);
+        assert_eq!(status(&source, "new", NOW.plus(1)).await, RevocationStatus::Revoked);
+        source.replace(["new"]);
+        assert_eq!(status(&source, "old", NOW.plus(1)).await, RevocationStatus::Good);
+    }
+
+    #[tokio::test]
+    async fn a_loaded_list_goes_stale_by_its_own_rules() {
+        let list = RevocationList::parse(
+            br#"{"version":1,"issuer":"https://gov.example.com","updated":"2026-04-18T14:00:00Z",
+                "next_update":"2026-04-18T14:15:00Z","revoked_kids":["revoked"]}"#,
+        )
+        .unwrap();
+        let source = InMemoryRevocation::default();
+        source.load(&list, NOW);
+        assert_eq!(status(&source, "revoked", NOW).await, RevocationStatus::Revoked);
+        assert_eq!(status(&source, "other", NOW.plus(900 + 3600)).await, RevocationStatus::Good);
+        assert_eq!(status(&source, "other", NOW.plus(900 + 3601)).await, RevocationStatus::Stale);
+    }
+
+    #[tokio::test]
+    async fn no_revocation_calls_every_key_good() {
+        assert_eq!(status(&NoRevocation, "any", NOW).await, RevocationStatus::Good);
     }
 }

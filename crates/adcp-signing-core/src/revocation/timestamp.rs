@@ -1,0 +1,116 @@
+//! RFC 3339 timestamps in UTC, the one date format of the revocation list.
+//!
+//! Written here because a date library brings calendars, time zones and lenient separators for what is one fixed shape.
+
+use crate::clock::UnixSeconds;
+
+/// Reads `2026-04-18T14:00:00Z`. `+00:00` and `-00:00` are UTC too, a fraction is dropped, any other zone is refused.
+pub(super) fn parse(text: &str) -> Option<UnixSeconds> {
+    let (date_time, rest) = text.split_at_checked(19)?;
+    let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', i1, i2, b':', s1, s2] =
+        date_time.as_bytes()
+    else {
+        return None;
+    };
+    let year = number(&[y1, y2, y3, y4])?;
+    let (month, day) = (number(&[m1, m2])?, number(&[d1, d2])?);
+    let (hour, minute, second) = (number(&[h1, h2])?, number(&[i1, i2])?, number(&[s1, s2])?);
+    if day < 1 || day > days_in_month(year, month)? || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let zone = match rest.strip_prefix('.') {
+        Some(fraction) => {
+            let zone = fraction.trim_start_matches(|character: char| character.is_ascii_digit());
+            (zone.len() < fraction.len()).then_some(zone)?
+        }
+        None => rest,
+    };
+    if !matches!(zone, "Z" | "+00:00" | "-00:00") {
+        return None;
+    }
+    let days = days_before_year(year) + days_before_month(year, month)? + day - 1;
+    Some(UnixSeconds::new(days * 86_400 + hour * 3600 + minute * 60 + second))
+}
+
+fn number(digits: &[u8]) -> Option<i64> {
+    digits
+        .iter()
+        .try_fold(0, |number, digit| digit.is_ascii_digit().then(|| number * 10 + i64::from(digit - b'0')))
+}
+
+fn is_leap(year: i64) -> bool {
+    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+}
+
+fn days_in_month(year: i64, month: i64) -> Option<i64> {
+    match month {
+        2 => Some(if is_leap(year) { 29 } else { 28 }),
+        4 | 6 | 9 | 11 => Some(30),
+        1..=12 => Some(31),
+        _ => None,
+    }
+}
+
+fn days_before_month(year: i64, month: i64) -> Option<i64> {
+    (1..month).try_fold(0, |days, month| Some(days + days_in_month(year, month)?))
+}
+
+/// Days from 1970-01-01 to the first day of the year; negative before 1970.
+fn days_before_year(year: i64) -> i64 {
+    let leap_days = |year: i64| year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    (year - 1970) * 365 + leap_days(year - 1) - leap_days(1969)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn utc_timestamps_are_read_to_the_second() {
+        let cases = [
+            ("1970-01-01T00:00:00Z", 0),
+            ("2026-04-18T14:00:00Z", 1_776_520_800),
+            ("2026-04-18T14:00:00+00:00", 1_776_520_800),
+            ("2026-04-18T14:00:00.999-00:00", 1_776_520_800),
+            ("2024-02-29T23:59:59Z", 1_709_251_199),
+            ("2000-03-01T00:00:00Z", 951_868_800),
+            ("2100-03-01T00:00:00Z", 4_107_542_400),
+            ("1969-12-31T23:59:59Z", -1),
+            ("0000-01-01T00:00:00Z", -62_167_219_200),
+            ("9999-12-31T23:59:59Z", 253_402_300_799),
+        ];
+        for (text, seconds) in cases {
+            assert_eq!(parse(text), Some(UnixSeconds::new(seconds)), "{text}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        let cases = [
+            "",
+            "2026-04-18",
+            "2026-04-18T14:00:00",
+            "2026-04-18 14:00:00Z",
+            "2026-04-18t14:00:00z",
+            "2026-04-18T14:00:00+02:00",
+            "2026-04-18T14:00:00.Z",
+            "2026-04-18T14:00:00ZZ",
+            "2026-04-18T14:00Z",
+            "2025-02-29T00:00:00Z",
+            "2100-02-29T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-00-01T00:00:00Z",
+            "2026-04-31T00:00:00Z",
+            "2026-04-00T00:00:00Z",
+            "2026-04-18T24:00:00Z",
+            "2026-04-18T14:60:00Z",
+            "2026-04-18T14:00:60Z",
+            "+026-04-18T14:00:00Z",
+            "2026-04-18T14:00:0\u{e9}Z",
+            "1776520800",
+        ];
+        for text in cases {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+}
