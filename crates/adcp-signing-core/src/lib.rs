@@ -1,15 +1,15 @@
 #![doc = include_str!("../README.md")]
 
 mod algorithm;
-pub mod clock;
+mod clock;
 mod crypto;
 pub mod digest;
 mod fingerprint;
 pub mod json;
-pub mod jwk;
+mod jwk;
 mod key;
 pub mod message;
-pub mod nonce;
+mod nonce;
 pub mod operation;
 pub mod profile;
 pub mod provider;
@@ -22,14 +22,15 @@ mod signature;
 pub mod structured_fields;
 pub mod target_uri;
 pub mod verify;
-pub mod webhook;
 
 pub use self::{
     algorithm::Algorithm,
+    clock::{Clock, FixedClock, SystemClock, UnixSeconds},
     fingerprint::Fingerprint,
-    jwk::{AdcpUse, Jwk, JwkError, JwkSet, JwkSetError, PrivateJwk},
+    jwk::{AdcpUse, JsonError, Jwk, JwkError, JwkSet, JwkSetError, PrivateJwk},
     key::{KeyError, PublicKey, VerifyError},
-    provider::{ProviderError, ProviderErrorKind, SigningProvider},
+    nonce::{FixedNonces, Nonce, NonceError, Nonces, RandomNonces},
+    provider::{InMemoryProvider, ProviderError, ProviderErrorKind, SigningProvider},
     purpose::KeyPurpose,
     signature::{Signature, SignatureError},
 };

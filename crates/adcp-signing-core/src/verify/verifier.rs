@@ -14,7 +14,6 @@ use crate::{
     resolver::KeyResolver,
     revocation::{RevocationSource, RevocationStatus},
     target_uri::TargetUri,
-    webhook::WebhookAuthMode,
 };
 
 /// Verifies messages at one endpoint.
@@ -164,9 +163,6 @@ impl Verifier {
         &self,
         request: &Request<'_>,
     ) -> Result<Acceptance, VerifyError> {
-        WebhookAuthMode::Rfc9421.check(request.fields).map_err(|mismatch| {
-            self.reject(None, self.precheck(Fault::ModeMismatch, mismatch.to_string()))
-        })?;
         let verified = self.checklist(&Received::new(&self.profile, request)).await?;
         Ok(Acceptance {
             signer: Some(verified.map_err(|rejection| self.reject(None, rejection))?),
