@@ -1,10 +1,6 @@
 //! From a `keyid` to the key that verifies: the trait, and a fixed set of keys.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    sync::Arc,
-};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use async_trait::async_trait;
 
@@ -138,7 +134,10 @@ pub enum Unusable {
 }
 
 fn shown(value: Option<&str>) -> String {
-    value.map_or_else(|| "absent".to_owned(), |value| format!("{:?}", value.chars().take(32).collect::<String>()))
+    value.map_or_else(
+        || "absent".to_owned(),
+        |value| format!("{:?}", value.chars().take(32).collect::<String>()),
+    )
 }
 
 impl VerificationKey {

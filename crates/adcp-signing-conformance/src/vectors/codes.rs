@@ -11,7 +11,8 @@ pub(super) fn run(json: &Value) -> Vec<(String, Result<(), String>)> {
         .iter()
         .filter_map(Value::as_str)
         .map(|code| {
-            let recovery = json.pointer(&format!("/enumMetadata/{code}")).map(|entry| text(entry, "recovery"));
+            let recovery =
+                json.pointer(&format!("/enumMetadata/{code}")).map(|entry| text(entry, "recovery"));
             (code.to_owned(), check(code, recovery.unwrap_or_default()))
         })
         .collect()

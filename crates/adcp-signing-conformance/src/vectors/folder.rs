@@ -9,9 +9,7 @@ use std::{
 use adcp_signing_core::profile::{ContractVersion, MessageKind, WireVersion};
 use serde_json::Value;
 
-use super::{
-    Report, VectorError, canonicalization, codes, format::Vector, hmac, message, methods, policy,
-};
+use super::{Report, VectorError, canonicalization, codes, format::Vector, message, methods, policy};
 
 /// The largest vector file that is read, in bytes.
 const MAX_FILE: u64 = 4 << 20;
@@ -40,7 +38,11 @@ impl Suite {
         contract: Option<&ContractVersion>,
     ) -> Result<Vec<Self>, VectorError> {
         let mut files = Vec::new();
-        if folder.is_file() { files.push(folder.to_owned()) } else { walk(folder, 0, &mut files)? }
+        if folder.is_file() {
+            files.push(folder.to_owned())
+        } else {
+            walk(folder, 0, &mut files)?
+        }
         files.sort();
         let mut keys_by_folder = BTreeMap::new();
         let mut suites = Vec::new();
@@ -69,8 +71,6 @@ impl Suite {
             let vector: Vector = serde_json::from_value(json)
                 .map_err(|error| VectorError::Format { path: path.clone(), reason: error.to_string() })?;
             message::run(&vector, &place)
-        } else if json.get("algorithm").is_some_and(|algorithm| algorithm == "HMAC-SHA256") {
-            hmac::run(&json)
         } else if json.get("valid_declarations").is_some() {
             methods::run(&json)
         } else if json.pointer("/cases/0/input_url").is_some() {
@@ -80,7 +80,11 @@ impl Suite {
         } else if json.get("enumMetadata").is_some() {
             codes::run(&json)
         } else {
-            report.skip(&path, &contract, "not a vector of message signing: this file belongs to the trust chain");
+            report.skip(
+                &path,
+                &contract,
+                "not a vector of message signing: this file belongs to the trust chain",
+            );
             return Ok(());
         };
         for (name, outcome) in cases {
@@ -129,10 +133,7 @@ fn contract_of(path: &Path) -> ContractVersion {
 }
 
 /// The keys of the nearest `keys.json` at or above the file's folder.
-fn keys_beside(
-    path: &Path,
-    known: &mut BTreeMap<PathBuf, Vec<Value>>,
-) -> Result<Vec<Value>, VectorError> {
+fn keys_beside(path: &Path, known: &mut BTreeMap<PathBuf, Vec<Value>>) -> Result<Vec<Value>, VectorError> {
     for folder in path.ancestors().skip(1).take(MAX_DEPTH) {
         if let Some(keys) = known.get(folder) {
             return Ok(keys.clone());

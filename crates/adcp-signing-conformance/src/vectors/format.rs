@@ -115,7 +115,9 @@ impl Headers {
     /// The field lines in wire order.
     pub(super) fn lines(&self) -> Vec<FieldLine<'_>> {
         match self {
-            Self::Object(members) => members.iter().map(|(name, value)| FieldLine::new(name, value)).collect(),
+            Self::Object(members) => {
+                members.iter().map(|(name, value)| FieldLine::new(name, value)).collect()
+            }
             Self::Pairs(pairs) => pairs.iter().map(|(name, value)| FieldLine::new(name, value)).collect(),
         }
     }

@@ -3,18 +3,15 @@
 use std::sync::Arc;
 
 use adcp_signing_core::{
-    Algorithm,
-    clock::{FixedClock, UnixSeconds},
-    jwk::{JwkSet, PrivateJwk},
+    Algorithm, FixedClock, InMemoryProvider, JwkSet, PrivateJwk, UnixSeconds,
     message::{FieldLine, Request, SignatureParams},
     operation::{RequestSigningCapability, Transport},
     profile::{LABEL, MessageKind, Profile, WireVersion},
-    provider::InMemoryProvider,
     replay::InMemoryReplayStore,
     resolver::StaticKeys,
-    revocation::{InMemoryRevocation, RevocationList},
+    revocation::InMemoryRevocation,
     sign::{AmbiguousUrls, DigestCoverage, SignOptions, Signer},
-    structured_fields::{Dictionary, MemberValue, join_lines},
+    structured_fields::{BareItem, Dictionary, MemberValue, join_lines},
     verify::{Acceptance, Caller, FallbackCredential, RefusalKind, Verifier, VerifyError},
 };
 use futures_executor::block_on;
@@ -66,8 +63,8 @@ fn verify(vector: &Vector, place: &Place) -> Result<(), String> {
     let cap = state.replay_cap.or(capped.map(|_| SMALL_CAP)).unwrap_or(profile.replay_cap());
     let verifier = Verifier::builder(profile)
         .keys(Arc::new(keys(vector, place)?))
-        .revocation(Arc::new(revocation(vector, now)?))
-        .replay(Arc::new(replay(vector, capped, now)))
+        .revocation(Arc::new(revocation(vector, now)))
+        .replay(Arc::new(replay(vector, capped, now)?))
         .capability(capability(vector)?)
         .replay_cap(cap)
         .clock(Arc::new(FixedClock::new(now)))
@@ -89,7 +86,10 @@ fn judge(vector: &Vector, outcome: &Result<Acceptance, VerifyError>) -> Result<(
     let (operation, action) = match outcome {
         Ok(acceptance) => {
             if !expected.success {
-                return Err(format!("accepted, expected {}", expected.error_code.as_deref().unwrap_or("a refusal")));
+                return Err(format!(
+                    "accepted, expected {}",
+                    expected.error_code.as_deref().unwrap_or("a refusal")
+                ));
             }
             let status = if acceptance.signer.is_some() { "verified" } else { "unsigned" };
             expect("status", expected.status.as_deref().unwrap_or("verified"), status)?;
@@ -144,30 +144,34 @@ fn keys(vector: &Vector, place: &Place) -> Result<StaticKeys, String> {
     Ok(StaticKeys::from_jwks(&set))
 }
 
-/// Installs what the vector says about revocation as a list, so that its freshness is judged by the real rules.
-fn revocation(vector: &Vector, now: UnixSeconds) -> Result<InMemoryRevocation, String> {
+/// Revocation as the vector has it. The age of a list is since its refresh that succeeded; the list promises a refresh
+/// every five minutes, so it is stale four intervals after the one that was missed.
+fn revocation(vector: &Vector, now: UnixSeconds) -> InMemoryRevocation {
+    const INTERVAL: i64 = 300;
     let state = &vector.test_harness_state;
     let listed = state.revocation_list.iter().flat_map(|list| list.revoked_kids.iter());
-    let kids = listed.chain(&state.revoked_kids).cloned();
-    let age = state.revocation_list_stale_seconds.unwrap_or(0);
-    let updated = UnixSeconds::new(now.get().saturating_sub(age));
-    // A list that is refreshed every five minutes: stale 4 × 300 s after the refresh that was missed.
-    let next_update = UnixSeconds::new(updated.get().saturating_add(300));
-    let list = RevocationList::new("https://vectors.example", updated, next_update).with_revoked_kids(kids);
-    Ok(InMemoryRevocation::from_list(list, updated))
+    let revocation = InMemoryRevocation::new(listed.chain(&state.revoked_kids).cloned());
+    if let Some(age) = state.revocation_list_stale_seconds {
+        revocation.stale_after(now.minus(age).plus(INTERVAL * 5));
+    }
+    revocation
 }
 
-fn replay(vector: &Vector, capped: Option<&str>, now: UnixSeconds) -> InMemoryReplayStore {
+fn replay(vector: &Vector, capped: Option<&str>, now: UnixSeconds) -> Result<InMemoryReplayStore, String> {
     let store = InMemoryReplayStore::default();
     for entry in &vector.test_harness_state.replay_cache_entries {
-        let until = now.get().saturating_add(entry.ttl_seconds.unwrap_or(360));
-        store.preload(&entry.keyid, &entry.nonce, UnixSeconds::new(until), now);
+        let until = now.as_i64().saturating_add(entry.ttl_seconds.unwrap_or(360));
+        store
+            .preload(&entry.keyid, &entry.nonce, UnixSeconds::new(until), now)
+            .map_err(|error| error.to_string())?;
     }
     for number in 0..capped.map_or(0, |_| SMALL_CAP) {
-        let until = UnixSeconds::new(now.get().saturating_add(360));
-        store.preload(capped.unwrap_or_default(), &format!("filler-{number}"), until, now);
+        let until = UnixSeconds::new(now.as_i64().saturating_add(360));
+        store
+            .preload(capped.unwrap_or_default(), &format!("filler-{number}"), until, now)
+            .map_err(|error| error.to_string())?;
     }
-    store
+    Ok(store)
 }
 
 fn capability(vector: &Vector) -> Result<RequestSigningCapability, String> {
@@ -190,7 +194,11 @@ fn transport(vector: &Vector, place: &Place) -> Result<Transport, String> {
 
 fn fallback(vector: &Vector, lines: &[FieldLine<'_>]) -> FallbackCredential {
     let presented = lines.iter().any(|line| line.is("authorization"));
-    if vector.fallback_valid.unwrap_or(presented) { FallbackCredential::Valid } else { FallbackCredential::Absent }
+    if vector.fallback_valid.unwrap_or(presented) {
+        FallbackCredential::Valid
+    } else {
+        FallbackCredential::Absent
+    }
 }
 
 /// Signs the message of a positive vector with its own parameters: the base comes out to the byte, and for Ed25519 the
@@ -205,7 +213,10 @@ fn sign(vector: &Vector, place: &Place) -> Result<(), String> {
     let params = SignatureParams::from_params(&list.params).map_err(|error| error.to_string())?;
     let created = params.created.ok_or("no created")?;
     let keyid = params.keyid.as_deref().ok_or("no keyid")?;
-    let covers_digest = list.items.iter().any(|item| item.bare.as_str() == Some("content-digest"));
+    let covers_digest = list
+        .items
+        .iter()
+        .any(|item| matches!(&item.bare, BareItem::String(name) if name == "content-digest"));
 
     // The digest is left to the signer, unless the message has more than the one it would write.
     let several = join_lines(&lines, "content-digest").is_some_and(|value| value.contains(&b','));

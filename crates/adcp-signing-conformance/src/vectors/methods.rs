@@ -38,8 +38,10 @@ fn declare(methods: &[Value]) -> Result<RequestSigningCapability, String> {
 
 fn matches(case: &Value) -> Result<(), String> {
     let declared = case.get("declared_methods").and_then(Value::as_array).cloned().unwrap_or_default();
-    let wire = Resolved { operation: None, protocol_method: Some(text(case, "wire_method").to_owned()) };
+    let wire =
+        Resolved { protocol_method: Some(text(case, "wire_method").to_owned()), ..Resolved::default() };
     let matched = declare(&declared)?.posture(&wire) == Posture::Required;
-    let expected = case.get("matches").and_then(Value::as_bool).ok_or("the case does not say what to expect")?;
+    let expected =
+        case.get("matches").and_then(Value::as_bool).ok_or("the case does not say what to expect")?;
     if matched == expected { Ok(()) } else { Err(format!("expected a match: {expected}, got: {matched}")) }
 }

@@ -3,12 +3,10 @@
 use std::sync::Arc;
 
 use adcp_signing_core::{
-    Algorithm, KeyPurpose,
-    clock::{FixedClock, UnixSeconds},
+    Algorithm, FixedClock, InMemoryProvider, KeyPurpose, SigningProvider as _, UnixSeconds,
     message::{Component, FieldLine, Request, SignatureParams, inner_list_text, signature_base},
     operation::{RequestSigningCapability, Transport},
     profile::{Profile, WireVersion},
-    provider::{InMemoryProvider, SigningProvider as _},
     replay::InMemoryReplayStore,
     resolver::{StaticKeys, VerificationKey},
     revocation::InMemoryRevocation,
@@ -96,7 +94,10 @@ fn check(facts: &Facts, place: &Place) -> Result<(), String> {
 fn message(facts: &Facts) -> (&'static str, Vec<u8>) {
     let version = facts.request_body_adcp_version.as_deref().unwrap_or("3.2");
     let (operation, body) = if facts.mode.starts_with("protocol_methods") {
-        ("tasks/cancel", json!({"jsonrpc": "2.0", "id": 1, "method": "tasks/cancel", "params": {"id": "task_1"}}))
+        (
+            "tasks/cancel",
+            json!({"jsonrpc": "2.0", "id": 1, "method": "tasks/cancel", "params": {"id": "task_1"}}),
+        )
     } else {
         let arguments = json!({"idempotency_key": facts.id, "adcp_version": version});
         let params = json!({"name": "create_media_buy", "arguments": arguments});
@@ -111,7 +112,8 @@ fn capability(facts: &Facts, operation: &str) -> Result<RequestSigningCapability
         "covers_content_digest": facts.legacy_digest_policy.as_deref().unwrap_or("required"),
     });
     if let Some(members) = lists.as_object_mut() {
-        let supported = if operation.contains('/') { "protocol_methods_supported_for" } else { "supported_for" };
+        let supported =
+            if operation.contains('/') { "protocol_methods_supported_for" } else { "supported_for" };
         members.insert(supported.to_owned(), json!([operation]));
         members.insert(facts.mode.clone(), json!([operation]));
     }
@@ -132,14 +134,19 @@ fn fields(
     if !facts.signature_present {
         return Ok(fields);
     }
-    let mut covered = vec![Component::plain("@method"), Component::plain("@target-uri"), Component::plain("@authority")];
-    if facts.has_body {
-        covered.push(Component::plain("content-type"));
-    }
+    let names = ["@method", "@target-uri", "@authority"]
+        .into_iter()
+        .chain(facts.has_body.then_some("content-type"))
+        .chain(facts.covers_content_digest.then_some("content-digest"));
+    let covered = names.map(|name| Component::new(name, &[])).collect::<Result<Vec<_>, _>>();
+    let covered = covered.map_err(|error| error.to_string())?;
     if facts.covers_content_digest {
-        covered.push(Component::plain("content-digest"));
-        let digested = if facts.digest_matches_body == Some(false) { b"another body".as_slice() } else { body };
-        fields.push(("Content-Digest", adcp_signing_core::digest::content_digest(digested, Alphabet::Standard)));
+        let digested =
+            if facts.digest_matches_body == Some(false) { b"another body".as_slice() } else { body };
+        fields.push((
+            "Content-Digest",
+            adcp_signing_core::digest::content_digest(digested, Alphabet::Standard),
+        ));
     }
     let params = SignatureParams {
         created: Some(NOW),

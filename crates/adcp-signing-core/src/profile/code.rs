@@ -199,10 +199,7 @@ mod tests {
     #[test]
     fn the_taxonomies_have_29_request_codes_and_17_webhook_codes() {
         let codes = |kind| {
-            Fault::ALL
-                .iter()
-                .map(|fault| ErrorCode::new(kind, *fault).as_str())
-                .collect::<BTreeSet<_>>()
+            Fault::ALL.iter().map(|fault| ErrorCode::new(kind, *fault).as_str()).collect::<BTreeSet<_>>()
         };
         assert_eq!(codes(MessageKind::Request).len(), 29);
         assert_eq!(codes(MessageKind::Webhook).len(), 17);

@@ -16,7 +16,11 @@ pub(crate) struct AdcpComponents<'a> {
 impl<'a> AdcpComponents<'a> {
     /// The components of a request whose target URI is canonical. A digest that is yet to be sent stands in for the
     /// field.
-    pub(crate) fn new(request: &'a Request<'a>, target: &'a TargetUri, content_digest: Option<&'a str>) -> Self {
+    pub(crate) fn new(
+        request: &'a Request<'a>,
+        target: &'a TargetUri,
+        content_digest: Option<&'a str>,
+    ) -> Self {
         Self { request, target, content_digest }
     }
 }
@@ -39,7 +43,10 @@ pub(crate) fn is_known(component: &Component<'_>) -> bool {
     component.params().is_empty()
         && matches!(
             component.name(),
-            ComponentName::Method | ComponentName::TargetUri | ComponentName::Authority | ComponentName::Field(_)
+            ComponentName::Method
+                | ComponentName::TargetUri
+                | ComponentName::Authority
+                | ComponentName::Field(_)
         )
 }
 
@@ -48,7 +55,9 @@ pub(crate) fn is_known(component: &Component<'_>) -> bool {
 pub(crate) enum AuthorityError {
     #[error("{0} is not an authority: {1}")]
     Malformed(&'static str, TargetUriError),
-    #[error("{0} is not the authority of the target URI: the message was sent to, or replayed at, another host")]
+    #[error(
+        "{0} is not the authority of the target URI: the message was sent to, or replayed at, another host"
+    )]
     Disagrees(&'static str),
     #[error("the Host field occurs more than once")]
     Repeated,
@@ -74,9 +83,10 @@ pub(crate) fn check_authority(
     let mut hosts = request.fields.iter().filter(|line| line.is("host"));
     match (hosts.next(), hosts.next()) {
         (Some(_), Some(_)) => Err(AuthorityError::Repeated),
-        (Some(FieldLine { value, .. }), None) => {
-            check("Host", std::str::from_utf8(value).map_err(|_| AuthorityError::NotText)?.trim_matches([' ', '\t']))
-        }
+        (Some(FieldLine { value, .. }), None) => check(
+            "Host",
+            std::str::from_utf8(value).map_err(|_| AuthorityError::NotText)?.trim_matches([' ', '\t']),
+        ),
         (None, _) => Ok(()),
     }
 }

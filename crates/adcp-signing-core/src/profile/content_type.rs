@@ -22,7 +22,11 @@ pub(crate) fn declares_json(fields: &[FieldLine<'_>]) -> bool {
     let Ok(Some(value)) = content_type(fields) else { return true };
     let essence = value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
     [b"/json".as_slice(), b"+json"].iter().any(|suffix| {
-        essence.len().checked_sub(suffix.len()).and_then(|at| essence.get(at..)).is_some_and(|end| end.eq_ignore_ascii_case(suffix))
+        essence
+            .len()
+            .checked_sub(suffix.len())
+            .and_then(|at| essence.get(at..))
+            .is_some_and(|end| end.eq_ignore_ascii_case(suffix))
     })
 }
 

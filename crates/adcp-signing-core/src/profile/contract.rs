@@ -26,7 +26,9 @@ pub enum ContractError {
     #[error("AdCP {0} is not supported; this build follows AdCP 3.x")]
     Unsupported(String),
     /// The wire version is younger than the contract.
-    #[error("contract {contract} does not know the {wire} request profile; raise the contract or lower the profile")]
+    #[error(
+        "contract {contract} does not know the {wire} request profile; raise the contract or lower the profile"
+    )]
     TooOldForWire {
         /// The contract asked for.
         contract: String,

@@ -61,7 +61,11 @@ pub trait SigningProviderExt: SigningProvider + Sized {
 
     /// Bounds the calls under way and those that wait: see [`ConcurrencyLimit`].
     #[cfg(feature = "tokio")]
-    fn with_concurrency_limit(self, max_in_flight: NonZeroUsize, max_waiting: usize) -> ConcurrencyLimit<Self> {
+    fn with_concurrency_limit(
+        self,
+        max_in_flight: NonZeroUsize,
+        max_waiting: usize,
+    ) -> ConcurrencyLimit<Self> {
         ConcurrencyLimit::new(self, max_in_flight, max_waiting)
     }
 

@@ -96,9 +96,25 @@ impl Drop for Call<'_> {
             Operation::PublicKey => "public_key",
         };
         if matches!(outcome, "ok" | "cancelled") {
-            tracing::debug!(call, kid, algorithm, backend, outcome, duration_seconds, "key service call ended");
+            tracing::debug!(
+                call,
+                kid,
+                algorithm,
+                backend,
+                outcome,
+                duration_seconds,
+                "key service call ended"
+            );
         } else {
-            tracing::warn!(call, kid, algorithm, backend, outcome, duration_seconds, "key service call failed");
+            tracing::warn!(
+                call,
+                kid,
+                algorithm,
+                backend,
+                outcome,
+                duration_seconds,
+                "key service call failed"
+            );
         }
         #[cfg(feature = "metrics")]
         if self.operation == Operation::Sign {

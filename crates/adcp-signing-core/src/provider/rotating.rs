@@ -104,7 +104,9 @@ impl Rotating {
             return Err(misconfigured("the current and the next key have different purposes"));
         }
         if current.key_id() == next.key_id() {
-            return Err(misconfigured("the current and the next key have the same key id; give the next one its own"));
+            return Err(misconfigured(
+                "the current and the next key have the same key id; give the next one its own",
+            ));
         }
         if current.fingerprint() == next.fingerprint() {
             return Err(misconfigured("the current and the next key are the same key of the same service"));
@@ -129,7 +131,11 @@ impl Rotating {
     pub fn phase(&self) -> RotationPhase {
         let Some(changed_at) = self.changed_at() else { return RotationPhase::Announced };
         let overlap = i64::try_from(self.rotation.overlap.as_secs()).unwrap_or(i64::MAX);
-        if self.clock.now() < changed_at.plus(overlap) { RotationPhase::Overlap } else { RotationPhase::Complete }
+        if self.clock.now() < changed_at.plus(overlap) {
+            RotationPhase::Overlap
+        } else {
+            RotationPhase::Complete
+        }
     }
 
     /// The providers whose keys are to be in the published JWKS now, the signing one first.
@@ -277,7 +283,8 @@ mod tests {
         let new = Scripted::new("new");
         let clock = Arc::new(FixedClock::new(START));
         let rotating =
-            Rotating::new(Arc::new(old.clone()), Arc::new(new.clone()), Rotation::by_operator(), clock).unwrap();
+            Rotating::new(Arc::new(old.clone()), Arc::new(new.clone()), Rotation::by_operator(), clock)
+                .unwrap();
 
         // A rotation after the snapshot, and one during the call.
         let snapshot = rotating.snapshot().unwrap();
@@ -303,7 +310,8 @@ mod tests {
         let inner = Arc::new(inner);
         let clock = Arc::new(FixedClock::new(START));
         let outer =
-            Rotating::new(inner.clone(), Arc::new(Scripted::new("newer")), Rotation::by_operator(), clock).unwrap();
+            Rotating::new(inner.clone(), Arc::new(Scripted::new("newer")), Rotation::by_operator(), clock)
+                .unwrap();
         let snapshot = outer.snapshot().unwrap();
         inner.promote();
         assert_eq!((snapshot.key_id(), outer.key_id()), ("old", "new"));
@@ -330,7 +338,8 @@ mod tests {
         ];
         for (next, expected) in cases {
             let clock = Arc::new(FixedClock::new(START));
-            let refused = Rotating::new(Arc::new(current.clone()), Arc::new(next), Rotation::by_operator(), clock);
+            let refused =
+                Rotating::new(Arc::new(current.clone()), Arc::new(next), Rotation::by_operator(), clock);
             assert_eq!(refused.unwrap_err().to_string(), expected);
         }
     }

@@ -17,7 +17,9 @@ pub enum SignError {
     #[error("the URL cannot be signed: {0}")]
     TargetUri(#[from] TargetUriError),
     /// The URL has a shape on which implementations disagree.
-    #[error("the URL has a shape that implementations canonicalize differently, so some peers would refuse it: {0}")]
+    #[error(
+        "the URL has a shape that implementations canonicalize differently, so some peers would refuse it: {0}"
+    )]
     Ambiguous(#[from] AmbiguousUrl),
     /// The `Host` field is not the URL's authority.
     #[error("{0}")]
@@ -29,7 +31,9 @@ pub enum SignError {
     #[error(transparent)]
     Digest(#[from] DigestError),
     /// The message already has a `Content-Digest`, of another body.
-    #[error("the Content-Digest already set is not the body's; remove it, or set it over the bytes that are sent")]
+    #[error(
+        "the Content-Digest already set is not the body's; remove it, or set it over the bytes that are sent"
+    )]
     DigestMismatch,
     /// The profile requires the digest to be covered.
     #[error("{0} requires content-digest to be covered; do not ask for a signature without it")]

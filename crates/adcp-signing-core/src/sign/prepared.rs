@@ -10,7 +10,9 @@ use crate::{
     message::{Component, Request, SignatureParams, inner_list_text, signature_base},
     nonce::Nonce,
     operation::DigestPolicy,
-    profile::{AdcpComponents, DigestRule, MAX_VALIDITY, content_type, MessageKind, Profile, check_authority},
+    profile::{
+        AdcpComponents, DigestRule, MAX_VALIDITY, MessageKind, Profile, check_authority, content_type,
+    },
     structured_fields::{Alphabet, join_lines, push_byte_sequence, push_key},
     target_uri::TargetUri,
 };
@@ -60,9 +62,10 @@ impl SignedFields {
     /// Names and values, `Content-Digest` first.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let digest = self.content_digest.as_deref().map(|value| ("Content-Digest", value));
-        digest
-            .into_iter()
-            .chain([("Signature-Input", self.signature_input.as_str()), ("Signature", self.signature.as_str())])
+        digest.into_iter().chain([
+            ("Signature-Input", self.signature_input.as_str()),
+            ("Signature", self.signature.as_str()),
+        ])
     }
 }
 
@@ -113,7 +116,8 @@ pub fn prepare(
         .map_err(|source| SignError::Parameter { what: "the signature parameters", source })?;
     let base = signature_base(&covered, &input, &AdcpComponents::new(request, &target, digest.as_deref()))?;
     let mut label = String::with_capacity(parameters.label.len());
-    push_key(&mut label, parameters.label).map_err(|source| SignError::Parameter { what: "the label", source })?;
+    push_key(&mut label, parameters.label)
+        .map_err(|source| SignError::Parameter { what: "the label", source })?;
     Ok(Prepared {
         base,
         input,
@@ -140,7 +144,9 @@ fn has_content_type(profile: &Profile, request: &Request<'_>) -> Result<bool, Si
     let value = content_type(request.fields).map_err(|error| SignError::ContentType(error.to_string()))?;
     let needed = !request.body.is_empty() || profile.kind() == MessageKind::Webhook;
     if needed && value.is_none() {
-        return Err(SignError::ContentType("the message has no Content-Type; set it before signing".to_owned()));
+        return Err(SignError::ContentType(
+            "the message has no Content-Type; set it before signing".to_owned(),
+        ));
     }
     Ok(value.is_some())
 }
@@ -157,7 +163,10 @@ impl Prepared {
     /// [`SignError::AlgorithmChanged`] when the signature is not of the announced algorithm.
     pub fn finalize(self, signature: &Signature) -> Result<SignedFields, SignError> {
         if signature.algorithm() != self.algorithm {
-            return Err(SignError::AlgorithmChanged { announced: self.algorithm, signed: signature.algorithm() });
+            return Err(SignError::AlgorithmChanged {
+                announced: self.algorithm,
+                signed: signature.algorithm(),
+            });
         }
         let mut value = String::with_capacity(self.label.len().saturating_add(92));
         value.push_str(&self.label);

@@ -181,7 +181,8 @@ impl Signer {
             Some(_) => None,
             None => Some(self.nonces.next()?),
         };
-        let nonce = options.nonce.as_deref().or(drawn.as_ref().map(|nonce| nonce.as_str())).unwrap_or_default();
+        let nonce =
+            options.nonce.as_deref().or(drawn.as_ref().map(|nonce| nonce.as_str())).unwrap_or_default();
         let created = options.created.unwrap_or_else(|| self.clock.now());
         let cover_digest = match self.coverage {
             DigestCoverage::Cover => !request.body.is_empty() || self.profile.kind() == MessageKind::Webhook,
@@ -210,10 +211,7 @@ impl Signer {
         if self.profile.accepts_purpose(provider.purpose()) {
             Ok(())
         } else {
-            Err(SignError::Purpose {
-                purpose: provider.purpose().clone(),
-                profile: self.profile.to_string(),
-            })
+            Err(SignError::Purpose { purpose: provider.purpose().clone(), profile: self.profile.to_string() })
         }
     }
 }

@@ -73,7 +73,9 @@ impl<'a, K: AsRef<VerificationKey>> Committed<'a, K> {
             match check_no_duplicate_keys(body) {
                 Ok(()) => {}
                 Err(error @ StrictJsonError::Duplicate(_)) => return Err(refuse(error.to_string())),
-                Err(error) if declares_json(received.request.fields) => return Err(refuse(error.to_string())),
+                Err(error) if declares_json(received.request.fields) => {
+                    return Err(refuse(error.to_string()));
+                }
                 Err(_) => {}
             }
         }

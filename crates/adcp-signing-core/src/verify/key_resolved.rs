@@ -21,7 +21,10 @@ impl<'a, K: AsRef<VerificationKey>> KeyResolved<'a, K> {
         let (public, purpose) = self.key.as_ref().usable().map_err(|reason| refuse(reason.to_string()))?;
         if !received.profile.accepts_purpose(purpose) {
             let shown: String = purpose.as_str().chars().filter(|c| !c.is_control()).take(32).collect();
-            return Err(refuse(format!("the key is published for {shown:?}, which {} does not accept", received.profile)));
+            return Err(refuse(format!(
+                "the key is published for {shown:?}, which {} does not accept",
+                received.profile
+            )));
         }
         if public.algorithm() != self.parsed.algorithm {
             return Err(refuse(format!(

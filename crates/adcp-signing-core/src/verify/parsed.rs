@@ -38,7 +38,10 @@ impl<'a> Parsed<'a> {
         let refused = if expires <= created {
             Some(format!("expires {expires} is not after created {created}"))
         } else if expires.saturating_sub(created) > MAX_VALIDITY {
-            Some(format!("the window of {} s is longer than {MAX_VALIDITY} s", expires.saturating_sub(created)))
+            Some(format!(
+                "the window of {} s is longer than {MAX_VALIDITY} s",
+                expires.saturating_sub(created)
+            ))
         } else if created > now.saturating_add(MAX_SKEW) {
             Some(format!("created {created} lies more than {MAX_SKEW} s after now, {now}: check both clocks"))
         } else if expires < now.saturating_sub(MAX_SKEW) {
@@ -62,7 +65,8 @@ impl<'a> Parsed<'a> {
         let request = received.request;
         let malformed = |detail: String| received.refuse(Step::Signature, Fault::TargetUriMalformed, detail);
         let rules = received.profile.verifier_uri_rules();
-        let target = TargetUri::canonicalize(request.url, rules).map_err(|error| malformed(error.to_string()))?;
+        let target =
+            TargetUri::canonicalize(request.url, rules).map_err(|error| malformed(error.to_string()))?;
         check_authority(request, &target, rules).map_err(|error| malformed(error.to_string()))?;
         let source = AdcpComponents::new(request, &target, None);
         signature_base(&self.components, self.labelled.raw, &source)

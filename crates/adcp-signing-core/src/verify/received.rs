@@ -2,11 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{
-    Step,
-    parsed::Parsed,
-    rejection::Rejection,
-};
+use super::{Step, parsed::Parsed, rejection::Rejection};
 use crate::{
     Algorithm,
     digest::{CONTENT_DIGEST, ContentDigest},
@@ -54,10 +50,13 @@ impl<'a> Received<'a> {
             (None, Some(_)) => return Err(self.malformed("Signature came without Signature-Input")),
             (None, None) => return Err(self.malformed("the message carries no signature")),
         };
-        let inputs = Dictionary::parse(input).map_err(|error| self.malformed(format!("Signature-Input: {error}")))?;
-        let signatures = Dictionary::parse(signature).map_err(|error| self.malformed(format!("Signature: {error}")))?;
+        let inputs =
+            Dictionary::parse(input).map_err(|error| self.malformed(format!("Signature-Input: {error}")))?;
+        let signatures =
+            Dictionary::parse(signature).map_err(|error| self.malformed(format!("Signature: {error}")))?;
         let member = inputs.into_iter().find(|member| member.key == LABEL);
-        let Some((MemberValue::InnerList(list), raw)) = member.map(|member| (member.value, member.raw)) else {
+        let Some((MemberValue::InnerList(list), raw)) = member.map(|member| (member.value, member.raw))
+        else {
             return Err(self.malformed("Signature-Input has no component list labelled sig1"));
         };
         let value = signatures.into_iter().find(|member| member.key == LABEL).map(|member| member.value);
@@ -72,9 +71,7 @@ impl<'a> Received<'a> {
 
     /// `Content-Type` is not a list field: one line, no top-level comma.
     fn single_content_type(&self) -> Result<(), Rejection> {
-        content_type(self.request.fields)
-            .map(drop)
-            .map_err(|error| self.malformed(error.to_string()))
+        content_type(self.request.fields).map(drop).map_err(|error| self.malformed(error.to_string()))
     }
 
     fn content_digest(&self) -> Result<Option<ContentDigest>, Rejection> {
@@ -88,7 +85,9 @@ impl<'a> Received<'a> {
     fn raw_host(&self) -> Result<(), Rejection> {
         if self.profile.raw_host_is_header_fault() && !self.request.url.is_ascii() {
             let canonical = TargetUri::canonicalize(self.request.url, self.profile.verifier_uri_rules());
-            if let Err(error) = canonical && error.is_raw_non_ascii_host() {
+            if let Err(error) = canonical
+                && error.is_raw_non_ascii_host()
+            {
                 return Err(self.malformed(error.to_string()));
             }
         }
@@ -157,9 +156,11 @@ impl Labelled<'_> {
 
         let params = received.complete(params)?;
         if params.tag != received.profile.tag() {
-            return Err(received.refuse(Step::Tag, Fault::TagInvalid, format!(
-                "tag is not {}", received.profile.tag()
-            )));
+            return Err(received.refuse(
+                Step::Tag,
+                Fault::TagInvalid,
+                format!("tag is not {}", received.profile.tag()),
+            ));
         }
         let algorithm = Algorithm::from_rfc9421_name(&params.alg)
             .filter(|algorithm| received.profile.admits(*algorithm))

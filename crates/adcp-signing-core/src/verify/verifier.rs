@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use super::{
-    Acceptance, Caller, FallbackCredential, Received, Refusal, RefusalKind, Rejection, Step, Verified, Warning,
+    Acceptance, Caller, FallbackCredential, Received, Refusal, RefusalKind, Rejection, Step, Verified,
+    Warning,
 };
 use crate::{
     clock::{Clock, SystemClock},
     message::Request,
-    operation::{DigestPolicy, Posture, RequestSigningCapability, Resolved, registers_webhook_authentication, resolve},
+    operation::{
+        DigestPolicy, Posture, RequestSigningCapability, Resolved, registers_webhook_authentication, resolve,
+    },
     profile::{Fault, MessageKind, Profile},
     replay::{ReplayStore, StoreError},
     resolver::KeyResolver,
@@ -79,7 +82,10 @@ impl<K, R, S> VerifierBuilder<K, R, S> {
     }
 
     /// Which keys are revoked.
-    pub fn revocation(self, revocation: Arc<dyn RevocationSource>) -> VerifierBuilder<K, Arc<dyn RevocationSource>, S> {
+    pub fn revocation(
+        self,
+        revocation: Arc<dyn RevocationSource>,
+    ) -> VerifierBuilder<K, Arc<dyn RevocationSource>, S> {
         let Self { profile, capability, replay_cap, clock, keys, replay, .. } = self;
         VerifierBuilder { profile, capability, replay_cap, clock, keys, revocation, replay }
     }
@@ -159,10 +165,7 @@ impl Verifier {
     }
 
     /// A webhook route takes RFC 9421 signatures and nothing else.
-    async fn webhook(
-        &self,
-        request: &Request<'_>,
-    ) -> Result<Acceptance, VerifyError> {
+    async fn webhook(&self, request: &Request<'_>) -> Result<Acceptance, VerifyError> {
         let verified = self.checklist(&Received::new(&self.profile, request)).await?;
         Ok(Acceptance {
             signer: Some(verified.map_err(|rejection| self.reject(None, rejection))?),
@@ -172,11 +175,7 @@ impl Verifier {
         })
     }
 
-    async fn request(
-        &self,
-        request: &Request<'_>,
-        caller: &Caller,
-    ) -> Result<Acceptance, VerifyError> {
+    async fn request(&self, request: &Request<'_>, caller: &Caller) -> Result<Acceptance, VerifyError> {
         let by_fallback = caller.fallback == FallbackCredential::Valid;
         let target = TargetUri::canonicalize(request.url, self.profile.signer_uri_rules());
         let path = target.as_ref().map_or(request.url, TargetUri::path);
@@ -201,7 +200,7 @@ impl Verifier {
         }
         match self.checklist(&received).await? {
             Ok(verified) => Ok(accept(Some(verified), None, false)),
-            Err(rejection) if self.is_shadowed(&rejection, request, &resolved, posture) => {
+            Err(rejection) if is_shadowed(&rejection, request, posture) => {
                 if by_fallback {
                     Ok(accept(None, Some(Warning::Failed(rejection)), true))
                 } else {
@@ -244,25 +243,8 @@ impl Verifier {
         }
     }
 
-    /// Whether shadow mode turns a refusal into a warning. A malformed header pair and an ambiguous body never are:
-    /// neither can be told from an attack on the parser. Nor is a webhook registration that has to be signed.
-    fn is_shadowed(
-        &self,
-        rejection: &Rejection,
-        request: &Request<'_>,
-        resolved: &Resolved,
-        posture: Posture,
-    ) -> bool {
-        posture == Posture::Warn
-            && !matches!(rejection.step(), Step::Precheck | Step::Parse | Step::Body)
-            && !registers_webhook_authentication(request.body)
-    }
-
     /// The checklist, steps 1 to 14. The outer error is the replay store's.
-    async fn checklist(
-        &self,
-        received: &Received<'_>,
-    ) -> Result<Result<Verified, Rejection>, StoreError> {
+    async fn checklist(&self, received: &Received<'_>) -> Result<Result<Verified, Rejection>, StoreError> {
         macro_rules! step {
             ($result:expr) => {
                 match $result {
@@ -302,4 +284,12 @@ impl Verifier {
     fn refuse(&self, kind: RefusalKind, resolved: &Resolved, rejection: Rejection) -> Refusal {
         Refusal { kind, rejection, operation: resolved.operation.clone() }
     }
+}
+
+/// Whether shadow mode turns a refusal into a warning. A malformed header pair and an ambiguous body never are:
+/// neither can be told from an attack on the parser. Nor is a webhook registration that has to be signed.
+fn is_shadowed(rejection: &Rejection, request: &Request<'_>, posture: Posture) -> bool {
+    posture == Posture::Warn
+        && !matches!(rejection.step(), Step::Precheck | Step::Parse | Step::Body)
+        && !registers_webhook_authentication(request.body)
 }

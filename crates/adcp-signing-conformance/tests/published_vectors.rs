@@ -1,0 +1,49 @@
+//! Every published vector set passes at its own contract version, all in one build.
+
+use std::path::{Path, PathBuf};
+
+use adcp_signing_conformance::vectors::{CaseResult, VectorError, run_folder};
+
+fn vectors(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../test-vectors").join(path)
+}
+
+fn passes(path: &str, at_least: usize) {
+    let report = run_folder(&vectors(path), None).unwrap();
+    let failures: Vec<_> = report
+        .cases
+        .iter()
+        .filter_map(|case| match &case.result {
+            CaseResult::Failed(reason) => Some(format!("{}: {}: {reason}", case.file.display(), case.name)),
+            _ => None,
+        })
+        .collect();
+    assert!(failures.is_empty(), "{} of {} failed:\n{}", failures.len(), report.ran(), failures.join("\n"));
+    assert!(report.passed() >= at_least, "only {} cases ran, expected {at_least}", report.passed());
+}
+
+#[test]
+fn adcp_3_0_26() {
+    passes("adcp/3.0.26", 115);
+}
+
+#[test]
+fn adcp_3_1_19() {
+    passes("adcp/3.1.19", 118);
+}
+
+#[test]
+fn adcp_3_2_0_beta_5() {
+    passes("adcp/3.2.0-beta.5", 140);
+}
+
+#[test]
+fn adcp_3_2_4() {
+    passes("adcp/3.2.4", 290);
+}
+
+#[test]
+fn a_folder_without_vectors_is_an_error_and_not_a_pass() {
+    let empty = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    assert!(matches!(run_folder(&empty, None), Err(VectorError::Nothing(_))));
+}
