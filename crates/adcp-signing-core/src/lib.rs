@@ -13,6 +13,7 @@ pub mod replay;
 pub mod revocation;
 mod signature;
 pub mod target_uri;
+pub mod webhook;
 
 pub use algorithm::Algorithm;
 pub use clock::{Clock, FixedClock, SystemClock, UnixSeconds};
