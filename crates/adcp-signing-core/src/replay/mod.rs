@@ -1,5 +1,6 @@
 //! Replay dedup: the cache of `(keyid, nonce)` that steps 9a, 12 and 13 of the verifier checklists read and write.
 
+mod admission;
 mod expiry;
 mod memory;
 
@@ -7,6 +8,7 @@ use std::{borrow::Cow, error::Error as StdError, fmt};
 
 use async_trait::async_trait;
 
+pub use admission::{AdmissionClause, AdmissionEvent, AdmissionThresholds, AdmissionTracked};
 pub use memory::InMemoryReplayStore;
 
 use crate::clock::UnixSeconds;
