@@ -3,6 +3,7 @@
 //! A profile comes from the trusted configuration of an endpoint, never from the message, and nothing retries a
 //! refused message under another one.
 
+mod body;
 mod code;
 mod components;
 mod content_type;
@@ -10,13 +11,14 @@ mod contract;
 
 use std::{fmt, str::FromStr};
 
+pub(crate) use self::{
+    body::check_body,
+    components::{AdcpComponents, check_authority, is_known},
+    content_type::content_type,
+};
 pub use self::{
     code::{ErrorCode, Fault, Recovery, recovery_of_challenge},
     contract::{ContractError, ContractVersion},
-};
-pub(crate) use self::{
-    components::{AdcpComponents, check_authority, is_known},
-    content_type::{content_type, declares_json},
 };
 use crate::{
     Algorithm, KeyPurpose,

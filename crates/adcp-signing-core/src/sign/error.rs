@@ -3,8 +3,10 @@
 use crate::{
     Algorithm, KeyPurpose, ProviderError, SignatureError,
     digest::DigestError,
+    json::StrictJsonError,
     message::ComponentError,
     nonce::NonceError,
+    profile::Fault,
     structured_fields::WriteError,
     target_uri::{AmbiguousUrl, TargetUriError},
 };
@@ -35,6 +37,9 @@ pub enum SignError {
         "the Content-Digest already set is not the body's; remove it, or set it over the bytes that are sent"
     )]
     DigestMismatch,
+    /// The body has duplicate keys, or is declared to be JSON and is not. `duplicate_key_input` in AdCP's words.
+    #[error("the body is not signed: {0}")]
+    Body(#[from] StrictJsonError),
     /// The profile requires the digest to be covered.
     #[error("{0} requires content-digest to be covered; do not ask for a signature without it")]
     DigestRequired(String),
@@ -80,4 +85,27 @@ pub enum SignError {
     /// The signature bytes are not a signature.
     #[error(transparent)]
     Signature(#[from] SignatureError),
+}
+
+impl SignError {
+    /// What a verifier would have refused the message for, where it would have.
+    pub fn fault(&self) -> Option<Fault> {
+        match self {
+            Self::TargetUri(_) | Self::Authority(_) => Some(Fault::TargetUriMalformed),
+            Self::ContentType(_) | Self::Digest(_) | Self::Nonce(_) | Self::Parameter { .. } => {
+                Some(Fault::HeaderMalformed)
+            }
+            Self::DigestMismatch => Some(Fault::DigestMismatch),
+            Self::DigestRequired(_) => Some(Fault::ComponentsIncomplete),
+            Self::Validity(_) => Some(Fault::WindowInvalid),
+            Self::Algorithm(_) => Some(Fault::AlgNotAllowed),
+            Self::Purpose { .. } => Some(Fault::KeyPurposeInvalid),
+            Self::Body(_)
+            | Self::Ambiguous(_)
+            | Self::Component(_)
+            | Self::Provider(_)
+            | Self::AlgorithmChanged { .. }
+            | Self::Signature(_) => None,
+        }
+    }
 }

@@ -11,7 +11,8 @@ use crate::{
     nonce::Nonce,
     operation::DigestPolicy,
     profile::{
-        AdcpComponents, DigestRule, MAX_VALIDITY, MessageKind, Profile, check_authority, content_type,
+        AdcpComponents, DigestRule, MAX_VALIDITY, MessageKind, Profile, check_authority, check_body,
+        content_type,
     },
     structured_fields::{Alphabet, join_lines, push_byte_sequence, push_key},
     target_uri::TargetUri,
@@ -94,6 +95,7 @@ pub fn prepare(
     if needs_digest && !parameters.cover_digest {
         return Err(SignError::DigestRequired(profile.to_string()));
     }
+    check_body(request)?;
     let rules = profile.signer_uri_rules();
     let target = TargetUri::canonicalize(request.url, rules)?;
     check_authority(request, &target, rules).map_err(|error| SignError::Authority(error.to_string()))?;

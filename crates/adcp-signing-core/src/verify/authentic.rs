@@ -4,8 +4,7 @@ use super::{Step, parsed::Parsed, rejection::Rejection};
 use crate::{
     Algorithm,
     clock::UnixSeconds,
-    json::{StrictJsonError, check_no_duplicate_keys},
-    profile::{Fault, MAX_SKEW, declares_json},
+    profile::{Fault, MAX_SKEW, check_body},
     replay::{InsertOutcome, ReplayEntry},
     resolver::VerificationKey,
 };
@@ -67,18 +66,8 @@ impl<'a, K: AsRef<VerificationKey>> Committed<'a, K> {
     pub fn check_body(self, now: UnixSeconds) -> Result<Verified, Rejection> {
         let Authentic { parsed, key, base } = self.0;
         let received = parsed.received;
-        let body = received.request.body;
-        if !body.is_empty() {
-            let refuse = |detail: String| received.refuse(Step::Body, Fault::BodyMalformed, detail);
-            match check_no_duplicate_keys(body) {
-                Ok(()) => {}
-                Err(error @ StrictJsonError::Duplicate(_)) => return Err(refuse(error.to_string())),
-                Err(error) if declares_json(received.request.fields) => {
-                    return Err(refuse(error.to_string()));
-                }
-                Err(_) => {}
-            }
-        }
+        check_body(received.request)
+            .map_err(|error| received.refuse(Step::Body, Fault::BodyMalformed, error.to_string()))?;
         Ok(Verified {
             keyid: parsed.params.keyid.into_owned(),
             agent_url: key.as_ref().agent_url().map(str::to_owned),
