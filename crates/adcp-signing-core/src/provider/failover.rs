@@ -156,7 +156,8 @@ fn is_unreachable(kind: ProviderErrorKind) -> bool {
 fn none_reachable(last: Option<ProviderError>) -> ProviderError {
     let kind = last.as_ref().map_or(ProviderErrorKind::Unavailable, ProviderError::kind);
     let retry_after = last.as_ref().and_then(ProviderError::retry_after);
-    let mut error = ProviderError::new(kind, "no replica of the key could be reached; the last one's error follows");
+    let mut error =
+        ProviderError::new(kind, "no replica of the key could be reached; the last one's error follows");
     if let Some(wait) = retry_after {
         error = error.with_retry_after(wait);
     }
@@ -345,7 +346,11 @@ mod tests {
         let failover = two(&primary, &other);
         failover.sign(b"base").await.unwrap();
         failover.sign(b"base").await.unwrap();
-        assert_eq!((primary.sign_calls(), other.sign_calls()), (2, 2), "the resting primary saved the second call");
+        assert_eq!(
+            (primary.sign_calls(), other.sign_calls()),
+            (2, 2),
+            "the resting primary saved the second call"
+        );
         let error = failover.sign(b"base").await.unwrap_err();
         assert_eq!(error.kind(), ProviderErrorKind::Unavailable);
         assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "unavailable: scripted");
@@ -382,7 +387,10 @@ mod tests {
         let rotating = Rotating::new(current, next, Rotation::by_operator(), Arc::new(SystemClock)).unwrap();
         let cases: [(Vec<Arc<dyn SigningProvider>>, &str); 6] = [
             (vec![], "configuration: a failover needs 1 to 15 replicas beside its primary"),
-            (vec![Arc::new(replica.clone()); 16], "configuration: a failover needs 1 to 15 replicas beside its primary"),
+            (
+                vec![Arc::new(replica.clone()); 16],
+                "configuration: a failover needs 1 to 15 replicas beside its primary",
+            ),
             (
                 vec![Arc::new(replica.clone().with_key_id("other"))],
                 "configuration: the replicas have different key ids",
@@ -401,7 +409,8 @@ mod tests {
             ),
         ];
         for (others, expected) in cases {
-            let error = Failover::new(Arc::new(primary.clone()) as Arc<dyn SigningProvider>, others, COOL_DOWN);
+            let error =
+                Failover::new(Arc::new(primary.clone()) as Arc<dyn SigningProvider>, others, COOL_DOWN);
             assert_eq!(error.unwrap_err().to_string(), expected);
         }
     }

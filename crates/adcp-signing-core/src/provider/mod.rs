@@ -1,5 +1,7 @@
 //! The signing provider: the one trait that stands between the pipeline and a private key.
 
+#[cfg(test)]
+mod captured;
 #[cfg(feature = "tokio")]
 mod concurrency_limit;
 #[cfg(feature = "tokio")]
@@ -19,6 +21,8 @@ mod rotating;
 #[cfg(test)]
 mod scripted;
 mod self_checking;
+#[cfg(all(test, feature = "tokio"))]
+mod wrapper_tests;
 
 use std::{fmt, sync::Arc};
 

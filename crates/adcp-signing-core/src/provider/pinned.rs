@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    KeyVersion, ProviderError, ProviderErrorKind, Signed, SigningProvider, fetch_once::FetchOnce, forward_identity,
+    KeyVersion, ProviderError, ProviderErrorKind, Signed, SigningProvider, fetch_once::FetchOnce,
+    forward_identity,
 };
 use crate::{Jwk, JwkError, KeyError, PublicKey};
 
@@ -144,7 +145,12 @@ impl<P: SigningProvider> Pinned<P> {
         self.key.get_or_fetch(fetch).await
     }
 
-    fn check_version(&self, key: &PublicKey, signature_base: &[u8], signed: &Signed) -> Result<(), ProviderError> {
+    fn check_version(
+        &self,
+        key: &PublicKey,
+        signature_base: &[u8],
+        signed: &Signed,
+    ) -> Result<(), ProviderError> {
         let Some(reported) = &signed.key_version else {
             return match self.version.get() {
                 Some(_) if self.version_is_given => {
@@ -157,15 +163,18 @@ impl<P: SigningProvider> Pinned<P> {
         let pinned = match self.version.get() {
             Some(pinned) => pinned,
             None => {
-                key.verify(signature_base, &signed.signature)
-                    .map_err(|_| mismatch("the first signature is not by the pinned key; has the key moved?"))?;
+                key.verify(signature_base, &signed.signature).map_err(|_| {
+                    mismatch("the first signature is not by the pinned key; has the key moved?")
+                })?;
                 self.version.get_or_init(|| reported.clone())
             }
         };
         if pinned == reported {
             Ok(())
         } else {
-            Err(mismatch("the service signed with another version of the key than the pinned one; has an alias moved?"))
+            Err(mismatch(
+                "the service signed with another version of the key than the pinned one; has an alias moved?",
+            ))
         }
     }
 }

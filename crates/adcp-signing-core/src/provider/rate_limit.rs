@@ -1,10 +1,6 @@
 //! A wrapper that keeps calls under a rate, and bounds how long and how many wait for it.
 
-use std::{
-    num::NonZeroU32,
-    sync::Arc,
-    time::Duration,
-};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use governor::{
@@ -105,10 +101,8 @@ impl Limiter {
         let period = quota.replenish_interval();
         // A call behind so many others that they alone use up its wait would queue for nothing.
         let useful = policy.max_wait.as_nanos().div_ceil(period.as_nanos().max(1));
-        let queue_len = usize::try_from(useful)
-            .unwrap_or(usize::MAX)
-            .min(policy.max_waiting)
-            .min(Semaphore::MAX_PERMITS);
+        let queue_len =
+            usize::try_from(useful).unwrap_or(usize::MAX).min(policy.max_waiting).min(Semaphore::MAX_PERMITS);
         Self {
             cells: RateLimiter::direct_with_clock(quota, TokioClock),
             period,

@@ -125,13 +125,17 @@ impl<P: SigningProvider> Retrying<P> {
                     "a call to the key service failed and will be tried again"
                 );
             });
-        tokio::time::timeout(total, attempts).await.unwrap_or_else(|_| Err(timed_out(total, *last_failure.lock())))
+        tokio::time::timeout(total, attempts)
+            .await
+            .unwrap_or_else(|_| Err(timed_out(total, *last_failure.lock())))
     }
 }
 
 fn timed_out(total: Duration, last_failure: Option<ProviderErrorKind>) -> ProviderError {
     let message = match last_failure {
-        Some(kind) => format!("no success from the key service within {total:?}; the attempt before failed: {kind}"),
+        Some(kind) => {
+            format!("no success from the key service within {total:?}; the attempt before failed: {kind}")
+        }
         None => format!("no answer from the key service within {total:?}"),
     };
     ProviderError::new(ProviderErrorKind::Timeout, message)
@@ -218,7 +222,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_total_deadline_cuts_off_an_attempt_and_names_the_failure_before_it() {
-        let kms = Scripted::new("k").on_sign([Step::Fail(ProviderErrorKind::Unavailable), Step::Hang, Step::Hang]);
+        let kms =
+            Scripted::new("k").on_sign([Step::Fail(ProviderErrorKind::Unavailable), Step::Hang, Step::Hang]);
         let retrying = kms.clone().retrying(RetryPolicy::default());
         let started = Instant::now();
         let error = retrying.sign(b"base").await.unwrap_err();

@@ -7,8 +7,8 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{Capability, ProviderError, ProviderErrorKind, Signed, SigningProvider};
-use crate::{Algorithm, Clock, Fingerprint, KeyPurpose, PublicKey, UnixSeconds};
+use super::{Capability, ProviderError, ProviderErrorKind, Signed, SigningProvider, SigningProviderExt as _};
+use crate::{Algorithm, Clock, Fingerprint, Jwk, KeyPurpose, PublicKey, UnixSeconds};
 
 /// One rotation: signs with the current key, from some moment on with the next one, and says which of the two are to
 /// be published.
@@ -104,7 +104,9 @@ impl Rotating {
             return Err(misconfigured("the current and the next key have different purposes"));
         }
         if current.key_id() == next.key_id() {
-            return Err(misconfigured("the current and the next key have the same key id; give the next one its own"));
+            return Err(misconfigured(
+                "the current and the next key have the same key id; give the next one its own",
+            ));
         }
         if current.fingerprint() == next.fingerprint() {
             return Err(misconfigured("the current and the next key are the same key of the same service"));
@@ -129,7 +131,11 @@ impl Rotating {
     pub fn phase(&self) -> RotationPhase {
         let Some(changed_at) = self.changed_at() else { return RotationPhase::Announced };
         let overlap = i64::try_from(self.rotation.overlap.as_secs()).unwrap_or(i64::MAX);
-        if self.clock.now() < changed_at.plus(overlap) { RotationPhase::Overlap } else { RotationPhase::Complete }
+        if self.clock.now() < changed_at.plus(overlap) {
+            RotationPhase::Overlap
+        } else {
+            RotationPhase::Complete
+        }
     }
 
     /// The providers whose keys are to be in the published JWKS now, the signing one first.
@@ -139,6 +145,16 @@ impl Rotating {
             RotationPhase::Overlap => vec![self.second.clone(), self.first.clone()],
             RotationPhase::Complete => vec![self.second.clone()],
         }
+    }
+
+    /// The keys that are to be in the published JWKS now, the signing one first: both until the overlap ends.
+    ///
+    /// # Errors
+    /// As [`SigningProvider::public_key`] of any of them. A set that lacks a key is not answered: a verifier would
+    /// refuse that key's signatures.
+    pub async fn public_keys(&self) -> Result<Vec<Jwk>, ProviderError> {
+        let published = self.published();
+        futures_util::future::try_join_all(published.iter().map(|provider| provider.public_jwk())).await
     }
 
     fn active(&self) -> &Arc<dyn SigningProvider> {
@@ -277,7 +293,8 @@ mod tests {
         let new = Scripted::new("new");
         let clock = Arc::new(FixedClock::new(START));
         let rotating =
-            Rotating::new(Arc::new(old.clone()), Arc::new(new.clone()), Rotation::by_operator(), clock).unwrap();
+            Rotating::new(Arc::new(old.clone()), Arc::new(new.clone()), Rotation::by_operator(), clock)
+                .unwrap();
 
         // A rotation after the snapshot, and one during the call.
         let snapshot = rotating.snapshot().unwrap();
@@ -303,12 +320,28 @@ mod tests {
         let inner = Arc::new(inner);
         let clock = Arc::new(FixedClock::new(START));
         let outer =
-            Rotating::new(inner.clone(), Arc::new(Scripted::new("newer")), Rotation::by_operator(), clock).unwrap();
+            Rotating::new(inner.clone(), Arc::new(Scripted::new("newer")), Rotation::by_operator(), clock)
+                .unwrap();
         let snapshot = outer.snapshot().unwrap();
         inner.promote();
         assert_eq!((snapshot.key_id(), outer.key_id()), ("old", "new"));
         outer.promote();
         assert_eq!(outer.key_id(), "newer");
+    }
+
+    #[tokio::test]
+    async fn both_jwks_are_published_during_the_overlap_or_none() {
+        let old = Scripted::new("old");
+        let new = Scripted::new("new").on_public_key([Step::Fail(ProviderErrorKind::Unavailable)]);
+        let clock = Arc::new(FixedClock::new(START));
+        let rotating =
+            Rotating::new(Arc::new(old.clone()), Arc::new(new.clone()), Rotation::at(SWITCH), clock).unwrap();
+        assert_eq!(rotating.public_keys().await.unwrap_err().kind(), ProviderErrorKind::Unavailable);
+        let jwks = rotating.public_keys().await.unwrap();
+        let kids: Vec<_> = jwks.iter().map(|jwk| jwk.kid().unwrap()).collect();
+        assert_eq!(kids, ["old", "new"]);
+        assert_eq!(jwks[1].public_key().unwrap(), new.true_public_key());
+        assert_eq!(jwks[1].purpose(), Some(&KeyPurpose::RequestSigning));
     }
 
     #[test]
@@ -330,7 +363,8 @@ mod tests {
         ];
         for (next, expected) in cases {
             let clock = Arc::new(FixedClock::new(START));
-            let refused = Rotating::new(Arc::new(current.clone()), Arc::new(next), Rotation::by_operator(), clock);
+            let refused =
+                Rotating::new(Arc::new(current.clone()), Arc::new(next), Rotation::by_operator(), clock);
             assert_eq!(refused.unwrap_err().to_string(), expected);
         }
     }

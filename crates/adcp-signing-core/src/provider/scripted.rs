@@ -15,9 +15,7 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::{
-    Capability, Custody, KeyVersion, ProviderError, ProviderErrorKind, Signed, SigningProvider,
-};
+use super::{Capability, Custody, KeyVersion, ProviderError, ProviderErrorKind, Signed, SigningProvider};
 use crate::{Algorithm, Fingerprint, KeyPurpose, PublicKey, Signature};
 
 /// What one call does.
@@ -88,11 +86,7 @@ impl Scripted {
 
     /// Another provider of the same key material, with a script of its own.
     pub(crate) fn replica(&self, resource: &str) -> Self {
-        Self {
-            fingerprint: Fingerprint::new("scripted", resource),
-            state: Arc::default(),
-            ..self.clone()
-        }
+        Self { fingerprint: Fingerprint::new("scripted", resource), state: Arc::default(), ..self.clone() }
     }
 
     pub(crate) fn with_algorithm(self, algorithm: Algorithm) -> Self {
