@@ -20,7 +20,7 @@ use crate::{Algorithm, PublicKey};
 /// - histogram `adcp_signing_sign_duration_seconds` with `backend` and `algorithm`,
 /// - counter `adcp_signing_sign_total` with `outcome`, `backend` and `algorithm`.
 ///
-/// Outermost it sees what callers see; inside [`Retrying`](super::Retrying) it sees each attempt.
+/// Outermost it sees what callers see; inside `Retrying` it sees each attempt.
 ///
 /// ```
 /// use adcp_signing_core::provider::{Instrumented, SigningProvider, SigningProviderExt as _};
@@ -165,8 +165,9 @@ mod tests {
     #[tokio::test]
     async fn each_call_is_reported_with_its_outcome() {
         let (captured, _guard) = Captured::start();
+        let throttled = Step::FailWith(ProviderError::new(ProviderErrorKind::Throttled, "never recorded"));
         let kms = Scripted::new("key-1")
-            .on_sign([Step::Answer, Step::Fail(ProviderErrorKind::Throttled), Step::Hang])
+            .on_sign([Step::Answer, throttled, Step::Hang])
             .instrumented();
         kms.sign(b"base").await.unwrap();
         let key = r#"kid="key-1" algorithm="ed25519" backend="scripted""#;

@@ -1,4 +1,8 @@
-//! The signing provider: the one trait that stands between the pipeline and a private key.
+//! The signing provider: the one trait that stands between the pipeline and a private key, and the wrappers that make a
+//! backend fit for production.
+//!
+//! The wrappers behind the Cargo feature `tokio` need a tokio runtime with its timer enabled around the calls that go
+//! through them: without one, tokio panics.
 
 #[cfg(test)]
 mod captured;
@@ -21,7 +25,8 @@ mod rotating;
 #[cfg(test)]
 mod scripted;
 mod self_checking;
-#[cfg(all(test, feature = "tokio"))]
+#[cfg(test)]
+#[cfg(feature = "tokio")]
 mod wrapper_tests;
 
 use std::{fmt, sync::Arc};
