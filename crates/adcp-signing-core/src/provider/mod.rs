@@ -15,7 +15,9 @@ mod ext;
 #[cfg(feature = "tokio")]
 mod failover;
 mod fetch_once;
+mod in_memory;
 mod instrumented;
+mod local_uri;
 mod pinned;
 #[cfg(feature = "tokio")]
 mod rate_limit;
@@ -44,7 +46,9 @@ pub use self::{
 pub use self::{
     error::{ProviderError, ProviderErrorKind},
     ext::SigningProviderExt,
+    in_memory::InMemoryProvider,
     instrumented::Instrumented,
+    local_uri::{InProcessKeys, LocalKeyUri, LocalKeyUriError},
     pinned::{Pin, Pinned},
     rotating::{Rotating, Rotation, RotationPhase},
     self_checking::SelfChecking,
