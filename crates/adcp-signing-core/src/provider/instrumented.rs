@@ -166,9 +166,7 @@ mod tests {
     async fn each_call_is_reported_with_its_outcome() {
         let (captured, _guard) = Captured::start();
         let throttled = Step::FailWith(ProviderError::new(ProviderErrorKind::Throttled, "never recorded"));
-        let kms = Scripted::new("key-1")
-            .on_sign([Step::Answer, throttled, Step::Hang])
-            .instrumented();
+        let kms = Scripted::new("key-1").on_sign([Step::Answer, throttled, Step::Hang]).instrumented();
         kms.sign(b"base").await.unwrap();
         let key = r#"kid="key-1" algorithm="ed25519" backend="scripted""#;
         let span = format!("span adcp_signing.sign {key}");
