@@ -59,7 +59,7 @@ pub(crate) struct SignFields {
 }
 
 /// What `verify` and `explain` add.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct VerifyFields {
     pub(crate) transport: Option<String>,
     /// Kept as text, as is the capability: an in-between tree would hide duplicate members.

@@ -10,7 +10,7 @@ use adcp_signing::{
     replay::{InMemoryReplayStore, InsertOutcome, ReplayEntry, ReplayStore, StoreError},
     resolver::StaticKeys,
     revocation::InMemoryRevocation,
-    verify::{Acceptance, Caller, FallbackCredential, Received, Verifier},
+    verify::{Acceptance, Caller, FallbackCredential, Received, Step, Verifier, Warning},
 };
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -152,6 +152,22 @@ impl Accepted {
             (None, true) => Some("fallback"),
             (None, false) => None,
         }
+    }
+
+    /// Where a signature failed that shadow mode let pass.
+    pub(crate) fn failed_step(&self) -> Option<Step> {
+        match &self.acceptance.warning {
+            Some(Warning::Failed(rejection)) => Some(rejection.step()),
+            Some(Warning::Unsigned) | None => None,
+        }
+    }
+
+    /// What shadow mode let pass.
+    pub(crate) fn warning(&self) -> Option<String> {
+        self.acceptance.warning.as_ref().map(|warning| match warning {
+            Warning::Failed(rejection) => rejection.to_string(),
+            Warning::Unsigned => "an unsigned message".to_owned(),
+        })
     }
 
     /// The answer to a line of `--ndjson`.
