@@ -6,6 +6,7 @@ mod base;
 mod component;
 mod field;
 mod params;
+pub mod plain;
 mod source;
 mod target;
 
