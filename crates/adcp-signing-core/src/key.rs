@@ -18,11 +18,11 @@ use crate::{
     crypto::{self, VerifyKey},
 };
 
-pub(crate) const ID_ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
-pub(crate) const ID_EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+const ID_ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+const ID_EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const ID_PRIME256V1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
-pub(crate) const ID_RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
-pub(crate) const ID_RSASSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
+const ID_RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const ID_RSASSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
 
 /// The longest SPKI read: an RSA key of 8192 bits takes 1062 bytes.
 const MAX_SPKI_LEN: usize = 2048;
@@ -102,6 +102,9 @@ pub enum KeyError {
         /// The object identifier of the key type, or of the curve.
         oid: String,
     },
+    /// Not one DER `PrivateKeyInfo`.
+    #[error("not an unencrypted DER PrivateKeyInfo (PKCS#8, RFC 5958 §2), or bytes follow it")]
+    PrivateKeyInfo,
     /// The private value is out of range, or the parts of the key disagree.
     #[error("the private key of {0} is out of range, or its parts do not belong together")]
     PrivateKey(Algorithm),
@@ -176,14 +179,7 @@ impl PublicKey {
         }
         let spki = SubjectPublicKeyInfoRef::from_der(spki).map_err(|_| KeyError::Spki)?;
         let bits = spki.subject_public_key.as_bytes().ok_or(KeyError::Spki)?;
-        match algorithm_of(&spki.algorithm)? {
-            Algorithm::Ed25519 => Self::from_ed25519_bytes(bits),
-            Algorithm::EcdsaP256Sha256 => Self::from_p256_sec1(bits),
-            Algorithm::RsaPssSha512 => {
-                let (n, e) = rsa_public_key(bits).map_err(|_| KeyError::Spki)?;
-                Self::from_rsa_components(n, e)
-            }
-        }
+        Self::from_subject_public_key(algorithm_of(&spki.algorithm)?, bits)
     }
 
     /// A key from one PEM block with the label `PUBLIC KEY`.
@@ -271,6 +267,18 @@ impl PublicKey {
         Self(Arc::new(key))
     }
 
+    /// A key from the content of the bit string that an SPKI and a PKCS#8 key hold it in.
+    pub(crate) fn from_subject_public_key(algorithm: Algorithm, bits: &[u8]) -> Result<Self, KeyError> {
+        match algorithm {
+            Algorithm::Ed25519 => Self::from_ed25519_bytes(bits),
+            Algorithm::EcdsaP256Sha256 => Self::from_p256_sec1(bits),
+            Algorithm::RsaPssSha512 => {
+                let (n, e) = rsa_public_key(bits).map_err(|_| KeyError::Spki)?;
+                Self::from_rsa_components(n, e)
+            }
+        }
+    }
+
     pub(crate) fn parts(&self) -> KeyParts<'_> {
         match &*self.0 {
             VerifyKey::Ed25519(key) => KeyParts::Ed25519(key.as_bytes()),
@@ -339,7 +347,7 @@ pub(crate) fn algorithm_of(identifier: &AlgorithmIdentifierRef<'_>) -> Result<Al
         (ID_EC_PUBLIC_KEY, Some(curve)) => match curve.decode_as::<ObjectIdentifier>() {
             Ok(ID_PRIME256V1) => Ok(Algorithm::EcdsaP256Sha256),
             Ok(other) => Err(unsupported(other)),
-            Err(_) => Err(KeyError::Spki),
+            Err(_) => Err(unsupported(identifier.oid)),
         },
         (ID_RSA_ENCRYPTION, Some(parameters)) if parameters == AnyRef::NULL => Ok(Algorithm::RsaPssSha512),
         (ID_RSASSA_PSS, None) => Ok(Algorithm::RsaPssSha512),

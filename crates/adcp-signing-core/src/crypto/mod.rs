@@ -6,6 +6,7 @@
 
 mod ecdsa_p256;
 mod ed25519;
+mod private_key_info;
 mod rsa_pss;
 
 pub(crate) use self::rsa_pss::RsaPrivateParts;
@@ -80,7 +81,7 @@ impl SigningKey {
     }
 
     /// The DER `RSAPrivateKey` of RFC 8017 §A.1.2.
-    pub(crate) fn rsa_from_pkcs1(der: &[u8]) -> Result<Self, KeyError> {
+    fn rsa_from_pkcs1(der: &[u8]) -> Result<Self, KeyError> {
         rsa_pss::SigningKey::from_pkcs1(der).map(Self::Rsa)
     }
 

@@ -137,6 +137,12 @@ pub enum JwkError {
     /// The public members are not those of the private key.
     #[error("the public members of the JWK do not belong to its private key")]
     PublicKeyMismatch,
+    /// A private JWK set in which not exactly one key can be meant.
+    #[error("the JWK set must hold one key, or one with the `kid` asked for, not {count}")]
+    NotOneKey {
+        /// How many there are.
+        count: usize,
+    },
     /// The key itself is refused.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -234,8 +240,12 @@ impl Jwk {
     #[must_use]
     pub fn published_for(mut self, purpose: KeyPurpose) -> Self {
         self.key_use = Some("sig".to_owned());
-        self.key_ops = Some(vec!["verify".to_owned()]);
         self.adcp_use = AdcpUse::Purpose(purpose);
+        self.with_key_ops(["verify"])
+    }
+
+    pub(crate) fn with_key_ops<const N: usize>(mut self, key_ops: [&str; N]) -> Self {
+        self.key_ops = Some(key_ops.map(str::to_owned).into());
         self
     }
 

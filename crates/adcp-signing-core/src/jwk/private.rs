@@ -1,6 +1,6 @@
 //! Private JWKs, their secrets in memory that is wiped.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serde::{Deserialize, Deserializer, de::Error as _};
@@ -32,7 +32,7 @@ const TEST_D: &str = "_private_d_for_test_only";
 /// ```
 pub struct PrivateJwk {
     public: Jwk,
-    key: SigningKey,
+    key: Arc<SigningKey>,
     public_key: PublicKey,
 }
 
@@ -45,6 +45,28 @@ impl PrivateJwk {
     /// [`JwkError`].
     pub fn parse(json: &[u8]) -> Result<Self, JwkError> {
         Self::from_json(Json::parse(json)?)
+    }
+
+    /// The private JWK that the text is, or the one of the private JWK set that it is: with several keys in the set,
+    /// the one with this `kid`.
+    pub(crate) fn parse_sole(json: &[u8], kid: Option<&str>) -> Result<Self, JwkError> {
+        let Json::Object(mut object) = Json::parse(json)? else { return Err(JwkError::NotAnObject) };
+        let mut keys = match object.remove("keys") {
+            None => return Self::from_json(Json::Object(object)),
+            Some(Json::Array(keys)) => keys,
+            Some(_) => return Err(JwkError::MemberType { member: "keys", expected: "an array" }),
+        };
+        if let (Some(kid), 2..) = (kid, keys.len()) {
+            keys.retain(|key| match key {
+                Json::Object(key) => matches!(key.get("kid"), Some(Json::String(own)) if own == kid),
+                _ => false,
+            });
+        }
+        let count = keys.len();
+        match (keys.pop(), count) {
+            (Some(key), 1) => Self::from_json(key),
+            _ => Err(JwkError::NotOneKey { count }),
+        }
     }
 
     /// The member `kid`.
@@ -94,17 +116,17 @@ impl PrivateJwk {
         json
     }
 
-    pub(crate) fn new(public: Jwk, key: SigningKey, public_key: PublicKey) -> Self {
+    pub(crate) fn new(public: Jwk, key: Arc<SigningKey>, public_key: PublicKey) -> Self {
         Self { public, key, public_key }
     }
 
-    pub(crate) fn into_parts(self) -> (Jwk, SigningKey, PublicKey) {
+    pub(crate) fn into_parts(self) -> (Jwk, Arc<SigningKey>, PublicKey) {
         (self.public, self.key, self.public_key)
     }
 
     fn secret_members(&self) -> Vec<(&'static str, Zeroizing<String>)> {
         let b64 = |bytes: &[u8]| Zeroizing::new(Base64UrlUnpadded::encode_string(bytes));
-        match &self.key {
+        match &*self.key {
             SigningKey::Ed25519(key) => vec![("d", b64(key.seed()))],
             SigningKey::P256(key) => vec![("d", b64(key.scalar()))],
             SigningKey::Rsa(key) => {
@@ -152,7 +174,7 @@ impl PrivateJwk {
         if public.public_key()? != public_key {
             return Err(JwkError::PublicKeyMismatch);
         }
-        Ok(Self { public, key, public_key })
+        Ok(Self { public, key: Arc::new(key), public_key })
     }
 }
 

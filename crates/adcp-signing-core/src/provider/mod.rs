@@ -1,12 +1,18 @@
 //! The signing provider: the one trait that stands between the pipeline and a private key.
 
 mod error;
+mod in_memory;
+mod local_uri;
 
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 
-pub use self::error::{ProviderError, ProviderErrorKind};
+pub use self::{
+    error::{ProviderError, ProviderErrorKind},
+    in_memory::InMemoryProvider,
+    local_uri::{InProcessKeys, LocalKeyUri, LocalKeyUriError},
+};
 use crate::{Algorithm, Fingerprint, KeyPurpose, PublicKey, Signature};
 
 /// Something that can sign with one private key that it need not hand out.
