@@ -134,7 +134,76 @@ impl PreparedSignature {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Request;
+    use crate::KeyPurpose;
+    use crate::message::plain::{VerifyError, VerifyOptions, verify_request, verify_response};
+    use crate::message::{ComponentParam, FieldLine, Request, Response, ResponseInContext};
+    use crate::provider::InMemoryProvider;
+
+    fn algorithms() -> impl Iterator<Item = Algorithm> {
+        let here =
+            |algorithm: &Algorithm| cfg!(feature = "aws-lc-rs") || *algorithm != Algorithm::RsaPssSha512;
+        Algorithm::ALL.into_iter().filter(here)
+    }
+
+    #[tokio::test]
+    async fn what_a_provider_signs_verifies_for_every_algorithm() {
+        let unsigned = Request::new("POST", "https://example.com/a?b", &[], b"");
+        let covered = ["@method", "@target-uri", "@query"].map(|name| Component::new(name, &[]).unwrap());
+        let reply_covers = [
+            Component::new("@status", &[]).unwrap(),
+            Component::new("@method", &[ComponentParam::Req]).unwrap(),
+            Component::new("signature", &[ComponentParam::Req, ComponentParam::Key("s")]).unwrap(),
+        ];
+        for algorithm in algorithms() {
+            let provider = InMemoryProvider::generate(algorithm, KeyPurpose::RequestSigning).unwrap();
+            let params = |created| SignatureParams {
+                created: Some(created),
+                keyid: Some(provider.key_id().to_owned().into()),
+                alg: Some(algorithm.rfc9421_name().into()),
+                ..Default::default()
+            };
+            let options = SignOptions { label: "s", components: &covered, params: params(1_000) };
+            let signed = sign(&unsigned, &options, &provider).await.unwrap();
+            let fields = [
+                FieldLine::new("Signature-Input", &signed.signature_input),
+                FieldLine::new("Signature", &signed.signature),
+            ];
+            let request = Request { fields: &fields, ..unsigned };
+            let key = provider.verifying_key();
+            let checks = VerifyOptions::new("s", &covered, 1_000);
+            assert!(verify_request(&request, &checks, |_| Some(key)).is_ok(), "{algorithm}");
+            let changed = Request { url: "https://example.com/a?c", ..request };
+            let refused = verify_request(&changed, &checks, |_| Some(key));
+            assert_eq!(refused, Err(VerifyError::Invalid), "{algorithm}");
+
+            let response = Response { status: 200, fields: &[], body: b"" };
+            let unsigned = ResponseInContext { response, request: Some(request) };
+            let options = SignOptions { label: "r", components: &reply_covers, params: params(1_001) };
+            let signed = sign(&unsigned, &options, &provider).await.unwrap();
+            let fields = [
+                FieldLine::new("Signature-Input", &signed.signature_input),
+                FieldLine::new("Signature", &signed.signature),
+            ];
+            let reply = ResponseInContext { response: Response { fields: &fields, ..response }, ..unsigned };
+            let checks = VerifyOptions::new("r", &reply_covers, 1_001);
+            assert!(verify_response(&reply, &checks, |_| Some(key)).is_ok(), "{algorithm}");
+        }
+    }
+
+    #[tokio::test]
+    async fn parameters_that_name_another_key_or_algorithm_are_not_signed() {
+        let provider = InMemoryProvider::generate(Algorithm::Ed25519, KeyPurpose::RequestSigning).unwrap();
+        let request = Request::new("GET", "https://example.com/", &[], b"");
+        let attempt = async |params| {
+            sign(&request, &SignOptions { label: "s", components: &[], params }, &provider).await
+        };
+        let alg = SignatureParams { alg: Some("rsa-pss-sha512".into()), ..Default::default() };
+        let refused = attempt(alg).await;
+        assert!(matches!(refused, Err(SignError::Algorithm { provider: Algorithm::Ed25519 })), "{refused:?}");
+        let keyid = SignatureParams { keyid: Some("other".into()), ..Default::default() };
+        let refused = attempt(keyid).await;
+        assert!(matches!(refused, Err(SignError::KeyId)), "{refused:?}");
+    }
 
     fn refused(label: &str, components: &[Component<'_>], params: SignatureParams<'_>) -> String {
         let request = Request::new("GET", "https://example.com/", &[], b"");
