@@ -316,3 +316,22 @@ fn hex4(digits: &[u8]) -> Option<u32> {
         .iter()
         .try_fold(0, |value, &digit| char::from(digit).to_digit(16).map(|nibble| value << 4 | nibble))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn the_plain_run_of_a_string_ends_at_the_first_special_byte(
+            bytes in prop::collection::vec(prop_oneof![8 => any::<u8>(), 1 => Just(b'"'), 1 => Just(b'\\')], 0..40)
+        ) {
+            let special = bytes.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < b' ');
+            prop_assert_eq!(plain_length(&bytes), special.unwrap_or(bytes.len()));
+        }
+    }
+}
