@@ -4,7 +4,10 @@
 use adcp_signing_core::{Algorithm, KeyError, PublicKey, Signature, VerifyError};
 
 fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2).unwrap(), 16).unwrap()).collect()
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(text.get(at..at + 2).unwrap(), 16).unwrap())
+        .collect()
 }
 
 /// Public key, message, signature: RFC 8032 §7.1, tests 1 to 3.

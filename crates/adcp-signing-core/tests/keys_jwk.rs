@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use adcp_signing_core::{
-    AdcpUse, Algorithm, JsonError, Jwk, JwkError, JwkSet, JwkSetError, KeyError, KeyPurpose, PrivateJwk, PublicKey,
-    provider::InMemoryProvider,
+    AdcpUse, Algorithm, JsonError, Jwk, JwkError, JwkSet, JwkSetError, KeyError, KeyPurpose, PrivateJwk,
+    PublicKey, provider::InMemoryProvider,
 };
 use serde_json::{Value, json};
 
@@ -102,7 +102,10 @@ fn the_rsa_thumbprint_is_that_of_rfc_7638() {
     let jwk = json!({"kty": "RSA", "alg": "PS512", "n": n, "e": "AQAB"});
     assert_eq!(key(&jwk).unwrap().thumbprint(), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
     // RFC 7517 §A.1 publishes this key for RS256, which is not used here.
-    assert_eq!(key(&with(jwk.clone(), "alg", json!("RS256"))), Err(JwkError::AlgMismatch { expected: "PS512" }));
+    assert_eq!(
+        key(&with(jwk.clone(), "alg", json!("RS256"))),
+        Err(JwkError::AlgMismatch { expected: "PS512" })
+    );
     assert_eq!(
         key(&with(jwk, "n", json!(format!("AAAA{n}")))),
         Err(KeyError::RsaModulus { bits: 2048 }.into())
@@ -175,17 +178,27 @@ fn a_member_of_a_wrong_type_makes_one_key_unusable_and_hides_no_other() {
         let broken = with(ed25519(), member, value);
         let text = json!({"keys": [broken, p256()]}).to_string();
         let set = JwkSet::parse(text.as_bytes()).unwrap();
-        assert_eq!(set.keys()[0].public_key(), Err(JwkError::MemberType { member, expected: match expected {
-            "a string" => "a string",
-            "one string" => "one string",
-            _ => "an array of strings",
-        } }), "{text}");
+        assert_eq!(
+            set.keys()[0].public_key(),
+            Err(JwkError::MemberType {
+                member,
+                expected: match expected {
+                    "a string" => "a string",
+                    "one string" => "one string",
+                    _ => "an array of strings",
+                }
+            }),
+            "{text}"
+        );
         assert!(set.keys()[1].public_key().is_ok(), "{text}");
     }
     for entry in [json!(null), json!("key"), json!([]), json!(1)] {
         let text = json!({"keys": [entry, p256()]}).to_string();
         let set = JwkSet::parse(text.as_bytes()).unwrap();
-        assert!(matches!(set.keys()[0].public_key(), Err(JwkError::MemberType { member: "keys", .. })), "{text}");
+        assert!(
+            matches!(set.keys()[0].public_key(), Err(JwkError::MemberType { member: "keys", .. })),
+            "{text}"
+        );
         assert!(set.keys()[1].public_key().is_ok(), "{text}");
     }
 }
@@ -226,7 +239,10 @@ fn a_private_member_in_a_published_key_refuses_the_set() {
         for value in [json!(D), json!(null)] {
             let exposed = with(ed25519(), member, value);
             let error = parse(&exposed).unwrap_err();
-            assert!(matches!(&error, JwkError::PrivateMember { member: named } if *named == member), "{error}");
+            assert!(
+                matches!(&error, JwkError::PrivateMember { member: named } if *named == member),
+                "{error}"
+            );
             let text = json!({"keys": [p256(), exposed]}).to_string();
             let error = JwkSet::parse(text.as_bytes()).unwrap_err();
             assert!(
@@ -248,7 +264,10 @@ fn a_member_named_twice_refuses_the_text_wherever_it_stands() {
         r#"{"ignored":[{"":1,"":1}],"keys":[]}"#,
     ] {
         let error = JwkSet::parse(text.as_bytes()).unwrap_err();
-        assert!(matches!(error, JwkSetError::Json(JsonError::DuplicateMember { line: 1, .. })), "{text}: {error:?}");
+        assert!(
+            matches!(error, JwkSetError::Json(JsonError::DuplicateMember { line: 1, .. })),
+            "{text}: {error:?}"
+        );
     }
     assert!(serde_json::from_str::<JwkSet>(r#"{"keys":[],"keys":[]}"#).is_err());
 }
@@ -259,7 +278,9 @@ fn a_text_that_is_no_set_is_refused() {
         assert_eq!(JwkSet::parse(text.as_bytes()), Err(JwkSetError::NotASet), "{text}");
     }
     let deep = format!(r#"{{"keys":[],"deep":{}{}}}"#, "[".repeat(200), "]".repeat(200));
-    for text in ["", "{", r#"{"keys":[]} x"#, r#"{"keys":[],}"#, "\u{feff}{\"keys\":[]}", r#"{"keys":['a']}"#, &deep] {
+    for text in
+        ["", "{", r#"{"keys":[]} x"#, r#"{"keys":[],}"#, "\u{feff}{\"keys\":[]}", r#"{"keys":['a']}"#, &deep]
+    {
         assert!(
             matches!(JwkSet::parse(text.as_bytes()), Err(JwkSetError::Json(JsonError::Syntax { .. }))),
             "{text}"
@@ -278,15 +299,13 @@ fn size_and_count_are_bounded() {
     assert_eq!(JwkSet::parse(of_len(65537).as_bytes()), Err(JwkSetError::Json(JsonError::TooLong)));
     let of_count = |count: usize| format!(r#"{{"keys":[{}]}}"#, vec!["{}"; count].join(","));
     assert_eq!(JwkSet::parse(of_count(1000).as_bytes()).unwrap().keys().len(), 1000);
-    assert_eq!(
-        JwkSet::parse(of_count(1001).as_bytes()),
-        Err(JwkSetError::TooManyKeys { count: 1001 })
-    );
+    assert_eq!(JwkSet::parse(of_count(1001).as_bytes()), Err(JwkSetError::TooManyKeys { count: 1001 }));
 }
 
 #[test]
 fn a_set_keeps_order_and_duplicate_kids() {
-    let text = json!({"keys": [p256(), with(ed25519(), "kid", json!("test-es256-2026")), ed25519()]}).to_string();
+    let text =
+        json!({"keys": [p256(), with(ed25519(), "kid", json!("test-es256-2026")), ed25519()]}).to_string();
     let set = JwkSet::parse(text.as_bytes()).unwrap();
     let kids: Vec<_> = set.keys().iter().map(|jwk| jwk.kid().unwrap()).collect();
     assert_eq!(kids, ["test-es256-2026", "test-es256-2026", "test-ed25519-2026"]);

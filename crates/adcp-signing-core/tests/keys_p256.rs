@@ -8,8 +8,8 @@ use adcp_signing_core::{
 const P256: Algorithm = Algorithm::EcdsaP256Sha256;
 /// The prime of the field.
 const PRIME: [u8; 32] = [
-    0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-    0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
 ];
 
 fn pem_key() -> PublicKey {
@@ -23,7 +23,8 @@ fn sec1(key: &PublicKey) -> Vec<u8> {
 }
 
 fn provider() -> InMemoryProvider {
-    InMemoryProvider::from_pkcs8_pem(include_str!("keys_data/p256.pkcs8.pem"), KeyPurpose::RequestSigning).unwrap()
+    InMemoryProvider::from_pkcs8_pem(include_str!("keys_data/p256.pkcs8.pem"), KeyPurpose::RequestSigning)
+        .unwrap()
 }
 
 #[test]
@@ -50,8 +51,8 @@ fn r_and_s_must_be_in_range() {
     let good = Signature::from_ecdsa_der(P256, include_bytes!("keys_data/p256.der.sig")).unwrap();
     let (r, s) = good.as_bytes().split_at(32);
     let order = [
-        0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad,
-        0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
+        0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa,
+        0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
     ];
     for (r, s) in [
         (&[0; 32][..], s),
@@ -63,7 +64,11 @@ fn r_and_s_must_be_in_range() {
         (r, &s[1..]),
     ] {
         let signature = [r, s].concat();
-        assert_eq!(pem_key().verify_bytes(b"message", &signature), Err(VerifyError::Invalid), "{signature:02x?}");
+        assert_eq!(
+            pem_key().verify_bytes(b"message", &signature),
+            Err(VerifyError::Invalid),
+            "{signature:02x?}"
+        );
     }
 }
 

@@ -85,9 +85,11 @@ mod with_the_feature {
         ] {
             assert_eq!(PublicKey::from_rsa_components(&n, &[1, 0, 1]), Err(KeyError::RsaModulus { bits }));
         }
-        let error =
-            InMemoryProvider::from_pkcs8_pem(include_str!("keys_data/rsa-1024.pkcs8.pem"), KeyPurpose::RequestSigning)
-                .unwrap_err();
+        let error = InMemoryProvider::from_pkcs8_pem(
+            include_str!("keys_data/rsa-1024.pkcs8.pem"),
+            KeyPurpose::RequestSigning,
+        )
+        .unwrap_err();
         assert_eq!(source(&error), Some(KeyError::RsaModulus { bits: 1024 }));
     }
 
