@@ -1,5 +1,5 @@
 //! Ed25519 keys: what is accepted, what is refused, and the vectors of RFC 8032.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "helpers of tests")]
 
 use adcp_signing_core::{Algorithm, KeyError, PublicKey, Signature, VerifyError};
 

@@ -1,5 +1,5 @@
 //! The in-memory provider: where its keys come from, what it publishes and what it never shows.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "helpers of tests")]
 
 use adcp_signing_core::{
     Algorithm, JwkError, KeyError, KeyPurpose, PrivateJwk,

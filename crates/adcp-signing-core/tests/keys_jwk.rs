@@ -1,5 +1,5 @@
 //! JWKs and JWK sets: what one broken key may do, and what refuses the whole text.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "helpers of tests")]
 
 use adcp_signing_core::{
     AdcpUse, Algorithm, JsonError, Jwk, JwkError, JwkSet, JwkSetError, KeyError, KeyPurpose, PrivateJwk,

@@ -1,5 +1,5 @@
 //! `file:` and `memory:` key URIs: what they say, and that nothing opens them unasked.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "helpers of tests")]
 
 use std::path::Path;
 

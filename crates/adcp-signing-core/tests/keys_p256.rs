@@ -1,5 +1,5 @@
 //! P-256 keys and signatures: the same ones are accepted with and without aws-lc-rs.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "helpers of tests")]
 
 use adcp_signing_core::{
     Algorithm, KeyError, KeyPurpose, PublicKey, Signature, VerifyError, provider::InMemoryProvider,

@@ -1,5 +1,5 @@
 //! RSA-PSS keys: with the feature `aws-lc-rs` they follow RFC 9421 §3.3.1, without it they are refused by name.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "helpers of tests")]
 
 use adcp_signing_core::{KeyError, KeyPurpose, PublicKey, provider::InMemoryProvider};
 
