@@ -49,7 +49,9 @@ impl Failure {
     pub(crate) fn to_json(&self) -> Value {
         match self {
             Self::Invalid(message) => json!({"ok": false, "error_code": "invalid_input", "message": message}),
-            Self::Unavailable { code, message } => json!({"ok": false, "error_code": code, "message": message}),
+            Self::Unavailable { code, message } => {
+                json!({"ok": false, "error_code": code, "message": message})
+            }
             Self::Refused(refused) => json!({
                 "ok": false,
                 "action": refused.action,

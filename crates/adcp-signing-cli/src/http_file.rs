@@ -23,7 +23,9 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Message, Failure> {
         match next() {
             Some((_, line)) if line.is_empty() || line.starts_with(b"#") => {}
             Some(line) => break line,
-            None => return Err(broken(1, "there is no request line such as `POST https://host/path HTTP/1.1`")),
+            None => {
+                return Err(broken(1, "there is no request line such as `POST https://host/path HTTP/1.1`"));
+            }
         }
     };
     let (method, target) = request_target(text(at, request_line)?)
@@ -90,7 +92,8 @@ mod tests {
 
     #[test]
     fn a_message_is_read_to_the_last_byte_of_its_body() {
-        let message = parse(b"# a comment\n\nPOST /a?b HTTP/1.1\r\nHost: x.example\r\nA:  1 \r\n\r\n{}\r\n").unwrap();
+        let message =
+            parse(b"# a comment\n\nPOST /a?b HTTP/1.1\r\nHost: x.example\r\nA:  1 \r\n\r\n{}\r\n").unwrap();
         assert_eq!(message.method, "POST");
         assert_eq!(message.url, "https://x.example/a?b");
         assert_eq!(message.headers.0, [("Host".into(), "x.example".into()), ("A".into(), "1".into())]);

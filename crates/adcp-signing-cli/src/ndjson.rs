@@ -70,10 +70,16 @@ mod tests {
                 Ok(json!({"ok": true, "n": value["n"]}))
             }))
             .unwrap();
-        let lines: Vec<Value> =
-            String::from_utf8(output).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let lines: Vec<Value> = String::from_utf8(output)
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
         let summary: Vec<_> = lines.iter().map(|line| (line["ok"].as_bool(), line["n"].as_i64())).collect();
-        assert_eq!(summary, [(Some(true), Some(1)), (Some(false), None), (Some(false), None), (Some(true), Some(2))]);
+        assert_eq!(
+            summary,
+            [(Some(true), Some(1)), (Some(false), None), (Some(false), None), (Some(true), Some(2))]
+        );
         assert_eq!(lines[1]["error_code"], "invalid_input");
     }
 }

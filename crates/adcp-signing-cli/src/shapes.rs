@@ -8,7 +8,7 @@ use adcp_signing::{
 use base64ct::{Base64, Encoding as _};
 use serde::{
     Deserialize, Deserializer,
-    de::{Error as _, MapAccess, SeqAccess, Visitor},
+    de::{MapAccess, SeqAccess, Visitor},
 };
 use serde_json::{Value, value::RawValue};
 
@@ -120,14 +120,18 @@ pub(crate) fn from_json<T: for<'de> Deserialize<'de>>(json: &str) -> Result<T, F
 impl Selector {
     /// The profile that is selected.
     pub(crate) fn profile(&self) -> Result<Profile, Failure> {
-        let wire: WireVersion = self
-            .profile
-            .parse()
-            .map_err(|_| Failure::invalid(format!("profile is {:?}; write 3.0, 3.1 or 3.2", shorten(&self.profile))))?;
+        let wire: WireVersion = self.profile.parse().map_err(|_| {
+            Failure::invalid(format!("profile is {:?}; write 3.0, 3.1 or 3.2", shorten(&self.profile)))
+        })?;
         let profile = match self.kind.as_str() {
             "request" => Profile::request(wire),
             "webhook" => Profile::webhook(wire),
-            other => return Err(Failure::invalid(format!("kind is {:?}; write request or webhook", shorten(other)))),
+            other => {
+                return Err(Failure::invalid(format!(
+                    "kind is {:?}; write request or webhook",
+                    shorten(other)
+                )));
+            }
         };
         match &self.contract {
             None => Ok(profile),
@@ -243,8 +247,13 @@ mod tests {
 
     #[test]
     fn headers_come_as_an_object_with_lists_or_as_pairs() {
-        let expected = Headers(vec![("A".into(), "1".into()), ("A".into(), "2".into()), ("B".into(), "3".into())]);
-        for json in [r#"{"A":["1","2"],"B":"3"}"#, r#"{"A":"1","A":"2","B":"3"}"#, r#"[["A","1"],["A","2"],["B","3"]]"#] {
+        let expected =
+            Headers(vec![("A".into(), "1".into()), ("A".into(), "2".into()), ("B".into(), "3".into())]);
+        for json in [
+            r#"{"A":["1","2"],"B":"3"}"#,
+            r#"{"A":"1","A":"2","B":"3"}"#,
+            r#"[["A","1"],["A","2"],["B","3"]]"#,
+        ] {
             assert_eq!(serde_json::from_str::<Headers>(json).unwrap(), expected, "{json}");
         }
         for json in [r#"{"A":1}"#, r#"[["A"]]"#, r#""A: 1""#, r#"{"A":[null]}"#] {

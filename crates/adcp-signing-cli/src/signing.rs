@@ -24,8 +24,6 @@ pub(crate) struct Signed {
     pub(crate) signature_base: String,
     pub(crate) signature_input: String,
     pub(crate) label: String,
-    /// The key that signed.
-    pub(crate) provider: Arc<dyn SigningProvider>,
 }
 
 /// Signs the message of an input.
@@ -37,7 +35,8 @@ pub(crate) async fn sign(input: &SignInput, options: UriOptions) -> Result<Signe
         Some(false) => DigestCoverage::Leave,
         Some(true) | None => DigestCoverage::Cover,
     };
-    let ambiguous = if input.options.allow_ambiguous_url { AmbiguousUrls::Allow } else { AmbiguousUrls::Refuse };
+    let ambiguous =
+        if input.options.allow_ambiguous_url { AmbiguousUrls::Allow } else { AmbiguousUrls::Refuse };
     let signer = Signer::new(profile.clone(), Arc::clone(&provider))
         .map_err(failed)?
         .with_digest_coverage(coverage)
@@ -61,7 +60,7 @@ pub(crate) async fn sign(input: &SignInput, options: UriOptions) -> Result<Signe
     let signed = provider.sign(prepared.signature_base()).await.map_err(|error| failed(error.into()))?;
     let fields = prepared.finalize(&signed.signature).map_err(failed)?;
     let headers = signed_headers(&input.message.headers, &fields);
-    Ok(Signed { headers, signature_base, signature_input: fields.signature_input, label, provider })
+    Ok(Signed { headers, signature_base, signature_input: fields.signature_input, label })
 }
 
 fn provider(input: &SignInput, options: UriOptions) -> Result<Arc<dyn SigningProvider>, Failure> {

@@ -30,7 +30,10 @@ pub(crate) struct Accepted {
 }
 
 /// Verifies the message of an input, with nonces remembered in `store`.
-pub(crate) async fn verify(input: &VerifyInput, store: &Arc<InMemoryReplayStore>) -> Result<Accepted, Failure> {
+pub(crate) async fn verify(
+    input: &VerifyInput,
+    store: &Arc<InMemoryReplayStore>,
+) -> Result<Accepted, Failure> {
     let profile = input.selector.profile()?;
     let kind = profile.kind();
     let now = now(input);
@@ -58,7 +61,11 @@ pub(crate) async fn verify(input: &VerifyInput, store: &Arc<InMemoryReplayStore>
     let request = request(input, &lines, &body)?;
     let caller = Caller {
         transport: transport(input)?,
-        fallback: if input.options.fallback_valid { FallbackCredential::Valid } else { FallbackCredential::Absent },
+        fallback: if input.options.fallback_valid {
+            FallbackCredential::Valid
+        } else {
+            FallbackCredential::Absent
+        },
     };
     let acceptance = builder.build().verify(&request, &caller).await?;
     Ok(Accepted { kind, acceptance })

@@ -2,9 +2,7 @@
 
 use std::{path::Path, process::ExitCode, sync::Arc};
 
-use adcp_signing::{
-    Algorithm, InMemoryProvider, KeyPurpose, SigningProvider as _,
-};
+use adcp_signing::{Algorithm, InMemoryProvider, KeyPurpose, SigningProvider as _};
 use serde_json::value::RawValue;
 
 use super::keygen::jwks_text;
@@ -25,7 +23,12 @@ pub(crate) async fn run(file: &Path) -> Result<ExitCode, Failure> {
     let message = http_file::parse(&input::read(Some(file))?)?;
     let key = InMemoryProvider::generate(Algorithm::Ed25519, KeyPurpose::RequestSigning)
         .map_err(|error| Failure::Unavailable { code: error.kind().as_str(), message: error.to_string() })?;
-    anstream::println!("{DIM}A fresh {} key, {}, signs {}.{DIM:#}", key.algorithm(), key.key_id(), file.display());
+    anstream::println!(
+        "{DIM}A fresh {} key, {}, signs {}.{DIM:#}",
+        key.algorithm(),
+        key.key_id(),
+        file.display()
+    );
     let jwks = jwks_text(&[key.jwk()]);
 
     let selector = Selector { kind: "request".to_owned(), profile: "3.2".to_owned(), contract: None };

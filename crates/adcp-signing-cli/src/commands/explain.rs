@@ -23,7 +23,11 @@ pub(crate) async fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     if let Err(failure @ (Failure::Invalid(_) | Failure::Unavailable { .. })) = outcome {
         return Err(failure);
     }
-    if args.stream.json { print_json(&input, &outcome) } else { print(&input, &outcome)? }
+    if args.stream.json {
+        print_json(&input, &outcome)
+    } else {
+        print(&input, &outcome)?
+    }
     Ok(outcome.err().map_or(ExitCode::SUCCESS, |failure| failure.exit_code()))
 }
 
@@ -97,8 +101,5 @@ fn print_json(input: &VerifyInput, outcome: &Result<Accepted, Failure>) {
         .collect();
     let kind = input.selector.profile().map(|profile| kind_name(profile.kind())).unwrap_or_default();
     let base = signature_base(input);
-    anstream::println!(
-        "{}",
-        json!({"kind": kind, "steps": steps, "signature_base": base, "result": result})
-    );
+    anstream::println!("{}", json!({"kind": kind, "steps": steps, "signature_base": base, "result": result}));
 }

@@ -1,11 +1,6 @@
 //! `keygen` and `jwks`.
 
-use std::{
-    fs,
-    io::Write as _,
-    path::Path,
-    process::ExitCode,
-};
+use std::{fs, io::Write as _, path::Path, process::ExitCode};
 
 use adcp_signing::{
     Algorithm, InMemoryProvider, Jwk, KeyPurpose, SigningProvider, provider::SigningProviderExt as _,
@@ -49,10 +44,10 @@ pub(crate) async fn jwks(args: &JwksArgs) -> Result<ExitCode, Failure> {
     let mut keys = Vec::with_capacity(args.keys.len());
     for uri in &args.keys {
         let provider = provider_from_uri(uri, args.uri.options())?;
-        let jwk = provider
-            .public_jwk()
-            .await
-            .map_err(|error| Failure::Unavailable { code: error.kind().as_str(), message: error.to_string() })?;
+        let jwk = provider.public_jwk().await.map_err(|error| Failure::Unavailable {
+            code: error.kind().as_str(),
+            message: error.to_string(),
+        })?;
         if keys.iter().any(|known: &Jwk| known.kid() == jwk.kid()) {
             return Err(Failure::invalid(format!(
                 "two keys are named {:?}; a kid is unique in a JWKS, so write ?kid= in one key URI",

@@ -52,11 +52,7 @@ impl KeyUriArgs {
 
 impl ProfileArgs {
     fn selector(&self) -> Selector {
-        Selector {
-            kind: self.kind.clone(),
-            profile: self.profile.clone(),
-            contract: self.contract.clone(),
-        }
+        Selector { kind: self.kind.clone(), profile: self.profile.clone(), contract: self.contract.clone() }
     }
 }
 

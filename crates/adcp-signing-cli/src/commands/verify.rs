@@ -50,9 +50,10 @@ pub(crate) async fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
 /// One message, from a JSON object or from a message file and the options.
 pub(crate) fn read(args: &VerifyArgs) -> Result<VerifyInput, Failure> {
     read_one(&args.stream, &args.profile, || {
-        let jwks = args.jwks.as_deref().ok_or_else(|| {
-            Failure::invalid("no keys: name the signer's published JWKS with --jwks FILE")
-        })?;
+        let jwks = args
+            .jwks
+            .as_deref()
+            .ok_or_else(|| Failure::invalid("no keys: name the signer's published JWKS with --jwks FILE"))?;
         let json = |path: &std::path::Path| {
             let text = input::read_text(Some(path))?;
             RawValue::from_string(text.trim().to_owned())

@@ -7,7 +7,7 @@ use adcp_signing_core::{
     message::{FieldLine, Request, SignatureParams},
     operation::{RequestSigningCapability, Transport},
     profile::{LABEL, MessageKind, Profile, WireVersion},
-    replay::InMemoryReplayStore,
+    replay::{InMemoryReplayStore, InsertOutcome},
     resolver::StaticKeys,
     revocation::InMemoryRevocation,
     sign::{AmbiguousUrls, DigestCoverage, SignOptions, Signer},
@@ -159,17 +159,17 @@ fn revocation(vector: &Vector, now: UnixSeconds) -> InMemoryRevocation {
 
 fn replay(vector: &Vector, capped: Option<&str>, now: UnixSeconds) -> Result<InMemoryReplayStore, String> {
     let store = InMemoryReplayStore::default();
-    for entry in &vector.test_harness_state.replay_cache_entries {
-        let until = now.as_i64().saturating_add(entry.ttl_seconds.unwrap_or(360));
-        store
-            .preload(&entry.keyid, &entry.nonce, UnixSeconds::new(until), now)
-            .map_err(|error| error.to_string())?;
-    }
-    for number in 0..capped.map_or(0, |_| SMALL_CAP) {
-        let until = UnixSeconds::new(now.as_i64().saturating_add(360));
-        store
-            .preload(capped.unwrap_or_default(), &format!("filler-{number}"), until, now)
-            .map_err(|error| error.to_string())?;
+    let until = |seconds: i64| now.plus(seconds);
+    let seen = vector.test_harness_state.replay_cache_entries.iter();
+    let seen =
+        seen.map(|entry| (entry.keyid.clone(), entry.nonce.clone(), until(entry.ttl_seconds.unwrap_or(360))));
+    let fillers = (0..SMALL_CAP)
+        .filter_map(|number| Some((capped?.to_owned(), format!("filler-{number}"), until(360))));
+    for (keyid, nonce, until) in seen.chain(fillers) {
+        let outcome = store.preload(&keyid, &nonce, until, now).map_err(|error| error.to_string())?;
+        if outcome != InsertOutcome::Inserted {
+            return Err(format!("the replay cache could not be prepared: {outcome:?}"));
+        }
     }
     Ok(store)
 }
