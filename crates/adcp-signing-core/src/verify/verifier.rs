@@ -167,9 +167,9 @@ impl Verifier {
 
     /// A webhook route takes RFC 9421 signatures and nothing else.
     async fn webhook(&self, request: &Request<'_>) -> Result<Acceptance, VerifyError> {
-        WebhookAuthMode::Rfc9421
-            .check(request.fields)
-            .map_err(|mismatch| self.reject(None, self.precheck(Fault::ModeMismatch, mismatch.to_string())))?;
+        WebhookAuthMode::Rfc9421.check(request.fields).map_err(|mismatch| {
+            self.reject(None, self.precheck(Fault::ModeMismatch, mismatch.to_string()))
+        })?;
         let verified = self.checklist(&Received::new(&self.profile, request)).await?;
         Ok(Acceptance {
             signer: Some(verified.map_err(|rejection| self.reject(None, rejection))?),
