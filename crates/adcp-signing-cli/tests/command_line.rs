@@ -184,7 +184,7 @@ fn a_signer_refuses_with_the_code_a_verifier_would_have_answered() {
 fn keys_in_this_process_are_refused_until_allowed_by_name() {
     let uri = json!("memory:?alg=ed25519&purpose=request-signing");
     let line = with(without(to_sign("3.2"), "key"), "key_uri", uri);
-    let refused = &ndjson(&["sign", "--ndjson"], &[line.clone()])[0];
+    let refused = &ndjson(&["sign", "--ndjson"], std::slice::from_ref(&line))[0];
     assert_eq!(refused["error_code"], "configuration", "{refused}");
     let allowed = &ndjson(&["sign", "--ndjson", "--allow-in-process-keys"], &[line])[0];
     assert_eq!(allowed["ok"], true, "{allowed}");
