@@ -1,1 +1,68 @@
-fn main() {}
+//! Developer tasks of the workspace: `cargo xtask test`, `lint`, `bench` and `vectors`.
+
+mod bench;
+mod checksums;
+mod dependencies;
+mod libtest;
+mod lint;
+mod process;
+mod report;
+mod suites;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Developer tasks of the adcp-signing workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Args {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Do all set-up, run every suite, and end with one line of totals.
+    Test(suites::TestArgs),
+    /// Check format, lints, docs, vector hashes and dependency rules.
+    Lint,
+    /// Run the benchmarks and print what matters: differences and ratios against the bare primitives.
+    Bench(bench::BenchArgs),
+    /// Run the command line's `vectors` over test-vectors/, or over the folders given.
+    Vectors {
+        /// Passed on to `adcp-signing vectors`: folders and options.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Args::parse().task) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(task: Task) -> Result<bool> {
+    match task {
+        Task::Test(args) => suites::run(&args),
+        Task::Lint => lint::run(),
+        Task::Bench(args) => bench::run(&args),
+        Task::Vectors { args } => vectors(args),
+    }
+}
+
+fn vectors(args: Vec<String>) -> Result<bool> {
+    let mut command = process::cargo(["run", "--quiet", "--package", "adcp-signing-cli", "--", "vectors"]);
+    if args.iter().all(|arg| arg.starts_with('-')) {
+        command.arg("test-vectors");
+    }
+    command.args(args);
+    Ok(process::status(&mut command)?.success())
+}

@@ -3,7 +3,7 @@
 //! Time moves on with the inserts, so that as many entries end as are inserted: the figures include the removal of what
 //! has ended, and the store stays at its size however long the measurement takes.
 
-#![allow(missing_docs, clippy::expect_used, reason = "a benchmark")]
+#![allow(missing_docs, clippy::expect_used, clippy::indexing_slicing, reason = "a benchmark")]
 
 use std::{hint::black_box, time::Duration};
 

@@ -175,18 +175,16 @@ fn revocation(vector: &Vector, now: UnixSeconds) -> InMemoryRevocation {
 
 fn replay(vector: &Vector, capped: Option<&str>, now: UnixSeconds) -> Result<InMemoryReplayStore, String> {
     let store = InMemoryReplayStore::default();
-    let preload =
-        |keyid: &str, nonce: &str, seconds: i64| match store.preload(keyid, nonce, now.plus(seconds), now) {
-            Ok(InsertOutcome::Inserted) => Ok(()),
-            Ok(outcome) => Err(format!("the replay cache cannot be set up: {outcome:?}")),
-            Err(error) => Err(error.to_string()),
-        };
-    for entry in &vector.test_harness_state.replay_cache_entries {
-        preload(&entry.keyid, &entry.nonce, entry.ttl_seconds.unwrap_or(360))?;
-    }
-    if let Some(keyid) = capped {
-        for number in 0..SMALL_CAP {
-            preload(keyid, &format!("filler-{number}"), 360)?;
+    let until = |seconds: i64| now.plus(seconds);
+    let seen = vector.test_harness_state.replay_cache_entries.iter();
+    let seen =
+        seen.map(|entry| (entry.keyid.clone(), entry.nonce.clone(), until(entry.ttl_seconds.unwrap_or(360))));
+    let fillers = (0..SMALL_CAP)
+        .filter_map(|number| Some((capped?.to_owned(), format!("filler-{number}"), until(360))));
+    for (keyid, nonce, until) in seen.chain(fillers) {
+        let outcome = store.preload(&keyid, &nonce, until, now).map_err(|error| error.to_string())?;
+        if outcome != InsertOutcome::Inserted {
+            return Err(format!("the replay cache could not be prepared: {outcome:?}"));
         }
     }
     Ok(store)

@@ -134,15 +134,6 @@ pub(crate) fn sha256(data: &[u8]) -> [u8; 32] {
     array(digest.as_ref())
 }
 
-/// SHA-512 (FIPS 180-4).
-pub(crate) fn sha512(data: &[u8]) -> [u8; 64] {
-    #[cfg(feature = "aws-lc-rs")]
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA512, data);
-    #[cfg(not(feature = "aws-lc-rs"))]
-    let digest = <sha2::Sha512 as sha2::Digest>::digest(data);
-    array(digest.as_ref())
-}
-
 /// The digest as an array. Its length is the hash function's, so none is lost or missing.
 fn array<const N: usize>(digest: &[u8]) -> [u8; N] {
     let mut out = [0; N];
@@ -159,12 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn sha2_of_abc_is_the_published_digest() {
+    fn sha256_of_abc_is_the_published_digest() {
         assert_eq!(hex(&sha256(b"abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-        assert_eq!(
-            hex(&sha512(b"abc")),
-            "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a\
-             2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"
-        );
     }
 }

@@ -68,10 +68,11 @@ mod backend {
 
     /// Bits of the modulus and shape of the exponent, decided here so that the errors name the cause.
     fn check_public(n: &[u8], e: &[u8]) -> Result<(), KeyError> {
-        let leading = n.first().map_or(0, |byte| byte.leading_zeros() as usize);
-        let bits = n.len() * 8 - leading;
+        let significant = n.iter().skip_while(|byte| **byte == 0);
+        let leading = significant.clone().next().map_or(0, |byte| byte.leading_zeros() as usize);
+        let bits = significant.count() * 8 - leading;
         let odd = |bytes: &[u8]| bytes.last().is_some_and(|byte| byte & 1 == 1);
-        if leading == 8 || !odd(n) || !MODULUS_BITS.contains(&bits) {
+        if n.first() == Some(&0) || !odd(n) || !MODULUS_BITS.contains(&bits) {
             return Err(KeyError::RsaModulus { bits });
         }
         if !(1..=4).contains(&e.len()) || e.first() == Some(&0) || e == [1] || !odd(e) {

@@ -42,8 +42,8 @@ impl<'a> Document<'a> {
     /// Reads one strict RFC 8259 document.
     pub(crate) fn parse(body: &'a [u8]) -> Result<Self, StrictJsonError> {
         let mut scanner = Scanner::new(body)?;
-        let mut nodes: Vec<Node<'a>> = Vec::new();
-        let mut open: Vec<usize> = Vec::new();
+        let mut nodes: Vec<Node<'a>> = Vec::with_capacity(body.len().min(4096) / 8);
+        let mut open: Vec<usize> = Vec::with_capacity(16);
         while let Some(event) = scanner.next()? {
             let token = match event {
                 Event::Close(_) => {

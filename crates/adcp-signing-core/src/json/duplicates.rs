@@ -88,8 +88,8 @@ impl fmt::Display for DuplicateKeys {
 pub fn check_no_duplicate_keys(body: &[u8]) -> Result<(), StrictJsonError> {
     let mut scanner = Scanner::new(body)?;
     // The members of all objects that are open, innermost last, and where each object's members start.
-    let mut members: Vec<Cow<'_, str>> = Vec::new();
-    let mut starts: Vec<usize> = Vec::new();
+    let mut members: Vec<Cow<'_, str>> = Vec::with_capacity(64);
+    let mut starts: Vec<usize> = Vec::with_capacity(16);
     let mut duplicates = DuplicateKeys { names: Vec::new(), count: 0 };
     while let Some(event) = scanner.next()? {
         match event {

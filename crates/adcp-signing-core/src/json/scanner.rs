@@ -188,9 +188,7 @@ impl<'a> Scanner<'a> {
         let start = self.offset;
         let mut escaped = false;
         loop {
-            let rest = self.bytes.get(self.offset..).unwrap_or_default();
-            let special = rest.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < b' ');
-            self.offset += special.unwrap_or(rest.len());
+            self.offset += plain_length(self.bytes.get(self.offset..).unwrap_or_default());
             match self.peek() {
                 Some(b'"') => {
                     let raw = self.text.get(start..self.offset).unwrap_or_default();
@@ -276,6 +274,30 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// How many bytes of a string literal come before a quote, a backslash or a control character.
+///
+/// Eight bytes are looked at together: a byte of `word` that is zero, or less than a space, borrows into its top bit.
+/// The borrow can mark bytes above a real match too, so only the lowest mark counts, which is the first byte.
+fn plain_length(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 0xff;
+    const TOPS: u64 = ONES << 7;
+    let (words, tail) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let quote = word ^ (ONES * u64::from(b'"'));
+        let backslash = word ^ (ONES * u64::from(b'\\'));
+        let marks = (quote.wrapping_sub(ONES) & !quote
+            | backslash.wrapping_sub(ONES) & !backslash
+            | word.wrapping_sub(ONES * u64::from(b' ')) & !word)
+            & TOPS;
+        if marks != 0 {
+            return index * 8 + marks.trailing_zeros() as usize / 8;
+        }
+    }
+    let end = tail.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < b' ');
+    bytes.len() - tail.len() + end.unwrap_or(tail.len())
+}
+
 /// The character of a `\u` escape whose hex digits start `digits`, and how many bytes it takes after the `\u`: four, or
 /// ten for a surrogate pair.
 fn unicode_escape(digits: &[u8]) -> Option<(char, usize)> {
@@ -293,4 +315,23 @@ fn hex4(digits: &[u8]) -> Option<u32> {
         .get(..4)?
         .iter()
         .try_fold(0, |value, &digit| char::from(digit).to_digit(16).map(|nibble| value << 4 | nibble))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn the_plain_run_of_a_string_ends_at_the_first_special_byte(
+            bytes in prop::collection::vec(prop_oneof![8 => any::<u8>(), 1 => Just(b'"'), 1 => Just(b'\\')], 0..40)
+        ) {
+            let special = bytes.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < b' ');
+            prop_assert_eq!(plain_length(&bytes), special.unwrap_or(bytes.len()));
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! JSON Web Keys (RFC 7517, RFC 7518 §6, RFC 8037) as AdCP publishes them.
 
+mod error;
 mod json;
 mod private;
 mod set;
@@ -7,15 +8,16 @@ mod set;
 use std::borrow::Cow;
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::SerializeMap as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use self::json::{Json, Object};
 pub use self::{
+    error::JwkError,
     json::JsonError,
     private::PrivateJwk,
     set::{JwkSet, JwkSetError},
 };
-use crate::{Algorithm, KeyError, KeyPurpose, PublicKey, key::KeyParts};
+use crate::{Algorithm, KeyPurpose, PublicKey, key::KeyParts};
 
 /// Members that hold a secret in some key type (RFC 7518 §6, RFC 9964); none may be in a published key.
 const PRIVATE_MEMBERS: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
@@ -40,20 +42,32 @@ const MAX_INTEGER_LEN: usize = 1024;
 /// let key = jwk.public_key()?;
 /// # Ok::<(), adcp_signing_core::JwkError>(())
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Jwk {
+    #[serde(skip_serializing_if = "Option::is_none")]
     kid: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     kty: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     crv: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     alg: Option<String>,
+    #[serde(rename = "use", skip_serializing_if = "Option::is_none")]
     key_use: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     key_ops: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "AdcpUse::is_not_written")]
     adcp_use: AdcpUse,
+    #[serde(skip_serializing_if = "Option::is_none")]
     x: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     y: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     n: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     e: Option<String>,
     /// The first member whose type is wrong.
+    #[serde(skip)]
     malformed: Option<Malformed>,
 }
 
@@ -69,83 +83,24 @@ pub enum AdcpUse {
     Malformed,
 }
 
+impl AdcpUse {
+    fn purpose(&self) -> Option<&KeyPurpose> {
+        match self {
+            Self::Purpose(purpose) => Some(purpose),
+            Self::Absent | Self::Malformed => None,
+        }
+    }
+
+    fn is_not_written(&self) -> bool {
+        self.purpose().is_none()
+    }
+}
+
 /// A member of a wrong type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Malformed {
     member: &'static str,
     expected: &'static str,
-}
-
-/// Why a JWK cannot be read or used. Shows names of members, never what they hold.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum JwkError {
-    /// Not JSON that can be read without ambiguity.
-    #[error("not a JWK: {0}")]
-    Json(#[from] JsonError),
-    /// The JSON text is not an object.
-    #[error("not a JWK: it must be a JSON object")]
-    NotAnObject,
-    /// A public JWK holds a private member. The key is exposed: withdraw it and make a new one.
-    #[error("a public JWK must not hold the private member `{member}`; withdraw this key and make a new one")]
-    PrivateMember {
-        /// The member.
-        member: &'static str,
-    },
-    /// A member has a wrong type.
-    #[error("the JWK member `{member}` must be {expected}")]
-    MemberType {
-        /// The member.
-        member: &'static str,
-        /// The type it must have.
-        expected: &'static str,
-    },
-    /// A member that the key needs is not there.
-    #[error("the JWK lacks the member `{member}`")]
-    Missing {
-        /// The member.
-        member: &'static str,
-    },
-    /// `kty` and `crv` name no key type that is used here.
-    #[error("this `kty` and `crv` are not used here; use OKP with Ed25519, EC with P-256, or RSA")]
-    UnsupportedKeyType,
-    /// `alg` is not the algorithm of this `kty` and `crv`.
-    #[error("the JWK member `alg` must be `{expected}` for this `kty` and `crv`")]
-    AlgMismatch {
-        /// The value `alg` must have.
-        expected: &'static str,
-    },
-    /// A member is not base64url without padding in its one canonical form.
-    #[error("the JWK member `{member}` is not canonical base64url without padding (RFC 7515 §2)")]
-    Encoding {
-        /// The member.
-        member: &'static str,
-    },
-    /// A member has a wrong length once decoded.
-    #[error("the JWK member `{member}` must be {expected} bytes long once decoded, not {actual}")]
-    MemberLength {
-        /// The member.
-        member: &'static str,
-        /// The length it must have.
-        expected: usize,
-        /// The length it has.
-        actual: usize,
-    },
-    /// `use` or `key_ops` says that the key is not for signatures.
-    #[error("the JWK members `use` and `key_ops` do not allow signatures")]
-    NotForSignatures,
-    /// The public members are not those of the private key.
-    #[error("the public members of the JWK do not belong to its private key")]
-    PublicKeyMismatch,
-    /// A private JWK set in which not exactly one key can be meant.
-    #[error("the JWK set must hold one key, or one with the `kid` asked for, not {count}")]
-    NotOneKey {
-        /// How many there are.
-        count: usize,
-    },
-    /// The key itself is refused.
-    #[error(transparent)]
-    Key(#[from] KeyError),
 }
 
 impl Jwk {
@@ -218,10 +173,7 @@ impl Jwk {
 
     /// The purpose, when `adcp_use` is one string.
     pub fn purpose(&self) -> Option<&KeyPurpose> {
-        match &self.adcp_use {
-            AdcpUse::Purpose(purpose) => Some(purpose),
-            AdcpUse::Absent | AdcpUse::Malformed => None,
-        }
+        self.adcp_use.purpose()
     }
 
     /// Whether `use` is `sig` and `key_ops` holds `verify`: the AdCP checklist wants both said.
@@ -353,31 +305,9 @@ enum AlgMember {
     Optional,
 }
 
-impl Serialize for Jwk {
+impl Serialize for AdcpUse {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        let mut string = |name, value: Option<&str>| match value {
-            Some(value) => map.serialize_entry(name, value),
-            None => Ok(()),
-        };
-        string("kid", self.kid())?;
-        string("kty", self.kty())?;
-        string("crv", self.crv())?;
-        string("alg", self.alg())?;
-        string("use", self.key_use())?;
-        if let Some(key_ops) = &self.key_ops {
-            map.serialize_entry("key_ops", key_ops)?;
-        }
-        let mut string = |name, value: Option<&str>| match value {
-            Some(value) => map.serialize_entry(name, value),
-            None => Ok(()),
-        };
-        string("adcp_use", self.purpose().map(KeyPurpose::as_str))?;
-        string("x", self.x.as_deref())?;
-        string("y", self.y.as_deref())?;
-        string("n", self.n.as_deref())?;
-        string("e", self.e.as_deref())?;
-        map.end()
+        self.purpose().map(KeyPurpose::as_str).serialize(serializer)
     }
 }
 

@@ -39,7 +39,8 @@ pub struct PrivateJwk {
 impl PrivateJwk {
     /// Reads one private JWK. `alg` may be absent; `use` and `key_ops` may be, and must else allow signatures.
     ///
-    /// The text itself is the caller's to wipe. Strings without escapes, as every writer of base64url makes them, are read in place.
+    /// The text itself is the caller's to wipe. Strings without escapes, as every writer of base64url makes them, are
+    /// read in place.
     ///
     /// # Errors
     /// [`JwkError`].

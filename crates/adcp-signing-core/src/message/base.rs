@@ -72,7 +72,7 @@ pub fn signature_base(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{FieldLine, Request};
+    use crate::message::{ComponentParam, FieldLine, Request};
 
     fn base_over(value: &[u8]) -> Result<Vec<u8>, ComponentError> {
         let fields = [FieldLine { name: "x", value }];
@@ -96,6 +96,28 @@ mod tests {
         }
         assert_eq!(base_over("é".as_bytes()), Err(ComponentError::NotAscii { component: component() }));
         assert_eq!(base_over(b"a\tb").unwrap(), b"\"x\": a\tb\n\"@signature-params\": (\"x\")");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_base_has_one_line_for_each_component_whatever_the_values(
+            value in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..24),
+            fold in 0_usize..24,
+        ) {
+            let mut value = value;
+            if fold < value.len() {
+                value.splice(fold..fold, *b"\r\n ");
+            }
+            if let Ok(base) = base_over(&value) {
+                proptest::prop_assert_eq!(base.iter().filter(|byte| **byte == b'\n').count(), 1);
+                proptest::prop_assert!(base.is_ascii() && !base.contains(&b'\r'));
+            }
+            let fields = [FieldLine { name: "x", value: &value }];
+            let request = Request::new("GET", "https://example.com/", &fields, b"");
+            let wrapped = [Component::new("x", &[ComponentParam::Bs]).unwrap()];
+            let base = signature_base(&wrapped, "(\"x\";bs)", &request).unwrap();
+            proptest::prop_assert_eq!(base.iter().filter(|byte| **byte == b'\n').count(), 1);
+        }
     }
 
     #[test]

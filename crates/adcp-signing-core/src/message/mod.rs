@@ -4,13 +4,16 @@
 
 mod base;
 mod component;
+mod error;
 mod field;
 mod params;
+pub mod plain;
 mod source;
 mod target;
 
 pub use self::base::{ComponentSource, signature_base};
-pub use self::component::{Component, ComponentError, ComponentName, ComponentParam, components};
+pub use self::component::{Component, ComponentName, ComponentParam, components};
+pub use self::error::ComponentError;
 pub use self::params::{SignatureParams, SignatureParamsError, inner_list_text};
 pub use self::source::ResponseInContext;
 

@@ -60,6 +60,19 @@ impl<'a> SignatureParams<'a> {
             tag: string(params, "tag")?,
         })
     }
+
+    /// The same parameters, borrowing nothing.
+    pub fn into_owned(self) -> SignatureParams<'static> {
+        let owned = |text: Option<Cow<'_, str>>| text.map(|text| Cow::Owned(text.into_owned()));
+        SignatureParams {
+            created: self.created,
+            expires: self.expires,
+            nonce: owned(self.nonce),
+            keyid: owned(self.keyid),
+            alg: owned(self.alg),
+            tag: owned(self.tag),
+        }
+    }
 }
 
 /// The member of `Signature-Input` that covers `components` with `params`: the text for

@@ -143,14 +143,17 @@ fn reencode(text: &str) -> Result<String, ComponentError> {
     let mut rest = text.as_bytes();
     while let [byte, after @ ..] = rest {
         rest = after;
-        decoded.push(match (byte, after) {
-            (b'+', _) => b' ',
-            (b'%', [high, low, after @ ..]) if let (Some(high), Some(low)) = (hex(*high), hex(*low)) => {
+        let escaped = match (byte, after) {
+            (b'%', [high, low, after @ ..]) => hex(*high).zip(hex(*low)).map(|pair| (pair, after)),
+            _ => None,
+        };
+        match escaped {
+            Some(((high, low), after)) => {
+                decoded.push(high << 4 | low);
                 rest = after;
-                high << 4 | low
             }
-            (byte, _) => *byte,
-        });
+            None => decoded.push(if *byte == b'+' { b' ' } else { *byte }),
+        }
     }
     // A form decoder turns what is no UTF-8 into U+FFFD, so that two queries would have one value.
     let decoded = String::from_utf8(decoded).map_err(|_| ComponentError::InvalidQuery)?;

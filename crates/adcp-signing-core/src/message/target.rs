@@ -60,14 +60,16 @@ fn normalize_authority(scheme: &str, authority: &str) -> Result<String, Componen
         authority.find(':').unwrap_or(authority.len())
     };
     let (host, port) = authority.split_at_checked(host_len).ok_or_else(|| problem("has no host"))?;
-    if !host
-        .bytes()
-        .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'@' | b'/' | b'?' | b'#' | b'\\' | b','))
-    {
-        return Err(problem("has userinfo or a host that is not ASCII"));
-    }
     if host.is_empty() {
         return Err(problem("has no host"));
+    }
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let sound = match address {
+        Some(address) => address.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.')),
+        None => host.bytes().all(is_reg_name_byte),
+    };
+    if !sound {
+        return Err(problem("has userinfo or a character that a host cannot have"));
     }
     let port = match port.strip_prefix(':') {
         Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits,
@@ -87,6 +89,13 @@ fn normalize_authority(scheme: &str, authority: &str) -> Result<String, Componen
     Ok(normalized)
 }
 
+/// A character of `reg-name` (RFC 3986 §3.2.2).
+const fn is_reg_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'%')
+        || matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,7 +107,10 @@ mod tests {
             ("ftp://example.com/", "has a scheme other than http and https"),
             ("https:///path", "has no host"),
             ("https://", "has no host"),
-            ("https://user@example.com/", "has userinfo or a host that is not ASCII"),
+            ("https://user@example.com/", "has userinfo or a character that a host cannot have"),
+            ("https://[[::1]/", "has userinfo or a character that a host cannot have"),
+            ("https://[fe80::1%25eth0]/", "has userinfo or a character that a host cannot have"),
+            ("https://a\"b/", "has userinfo or a character that a host cannot have"),
             ("https://user:pw@example.com/", "has a malformed port"),
             ("https://example.com:4a/", "has a malformed port"),
             ("https://example.com:65536/", "has a port beyond 65535"),

@@ -112,10 +112,10 @@ fn data_of<'d, 'a>(part: Value<'d, 'a>) -> Result<Option<Value<'d, 'a>>, Operati
     if kind == "file" {
         return Err(OperationError::FilePart);
     }
-    if let Some(declared) = sole(part, "kind", "params.message.parts.kind")? {
-        if declared.as_str().as_deref() != Some(kind) {
-            return Err(OperationError::PartKind);
-        }
+    if let Some(declared) = sole(part, "kind", "params.message.parts.kind")?
+        && declared.as_str().as_deref() != Some(kind)
+    {
+        return Err(OperationError::PartKind);
     }
     Ok((name == "data").then_some(value))
 }

@@ -132,7 +132,7 @@ pub fn resolve(
     }
 }
 
-/// The last segment of `path` as a router may see it: decoded, without matrix parameters and trailing slashes.
+/// The segments of `path`, last first, as a router may see them: decoded, without matrix parameters and trailing slashes.
 fn last_segments(path: &str) -> impl Iterator<Item = String> {
     path.trim_end_matches('/')
         .rsplit('/')

@@ -6,6 +6,7 @@ use std::{num::NonZeroUsize, time::Duration};
 #[cfg(feature = "tokio")]
 use super::{ConcurrencyLimit, Deadline, Failover, RateLimit, RateLimitPolicy, RetryPolicy, Retrying};
 use super::{Instrumented, Pin, Pinned, ProviderError, SelfChecking, SigningProvider};
+use crate::Jwk;
 
 /// Wraps a provider in one more layer. Each method puts its layer around all that come before it.
 ///
@@ -29,6 +30,20 @@ use super::{Instrumented, Pin, Pinned, ProviderError, SelfChecking, SigningProvi
 /// }
 /// ```
 pub trait SigningProviderExt: SigningProvider + Sized {
+    /// The key as AdCP wants it published: the public JWK with `kid`, `use`, `key_ops` and `adcp_use`. Of a provider
+    /// whose key rotates this is the signing key's; [`Rotating::public_keys`](super::Rotating::public_keys) has both.
+    ///
+    /// # Errors
+    /// As [`SigningProvider::public_key`].
+    fn public_jwk(&self) -> impl Future<Output = Result<Jwk, ProviderError>> + Send {
+        async {
+            match self.snapshot() {
+                Some(provider) => jwk_of(&provider).await,
+                None => jwk_of(self).await,
+            }
+        }
+    }
+
     /// Refuses any key but the pinned one: see [`Pinned`].
     ///
     /// # Errors
@@ -90,3 +105,24 @@ pub trait SigningProviderExt: SigningProvider + Sized {
 }
 
 impl<P: SigningProvider> SigningProviderExt for P {}
+
+async fn jwk_of(provider: &dyn SigningProvider) -> Result<Jwk, ProviderError> {
+    let key = provider.public_key().await?;
+    Ok(key.to_jwk().with_kid(provider.key_id()).published_for(provider.purpose().clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{KeyPurpose, provider::scripted::Scripted};
+
+    #[tokio::test]
+    async fn the_published_jwk_says_what_the_provider_says() {
+        let kms = Scripted::new("key-1").with_purpose(KeyPurpose::WebhookSigning);
+        let jwk = kms.public_jwk().await.unwrap();
+        assert_eq!(jwk.kid(), Some("key-1"));
+        assert_eq!(jwk.purpose(), Some(&KeyPurpose::WebhookSigning));
+        assert!(jwk.is_for_verifying());
+        assert_eq!(jwk.public_key().unwrap(), kms.true_public_key());
+    }
+}

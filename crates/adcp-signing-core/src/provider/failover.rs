@@ -388,7 +388,7 @@ mod tests {
         let cases: [(Vec<Arc<dyn SigningProvider>>, &str); 6] = [
             (vec![], "configuration: a failover needs 1 to 15 replicas beside its primary"),
             (
-                vec![Arc::new(replica.clone()); 16],
+                (0..16).map(|_| Arc::new(replica.clone()) as _).collect(),
                 "configuration: a failover needs 1 to 15 replicas beside its primary",
             ),
             (

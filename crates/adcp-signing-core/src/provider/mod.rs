@@ -1,5 +1,11 @@
-//! The signing provider: the one trait that stands between the pipeline and a private key.
+//! The signing provider: the one trait that stands between the pipeline and a private key, and the wrappers that make a
+//! backend fit for production.
+//!
+//! The wrappers behind the Cargo feature `tokio` need a tokio runtime with its timer enabled around the calls that go
+//! through them: without one, tokio panics.
 
+#[cfg(test)]
+mod captured;
 #[cfg(feature = "tokio")]
 mod concurrency_limit;
 #[cfg(feature = "tokio")]
@@ -21,6 +27,9 @@ mod rotating;
 #[cfg(test)]
 mod scripted;
 mod self_checking;
+#[cfg(test)]
+#[cfg(feature = "tokio")]
+mod wrapper_tests;
 
 use std::{fmt, sync::Arc};
 

@@ -294,8 +294,9 @@ mod tests {
         use Step::{Answer, ForgeVersion, Version};
         const OK: Option<ProviderErrorKind> = None;
         const MISMATCH: Option<ProviderErrorKind> = Some(ProviderErrorKind::PublicKeyMismatch);
-        // The pinned version; what the service reports signature by signature; what comes of it.
-        let cases: [(Option<&str>, Vec<Step>, &[Option<ProviderErrorKind>]); 6] = [
+        /// The pinned version; what the service reports signature by signature; what comes of it.
+        type Case<'a> = (Option<&'a str>, Vec<Step>, &'a [Option<ProviderErrorKind>]);
+        let cases: [Case<'_>; 6] = [
             (Some("1"), vec![Version("1"), Version("2"), Version("1")], &[OK, MISMATCH, OK]),
             (Some("1"), vec![Answer], &[MISMATCH]),
             (None, vec![Version("7"), Version("8"), Version("7"), Answer], &[OK, MISMATCH, OK, MISMATCH]),

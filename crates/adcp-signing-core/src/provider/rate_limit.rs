@@ -16,6 +16,9 @@ use tokio::{
 use super::{ProviderError, ProviderErrorKind, Signed, SigningProvider, forward_identity};
 use crate::PublicKey;
 
+/// Governor counts in whole nanoseconds.
+const MAX_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(999_999_999);
+
 /// Keeps the calls to a provider under a rate; calls over it wait in order of arrival, within bounds.
 ///
 /// A call that finds the queue full, or sees that its wait would pass the bound, fails with
@@ -97,7 +100,7 @@ struct Limiter {
 
 impl Limiter {
     fn new(policy: &RateLimitPolicy) -> Self {
-        let quota = Quota::per_second(policy.per_second).allow_burst(policy.burst);
+        let quota = Quota::per_second(policy.per_second.min(MAX_PER_SECOND)).allow_burst(policy.burst);
         let period = quota.replenish_interval();
         // A call behind so many others that they alone use up its wait would queue for nothing.
         let useful = policy.max_wait.as_nanos().div_ceil(period.as_nanos().max(1));
@@ -258,6 +261,17 @@ mod tests {
         assert!(limited.sign(b"base").await.is_ok());
         assert!(started.elapsed() <= Duration::from_millis(101), "{:?}", started.elapsed());
         assert_eq!(kms.sign_calls(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn extreme_policies_are_safe() {
+        for rate in [NonZeroU32::MIN, NonZeroU32::MAX] {
+            let policy = RateLimitPolicy::per_second(rate)
+                .with_burst(NonZeroU32::MAX)
+                .with_max_wait(Duration::MAX)
+                .with_max_waiting(usize::MAX);
+            assert!(Scripted::new("k").with_rate_limit(&policy).sign(b"base").await.is_ok());
+        }
     }
 
     #[tokio::test(start_paused = true)]

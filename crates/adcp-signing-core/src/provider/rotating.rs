@@ -7,8 +7,8 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{Capability, ProviderError, ProviderErrorKind, Signed, SigningProvider};
-use crate::{Algorithm, Clock, Fingerprint, KeyPurpose, PublicKey, UnixSeconds};
+use super::{Capability, ProviderError, ProviderErrorKind, Signed, SigningProvider, SigningProviderExt as _};
+use crate::{Algorithm, Clock, Fingerprint, Jwk, KeyPurpose, PublicKey, UnixSeconds};
 
 /// One rotation: signs with the current key, from some moment on with the next one, and says which of the two are to
 /// be published.
@@ -145,6 +145,16 @@ impl Rotating {
             RotationPhase::Overlap => vec![self.second.clone(), self.first.clone()],
             RotationPhase::Complete => vec![self.second.clone()],
         }
+    }
+
+    /// The keys that are to be in the published JWKS now, the signing one first: both until the overlap ends.
+    ///
+    /// # Errors
+    /// As [`SigningProvider::public_key`] of any of them. A set that lacks a key is not answered: a verifier would
+    /// refuse that key's signatures.
+    pub async fn public_keys(&self) -> Result<Vec<Jwk>, ProviderError> {
+        let published = self.published();
+        futures_util::future::try_join_all(published.iter().map(|provider| provider.public_jwk())).await
     }
 
     fn active(&self) -> &Arc<dyn SigningProvider> {
@@ -317,6 +327,21 @@ mod tests {
         assert_eq!((snapshot.key_id(), outer.key_id()), ("old", "new"));
         outer.promote();
         assert_eq!(outer.key_id(), "newer");
+    }
+
+    #[tokio::test]
+    async fn both_jwks_are_published_during_the_overlap_or_none() {
+        let old = Scripted::new("old");
+        let new = Scripted::new("new").on_public_key([Step::Fail(ProviderErrorKind::Unavailable)]);
+        let clock = Arc::new(FixedClock::new(START));
+        let rotating =
+            Rotating::new(Arc::new(old.clone()), Arc::new(new.clone()), Rotation::at(SWITCH), clock).unwrap();
+        assert_eq!(rotating.public_keys().await.unwrap_err().kind(), ProviderErrorKind::Unavailable);
+        let jwks = rotating.public_keys().await.unwrap();
+        let kids: Vec<_> = jwks.iter().map(|jwk| jwk.kid().unwrap()).collect();
+        assert_eq!(kids, ["old", "new"]);
+        assert_eq!(jwks[1].public_key().unwrap(), new.true_public_key());
+        assert_eq!(jwks[1].purpose(), Some(&KeyPurpose::RequestSigning));
     }
 
     #[test]

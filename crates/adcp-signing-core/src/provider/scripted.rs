@@ -101,6 +101,7 @@ impl Scripted {
         Self { key_id: key_id.to_owned(), ..self }
     }
 
+    #[cfg(feature = "tokio")]
     pub(crate) fn with_capability(self, capability: Capability) -> Self {
         Self { capability, ..self }
     }

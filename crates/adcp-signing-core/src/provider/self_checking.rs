@@ -71,11 +71,12 @@ impl<P: SigningProvider> SelfChecking<P> {
     ) -> Result<Signed, ProviderError> {
         let key = self.known.public_key_of(provider).await?;
         let signed = provider.sign(signature_base).await?;
-        key.verify(signature_base, &signed.signature).map_err(|_| {
+        key.verify(signature_base, &signed.signature).map_err(|error| {
             ProviderError::new(
                 ProviderErrorKind::InvalidResponse,
                 "the signature does not verify under the provider's own public key; it was not sent",
             )
+            .with_source(error)
         })?;
         Ok(signed)
     }

@@ -267,7 +267,7 @@ impl History {
         self.advance(now);
         if at.since(first_admission) > MONTH
             && !thresholds.all_tuned()
-            && self.overdue_said.is_none_or(|said| now.saturating_sub(said) >= DAY)
+            && self.overdue_said.is_none_or(|said| now.abs_diff(said) >= DAY as u64)
         {
             self.overdue_said = Some(now);
             events.push(AdmissionEvent::ThresholdTuningOverdue { first_admission, at });
@@ -279,7 +279,7 @@ impl History {
         let baselines = *self.baselines.get_or_insert_with(|| baselines(&self.full));
         for (clause, allowed) in thresholds.crossed(count, baselines, self.keyids.len()) {
             let Some(alarmed) = self.alarmed.get_mut(clause as usize) else { continue };
-            if alarmed.is_none_or(|last| now.saturating_sub(last) >= BUCKET) {
+            if alarmed.is_none_or(|last| now.abs_diff(last) >= BUCKET as u64) {
                 *alarmed = Some(now);
                 events.push(AdmissionEvent::Pressure { clause, count, allowed, at });
             }
@@ -287,21 +287,22 @@ impl History {
         events
     }
 
-    /// Closes the buckets that have ended. A clock that went back stays in the running one.
+    /// Closes the buckets that have ended. A clock that went back by a little stays in the running one; after a jump back
+    /// counting goes on from there, so that one wrong reading does not stop it.
     fn advance(&mut self, now: i64) {
         let bucket = now.div_euclid(BUCKET);
         let (running, count) = self.running;
         if self.full.is_empty() && count == 0 {
             self.running = (bucket, 0);
-        } else if bucket > running {
-            let empty = usize::try_from(bucket.saturating_sub(running) - 1).unwrap_or(usize::MAX);
+        } else if bucket > running || bucket < running - 1 {
+            let empty = usize::try_from(bucket.saturating_sub(running) - 1).unwrap_or(0);
             self.full.push_back(count);
             self.full.extend(std::iter::repeat_n(0, empty.min(QUARTER_BUCKETS)));
             self.full.drain(..self.full.len().saturating_sub(QUARTER_BUCKETS));
             self.running = (bucket, 0);
             self.baselines = None;
         }
-        if now.saturating_sub(self.pruned_at) >= DAY {
+        if now.abs_diff(self.pruned_at) >= DAY as u64 {
             self.pruned_at = now;
             self.keyids.retain(|_, seen| now.saturating_sub(*seen) <= MONTH);
         }
@@ -324,12 +325,10 @@ impl History {
     fn count_new(&mut self, now: i64) -> u64 {
         let (_, running) = &mut self.running;
         *running = running.saturating_add(1);
+        self.recent.retain(|(second, _)| now.abs_diff(*second) < BUCKET as u64);
         match self.recent.back_mut() {
             Some((second, count)) if *second >= now => *count += 1,
             _ => self.recent.push_back((now, 1)),
-        }
-        while self.recent.front().is_some_and(|(second, _)| now.saturating_sub(*second) >= BUCKET) {
-            self.recent.pop_front();
         }
         self.recent.iter().map(|(_, count)| count).sum()
     }
@@ -442,8 +441,7 @@ mod tests {
 
     #[test]
     fn the_ceiling_grows_with_the_keyids_of_thirty_days() {
-        let mut history = History::default();
-        history.pruned_at = NOW.as_i64();
+        let mut history = History { pruned_at: NOW.as_i64(), ..History::default() };
         history.keyids = (1_000_000..1_001_000).map(|keyid| (keyid, NOW.as_i64())).collect();
         let thresholds = AdmissionThresholds::default();
         assert_eq!(flood(&mut history, &thresholds, 111, NOW), []);
@@ -481,6 +479,9 @@ mod tests {
             history.admit(1, at, &thresholds);
             assert!(history.full.len() <= QUARTER_BUCKETS);
         }
+        history.keyids.clear();
+        let alarms = flood(&mut history, &thresholds, 21, NOW);
+        assert!(alarms.contains(&Ceiling), "a wrong reading silences nothing: {alarms:?}");
     }
 
     #[test]

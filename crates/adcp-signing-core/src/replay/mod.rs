@@ -27,7 +27,6 @@ pub struct ReplayEntry<'a> {
 
 impl<'a> ReplayEntry<'a> {
     /// `expires_at` is the signature's `expires` plus the 60 s of skew; `cap` is the profile's cap per keyid.
-    #[allow(dead_code, reason = "made by the verify stage `Authentic`")]
     pub(crate) fn new(keyid: &'a str, nonce: &'a str, expires_at: UnixSeconds, cap: u64) -> Self {
         Self { keyid, nonce, expires_at, cap }
     }

@@ -154,7 +154,8 @@ mod tests {
 
         let padding = |alphabet| Err(Base64Error::Padding { alphabet });
         let character = |alphabet, offset, found| Err(Base64Error::Character { offset, found, alphabet });
-        let cases: [(Alphabet, &str, Result<&[u8], Base64Error>); 22] = [
+        type Case = (Alphabet, &'static str, Result<&'static [u8], Base64Error>);
+        let cases: [Case; 22] = [
             (Standard, "", Ok(b"")),
             (Standard, "/+8=", Ok(b"\xff\xef")),
             (Standard, "AA==", Ok(b"\0")),

@@ -48,11 +48,11 @@ pub(super) fn push(
 ) -> Result<(), TargetUriError> {
     let (host, port) = split_port(host_port)?;
     push_host(out, host, rules)?;
-    if let Some(text) = port {
-        if parse_port(text).ok_or(TargetUriError::Port)? != scheme.default_port() {
-            out.push(':');
-            out.push_str(text);
-        }
+    if let Some(text) = port
+        && parse_port(text).ok_or(TargetUriError::Port)? != scheme.default_port()
+    {
+        out.push(':');
+        out.push_str(text);
     }
     Ok(())
 }

@@ -42,6 +42,26 @@ pub enum Step {
 }
 
 impl Step {
+    /// Every step, in order.
+    pub const ALL: [Self; 16] = [
+        Self::Precheck,
+        Self::Parse,
+        Self::Params,
+        Self::Tag,
+        Self::Algorithm,
+        Self::Window,
+        Self::Components,
+        Self::Key,
+        Self::Purpose,
+        Self::Revocation,
+        Self::ReplayCap,
+        Self::Signature,
+        Self::Digest,
+        Self::Replay,
+        Self::Insert,
+        Self::Body,
+    ];
+
     /// The step as the published vectors write it: `0` to `14`, or `9a`.
     pub const fn as_str(self) -> &'static str {
         match self {

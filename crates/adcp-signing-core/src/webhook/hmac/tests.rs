@@ -8,7 +8,7 @@ const SECRET: &[u8] = b"k1J8#qWz0Lr7vBn3Yx5Tm9Pc2Hd6Gs4F";
 fn vectors() -> Value {
     let text = include_str!(concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/../../test-vectors/adcp-webhook-hmac-sha256.json"
+        "/../../test-vectors/adcp/webhook-hmac-sha256.json"
     ));
     serde_json::from_str(text).unwrap()
 }

@@ -1,0 +1,238 @@
+//! The command line's grammar.
+
+use std::{num::NonZeroU32, path::PathBuf};
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Sign and verify Ad Context Protocol requests and webhooks (RFC 9421).
+#[derive(Debug, Parser)]
+#[command(name = "adcp-signing", version, arg_required_else_help = true, after_help = EXIT_CODES)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes:
+  0  done, and every message was accepted
+  1  a message was refused, or a vector failed
+  2  the input or an option cannot be used
+  3  a key could not be used, or is not ready";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Signs a message with a key made on the spot, and shows everything a deployment needs.
+    #[command(after_help = "Example:\n  adcp-signing demo examples/create_media_buy.http")]
+    Demo {
+        /// An HTTP message file.
+        file: PathBuf,
+    },
+    /// Makes a private key in a file that only its owner can read.
+    #[command(after_help = "Example:\n  adcp-signing keygen --kid buyer-2026 --out buyer.jwk > jwks.json")]
+    Keygen(KeygenArgs),
+    /// Prints the public JWKS of keys, ready to publish.
+    #[command(
+        after_help = "Example:\n  adcp-signing jwks --allow-in-process-keys --key file:buyer.jwk > jwks.json"
+    )]
+    Jwks(JwksArgs),
+    /// Signs with a key for real, and checks everything that a cut-over depends on.
+    #[command(after_help = "Example:
+  adcp-signing probe --allow-in-process-keys --key file:buyer.jwk --jwks jwks.json --count 100")]
+    Probe(ProbeArgs),
+    /// Signs a message and prints it with its signature.
+    #[command(after_help = "Examples:
+  adcp-signing sign --allow-in-process-keys --key file:buyer.jwk examples/create_media_buy.http
+  adcp-signing sign --ndjson < messages.ndjson")]
+    Sign(SignArgs),
+    /// Verifies a message and says as whose it may be processed.
+    #[command(after_help = "Examples:
+  adcp-signing verify --jwks jwks.json signed.http
+  adcp-signing verify --ndjson < messages.ndjson")]
+    Verify(VerifyArgs),
+    /// Shows the signature base and every step of a verification, for debugging interoperability.
+    #[command(after_help = "Example:\n  adcp-signing explain --jwks jwks.json signed.http")]
+    Explain(VerifyArgs),
+    /// Prints the canonical target URI and authority of URLs.
+    #[command(after_help = "Examples:
+  adcp-signing canonicalize HTTPS://Seller.Example:443/a/../b
+  adcp-signing canonicalize --ndjson < urls.ndjson")]
+    Canonicalize(CanonicalizeArgs),
+    /// Runs folders of signing vectors.
+    #[command(after_help = "Example:\n  adcp-signing vectors test-vectors/adcp test-vectors/own")]
+    Vectors(VectorsArgs),
+    /// Prints a completion script for a shell.
+    #[command(after_help = "Example:\n  adcp-signing completions bash > adcp-signing.bash")]
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct KeygenArgs {
+    /// The algorithm.
+    #[arg(long, value_enum, default_value_t = KeyAlgorithm::Ed25519)]
+    pub(crate) alg: KeyAlgorithm,
+    /// What the key is for, the JWK member adcp_use.
+    #[arg(long, default_value = "request-signing")]
+    pub(crate) purpose: String,
+    /// The key's name; its RFC 7638 thumbprint by default.
+    #[arg(long)]
+    pub(crate) kid: Option<String>,
+    /// Where the private JWK goes; an existing file is never overwritten.
+    #[arg(long, short)]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeyAlgorithm {
+    /// EdDSA over Curve25519.
+    Ed25519,
+    /// ECDSA over P-256 with SHA-256.
+    #[value(name = "ecdsa-p256-sha256", alias = "es256")]
+    EcdsaP256Sha256,
+}
+
+/// Keys named by URI.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct KeyUriArgs {
+    /// Takes file: and memory: keys, which are held in this process: development and tests.
+    #[arg(long)]
+    pub(crate) allow_in_process_keys: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct JwksArgs {
+    /// A key URI; may be given several times.
+    #[arg(long = "key", required = true, value_name = "URI")]
+    pub(crate) keys: Vec<String>,
+    #[command(flatten)]
+    pub(crate) uri: KeyUriArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ProbeArgs {
+    /// The URI of the key.
+    #[arg(long, value_name = "URI")]
+    pub(crate) key: String,
+    #[command(flatten)]
+    pub(crate) uri: KeyUriArgs,
+    /// The public key that the service must have: SPKI PEM or a JWK.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pin: Option<PathBuf>,
+    /// The published JWKS that must hold the key.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) jwks: Option<PathBuf>,
+    /// How many signatures to make.
+    #[arg(long, value_name = "N", default_value = "10")]
+    pub(crate) count: NonZeroU32,
+    /// Answers with a JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The profile of a message that does not come as JSON.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct ProfileArgs {
+    /// The wire version of the endpoint's profile.
+    #[arg(long, default_value = "3.2")]
+    pub(crate) profile: String,
+    /// request or webhook.
+    #[arg(long, default_value = "request")]
+    pub(crate) kind: String,
+    /// The AdCP version, pre-releases included; the newest of the profile by default.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) contract: Option<String>,
+}
+
+/// Where messages come from and how answers are written.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct StreamArgs {
+    /// An HTTP message file (.http) or a JSON object; `-` or nothing is standard input.
+    pub(crate) file: Option<PathBuf>,
+    /// Reads one JSON object a line and answers each with one line.
+    #[arg(long)]
+    pub(crate) ndjson: bool,
+    /// Answers with a JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SignArgs {
+    #[command(flatten)]
+    pub(crate) stream: StreamArgs,
+    #[command(flatten)]
+    pub(crate) profile: ProfileArgs,
+    /// The URI of the key to sign with.
+    #[arg(long, value_name = "URI")]
+    pub(crate) key: Option<String>,
+    #[command(flatten)]
+    pub(crate) uri: KeyUriArgs,
+    /// Seconds until the signature expires, 1 to 300.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) expires_in: Option<i64>,
+    /// Signs URLs that implementations canonicalize differently.
+    #[arg(long)]
+    pub(crate) allow_ambiguous_url: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct VerifyArgs {
+    #[command(flatten)]
+    pub(crate) stream: StreamArgs,
+    #[command(flatten)]
+    pub(crate) profile: ProfileArgs,
+    /// The signer's published JWKS.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) jwks: Option<PathBuf>,
+    /// The request_signing capability of the endpoint.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) capability: Option<PathBuf>,
+    /// rest, mcp or a2a.
+    #[arg(long)]
+    pub(crate) transport: Option<String>,
+    /// The AdCP operation, with rest; taken from the path by default.
+    #[arg(long)]
+    pub(crate) operation: Option<String>,
+    /// The time of the verification in Unix seconds; now by default.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) now: Option<i64>,
+    /// Another authenticator accepts a credential of the message.
+    #[arg(long)]
+    pub(crate) fallback_valid: bool,
+    /// Keeps one replay store for all lines of --ndjson.
+    #[arg(long)]
+    pub(crate) shared_replay: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CanonicalizeArgs {
+    /// The URLs.
+    pub(crate) urls: Vec<String>,
+    /// The wire version of the profile.
+    #[arg(long, default_value = "3.2")]
+    pub(crate) profile: String,
+    /// The AdCP version; the newest of the profile by default.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) contract: Option<String>,
+    /// Reads one JSON object a line and answers each with one line.
+    #[arg(long)]
+    pub(crate) ndjson: bool,
+    /// Answers with a JSON object a URL.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct VectorsArgs {
+    /// Folders or files of vectors.
+    #[arg(required = true)]
+    pub(crate) folders: Vec<PathBuf>,
+    /// The AdCP version, in place of the one that the folder names say.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) contract: Option<String>,
+    /// Answers with one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}

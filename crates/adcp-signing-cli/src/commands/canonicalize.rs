@@ -1,0 +1,69 @@
+//! `canonicalize`.
+
+use std::{
+    io::{BufReader, stdout},
+    process::ExitCode,
+};
+
+use adcp_signing::{
+    profile::{Fault, Profile},
+    target_uri::TargetUri,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    args::{CanonicalizeArgs, StreamArgs},
+    failure::{Failure, Refused},
+    ndjson, output,
+    shapes::{CanonicalizeInput, Selector, from_json},
+};
+
+pub(crate) async fn run(args: &CanonicalizeArgs) -> Result<ExitCode, Failure> {
+    if args.ndjson {
+        let stream = StreamArgs { file: None, ndjson: true, json: true };
+        let lines = BufReader::new(super::ndjson_source(&stream)?);
+        ndjson::run(lines, stdout().lock(), async |line: &str| {
+            let input: CanonicalizeInput = from_json(line)?;
+            let profile = input.profile.unwrap_or_else(|| args.profile.clone());
+            Ok(answer(&canonicalize(&input.url, profile, input.contract)?))
+        })
+        .await?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.urls.is_empty() {
+        return Err(Failure::invalid("no URL: name one, or use --ndjson"));
+    }
+    let mut code = ExitCode::SUCCESS;
+    for url in &args.urls {
+        match canonicalize(url, args.profile.clone(), args.contract.clone()) {
+            Ok(target) if args.json => anstream::println!("{}", answer(&target)),
+            Ok(target) => anstream::println!("{}\n{}", target.as_str(), target.authority()),
+            Err(failure) if args.json => {
+                anstream::println!("{}", failure.to_json());
+                code = failure.exit_code();
+            }
+            Err(failure) => {
+                output::error(&failure);
+                code = failure.exit_code();
+            }
+        }
+    }
+    Ok(code)
+}
+
+fn canonicalize(url: &str, profile: String, contract: Option<String>) -> Result<TargetUri, Failure> {
+    let profile: Profile = Selector { kind: "request".to_owned(), profile, contract }.profile()?;
+    TargetUri::canonicalize(url, profile.signer_uri_rules()).map_err(|error| {
+        Failure::Refused(Box::new(Refused {
+            action: "reject",
+            code: profile.code(Fault::TargetUriMalformed).as_str().to_owned(),
+            step: None,
+            message: error.to_string(),
+            operation: None,
+        }))
+    })
+}
+
+fn answer(target: &TargetUri) -> Value {
+    json!({"ok": true, "target_uri": target.as_str(), "authority": target.authority()})
+}

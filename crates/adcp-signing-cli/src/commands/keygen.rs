@@ -1,0 +1,85 @@
+//! `keygen` and `jwks`.
+
+use std::{fs, io::Write as _, path::Path, process::ExitCode};
+
+use adcp_signing::{
+    Algorithm, InMemoryProvider, Jwk, KeyPurpose, SigningProvider, provider::SigningProviderExt as _,
+    provider_from_uri,
+};
+use serde_json::json;
+
+use crate::{
+    args::{JwksArgs, KeyAlgorithm, KeygenArgs},
+    failure::Failure,
+    output::{DIM, GOOD},
+    shapes::shorten,
+};
+
+/// Writes a fresh private key and prints its public JWKS.
+pub(crate) fn keygen(args: &KeygenArgs) -> Result<ExitCode, Failure> {
+    let purpose = KeyPurpose::from(args.purpose.as_str());
+    if matches!(purpose, KeyPurpose::Unknown(_)) {
+        return Err(Failure::invalid(format!(
+            "purpose is {:?}; for requests and webhooks write request-signing",
+            shorten(&args.purpose)
+        )));
+    }
+    let algorithm = match args.alg {
+        KeyAlgorithm::Ed25519 => Algorithm::Ed25519,
+        KeyAlgorithm::EcdsaP256Sha256 => Algorithm::EcdsaP256Sha256,
+    };
+    let mut provider = InMemoryProvider::generate(algorithm, purpose)
+        .map_err(|error| Failure::Unavailable { code: error.kind().as_str(), message: error.to_string() })?;
+    if let Some(kid) = &args.kid {
+        provider = provider.with_key_id(kid);
+    }
+    write_private(&args.out, provider.to_private_jwk().to_json().as_bytes())?;
+    anstream::eprintln!("{GOOD}wrote{GOOD:#} {} {DIM}(private, mode 0600){DIM:#}", args.out.display());
+    anstream::println!("{}", jwks_text(&[provider.jwk()]));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the public JWKS of the keys that URIs name.
+pub(crate) async fn jwks(args: &JwksArgs) -> Result<ExitCode, Failure> {
+    let mut keys = Vec::with_capacity(args.keys.len());
+    for uri in &args.keys {
+        let provider = provider_from_uri(uri, args.uri.options())?;
+        let jwk = provider.public_jwk().await.map_err(|error| Failure::Unavailable {
+            code: error.kind().as_str(),
+            message: error.to_string(),
+        })?;
+        if keys.iter().any(|known: &Jwk| known.kid() == jwk.kid()) {
+            return Err(Failure::invalid(format!(
+                "two keys are named {:?}; a kid is unique in a JWKS, so write ?kid= in one key URI",
+                shorten(provider.key_id())
+            )));
+        }
+        keys.push(jwk);
+    }
+    anstream::println!("{}", jwks_text(&keys));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The JWKS document of public keys.
+pub(crate) fn jwks_text(keys: &[Jwk]) -> String {
+    let document = json!({ "keys": keys });
+    serde_json::to_string_pretty(&document).unwrap_or_else(|_| document.to_string())
+}
+
+/// Writes a file that only its owner can read, whole or not at all, and never over another.
+fn write_private(path: &Path, content: &[u8]) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::invalid(format!("{}: {error}", path.display()));
+    if fs::symlink_metadata(path).is_ok() {
+        return Err(Failure::invalid(format!(
+            "{} exists and is not overwritten; name another file or remove it",
+            path.display()
+        )));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // On Unix a named temporary file is created with mode 0600.
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    file.write_all(content).map_err(failed)?;
+    file.write_all(b"\n").map_err(failed)?;
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist_noclobber(path).map(drop).map_err(|error| failed(error.error))
+}

@@ -1,0 +1,86 @@
+//! The commands, one file each.
+
+mod canonicalize;
+mod demo;
+mod explain;
+mod keygen;
+mod probe;
+mod sign;
+mod vectors;
+mod verify;
+
+use std::{
+    fs::File,
+    io::{Read, stdin, stdout},
+    path::Path,
+    process::ExitCode,
+};
+
+use adcp_signing::UriOptions;
+use clap::CommandFactory as _;
+
+use crate::{
+    args::{Args, Command, KeyUriArgs, ProfileArgs, StreamArgs},
+    failure::Failure,
+    http_file, input,
+    shapes::{Input, Message, Selector},
+};
+
+/// Runs a command to its exit code.
+pub(crate) async fn run(command: Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Demo { file } => demo::run(&file).await,
+        Command::Keygen(args) => keygen::keygen(&args),
+        Command::Jwks(args) => keygen::jwks(&args).await,
+        Command::Probe(args) => probe::run(&args).await,
+        Command::Sign(args) => sign::run(&args).await,
+        Command::Verify(args) => verify::run(&args).await,
+        Command::Explain(args) => explain::run(&args).await,
+        Command::Canonicalize(args) => canonicalize::run(&args).await,
+        Command::Vectors(args) => vectors::run(&args),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Args::command(), "adcp-signing", &mut stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+impl KeyUriArgs {
+    fn options(&self) -> UriOptions {
+        let options = UriOptions::default();
+        if self.allow_in_process_keys { options.allow_in_process_keys() } else { options }
+    }
+}
+
+impl ProfileArgs {
+    fn selector(&self) -> Selector {
+        Selector { kind: self.kind.clone(), profile: self.profile.clone(), contract: self.contract.clone() }
+    }
+}
+
+/// The lines of `--ndjson`: a file, or standard input.
+fn ndjson_source(stream: &StreamArgs) -> Result<Box<dyn Read>, Failure> {
+    match stream.file.as_deref() {
+        None => Ok(Box::new(stdin())),
+        Some(path) if path == Path::new("-") => Ok(Box::new(stdin())),
+        Some(path) => match File::open(path) {
+            Ok(file) => Ok(Box::new(file)),
+            Err(error) => Err(Failure::invalid(format!("{}: {error}", path.display()))),
+        },
+    }
+}
+
+/// Reads one message: a JSON object whole, or a message file completed by the options.
+fn read_one<T: for<'de> serde::Deserialize<'de>>(
+    stream: &StreamArgs,
+    profile: &ProfileArgs,
+    options: impl FnOnce() -> Result<T, Failure>,
+) -> Result<Input<T>, Failure> {
+    let bytes = input::read(stream.file.as_deref())?;
+    if bytes.trim_ascii_start().starts_with(b"{") {
+        let text = String::from_utf8(bytes).map_err(|_| Failure::invalid("the input is not UTF-8"))?;
+        return Input::from_json(&text);
+    }
+    let message: Message = http_file::parse(&bytes)?;
+    Ok(Input { selector: profile.selector(), message, options: options()? })
+}

@@ -1,0 +1,128 @@
+//! HTTP message files: a request line, field lines, an empty line, the body to the last byte.
+
+use base64ct::{Base64, Encoding as _};
+
+use crate::{
+    failure::Failure,
+    shapes::{Headers, Message},
+};
+
+/// Reads a message file. Lines before the request line may be empty or start with `#`; lines end with LF or CRLF. A
+/// target that is a path is completed with `https` and the `Host` field.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Message, Failure> {
+    let mut rest = bytes;
+    let mut number = 0_usize;
+    let mut next = || {
+        number += 1;
+        let at = rest.iter().position(|byte| *byte == b'\n')?;
+        let (line, after) = rest.split_at_checked(at)?;
+        rest = after.get(1..).unwrap_or_default();
+        Some((number, line.strip_suffix(b"\r").unwrap_or(line)))
+    };
+    let (at, request_line) = loop {
+        match next() {
+            Some((_, line)) if line.is_empty() || line.starts_with(b"#") => {}
+            Some(line) => break line,
+            None => {
+                return Err(broken(1, "there is no request line such as `POST https://host/path HTTP/1.1`"));
+            }
+        }
+    };
+    let (method, target) = request_target(text(at, request_line)?)
+        .ok_or_else(|| broken(at, "the request line is not `METHOD target HTTP/1.1`"))?;
+    let mut headers = Vec::new();
+    // A message without a body may end with its last field line.
+    while let Some((at, line)) = next().filter(|(_, line)| !line.is_empty()) {
+        let (name, value) =
+            text(at, line)?.split_once(':').ok_or_else(|| broken(at, "a field line is `Name: value`"))?;
+        if name.is_empty() || name.contains([' ', '\t']) {
+            return Err(broken(at, "a field name has no spaces; folded lines are not supported"));
+        }
+        headers.push((name.to_owned(), value.trim_matches([' ', '\t']).to_owned()));
+    }
+    let url = absolute(target, &headers)?;
+    let (body, body_b64) = match std::str::from_utf8(rest) {
+        Ok("") => (None, None),
+        Ok(body) => (Some(body.to_owned()), None),
+        Err(_) => (None, Some(Base64::encode_string(rest))),
+    };
+    Ok(Message { method: method.to_owned(), url, headers: Headers(headers), body, body_b64 })
+}
+
+/// The signed or received message as a file again.
+pub(crate) fn write(message: &Message, headers: &Headers, body: &[u8]) -> Vec<u8> {
+    let mut file = format!("{} {} HTTP/1.1\n", message.method, message.url).into_bytes();
+    for (name, value) in &headers.0 {
+        file.extend_from_slice(format!("{name}: {value}\n").as_bytes());
+    }
+    file.push(b'\n');
+    file.extend_from_slice(body);
+    file
+}
+
+fn request_target(line: &str) -> Option<(&str, &str)> {
+    let (method, rest) = line.split_once(' ')?;
+    let (target, version) = rest.rsplit_once(' ').unwrap_or((rest, "HTTP/1.1"));
+    let whole = !method.is_empty() && !target.is_empty() && !target.contains(' ');
+    (whole && version.starts_with("HTTP/")).then_some((method, target))
+}
+
+fn absolute(target: &str, headers: &[(String, String)]) -> Result<String, Failure> {
+    if !target.starts_with('/') {
+        return Ok(target.to_owned());
+    }
+    let host = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("host"));
+    match host {
+        Some((_, host)) => Ok(format!("https://{host}{target}")),
+        None => Err(Failure::invalid("the target is a path and there is no Host field; write the whole URL")),
+    }
+}
+
+fn text(at: usize, line: &[u8]) -> Result<&str, Failure> {
+    std::str::from_utf8(line).map_err(|_| broken(at, "the line is not UTF-8"))
+}
+
+fn broken(line: usize, reason: &str) -> Failure {
+    Failure::invalid(format!("line {line} of the message file: {reason}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_read_to_the_last_byte_of_its_body() {
+        let message =
+            parse(b"# a comment\n\nPOST /a?b HTTP/1.1\r\nHost: x.example\r\nA:  1 \r\n\r\n{}\r\n").unwrap();
+        assert_eq!(message.method, "POST");
+        assert_eq!(message.url, "https://x.example/a?b");
+        assert_eq!(message.headers.0, [("Host".into(), "x.example".into()), ("A".into(), "1".into())]);
+        assert_eq!(message.body_bytes().unwrap(), b"{}\r\n");
+    }
+
+    #[test]
+    fn a_body_that_is_not_text_is_kept() {
+        let message = parse(b"POST https://x.example/ HTTP/1.1\n\n\xff\x00").unwrap();
+        assert_eq!(message.body_bytes().unwrap(), [0xff, 0]);
+    }
+
+    #[test]
+    fn what_was_read_is_written_back() {
+        let file = b"POST https://x.example/a HTTP/1.1\nA: 1\n\nbody";
+        let message = parse(file).unwrap();
+        assert_eq!(write(&message, &message.headers, &message.body_bytes().unwrap()), file);
+    }
+
+    #[test]
+    fn broken_files_say_which_line() {
+        for (file, line) in [
+            ("", "line 1"),
+            ("POST\n\n", "line 1"),
+            ("POST https://x/ HTTP/1.1\nno colon\n\n", "line 2"),
+            ("POST https://x/ HTTP/1.1\nA: 1\n folded\n\n", "line 3"),
+        ] {
+            let error = parse(file.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(line), "{file:?}: {error}");
+        }
+    }
+}

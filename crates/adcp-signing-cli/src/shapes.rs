@@ -1,0 +1,263 @@
+//! The JSON shapes that commands read and write, one object a message.
+
+use adcp_signing::{
+    AdcpUse, InMemoryProvider, KeyPurpose, PrivateJwk,
+    message::FieldLine,
+    profile::{MessageKind, Profile, WireVersion},
+};
+use base64ct::{Base64, Encoding as _};
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, SeqAccess, Visitor},
+};
+use serde_json::{Value, value::RawValue};
+
+use crate::failure::Failure;
+
+/// A message, as `sign`, `verify` and `explain` read it.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Message {
+    pub(crate) method: String,
+    pub(crate) url: String,
+    #[serde(default)]
+    pub(crate) headers: Headers,
+    pub(crate) body: Option<String>,
+    pub(crate) body_b64: Option<String>,
+}
+
+/// Which profile a message is for.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Selector {
+    #[serde(default = "request")]
+    pub(crate) kind: String,
+    pub(crate) profile: String,
+    pub(crate) contract: Option<String>,
+}
+
+/// One line of a command: what every message has, and what the command adds.
+#[derive(Debug, Clone)]
+pub(crate) struct Input<T> {
+    pub(crate) selector: Selector,
+    pub(crate) message: Message,
+    pub(crate) options: T,
+}
+
+/// What `sign` adds.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct SignFields {
+    /// Kept as text: an in-between tree would hide duplicate members.
+    pub(crate) key: Option<Box<RawValue>>,
+    pub(crate) key_uri: Option<String>,
+    pub(crate) keyid: Option<String>,
+    pub(crate) created: Option<i64>,
+    pub(crate) expires_in: Option<i64>,
+    pub(crate) nonce: Option<String>,
+    pub(crate) label: Option<String>,
+    pub(crate) cover_content_digest: Option<bool>,
+    #[serde(default)]
+    pub(crate) allow_ambiguous_url: bool,
+}
+
+/// What `verify` and `explain` add.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct VerifyFields {
+    pub(crate) transport: Option<String>,
+    /// Kept as text, as is the capability: an in-between tree would hide duplicate members.
+    pub(crate) jwks: Box<RawValue>,
+    pub(crate) now: Option<i64>,
+    pub(crate) capability: Option<Box<RawValue>>,
+    pub(crate) operation: Option<String>,
+    #[serde(default)]
+    pub(crate) fallback_valid: bool,
+    #[serde(default)]
+    pub(crate) revoked_kids: Vec<String>,
+    #[serde(default)]
+    pub(crate) revocation_stale: bool,
+    #[serde(default)]
+    pub(crate) replay_seed: Vec<SeenNonce>,
+    pub(crate) replay_cap: Option<u64>,
+    pub(crate) cap_hit_for: Option<String>,
+}
+
+/// A nonce that counts as seen.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct SeenNonce {
+    pub(crate) keyid: String,
+    pub(crate) nonce: String,
+}
+
+/// One line of `canonicalize --ndjson`.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct CanonicalizeInput {
+    pub(crate) url: String,
+    pub(crate) profile: Option<String>,
+    pub(crate) contract: Option<String>,
+}
+
+/// Field lines in wire order: an object whose values may be lists, or a list of pairs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Headers(pub(crate) Vec<(String, String)>);
+
+pub(crate) type SignInput = Input<SignFields>;
+pub(crate) type VerifyInput = Input<VerifyFields>;
+
+fn request() -> String {
+    "request".to_owned()
+}
+
+impl<T: for<'de> Deserialize<'de>> Input<T> {
+    /// Reads one JSON object.
+    pub(crate) fn from_json(json: &str) -> Result<Self, Failure> {
+        Ok(Self { selector: from_json(json)?, message: from_json(json)?, options: from_json(json)? })
+    }
+}
+
+/// Reads one shape, and says what is wrong with it and where.
+pub(crate) fn from_json<T: for<'de> Deserialize<'de>>(json: &str) -> Result<T, Failure> {
+    serde_json::from_str(json).map_err(|error| Failure::invalid(error.to_string()))
+}
+
+impl Selector {
+    /// The profile that is selected.
+    pub(crate) fn profile(&self) -> Result<Profile, Failure> {
+        let wire: WireVersion = self.profile.parse().map_err(|_| {
+            Failure::invalid(format!("profile is {:?}; write 3.0, 3.1 or 3.2", shorten(&self.profile)))
+        })?;
+        let profile = match self.kind.as_str() {
+            "request" => Profile::request(wire),
+            "webhook" => Profile::webhook(wire),
+            other => {
+                return Err(Failure::invalid(format!(
+                    "kind is {:?}; write request or webhook",
+                    shorten(other)
+                )));
+            }
+        };
+        match &self.contract {
+            None => Ok(profile),
+            Some(contract) => contract
+                .parse()
+                .and_then(|contract| profile.with_contract(contract))
+                .map_err(|error| Failure::invalid(format!("contract: {error}"))),
+        }
+    }
+}
+
+impl Message {
+    /// The body's bytes.
+    pub(crate) fn body_bytes(&self) -> Result<Vec<u8>, Failure> {
+        match (&self.body, &self.body_b64) {
+            (Some(_), Some(_)) => Err(Failure::invalid("body and body_b64 are both given; keep one")),
+            (Some(text), None) => Ok(text.clone().into_bytes()),
+            (None, Some(encoded)) => Base64::decode_vec(encoded)
+                .map_err(|_| Failure::invalid("body_b64 is not padded standard Base64")),
+            (None, None) => Ok(Vec::new()),
+        }
+    }
+
+    /// The `:authority` pseudo-header, where the headers name one.
+    pub(crate) fn pseudo_authority(&self) -> Result<Option<&str>, Failure> {
+        let mut values = self.headers.0.iter().filter(|(name, _)| name == ":authority");
+        match (values.next(), values.next()) {
+            (Some(_), Some(_)) => Err(Failure::invalid("headers name :authority more than once")),
+            (first, _) => Ok(first.map(|(_, value)| value.as_str())),
+        }
+    }
+
+    /// The field lines, pseudo-headers left out.
+    pub(crate) fn lines(&self) -> Vec<FieldLine<'_>> {
+        self.headers
+            .0
+            .iter()
+            .filter(|(name, _)| !name.starts_with(':'))
+            .map(|(name, value)| FieldLine::new(name, value))
+            .collect()
+    }
+}
+
+/// The provider of an inline private JWK. Who signs says with the kind of message what the key is for, should the JWK
+/// not.
+pub(crate) fn inline_key(key: &RawValue, profile: &Profile) -> Result<InMemoryProvider, Failure> {
+    let invalid = |error: String| Failure::invalid(format!("key: {error}"));
+    let jwk = PrivateJwk::parse(key.get().as_bytes()).map_err(|error| invalid(error.to_string()))?;
+    let provider = if *jwk.adcp_use() != AdcpUse::Absent {
+        InMemoryProvider::from_jwk(jwk)
+    } else {
+        let reuses = profile.accepts_purpose(&KeyPurpose::RequestSigning);
+        let dedicated = profile.kind() == MessageKind::Webhook && !reuses;
+        let purpose = if dedicated { KeyPurpose::WebhookSigning } else { KeyPurpose::RequestSigning };
+        InMemoryProvider::from_jwk_for(jwk, purpose)
+    };
+    provider.map_err(|error| invalid(error.to_string()))
+}
+
+/// A user's text in a message, of bounded length and without control characters.
+pub(crate) fn shorten(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(64).collect()
+}
+
+impl<'de> Deserialize<'de> for Headers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(HeadersVisitor)
+    }
+}
+
+struct HeadersVisitor;
+
+impl<'de> Visitor<'de> for HeadersVisitor {
+    type Value = Headers;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("headers as an object or as a list of [name, value] pairs")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers, A::Error> {
+        let mut lines = Vec::new();
+        while let Some((name, value)) = map.next_entry::<String, Value>()? {
+            match value {
+                Value::String(value) => lines.push((name, value)),
+                Value::Array(values) => {
+                    for value in values {
+                        let Value::String(value) = value else { return Err(not_text(&name)) };
+                        lines.push((name.clone(), value));
+                    }
+                }
+                _ => return Err(not_text(&name)),
+            }
+        }
+        Ok(Headers(lines))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Headers, A::Error> {
+        let mut lines = Vec::new();
+        while let Some(pair) = seq.next_element::<(String, String)>()? {
+            lines.push(pair);
+        }
+        Ok(Headers(lines))
+    }
+}
+
+fn not_text<E: serde::de::Error>(name: &str) -> E {
+    E::custom(format!("the value of header {:?} must be a string or a list of strings", shorten(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_come_as_an_object_with_lists_or_as_pairs() {
+        let expected =
+            Headers(vec![("A".into(), "1".into()), ("A".into(), "2".into()), ("B".into(), "3".into())]);
+        for json in [
+            r#"{"A":["1","2"],"B":"3"}"#,
+            r#"{"A":"1","A":"2","B":"3"}"#,
+            r#"[["A","1"],["A","2"],["B","3"]]"#,
+        ] {
+            assert_eq!(serde_json::from_str::<Headers>(json).unwrap(), expected, "{json}");
+        }
+        for json in [r#"{"A":1}"#, r#"[["A"]]"#, r#""A: 1""#, r#"{"A":[null]}"#] {
+            assert!(serde_json::from_str::<Headers>(json).is_err(), "{json}");
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! `cargo xtask bench`: runs the criterion benchmarks and compares each with what it should be measured against.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::Path,
+};
+
+use anyhow::{Context as _, Result, ensure};
+use clap::Args;
+use serde_json::Value;
+
+use crate::process;
+
+/// Options of `cargo xtask bench`.
+#[derive(Args)]
+pub(crate) struct BenchArgs {
+    /// Print the table of the last run again instead of measuring.
+    #[arg(long)]
+    no_run: bool,
+}
+
+/// How a measurement is set against its base, and what it may come to.
+#[derive(Clone, Copy)]
+enum Compare {
+    /// The measurement itself, in nanoseconds.
+    Time { at_most: f64 },
+    /// Measurement minus base, in nanoseconds.
+    Difference { base: &'static str, at_most: f64 },
+    /// Measurement divided by base; `None` where it is for information.
+    Ratio { base: &'static str, at_most: Option<f64> },
+}
+
+/// One line of the table.
+struct Row {
+    label: &'static str,
+    /// `group/function` of a criterion benchmark.
+    measured: &'static str,
+    compare: Compare,
+}
+
+const fn row(label: &'static str, measured: &'static str, compare: Compare) -> Row {
+    Row { label, measured, compare }
+}
+
+/// Sign: primitive + 2.5 µs; verify: primitive + 5 µs.
+const SIGN: f64 = 2_500.0;
+const VERIFY: f64 = 5_000.0;
+/// Replay: 300 ns an insert, and "flat" allows this factor for the caches of the machine.
+const INSERT: f64 = 300.0;
+const FLAT: f64 = 2.0;
+
+/// The comparisons. Each name is `group/function` as the benchmarks in adcp-signing-core give it.
+const ROWS: &[Row] = &[
+    row("sign, pipeline alone", "sign/null", Compare::Time { at_most: SIGN }),
+    row(
+        "sign Ed25519 - primitive",
+        "sign/ed25519",
+        Compare::Difference { base: "sign/ed25519_primitive", at_most: SIGN },
+    ),
+    row(
+        "sign Ed25519 : primitive",
+        "sign/ed25519",
+        Compare::Ratio { base: "sign/ed25519_primitive", at_most: None },
+    ),
+    row(
+        "sign Ed25519 : httpsig",
+        "sign/ed25519",
+        Compare::Ratio { base: "sign/ed25519_httpsig", at_most: None },
+    ),
+    row(
+        "sign P-256 - primitive",
+        "sign/p256",
+        Compare::Difference { base: "sign/p256_primitive", at_most: SIGN },
+    ),
+    row("sign P-256 : primitive", "sign/p256", Compare::Ratio { base: "sign/p256_primitive", at_most: None }),
+    row("sign P-256 : httpsig", "sign/p256", Compare::Ratio { base: "sign/p256_httpsig", at_most: None }),
+    row("verify, pipeline alone", "verify/null", Compare::Time { at_most: VERIFY }),
+    row(
+        "verify Ed25519 - primitive",
+        "verify/ed25519",
+        Compare::Difference { base: "verify/ed25519_primitive", at_most: VERIFY },
+    ),
+    row(
+        "verify Ed25519 : primitive",
+        "verify/ed25519",
+        Compare::Ratio { base: "verify/ed25519_primitive", at_most: None },
+    ),
+    row(
+        "verify Ed25519 : httpsig",
+        "verify/ed25519",
+        Compare::Ratio { base: "verify/ed25519_httpsig", at_most: None },
+    ),
+    row(
+        "verify P-256 - primitive",
+        "verify/p256",
+        Compare::Difference { base: "verify/p256_primitive", at_most: VERIFY },
+    ),
+    row(
+        "verify P-256 : primitive",
+        "verify/p256",
+        Compare::Ratio { base: "verify/p256_primitive", at_most: None },
+    ),
+    row(
+        "verify P-256 : httpsig",
+        "verify/p256",
+        Compare::Ratio { base: "verify/p256_httpsig", at_most: None },
+    ),
+    row("replay insert at 10^3", "replay/insert_1e3", Compare::Time { at_most: INSERT }),
+    row("replay insert at 10^6", "replay/insert_1e6", Compare::Time { at_most: INSERT }),
+    row("replay insert at 10^7", "replay/insert_1e7", Compare::Time { at_most: INSERT }),
+    row(
+        "replay 10^7 : 10^6",
+        "replay/insert_1e7",
+        Compare::Ratio { base: "replay/insert_1e6", at_most: Some(FLAT) },
+    ),
+];
+
+/// Measures and prints the table. A missed target is shown, not an error: time depends on the machine. A benchmark
+/// that is missing is an error.
+pub(crate) fn run(args: &BenchArgs) -> Result<bool> {
+    if !args.no_run {
+        let mut command = process::cargo(["bench", "--package", "adcp-signing-core"]);
+        let status = process::status(command.args(["--bench", "pipeline", "--bench", "replay"]))?;
+        ensure!(status.success(), "cargo bench failed: {status}");
+    }
+    let folder = process::target_dir().join("criterion");
+    let (text, missing) = table(|name| estimate(&folder, name));
+    io::stdout().write_all(text.as_bytes())?;
+    for name in &missing {
+        eprintln!("not measured: {name}");
+    }
+    Ok(missing.is_empty())
+}
+
+/// The mean time of one benchmark in nanoseconds.
+fn estimate(folder: &Path, name: &str) -> Result<f64> {
+    let path = folder.join(name).join("new/estimates.json");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let value: Value = serde_json::from_str(&text)?;
+    value.pointer("/mean/point_estimate").and_then(Value::as_f64).context("no mean in the estimates")
+}
+
+/// The table as Markdown, and the benchmarks that gave no number.
+fn table(estimate: impl Fn(&str) -> Result<f64>) -> (String, Vec<&'static str>) {
+    let mut missing = Vec::new();
+    let mut look_up = |name: &'static str| {
+        let found = estimate(name).ok().filter(|time| time.is_finite() && *time > 0.0);
+        if found.is_none() && !missing.contains(&name) {
+            missing.push(name);
+        }
+        found
+    };
+    let mut text =
+        String::from("| what | measured | against | result | target | met |\n|---|--:|--:|--:|--:|---|\n");
+    for Row { label, measured, compare } in ROWS {
+        let time = look_up(measured);
+        let (base, value, target) = match *compare {
+            Compare::Time { at_most } => (None, time, Some((at_most, duration(at_most)))),
+            Compare::Difference { base, at_most } => {
+                let base = look_up(base);
+                (base, time.zip(base).map(|(time, base)| time - base), Some((at_most, duration(at_most))))
+            }
+            Compare::Ratio { base, at_most } => {
+                let base = look_up(base);
+                let ratio = time.zip(base).map(|(time, base)| time / base);
+                (base, ratio, at_most.map(|limit| (limit, format!("{limit:.2}x"))))
+            }
+        };
+        let show = |value: f64| match compare {
+            Compare::Ratio { .. } => format!("{value:.2}x"),
+            _ => duration(value),
+        };
+        let met = match (value, &target) {
+            (Some(value), Some((limit, _))) => {
+                if value <= *limit {
+                    "yes"
+                } else {
+                    "no"
+                }
+            }
+            _ => "-",
+        };
+        text += &format!(
+            "| {label} | {} | {} | {} | {} | {met} |\n",
+            time.map_or_else(dash, duration),
+            base.map_or_else(dash, duration),
+            value.map_or_else(dash, show),
+            target.map_or_else(dash, |(_, text)| format!("<= {text}")),
+        );
+    }
+    (text, missing)
+}
+
+fn dash() -> String {
+    "-".to_owned()
+}
+
+fn duration(nanoseconds: f64) -> String {
+    if nanoseconds.abs() < 1_000.0 {
+        format!("{nanoseconds:.0} ns")
+    } else {
+        format!("{:.2} µs", nanoseconds / 1_000.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(text: &str, label: &str) -> String {
+        text.lines().find(|line| line.starts_with(&format!("| {label} |"))).unwrap().to_owned()
+    }
+
+    #[test]
+    fn differences_and_ratios_are_set_against_their_base() {
+        let (text, missing) = table(|name| {
+            Ok(match name {
+                "verify/ed25519" => 34_000.0,
+                "verify/ed25519_primitive" => 30_000.0,
+                "verify/p256" => 60_000.0,
+                "verify/p256_primitive" => 50_000.0,
+                "replay/insert_1e7" => 250.0,
+                _ => 200.0,
+            })
+        });
+        assert!(missing.is_empty());
+        assert_eq!(
+            line(&text, "verify Ed25519 - primitive"),
+            "| verify Ed25519 - primitive | 34.00 µs | 30.00 µs | 4.00 µs | <= 5.00 µs | yes |"
+        );
+        assert_eq!(
+            line(&text, "verify P-256 - primitive"),
+            "| verify P-256 - primitive | 60.00 µs | 50.00 µs | 10.00 µs | <= 5.00 µs | no |"
+        );
+        assert_eq!(
+            line(&text, "verify P-256 : primitive"),
+            "| verify P-256 : primitive | 60.00 µs | 50.00 µs | 1.20x | - | - |"
+        );
+        assert_eq!(
+            line(&text, "replay 10^7 : 10^6"),
+            "| replay 10^7 : 10^6 | 250 ns | 200 ns | 1.25x | <= 2.00x | yes |"
+        );
+    }
+
+    #[test]
+    fn a_benchmark_that_did_not_run_is_named_once() {
+        let (text, missing) = table(|name| {
+            ensure!(name != "sign/ed25519", "no such benchmark");
+            Ok(100.0)
+        });
+        assert_eq!(missing, ["sign/ed25519"]);
+        assert!(line(&text, "sign Ed25519 - primitive").ends_with("| - | 100 ns | - | <= 2.50 µs | - |"));
+    }
+
+    #[test]
+    fn a_time_of_nothing_is_no_measurement() {
+        assert!(!table(|_| Ok(0.0)).1.is_empty());
+    }
+}

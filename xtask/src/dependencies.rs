@@ -1,0 +1,119 @@
+//! The rules about what may be linked: core and the default facade carry no network, no TLS and no cloud SDK, and
+//! every crate comes from crates.io.
+
+use anyhow::Result;
+
+use crate::{process, report::Outcome};
+
+/// Crates that mean a network, TLS, an HTTP stack or a cloud SDK. A trailing `*` matches any ending.
+const NETWORK: &[&str] = &[
+    "aws-config",
+    "aws-sdk-*",
+    "aws-smithy-*",
+    "azure_*",
+    "cryptoki*",
+    "curl*",
+    "google-cloud-*",
+    "h2",
+    "hickory-*",
+    "hyper*",
+    "isahc",
+    "mio",
+    "native-tls",
+    "openssl*",
+    "quinn*",
+    "redis",
+    "reqwest*",
+    "ring",
+    "rustls*",
+    "schannel",
+    "security-framework*",
+    "socket2",
+    "sqlx*",
+    "tokio-native-tls",
+    "tokio-postgres",
+    "tokio-rustls",
+    "tonic*",
+    "ureq*",
+];
+
+/// What must stay free of [`NETWORK`]: the name of the check and the arguments of `cargo tree`.
+const FREE_OF_NETWORK: &[(&str, &[&str])] = &[
+    ("deps-core", &["--package", "adcp-signing-core"]),
+    ("deps-core-all-features", &["--package", "adcp-signing-core", "--all-features"]),
+    ("deps-facade", &["--package", "adcp-signing"]),
+];
+
+/// One outcome a rule.
+pub(crate) fn check() -> Vec<Outcome> {
+    let mut outcomes: Vec<Outcome> =
+        FREE_OF_NETWORK.iter().map(|(name, package)| outcome(name, network_crates(package))).collect();
+    outcomes.push(outcome("deps-sources", foreign_sources()));
+    outcomes
+}
+
+fn outcome(name: &str, offenders: Result<Vec<String>>) -> Outcome {
+    match offenders {
+        Ok(offenders) if offenders.is_empty() => Outcome::pass(name),
+        Ok(offenders) => Outcome::fail(name, format!("not allowed here: {}", offenders.join(", "))),
+        Err(error) => Outcome::fail(name, format!("{error:#}")),
+    }
+}
+
+fn network_crates(package: &[&str]) -> Result<Vec<String>> {
+    let mut tree = process::cargo(["tree", "--locked", "--edges", "normal,build", "--prefix", "none"]);
+    // `{f}` shows features: tokio is allowed for its timer, never with `net`.
+    let text = process::capture(tree.args(["--format", "{p}|{f}"]).args(package))?;
+    anyhow::ensure!(!text.trim().is_empty(), "`cargo tree` printed nothing");
+    let mut offenders: Vec<String> = text.lines().filter_map(offender).collect();
+    offenders.sort_unstable();
+    offenders.dedup();
+    Ok(offenders)
+}
+
+/// The crate of a line `name v1.2.3 …|features`, if it may not be there.
+fn offender(line: &str) -> Option<String> {
+    let (package, features) = line.split_once('|')?;
+    let name = package.split(' ').next()?;
+    let net = name == "tokio" && features.split([',', ' ']).any(|feature| feature == "net");
+    (net || NETWORK.iter().any(|pattern| matches(pattern, name))).then(|| name.to_owned())
+}
+
+fn matches(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(prefix) => name.starts_with(prefix),
+        None => name == pattern,
+    }
+}
+
+/// Packages of the lock file that come from anywhere but crates.io or this workspace.
+fn foreign_sources() -> Result<Vec<String>> {
+    let lock = std::fs::read_to_string(process::root().join("Cargo.lock"))?;
+    Ok(lock
+        .lines()
+        .filter_map(|line| line.strip_prefix("source = "))
+        .filter(|source| !source.starts_with("\"registry+https://github.com/rust-lang/crates.io-index"))
+        .map(str::to_owned)
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_crate_is_named_and_a_timer_is_not() {
+        for (line, expected) in [
+            ("tokio v1.48.0|sync,time", None),
+            ("tokio v1.48.0|net,time", Some("tokio")),
+            ("tokio v1.48.0|time,net (*)", Some("tokio")),
+            ("hyper-util v0.1.0|default", Some("hyper-util")),
+            ("http v1.4.0|default,std", None),
+            ("aws-lc-rs v1.19.0|alloc", None),
+            ("aws-sdk-kms v1.0.0|", Some("aws-sdk-kms")),
+            ("h2 v0.4.0|", Some("h2")),
+        ] {
+            assert_eq!(offender(line).as_deref(), expected, "{line}");
+        }
+    }
+}
