@@ -89,7 +89,7 @@ impl Outcome {
     fn refused(kind: Kind, fault: &str, step: u8) -> Self {
         let side = if kind == Kind::Webhook { "webhook" } else { "request" };
         let code = match fault {
-            "target_uri_malformed" | "body_malformed" => format!("{side}_{fault}"),
+            "target_uri_malformed" | "body_malformed" | "mode_mismatch" => format!("{side}_{fault}"),
             _ => format!("{side}_signature_{fault}"),
         };
         Self { success: false, error_code: Some(code), failed_step: Some(step), ..Self::accepted() }

@@ -165,6 +165,27 @@ pub(crate) fn add(suite: &mut Suite, keys: &Keys) -> Result<()> {
         .refused("body_malformed", 14)
         .then_refused(ambiguous()?, "replayed", 12, None),
     );
+    let hmac = format!("sha256={}", "0".repeat(64));
+    for (slug, name, sent) in [
+        (
+            "hmac-alone",
+            "The legacy HMAC on a route that registered no credentials",
+            Message::webhook().unsigned().header("X-AdCP-Signature", hmac.as_str()),
+        ),
+        (
+            "hmac-beside-a-valid-signature",
+            "The legacy HMAC beside a valid signature",
+            signed()?.header("X-AdCP-Signature", hmac.as_str()),
+        ),
+        (
+            "bearer-alone",
+            "A bearer token on a route that registered no credentials",
+            Message::webhook().unsigned().header("Authorization", "Bearer token"),
+        ),
+    ] {
+        let spec = "#webhook-callbacks: mode selection is a switch, not both";
+        suite.add(Vector::new(FOLDER, slug, name, spec, sent).refused("mode_mismatch", 0));
+    }
     Ok(())
 }
 
