@@ -1,4 +1,5 @@
 //! What is signed verifies, what is changed does not, and nothing that is refused leaves a trace in the replay store.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
 
 use std::sync::{Arc, LazyLock};
 

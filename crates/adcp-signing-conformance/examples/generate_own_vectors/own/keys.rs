@@ -33,8 +33,9 @@ impl Keys {
             let path = Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join(format!("../../test-vectors/adcp/3.2.4/{set}/keys.json"));
             let json: Value = serde_json::from_slice(&fs::read(&path).context(path.display().to_string())?)?;
-            for mut key in json["keys"].as_array().cloned().unwrap_or_default() {
-                let kid = key["kid"].as_str().context("a published key has no kid")?.to_owned();
+            for mut key in json.get("keys").and_then(Value::as_array).cloned().unwrap_or_default() {
+                let kid =
+                    key.get("kid").and_then(Value::as_str).context("a published key has no kid")?.to_owned();
                 if let Some(members) = key.as_object_mut() {
                     members.remove("$comment");
                 }
@@ -84,7 +85,7 @@ impl Keys {
 
     /// The RFC 9421 name of the key's algorithm.
     pub(crate) fn algorithm(&self, kid: &str) -> Result<&'static str> {
-        match self.0.get(kid).and_then(|key| key["kty"].as_str()) {
+        match self.0.get(kid).and_then(|key| key.get("kty")?.as_str()) {
             Some("OKP") => Ok("ed25519"),
             Some("EC") => Ok("ecdsa-p256-sha256"),
             _ => bail!("no key {kid}"),
@@ -94,7 +95,10 @@ impl Keys {
     /// Signs with Ed25519, or with P-256 and the nonce of RFC 6979, r and s side by side.
     pub(crate) fn sign(&self, kid: &str, message: &[u8]) -> Result<Vec<u8>> {
         let key = self.0.get(kid).with_context(|| format!("no key {kid}"))?;
-        let secret = key["_private_d_for_test_only"].as_str().context("the key has no private half")?;
+        let secret = key
+            .get("_private_d_for_test_only")
+            .and_then(Value::as_str)
+            .context("the key has no private half")?;
         let secret = Base64UrlUnpadded::decode_vec(secret).context("the private half is not base64url")?;
         if self.algorithm(kid)? == "ed25519" {
             let seed = secret.as_slice().try_into().context("a seed has 32 bytes")?;
