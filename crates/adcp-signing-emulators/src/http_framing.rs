@@ -189,7 +189,7 @@ mod tests {
             while let Some(message) = reader.request(&mut from).await.unwrap() {
                 lens.push((message.head_len, message.bytes.len()));
             }
-            assert_eq!(lens, [(28, 28), (39, 42), (48, 91), (20, 20)], "{piece}");
+            assert_eq!(lens, [(28, 28), (39, 42), (47, 92), (20, 20)], "{piece}");
         }
     }
 

@@ -118,7 +118,12 @@ impl ProxyFaults {
             _ => {}
         }
         let Some(replies) = &self.replies else {
-            return Err(HarnessError::not_applicable("the traffic is encrypted; nothing can be said in it"));
+            return match fault {
+                Fault::Truncate => Ok(Action::CutAfter(1)),
+                _ => Err(HarnessError::not_applicable(
+                    "the proxy cannot speak in traffic that it does not understand",
+                )),
+            };
         };
         let reply = match fault {
             Fault::Throttled { retry_after } => (replies.throttled)(retry_after).ok_or_else(|| {
