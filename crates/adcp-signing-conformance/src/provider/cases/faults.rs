@@ -34,6 +34,7 @@ pub(super) async fn throttled(run: &Run<'_>, retry_after: Option<Duration>) -> R
     let faulty = run.faulty().await?;
     faulty.inject(run, fault).await?;
     match faulty.provider.sign(BASE).await {
+        // Its texts were searched above.
         Err(error) if error.retry_after() == retry_after => Ok(()),
         Err(error) => fail!("retry_after is {:?}; the service said {retry_after:?}", error.retry_after()),
         Ok(_) => fail!("signing succeeded under {fault:?}"),

@@ -125,11 +125,10 @@ pub(super) async fn empty_base(run: &Run<'_>) -> Result<(), Stop> {
     match provider.sign(b"").await {
         Ok(signed) => run.verify(&key, b"", &signed),
         Err(error) => {
-            let kind = run.observed(error);
-            if kind.is_retryable() {
-                fail!("refused with {kind}, as if it might be signed later")
-            } else {
-                Ok(())
+            run.leaks.search_error(&error);
+            match error.kind() {
+                kind if kind.is_retryable() => fail!("refused with {kind}, as if it might be signed later"),
+                _ => Ok(()),
             }
         }
     }
