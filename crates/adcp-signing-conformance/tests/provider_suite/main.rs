@@ -1,5 +1,7 @@
 //! The suite passes what conforms, and fails exactly the case that a fault belongs to.
 
+#![cfg(feature = "provider")]
+
 mod fake;
 
 use std::{sync::Arc, time::Duration};
