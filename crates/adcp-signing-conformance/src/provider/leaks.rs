@@ -214,3 +214,63 @@ impl Visit for Fields {
         let _ = writeln!(self.0, "{value:?}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "s3cr\"t/arn:1";
+
+    #[test]
+    fn a_secret_is_found_in_every_form_and_never_repeated() {
+        let shown = [
+            format!("token={SECRET}!"),
+            format!("{SECRET:?}"),
+            format!("{:?}", SECRET.as_bytes()),
+            format!("{:?}", [b"before", SECRET.as_bytes()].concat()),
+            "s3cr%22t%2Farn%3A1".to_owned(),
+            "basic czNjciJ0L2Fybjox==".to_owned(),
+            "733363722274 2f61726e3a31".replace(' ', ""),
+            "733363722274 2F61726E3A31".replace(' ', ""),
+        ];
+        for text in shown {
+            let leaks = Leaks::new(&["another".to_owned(), SECRET.to_owned()]);
+            assert!(leaks.search("a place", &text), "{text}");
+            let found = leaks.found();
+            assert!(
+                matches!(&*found, [one] if one.starts_with("secret 1 (") && !one.contains(SECRET)),
+                "{found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_secret_is_not_found() {
+        let leaks = Leaks::new(&[SECRET.to_owned()]);
+        assert!(!leaks.search("a place", "s3cr t/arn:1 and [115, 51, 99]"));
+        assert_eq!(leaks.found(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_whole_chain_of_causes_is_searched() {
+        let leaks = Leaks::new(&[SECRET.to_owned()]);
+        let clean = std::io::Error::other("the cause");
+        assert_eq!(leaks.search_error(&clean), "the cause");
+        let error =
+            adcp_signing_core::ProviderError::new(adcp_signing_core::ProviderErrorKind::Timeout, "slow")
+                .with_source(std::io::Error::other(std::io::Error::other(SECRET)));
+        assert_eq!(leaks.search_error(&error), "an error that shows a secret");
+        assert!(
+            leaks.found().iter().any(|place| place.contains("the cause of an error")),
+            "{:?}",
+            leaks.found()
+        );
+    }
+
+    #[test]
+    fn nothing_to_look_for_is_noticed() {
+        assert!(Leaks::new(&[]).is_idle());
+        assert!(Leaks::new(&[SECRET.to_owned(), String::new()]).is_idle());
+        assert!(!Leaks::new(&[SECRET.to_owned()]).is_idle());
+    }
+}
