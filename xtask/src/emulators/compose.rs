@@ -71,7 +71,10 @@ fn list(items: &[&str]) -> String {
 /// Has Compose itself read the file, where it is installed.
 pub(crate) fn check() -> Outcome {
     let Some(mut compose) = compose() else {
-        return Outcome::skip(SUITE, "Compose is not installed (on Debian: `apt-get install docker-compose`)");
+        return Outcome::skip(
+            SUITE,
+            "Compose is not installed (on Debian: `apt-get install docker-compose`)",
+        );
     };
     match compose.args(["config", "--quiet"]).output() {
         Ok(output) if output.status.success() => Outcome::pass(SUITE),

@@ -39,7 +39,8 @@ impl Daemon {
             .with_context(|| format!("cannot start {command:?}"))?;
         let recorded = (|| {
             let pid = i32::try_from(child.id()).context("a process id out of range")?;
-            let started = start_time(pid).context("the process ended at once, or its start time is hidden")?;
+            let started =
+                start_time(pid).context("the process ended at once, or its start time is hidden")?;
             let record = json!({"pid": pid, "started": started});
             fs::write(record_path(folder), record.to_string()).context("cannot write the process record")?;
             Ok(Self { pid, started })
@@ -58,7 +59,8 @@ impl Daemon {
     /// The process recorded in `folder`, if it still runs.
     pub(crate) fn recorded(folder: &Path) -> Option<Self> {
         let record: Value = serde_json::from_slice(&fs::read(record_path(folder)).ok()?).ok()?;
-        let pid = record.get("pid")?.as_i64().and_then(|pid| i32::try_from(pid).ok()).filter(|pid| *pid > 1)?;
+        let pid =
+            record.get("pid")?.as_i64().and_then(|pid| i32::try_from(pid).ok()).filter(|pid| *pid > 1)?;
         let started = record.get("started")?.as_str()?.to_owned();
         let daemon = Self { pid, started };
         daemon.alive().then_some(daemon)

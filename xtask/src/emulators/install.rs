@@ -22,7 +22,9 @@ pub(crate) fn install(site: &Site, server: &Server, say: &dyn Fn(&str)) -> Resul
         Native::Python { packages, .. } => python(&folder, packages, say),
         Native::SoftHsm => softhsm(site, server, say),
         Native::Go { module, version, .. } => go(&folder, module, version, say),
-        Native::DockerOnly => bail!("only Docker has it: `cargo xtask emulators up --docker {}`", server.name),
+        Native::DockerOnly => {
+            bail!("only Docker has it: `cargo xtask emulators up --docker {}`", server.name)
+        }
     }
 }
 
@@ -72,7 +74,10 @@ fn softhsm(site: &Site, server: &Server, say: &dyn Fn(&str)) -> Result<()> {
     let log = folder.join("install.log");
     if site::softhsm_module().is_none() || Command::new("softhsm2-util").arg("--version").output().is_err() {
         debian("softhsm2", &log, say)?;
-        ensure!(site::softhsm_module().is_some(), "softhsm2 is installed, but libsofthsm2.so is nowhere known");
+        ensure!(
+            site::softhsm_module().is_some(),
+            "softhsm2 is installed, but libsofthsm2.so is nowhere known"
+        );
     }
     let ready = folder.join("ready");
     // The configuration holds the folder's path, so a tree that was moved needs a new token.
@@ -108,7 +113,10 @@ fn softhsm(site: &Site, server: &Server, say: &dyn Fn(&str)) -> Result<()> {
 fn debian(package: &str, log: &Path, say: &dyn Fn(&str)) -> Result<()> {
     let cure = format!("install `{package}` (on Debian: `apt-get install {package}`) and try again");
     ensure!(rustix::process::geteuid().is_root(), "{package} is not installed and we are not root: {cure}");
-    ensure!(Path::new("/usr/bin/apt-get").exists(), "{package} is not installed and this is no Debian: {cure}");
+    ensure!(
+        Path::new("/usr/bin/apt-get").exists(),
+        "{package} is not installed and this is no Debian: {cure}"
+    );
     say(&format!("installing {package} with apt-get"));
     let out = File::create(log)?;
     for arguments in [&["update"][..], &["install", "--yes", "--no-install-recommends", package]] {
@@ -136,7 +144,10 @@ fn go(folder: &Path, module: &str, version: &str, say: &dyn Fn(&str)) -> Result<
     }
     fs::create_dir_all(&build)?;
     fs::write(build.join("go.mod"), "module emulator\n\ngo 1.25\n")?;
-    fs::write(build.join("tools.go"), format!("//go:build tools\n\npackage tools\n\nimport _ \"{module}\"\n"))?;
+    fs::write(
+        build.join("tools.go"),
+        format!("//go:build tools\n\npackage tools\n\nimport _ \"{module}\"\n"),
+    )?;
     let log = folder.join("install.log");
     let out = File::create(&log)?;
     let program = folder.join("server");
@@ -165,6 +176,11 @@ fn run(command: &mut Command, out: &File, log: &Path) -> Result<()> {
     let name = command.get_program().to_string_lossy().into_owned();
     let command = command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out.try_clone()?);
     let status = command.status().with_context(|| format!("cannot start `{name}`"))?;
-    ensure!(status.success(), "`{name}` failed ({status}); the end of {}:\n{}", log.display(), site::tail(log, 20));
+    ensure!(
+        status.success(),
+        "`{name}` failed ({status}); the end of {}:\n{}",
+        log.display(),
+        site::tail(log, 20)
+    );
     Ok(())
 }

@@ -17,8 +17,8 @@ use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
-pub(crate) use compose::check as check_compose;
-pub(crate) use run::{Session, up};
+pub(crate) use compose::{SUITE as COMPOSE_SUITE, check as check_compose};
+pub(crate) use run::up;
 use {
     daemon::Daemon,
     probe::Answer,
@@ -91,7 +91,8 @@ pub(crate) fn run(args: &EmulatorsArgs) -> Result<bool> {
     let site = Site::here()?;
     match &args.action {
         Action::Up { names, docker, vault } => {
-            let mut servers = named(names, |server| if *docker { server.image.is_some() } else { server.usual() })?;
+            let mut servers =
+                named(names, |server| if *docker { server.image.is_some() } else { server.usual() })?;
             if *vault == Vault::Hashicorp && !servers.iter().any(|server| server.name == "vault") {
                 servers.extend(SERVERS.iter().find(|server| server.name == "vault"));
             }
@@ -115,6 +116,12 @@ pub(crate) fn run(args: &EmulatorsArgs) -> Result<bool> {
         Action::Compose => io::stdout().write_all(compose::render().as_bytes())?,
     }
     Ok(true)
+}
+
+/// Whether the table has a server of this name.
+#[cfg(test)]
+pub(crate) fn known(name: &str) -> bool {
+    SERVERS.iter().any(|server| server.name == name)
 }
 
 /// The servers of these names, or those that `usual` picks if there is no name.
@@ -150,7 +157,8 @@ fn status(site: &Site, as_json: bool) -> Result<()> {
         };
         let address = site.port(server).map(|port| format!("127.0.0.1:{port}"));
         let pid = ours.as_ref().map(Daemon::pid);
-        let lies: Vec<Value> = server.lies.iter().map(|lie| json!({"what": lie.what, "so": lie.so})).collect();
+        let lies: Vec<Value> =
+            server.lies.iter().map(|lie| json!({"what": lie.what, "so": lie.so})).collect();
         let (name, purpose) = (server.name, server.purpose);
         rows.push(json!({
             "name": name, "state": state, "address": address, "pid": pid, "purpose": purpose, "lies": lies,
@@ -219,9 +227,12 @@ mod tests {
     #[test]
     fn ports_and_names_are_unique_and_variables_agree() {
         let mut ports: Vec<u16> = SERVERS.iter().filter_map(|server| server.port).collect();
-        ports.extend(SERVERS.iter().filter_map(|server| server.image.as_ref()).flat_map(|image| {
-            image.more_ports.iter().map(|(host, _)| *host)
-        }));
+        ports.extend(
+            SERVERS
+                .iter()
+                .filter_map(|server| server.image.as_ref())
+                .flat_map(|image| image.more_ports.iter().map(|(host, _)| *host)),
+        );
         let count = ports.len();
         ports.sort_unstable();
         ports.dedup();

@@ -74,7 +74,16 @@ mod tests {
     fn server(port: u16, probe: Probe) -> Server {
         let (name, purpose) = ("test", "test");
         let port = Some(port);
-        Server { name, purpose, port, probe, native: Native::DockerOnly, image: None, variables: &[], lies: &[] }
+        Server {
+            name,
+            purpose,
+            port,
+            probe,
+            native: Native::DockerOnly,
+            image: None,
+            variables: &[],
+            lies: &[],
+        }
     }
 
     fn answered(reply: &'static str) -> Answer {

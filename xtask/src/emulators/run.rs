@@ -60,7 +60,8 @@ impl Drop for Session {
 
 /// The variables of these servers, each once.
 pub(crate) fn variables(site: &Site, servers: &[&Server]) -> Vec<(String, String)> {
-    let mut variables: Vec<(String, String)> = servers.iter().flat_map(|server| site.variables(server)).collect();
+    let mut variables: Vec<(String, String)> =
+        servers.iter().flat_map(|server| site.variables(server)).collect();
     variables.sort_unstable();
     variables.dedup();
     variables
@@ -146,7 +147,9 @@ fn bring_up(site: &Site, server: &Server) -> Result<bool> {
                 say(server, "is up, started elsewhere: used as it is, and `down` leaves it alone");
                 return Ok(false);
             }
-            Answer::Other => bail!("port {} is taken by something else", site.port(server).unwrap_or_default()),
+            Answer::Other => {
+                bail!("port {} is taken by something else", site.port(server).unwrap_or_default())
+            }
             Answer::Nothing => (),
         }
     }

@@ -84,7 +84,8 @@ impl Site {
         fs::create_dir_all(&self.root).with_context(|| format!("cannot create {}", self.root.display()))?;
         let path = self.root.join("lock");
         let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
-        rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive).context("cannot lock .emulators")?;
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)
+            .context("cannot lock .emulators")?;
         Ok(file)
     }
 }

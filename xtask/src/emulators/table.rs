@@ -157,7 +157,10 @@ pub(crate) const SERVERS: &[Server] = &[
         ],
         lies: &[
             Lie { what: "has no Ed25519", so: "not implemented in 4.13; ministack has it" },
-            Lie { what: "answers 500 to a wrong algorithm", so: "an exception there; not asserted against it" },
+            Lie {
+                what: "answers 500 to a wrong algorithm",
+                so: "an exception there; not asserted against it",
+            },
             NO_LENGTH_LIMIT,
         ],
     },
@@ -245,11 +248,7 @@ pub(crate) const SERVERS: &[Server] = &[
         purpose: "Vault Transit: HashiCorp Vault itself",
         port: Some(8300),
         probe: Probe::Http { path: "/v1/sys/health", says: "\"sealed\":false" },
-        native: Native::Go {
-            module: "github.com/hashicorp/vault",
-            version: "v1.21.0",
-            arguments: DEV_VAULT,
-        },
+        native: Native::Go { module: "github.com/hashicorp/vault", version: "v1.21.0", arguments: DEV_VAULT },
         image: Some(Image {
             reference: "hashicorp/vault:1.21.0",
             port: 8200,
@@ -264,10 +263,7 @@ pub(crate) const SERVERS: &[Server] = &[
             ],
             health: &["vault", "status", "-address=http://127.0.0.1:8200"],
         }),
-        variables: &[
-            ("ADCP_TEST_VAULT_ADDR", "http://127.0.0.1:{port}"),
-            ("ADCP_TEST_VAULT_TOKEN", "root"),
-        ],
+        variables: &[("ADCP_TEST_VAULT_ADDR", "http://127.0.0.1:{port}"), ("ADCP_TEST_VAULT_TOKEN", "root")],
         lies: &[],
     },
     Server {
