@@ -67,6 +67,13 @@ impl TransitKey {
         self
     }
 
+    /// Sets what the key is published for.
+    #[must_use]
+    pub fn with_purpose(mut self, purpose: KeyPurpose) -> Self {
+        self.purpose = purpose;
+        self
+    }
+
     /// Sets the `keyid` to sign with, which is the `kid` of the published JWK. Without it that is the RFC 7638
     /// thumbprint of the version that signs.
     #[must_use]
