@@ -119,6 +119,13 @@ impl Pkcs11Config {
         self
     }
 
+    /// Sets what the key is published for, in place of what the constructor was given.
+    #[must_use]
+    pub fn with_purpose(mut self, purpose: KeyPurpose) -> Self {
+        self.options.purpose = purpose;
+        self
+    }
+
     /// Sets how many sessions, and threads, sign at once: 4 unless set. They open when there is work for them.
     #[must_use]
     pub fn with_sessions(mut self, sessions: NonZeroUsize) -> Self {
