@@ -6,10 +6,14 @@
 //! use std::sync::Arc;
 //!
 //! use adcp_signing_conformance::provider::{Harness, HarnessError, KeySpec, KeyState, run};
-//! use adcp_signing_core::{Algorithm, InMemoryProvider, KeyPurpose, SigningProvider};
+//! use adcp_signing_core::{InMemoryProvider, PrivateJwk, SigningProvider};
 //! use async_trait::async_trait;
 //!
-//! struct InMemory(InMemoryProvider);
+//! struct InMemory;
+//!
+//! // The key of RFC 8037 Appendix A.
+//! const D: &str = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A";
+//! const X: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 //!
 //! #[async_trait]
 //! impl Harness for InMemory {
@@ -18,28 +22,24 @@
 //!     }
 //!
 //!     fn secrets(&self) -> Vec<String> {
-//!         let json: serde_json::Value = serde_json::from_str(&self.0.to_private_jwk().to_json()).unwrap();
-//!         vec![json["d"].as_str().unwrap().to_owned()]
+//!         vec![D.to_owned()]
 //!     }
 //!
 //!     async fn provider(&self, spec: &KeySpec) -> Result<Arc<dyn SigningProvider>, HarnessError> {
-//!         match spec.state {
-//!             KeyState::Ready => {
-//!                 let key = self.0.to_private_jwk();
-//!                 Ok(Arc::new(InMemoryProvider::from_jwk_for(key, spec.purpose.clone())?))
-//!             }
-//!             _ => Err(HarnessError::not_applicable("a key in memory is always ready")),
+//!         if spec.state != KeyState::Ready {
+//!             return Err(HarnessError::not_applicable("a key in memory is always ready"));
 //!         }
+//!         let jwk = format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{X}","d":"{D}"}}"#);
+//!         let key = PrivateJwk::parse(jwk.as_bytes()).map_err(HarnessError::setup)?;
+//!         Ok(Arc::new(InMemoryProvider::from_jwk_for(key, spec.purpose.clone())?))
 //!     }
 //! }
 //!
-//! # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
-//! // In a `#[tokio::test]`, once for each algorithm:
-//! let key = InMemoryProvider::generate(Algorithm::Ed25519, KeyPurpose::RequestSigning)?;
-//! run(&InMemory(key)).await.assert();
-//! # Ok::<(), adcp_signing_core::ProviderError>(())
-//! # })?;
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+//! # runtime.block_on(async {
+//! run(&InMemory).await.assert(); // in a `#[tokio::test]`
+//! # });
+//! # Ok::<(), std::io::Error>(())
 //! ```
 
 mod case;

@@ -126,7 +126,7 @@ impl SuiteReport {
         println!("{self}");
         let ci = std::env::var_os("CI").is_some_and(|value| value == "true");
         if let Err(unsatisfied) = self.verdict(ci) {
-            panic!("{}: {unsatisfied}\n{self}", self.name);
+            panic!("{}: {unsatisfied}", self.name);
         }
     }
 
