@@ -9,10 +9,10 @@ use adcp_signing_core::{
 use cryptoki::{context::Pkcs11, slot::Slot};
 
 use crate::{
+    module::TokenPlace,
     pin::PinSource,
     pool::Limits,
     selector::{KeySelector, TokenSelector, fingerprint},
-    token::Module,
     uri::{Pkcs11KeyUri, UriPinSource},
 };
 
@@ -43,7 +43,7 @@ const PIN_SOURCE_VARIABLE: &str = "ADCP_PKCS11_PIN_SOURCE";
 /// # Ok::<(), adcp_signing_core::ProviderError>(())
 /// ```
 pub struct Pkcs11Config {
-    pub(crate) module: Module,
+    pub(crate) place: TokenPlace,
     pub(crate) key: KeySelector,
     pub(crate) fingerprint: Fingerprint,
     pub(crate) pin: PinSource,
@@ -63,14 +63,14 @@ impl Pkcs11Config {
         purpose: KeyPurpose,
     ) -> Self {
         let fingerprint = fingerprint(&token, &key);
-        Self::of(Module::at_path(module.into(), token), key, fingerprint, purpose)
+        Self::of(TokenPlace::on_module(module.into(), token), key, fingerprint, purpose)
     }
 
     /// A key on the token in a slot of a module that the caller has loaded and initialized, with
     /// `CKF_OS_LOCKING_OK`. Without a PIN the caller logs in, by a session that stays open.
     pub fn from_context(context: Pkcs11, slot: Slot, key: KeySelector, purpose: KeyPurpose) -> Self {
         let fingerprint = fingerprint(&TokenSelector::only().with_slot_id(slot.id()), &key);
-        Self::of(Module::Ready { context, slot }, key, fingerprint, purpose)
+        Self::of(TokenPlace::Slot { context, slot }, key, fingerprint, purpose)
     }
 
     /// The key that a URI names. What it leaves open comes from the environment: the module from `ADCP_PKCS11_MODULE`,
@@ -149,11 +149,11 @@ impl Pkcs11Config {
         self
     }
 
-    fn of(module: Module, key: KeySelector, fingerprint: Fingerprint, purpose: KeyPurpose) -> Self {
+    fn of(place: TokenPlace, key: KeySelector, fingerprint: Fingerprint, purpose: KeyPurpose) -> Self {
         let mut options = KeyOptions::default();
         options.purpose = purpose;
         let limits = Limits { threads: SESSIONS, queue: QUEUE, timeout: TIMEOUT };
-        Self { module, key, fingerprint, pin: PinSource::None, options, limits }
+        Self { place, key, fingerprint, pin: PinSource::None, options, limits }
     }
 
     fn from_uri_and(

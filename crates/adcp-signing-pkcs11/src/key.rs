@@ -226,8 +226,9 @@ fn no_public_key() -> Fault {
 
 fn refused(error: KeyError) -> Fault {
     let kind = match error {
-        // A key that works, and is not one to sign with.
-        KeyError::RsaModulus { .. } | KeyError::RsaExponent => ProviderErrorKind::AlgorithmMismatch,
+        // A key that may work, and is not one to sign with. One of a good length that is refused is no RSA key.
+        KeyError::RsaModulus { bits } if !(2048..=8192).contains(&bits) => ProviderErrorKind::AlgorithmMismatch,
+        KeyError::RsaExponent => ProviderErrorKind::AlgorithmMismatch,
         KeyError::NeedsAwsLcRs => ProviderErrorKind::Configuration,
         _ => ProviderErrorKind::InvalidResponse,
     };

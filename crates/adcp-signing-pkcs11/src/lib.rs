@@ -3,6 +3,7 @@
 mod config;
 mod error;
 mod key;
+mod module;
 mod pin;
 mod pool;
 mod provider;

@@ -141,9 +141,9 @@ struct Sessions {
 
 impl Sessions {
     fn new(config: Pkcs11Config) -> Self {
-        let Pkcs11Config { module, key, pin, options, limits, .. } = config;
+        let Pkcs11Config { place, key, pin, options, limits, .. } = config;
         let shared = Arc::new(Shared {
-            token: Token::new(module, pin),
+            token: Token::new(place, pin),
             key,
             algorithm: options.algorithm,
             public_key: OnceLock::new(),

@@ -14,6 +14,7 @@ typedef struct { CK type; void *value; CK len; } CK_ATTRIBUTE;
 typedef struct { unsigned char version[2]; void *f[68]; } CK_FUNCTION_LIST;
 
 enum { GET_TOKEN_INFO = 6, OPEN_SESSION = 12, GET_ATTRIBUTE_VALUE = 24, FIND_OBJECTS_INIT = 26, SIGN_INIT = 42, SIGN = 43 };
+enum { MODULUS = 0x120, EC_POINT = 0x181 };
 
 static CK_FUNCTION_LIST list, *real;
 typedef struct { char word[16]; CK code; } Fault;
@@ -60,9 +61,12 @@ static CK get_attribute_value(CK session, CK object, CK_ATTRIBUTE *attributes, C
     REFUSE(GET_ATTRIBUTE_VALUE);
     CK rv = CALL(GET_ATTRIBUTE_VALUE, session, object, attributes, count);
     for (CK i = 0; i < count; i++) {
-        if (attributes[i].len != 1 || !attributes[i].value) continue;
-        if (is(&fault, "garbage")) *(unsigned char *)attributes[i].value = 7;
-        if (is(&fault, "truncate")) attributes[i].len = 0;
+        unsigned char *value = attributes[i].value;
+        CK len = attributes[i].len;
+        if (!value || len == 0 || len == (CK)-1) continue;
+        if (is(&fault, "garbage") && attributes[i].type == EC_POINT) memset(value, 0xee, len);
+        if (is(&fault, "garbage") && attributes[i].type == MODULUS) value[len - 1] &= 0xfe;
+        if (is(&fault, "truncate") && len == 1) attributes[i].len = 0;
     }
     return rv;
 }

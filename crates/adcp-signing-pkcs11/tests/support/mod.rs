@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
     process::{self, Command},
     sync::{
-        Mutex,
+        Once, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -27,27 +27,26 @@ use adcp_signing_pkcs11::{
 };
 
 /// A PIN that no token of these tests has; long enough to look for.
-pub const WRONG_PIN: &str = "wrong-pin-0481516";
+pub(crate) const WRONG_PIN: &str = "wrong-pin-0481516";
 /// The label and the PIN of the token that nobody logs in to.
 const LOCKED_TOKEN: &str = "adcp-test-locked";
 const LOCKED_PIN: &str = "locked-pin-2342";
 
 /// The token to test against.
-pub struct TestToken {
-    pub module: PathBuf,
-    pub label: String,
-    pub pin: String,
-    so_pin: Option<String>,
+pub(crate) struct TestToken {
+    pub(crate) module: PathBuf,
+    pub(crate) label: String,
+    pub(crate) pin: String,
     context: Pkcs11,
 }
 
-/// Slots are renumbered when a token is made, and SoftHSM knows one login for all sessions.
-static SETUP: Mutex<()> = Mutex::new(());
+static CONTEXT: OnceLock<Result<Pkcs11, String>> = OnceLock::new();
+static LOCKED_TOKEN_MADE: Once = Once::new();
 static KEYS: AtomicUsize = AtomicUsize::new(0);
 
 impl TestToken {
     /// The token of the environment, or why there is none. Under `CI=true` there must be one.
-    pub fn from_env() -> Result<Self, String> {
+    pub(crate) fn from_env() -> Result<Self, String> {
         Self::read().inspect_err(|reason| {
             assert!(env::var("CI").as_deref() != Ok("true"), "under CI this must run: {reason}");
             println!("skipped: {reason}");
@@ -57,27 +56,26 @@ impl TestToken {
     fn read() -> Result<Self, String> {
         let variable = |name: &str| env::var(name).map_err(|_| format!("{name} is not set"));
         let module = PathBuf::from(variable("ADCP_TEST_PKCS11_MODULE")?);
-        let context = Pkcs11::new(&module).map_err(|error| error.to_string())?;
-        match context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
-            Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {}
-            Err(error) => return Err(error.to_string()),
-        }
-        // Unloading a module under its users ends badly.
-        std::mem::forget(context.clone());
-        Ok(Self {
+        let context = CONTEXT.get_or_init(|| initialized(&module)).clone()?;
+        let token = Self {
             module,
             label: variable("ADCP_TEST_PKCS11_TOKEN")?,
             pin: variable("ADCP_TEST_PKCS11_PIN")?,
-            so_pin: env::var("ADCP_TEST_PKCS11_SO_PIN").ok(),
             context,
-        })
+        };
+        LOCKED_TOKEN_MADE.call_once(|| {
+            if let Ok(so_pin) = variable("ADCP_TEST_PKCS11_SO_PIN") {
+                token.make_locked_token(&so_pin);
+            }
+        });
+        Ok(token)
     }
 
-    pub fn context(&self) -> &Pkcs11 {
+    pub(crate) fn context(&self) -> &Pkcs11 {
         &self.context
     }
 
-    pub fn slot(&self) -> Slot {
+    pub(crate) fn slot(&self) -> Slot {
         self.slot_of(&self.label).expect("the token of ADCP_TEST_PKCS11_TOKEN")
     }
 
@@ -87,7 +85,7 @@ impl TestToken {
     }
 
     /// A session that may write, logged in.
-    pub fn session(&self) -> Session {
+    pub(crate) fn session(&self) -> Session {
         self.session_with(self.slot(), &self.pin)
     }
 
@@ -100,12 +98,12 @@ impl TestToken {
     }
 
     /// A key pair of its own label, removed with the value.
-    pub fn key(&self, algorithm: Algorithm) -> TestKey<'_> {
+    pub(crate) fn key(&self, algorithm: Algorithm) -> TestKey<'_> {
         self.key_with(algorithm, true)
     }
 
     /// A key pair whose private key may sign or may not.
-    pub fn key_with(&self, algorithm: Algorithm, may_sign: bool) -> TestKey<'_> {
+    pub(crate) fn key_with(&self, algorithm: Algorithm, may_sign: bool) -> TestKey<'_> {
         let number = KEYS.fetch_add(1, Ordering::Relaxed);
         let key = TestKey { token: self, label: format!("adcp-test-key-{}-{number}", process::id()) };
         generate(&self.session(), algorithm, &key.label, key.label.as_bytes(), may_sign);
@@ -113,12 +111,12 @@ impl TestToken {
     }
 
     /// A configuration for a key with this label on this token.
-    pub fn config(&self, label: &str) -> Pkcs11Config {
+    pub(crate) fn config(&self, label: &str) -> Pkcs11Config {
         self.config_through(&self.module, label)
     }
 
     /// The same through another module.
-    pub fn config_through(&self, module: &Path, label: &str) -> Pkcs11Config {
+    pub(crate) fn config_through(&self, module: &Path, label: &str) -> Pkcs11Config {
         self.config_on(module, &self.label, &self.pin, label)
     }
 
@@ -135,46 +133,51 @@ impl TestToken {
 
     /// A key on a token that nobody of this process is logged in to, so that a PIN is looked at; set up with
     /// [`WRONG_PIN`]. `None` where no token can be made.
-    pub fn locked_config(&self, algorithm: Algorithm) -> Option<Pkcs11Config> {
-        let so_pin = self.so_pin.as_deref()?.into();
-        let _one_at_a_time = SETUP.lock().unwrap();
-        let label = algorithm.rfc9421_name();
-        let slot = match self.slot_of(LOCKED_TOKEN) {
-            Some(slot) => slot,
-            None => {
-                let all = self.context.get_slots_with_token().unwrap();
-                let free = all.into_iter().find(|slot| !self.context.get_token_info(*slot).unwrap().token_initialized())?;
-                self.context.init_token(free, &so_pin, LOCKED_TOKEN).unwrap();
-                let slot = self.slot_of(LOCKED_TOKEN)?;
-                let session = self.context.open_rw_session(slot).unwrap();
-                session.login(UserType::So, Some(&so_pin)).unwrap();
-                session.init_pin(&LOCKED_PIN.into()).unwrap();
-                slot
-            }
-        };
+    pub(crate) fn locked_config(&self, algorithm: Algorithm) -> Option<Pkcs11Config> {
+        self.slot_of(LOCKED_TOKEN)?;
+        Some(self.config_on(&self.module, LOCKED_TOKEN, WRONG_PIN, algorithm.rfc9421_name()))
+    }
+
+    /// Makes the token that nobody logs in to. Once for all tests, before any of them has a provider: the list of slots
+    /// changes with it, which SoftHSM does not survive under concurrent use.
+    fn make_locked_token(&self, so_pin: &str) -> Option<()> {
+        let so_pin = so_pin.into();
+        if self.slot_of(LOCKED_TOKEN).is_none() {
+            let is_free = |slot: &Slot| !self.context.get_token_info(*slot).unwrap().token_initialized();
+            let free = self.context.get_slots_with_token().unwrap().into_iter().find(is_free)?;
+            self.context.init_token(free, &so_pin, LOCKED_TOKEN).unwrap();
+        }
+        let slot = self.slot_of(LOCKED_TOKEN)?;
+        let session = self.context.open_rw_session(slot).unwrap();
+        session.login(UserType::So, Some(&so_pin)).unwrap();
+        session.init_pin(&LOCKED_PIN.into()).unwrap();
+        session.logout().unwrap();
         let session = self.session_with(slot, LOCKED_PIN);
-        if session.find_objects(&[Attribute::Label(label.into())]).unwrap().is_empty() {
-            generate(&session, algorithm, label, b"1", true);
+        for algorithm in Algorithm::ALL {
+            let label = algorithm.rfc9421_name();
+            if session.find_objects(&[Attribute::Label(label.into())]).unwrap().is_empty() {
+                generate(&session, algorithm, label, label.as_bytes(), true);
+            }
         }
         session.logout().unwrap();
-        Some(self.config_on(&self.module, LOCKED_TOKEN, WRONG_PIN, label))
+        Some(())
     }
 
     /// A module that fails as it is told.
-    pub fn faulty_module(&self) -> Option<FaultyModule> {
+    pub(crate) fn faulty_module(&self) -> Option<FaultyModule> {
         FaultyModule::build(&self.module)
     }
 }
 
 /// A key pair on the test token.
-pub struct TestKey<'a> {
+pub(crate) struct TestKey<'a> {
     token: &'a TestToken,
-    pub label: String,
+    pub(crate) label: String,
 }
 
 impl TestKey<'_> {
     /// Removes the pair.
-    pub fn destroy(&self) {
+    pub(crate) fn destroy(&self) {
         let session = self.token.session();
         for object in session.find_objects(&[Attribute::Label(self.label.clone().into())]).unwrap() {
             session.destroy_object(object).unwrap();
@@ -182,18 +185,18 @@ impl TestKey<'_> {
     }
 
     /// Removes the pair and makes another with the same label.
-    pub fn replace(&self, algorithm: Algorithm) {
+    pub(crate) fn replace(&self, algorithm: Algorithm) {
         self.destroy();
         self.add(algorithm, b"replacement");
     }
 
     /// Makes another pair with the same label.
-    pub fn add(&self, algorithm: Algorithm, id: &[u8]) {
+    pub(crate) fn add(&self, algorithm: Algorithm, id: &[u8]) {
         generate(&self.token.session(), algorithm, &self.label, id, true);
     }
 
     /// Sets whether the private key may sign.
-    pub fn set_sign(&self, may_sign: bool) {
+    pub(crate) fn set_sign(&self, may_sign: bool) {
         let session = self.token.session();
         let private = [Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::Label(self.label.clone().into())];
         for object in session.find_objects(&private).unwrap() {
@@ -202,7 +205,7 @@ impl TestKey<'_> {
     }
 
     /// Removes the public half only.
-    pub fn destroy_public_half(&self) {
+    pub(crate) fn destroy_public_half(&self) {
         let session = self.token.session();
         let public = [Attribute::Class(ObjectClass::PUBLIC_KEY), Attribute::Label(self.label.clone().into())];
         for object in session.find_objects(&public).unwrap() {
@@ -211,7 +214,7 @@ impl TestKey<'_> {
     }
 
     /// The `CKA_EC_POINT` of the public half.
-    pub fn ec_point(&self) -> Vec<u8> {
+    pub(crate) fn ec_point(&self) -> Vec<u8> {
         let session = self.token.session();
         let public = [Attribute::Class(ObjectClass::PUBLIC_KEY), Attribute::Label(self.label.clone().into())];
         let object = session.find_objects(&public).unwrap()[0];
@@ -226,6 +229,12 @@ impl Drop for TestKey<'_> {
     fn drop(&mut self) {
         self.destroy();
     }
+}
+
+fn initialized(module: &Path) -> Result<Pkcs11, String> {
+    let context = Pkcs11::new(module).map_err(|error| error.to_string())?;
+    let started = context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK));
+    started.map(|()| context).map_err(|error| error.to_string())
 }
 
 fn generate(session: &Session, algorithm: Algorithm, label: &str, id: &[u8], may_sign: bool) {
@@ -259,9 +268,9 @@ fn generate(session: &Session, algorithm: Algorithm, label: &str, id: &[u8], may
 
 /// The real module behind one that fails as a file says.
 #[derive(Debug)]
-pub struct FaultyModule {
+pub(crate) struct FaultyModule {
     folder: tempfile::TempDir,
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
 }
 
 impl FaultyModule {
@@ -280,18 +289,18 @@ impl FaultyModule {
     }
 
     /// From now on the module fails so.
-    pub fn fail(&self, how: &str) {
+    pub(crate) fn fail(&self, how: &str) {
         let next = self.folder.path().join("next");
         fs::write(&next, how).unwrap();
         fs::rename(next, self.folder.path().join("fault")).unwrap();
     }
 
-    pub fn heal(&self) {
+    pub(crate) fn heal(&self) {
         let _ = fs::remove_file(self.folder.path().join("fault"));
     }
 
     /// How many calls met a fault.
-    pub fn met(&self) -> u64 {
+    pub(crate) fn met(&self) -> u64 {
         fs::metadata(self.folder.path().join("fault.count")).map_or(0, |count| count.len())
     }
 }
