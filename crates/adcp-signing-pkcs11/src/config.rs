@@ -13,7 +13,7 @@ use crate::{
     pin::PinSource,
     pool::Limits,
     selector::{KeySelector, TokenSelector, fingerprint},
-    uri::{Pkcs11KeyUri, UriPinSource},
+    uri::{Pkcs11Uri, UriPinSource},
 };
 
 const SESSIONS: NonZeroUsize = NonZeroUsize::new(4).unwrap();
@@ -78,7 +78,7 @@ impl Pkcs11Config {
     ///
     /// # Errors
     /// [`ProviderErrorKind::Configuration`] when nothing names a module, or a variable cannot be used.
-    pub fn from_uri(uri: &Pkcs11KeyUri) -> Result<Self, ProviderError> {
+    pub fn from_uri(uri: &Pkcs11Uri) -> Result<Self, ProviderError> {
         Self::from_uri_and(uri.clone(), variable)
     }
 
@@ -157,10 +157,10 @@ impl Pkcs11Config {
     }
 
     fn from_uri_and(
-        uri: Pkcs11KeyUri,
+        uri: Pkcs11Uri,
         variable: impl Fn(&str) -> Result<Option<String>, ProviderError>,
     ) -> Result<Self, ProviderError> {
-        let Pkcs11KeyUri { token, key, module_path, pin_source, options } = uri;
+        let Pkcs11Uri { token, key, module_path, pin_source, options } = uri;
         let module = match module_path {
             Some(path) => path,
             None => variable(MODULE_VARIABLE)?.ok_or_else(|| {
@@ -202,18 +202,22 @@ impl Pkcs11Config {
         });
         let key = KeySelector { label: variable("ADCP_PKCS11_OBJECT")?, id: id.transpose()? };
         let mut members = String::new();
-        for (member, name) in [("alg", "ADCP_PKCS11_ALG"), ("kid", "ADCP_PKCS11_KID"), ("purpose", "ADCP_PKCS11_PURPOSE")]
+        for (member, name) in
+            [("alg", "ADCP_PKCS11_ALG"), ("kid", "ADCP_PKCS11_KID"), ("purpose", "ADCP_PKCS11_PURPOSE")]
         {
             if let Some(value) = variable(name)? {
                 let separator = if members.is_empty() { '?' } else { '&' };
-                members.push_str(&format!("{separator}{member}={}", adcp_signing_core::key_uri::PercentEncoded(&value)));
+                members.push_str(&format!(
+                    "{separator}{member}={}",
+                    adcp_signing_core::key_uri::PercentEncoded(&value)
+                ));
             }
         }
         let uri = format!("pkcs11:{}{members}", crate::selector::Path { token: &token, key: &key });
         if key.label.is_none() && key.id.is_none() {
             return Err(configuration("nothing names the key; set ADCP_PKCS11_OBJECT or ADCP_PKCS11_ID"));
         }
-        Self::from_uri_and(uri.parse::<Pkcs11KeyUri>().map_err(refused)?, variable)
+        Self::from_uri_and(uri.parse::<Pkcs11Uri>().map_err(refused)?, variable)
     }
 }
 

@@ -121,9 +121,10 @@ fn meaning(value: RvError) -> (ProviderErrorKind, &'static str) {
         | RvError::MutexNotLocked => {
             (Kind::Configuration, "the module cannot be used this way; see its own configuration and log")
         }
-        RvError::BufferTooSmall | RvError::AttributeValueInvalid => {
-            (Kind::InvalidResponse, "the module contradicts itself; see whether it is the right one for the token")
-        }
+        RvError::BufferTooSmall | RvError::AttributeValueInvalid => (
+            Kind::InvalidResponse,
+            "the module contradicts itself; see whether it is the right one for the token",
+        ),
         RvError::SessionHandleInvalid
         | RvError::SessionClosed
         | RvError::UserNotLoggedIn
@@ -148,11 +149,14 @@ fn binding_meaning(error: &Error) -> (ProviderErrorKind, &'static str) {
             Kind::Configuration,
             "the PKCS#11 module cannot be loaded; see whether `module-path` is right, for this architecture, and readable",
         ),
-        Error::MissingSymbol(_) | Error::NullFunctionPointer => {
-            (Kind::Configuration, "the library is not a PKCS#11 module, or lacks a function that signing needs")
-        }
+        Error::MissingSymbol(_) | Error::NullFunctionPointer => (
+            Kind::Configuration,
+            "the library is not a PKCS#11 module, or lacks a function that signing needs",
+        ),
         Error::PinNotSet | Error::NulError(_) => (Kind::Configuration, "the PIN cannot be used"),
-        Error::NotSupported => (Kind::AlgorithmMismatch, "the token's key is of a type that cannot be used here"),
+        Error::NotSupported => {
+            (Kind::AlgorithmMismatch, "the token's key is of a type that cannot be used here")
+        }
         _ => (Kind::InvalidResponse, "the module's answer cannot be read"),
     }
 }
@@ -197,7 +201,12 @@ mod tests {
             (RvError::TokenNotPresent, Kind::Unavailable, "CKR_TOKEN_NOT_PRESENT", true),
             (RvError::UserNotLoggedIn, Kind::Unavailable, "CKR_USER_NOT_LOGGED_IN", true),
             (RvError::DeviceError, Kind::Unavailable, "CKR_DEVICE_ERROR", false),
-            (RvError::VendorDefined(0x8000_0012), Kind::Unavailable, "CKR_VENDOR_DEFINED (0x80000012)", false),
+            (
+                RvError::VendorDefined(0x8000_0012),
+                Kind::Unavailable,
+                "CKR_VENDOR_DEFINED (0x80000012)",
+                false,
+            ),
             (RvError::CantLock, Kind::Configuration, "CKR_CANT_LOCK", false),
         ];
         for (value, kind, name, session_loss) in cases {

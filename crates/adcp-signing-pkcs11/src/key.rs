@@ -28,9 +28,13 @@ pub(crate) struct FoundKey {
 
 /// Finds the one private key that the selector names.
 pub(crate) fn find(session: &Session, selector: &KeySelector) -> Result<FoundKey, Fault> {
-    let handle = sole(session, &template(ObjectClass::PRIVATE_KEY, selector), "private key")?.ok_or_else(|| {
-        Fault::new(ProviderErrorKind::KeyNotFound, "the token shows no private key with this label and id")
-    })?;
+    let handle =
+        sole(session, &template(ObjectClass::PRIVATE_KEY, selector), "private key")?.ok_or_else(|| {
+            Fault::new(
+                ProviderErrorKind::KeyNotFound,
+                "the token shows no private key with this label and id",
+            )
+        })?;
     let private = Attributes::read(
         session,
         handle,
@@ -71,7 +75,8 @@ fn read_public_key(
     let source = handle.unwrap_or(private);
     match key_type {
         KeyType::RSA => {
-            let key = Attributes::read(session, source, &[AttributeType::Modulus, AttributeType::PublicExponent])?;
+            let key =
+                Attributes::read(session, source, &[AttributeType::Modulus, AttributeType::PublicExponent])?;
             let (Some(n), Some(e)) =
                 (key.bytes(AttributeType::Modulus), key.bytes(AttributeType::PublicExponent))
             else {
@@ -89,11 +94,12 @@ fn read_public_key(
             };
             let key =
                 Attributes::read(session, source, &[AttributeType::EcPoint, AttributeType::PublicKeyInfo])?;
-            let public_key = match (key.bytes(AttributeType::EcPoint), key.bytes(AttributeType::PublicKeyInfo)) {
-                (Some(point), _) => from_point(algorithm, point),
-                (None, Some(spki)) => PublicKey::from_spki_der(spki),
-                (None, None) => return Err(no_public_key()),
-            };
+            let public_key =
+                match (key.bytes(AttributeType::EcPoint), key.bytes(AttributeType::PublicKeyInfo)) {
+                    (Some(point), _) => from_point(algorithm, point),
+                    (None, Some(spki)) => PublicKey::from_spki_der(spki),
+                    (None, None) => return Err(no_public_key()),
+                };
             public_key.map(|key| (key, 64)).map_err(refused)
         }
         _ => Err(unusable("the key is neither an RSA nor an EC nor an Edwards key")),
@@ -129,7 +135,9 @@ fn curve(session: &Session, private: ObjectHandle, public: Option<ObjectHandle>)
 /// `CKA_EC_POINT` is an OCTET STRING around the point; some tokens give the point itself. The lengths tell them apart.
 fn from_point(algorithm: Algorithm, point: &[u8]) -> Result<PublicKey, KeyError> {
     match (algorithm, point) {
-        (Algorithm::Ed25519, [0x04, 0x20, point @ ..]) if point.len() == 32 => PublicKey::from_ed25519_bytes(point),
+        (Algorithm::Ed25519, [0x04, 0x20, point @ ..]) if point.len() == 32 => {
+            PublicKey::from_ed25519_bytes(point)
+        }
         (Algorithm::Ed25519, point) => PublicKey::from_ed25519_bytes(point),
         (_, [0x04, 0x41, point @ ..]) if point.len() == 65 => PublicKey::from_p256_sec1(point),
         (_, [0x04, 0x21, point @ ..]) if point.len() == 33 => PublicKey::from_p256_sec1(point),
@@ -209,7 +217,8 @@ impl Attributes {
 }
 
 fn ambiguous(what: &'static str) -> Fault {
-    let message = format!("more than one {what} on the token matches; add `id=` to the key URI, or remove the other");
+    let message =
+        format!("more than one {what} on the token matches; add `id=` to the key URI, or remove the other");
     Fault::Ours(ProviderError::new(ProviderErrorKind::Configuration, message))
 }
 
@@ -227,7 +236,9 @@ fn no_public_key() -> Fault {
 fn refused(error: KeyError) -> Fault {
     let kind = match error {
         // A key that may work, and is not one to sign with. One of a good length that is refused is no RSA key.
-        KeyError::RsaModulus { bits } if !(2048..=8192).contains(&bits) => ProviderErrorKind::AlgorithmMismatch,
+        KeyError::RsaModulus { bits } if !(2048..=8192).contains(&bits) => {
+            ProviderErrorKind::AlgorithmMismatch
+        }
         KeyError::RsaExponent => ProviderErrorKind::AlgorithmMismatch,
         KeyError::NeedsAwsLcRs => ProviderErrorKind::Configuration,
         _ => ProviderErrorKind::InvalidResponse,
@@ -241,15 +252,15 @@ mod tests {
 
     /// RFC 8037, appendix A.2.
     const ED25519_KEY: [u8; 32] = [
-        0xd7, 0x5a, 0x98, 0x01, 0x82, 0xb1, 0x0a, 0xb7, 0xd5, 0x4b, 0xfe, 0xd3, 0xc9, 0x64, 0x07, 0x3a, 0x0e, 0xe1, 0x72,
-        0xf3, 0xda, 0xa6, 0x23, 0x25, 0xaf, 0x02, 0x1a, 0x68, 0xf7, 0x07, 0x51, 0x1a,
+        0xd7, 0x5a, 0x98, 0x01, 0x82, 0xb1, 0x0a, 0xb7, 0xd5, 0x4b, 0xfe, 0xd3, 0xc9, 0x64, 0x07, 0x3a, 0x0e,
+        0xe1, 0x72, 0xf3, 0xda, 0xa6, 0x23, 0x25, 0xaf, 0x02, 0x1a, 0x68, 0xf7, 0x07, 0x51, 0x1a,
     ];
     /// The generator of P-256 (SEC 2 §2.4.2).
     const P256_KEY: [u8; 65] = [
-        0x04, 0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c, 0x42, 0x47, 0xf8, 0xbc, 0xe6, 0xe5, 0x63, 0xa4, 0x40, 0xf2, 0x77, 0x03,
-        0x7d, 0x81, 0x2d, 0xeb, 0x33, 0xa0, 0xf4, 0xa1, 0x39, 0x45, 0xd8, 0x98, 0xc2, 0x96, 0x4f, 0xe3, 0x42, 0xe2, 0xfe,
-        0x1a, 0x7f, 0x9b, 0x8e, 0xe7, 0xeb, 0x4a, 0x7c, 0x0f, 0x9e, 0x16, 0x2b, 0xce, 0x33, 0x57, 0x6b, 0x31, 0x5e, 0xce,
-        0xcb, 0xb6, 0x40, 0x68, 0x37, 0xbf, 0x51, 0xf5,
+        0x04, 0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c, 0x42, 0x47, 0xf8, 0xbc, 0xe6, 0xe5, 0x63, 0xa4, 0x40, 0xf2,
+        0x77, 0x03, 0x7d, 0x81, 0x2d, 0xeb, 0x33, 0xa0, 0xf4, 0xa1, 0x39, 0x45, 0xd8, 0x98, 0xc2, 0x96, 0x4f,
+        0xe3, 0x42, 0xe2, 0xfe, 0x1a, 0x7f, 0x9b, 0x8e, 0xe7, 0xeb, 0x4a, 0x7c, 0x0f, 0x9e, 0x16, 0x2b, 0xce,
+        0x33, 0x57, 0x6b, 0x31, 0x5e, 0xce, 0xcb, 0xb6, 0x40, 0x68, 0x37, 0xbf, 0x51, 0xf5,
     ];
 
     #[test]

@@ -20,5 +20,5 @@ pub use self::{
     pin::{Pin, PinSource},
     provider::Pkcs11Provider,
     selector::{KeySelector, TokenSelector},
-    uri::Pkcs11KeyUri,
+    uri::Pkcs11Uri,
 };

@@ -43,7 +43,9 @@ impl TokenPlace {
     /// The slot that the token is in now.
     pub(crate) fn find(&self) -> Result<(Pkcs11, Slot, TokenInfo), Fault> {
         let (path, token, known) = match self {
-            Self::Slot { context, slot } => return Ok((context.clone(), *slot, context.get_token_info(*slot)?)),
+            Self::Slot { context, slot } => {
+                return Ok((context.clone(), *slot, context.get_token_info(*slot)?));
+            }
             Self::Module { path, token, slot } => (path, token, slot),
         };
         let module = Module::at(path);

@@ -288,7 +288,9 @@ impl<S: Station> Shared<S> {
             let expired = state.take_expired(Instant::now());
             if !expired.is_empty() {
                 // Waking a caller runs its executor's code.
-                MutexGuard::unlocked(&mut state, || expired.iter().for_each(|reply| reply.answer(Err(timed_out()))));
+                MutexGuard::unlocked(&mut state, || {
+                    expired.iter().for_each(|reply| reply.answer(Err(timed_out())))
+                });
                 state.queue.retain(|job| !job.reply.is_over());
                 continue;
             }
@@ -422,9 +424,7 @@ mod tests {
                 }
                 Ask::Panic => panic!("on purpose"),
                 Ask::NeedsSession if self.number == 0 => Served::Answered(Ok(1)),
-                Ask::NeedsSession => {
-                    Served::NoSession(ProviderError::new(Throttled, "no session left"))
-                }
+                Ask::NeedsSession => Served::NoSession(ProviderError::new(Throttled, "no session left")),
             }
         }
     }

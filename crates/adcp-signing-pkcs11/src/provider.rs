@@ -14,7 +14,6 @@ use adcp_signing_core::{
 use async_trait::async_trait;
 
 use crate::{
-    Pkcs11KeyUri,
     config::Pkcs11Config,
     pool::Pool,
     station::{Answer, Request, Shared, TokenStation},
@@ -45,7 +44,8 @@ impl Pkcs11Provider {
     /// [`ProviderErrorKind::Configuration`] when the algorithm or the key id is left open, which only the token can tell:
     /// see [`connect`](Self::connect).
     pub fn new(config: Pkcs11Config) -> Result<Self, ProviderError> {
-        let (Some(algorithm), Some(key_id)) = (config.options.algorithm, config.options.key_id.clone()) else {
+        let (Some(algorithm), Some(key_id)) = (config.options.algorithm, config.options.key_id.clone())
+        else {
             return Err(ProviderError::new(
                 ProviderErrorKind::Configuration,
                 "the algorithm and the key id must both be given, or the provider be connected to the token first",
@@ -64,20 +64,12 @@ impl Pkcs11Provider {
         if config.options.algorithm.is_some() && config.options.key_id.is_some() {
             return Self::new(config);
         }
-        let (fingerprint, KeyOptions { key_id, purpose, .. }) = (config.fingerprint.clone(), config.options.clone());
+        let (fingerprint, KeyOptions { key_id, purpose, .. }) =
+            (config.fingerprint.clone(), config.options.clone());
         let sessions = Sessions::new(config);
         let key = sessions.public_key().await?;
         let key_id = key_id.unwrap_or_else(|| key.thumbprint());
         Ok(Self { key_id, algorithm: key.algorithm(), purpose, fingerprint, sessions })
-    }
-
-    /// The provider of the key that a URI names, connected. What the URI leaves open comes from the environment: see
-    /// [`Pkcs11Config::from_uri`].
-    ///
-    /// # Errors
-    /// As [`Pkcs11Config::from_uri`] and [`connect`](Self::connect).
-    pub async fn from_uri(uri: &Pkcs11KeyUri) -> Result<Self, ProviderError> {
-        Self::connect(Pkcs11Config::from_uri(uri)?).await
     }
 
     /// The provider of the key that the environment names, connected: see [`Pkcs11Config::from_env`].

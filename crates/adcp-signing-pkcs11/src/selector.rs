@@ -58,7 +58,8 @@ impl TokenSelector {
     }
 
     pub(crate) fn matches(&self, slot: Slot, token: &TokenInfo) -> bool {
-        let is = |wanted: &Option<String>, actual: &str| wanted.as_deref().is_none_or(|wanted| wanted == actual);
+        let is =
+            |wanted: &Option<String>, actual: &str| wanted.as_deref().is_none_or(|wanted| wanted == actual);
         token.token_initialized()
             && self.slot_id.is_none_or(|wanted| wanted == slot.id())
             && is(&self.label, token.label())

@@ -112,7 +112,8 @@ impl OpenKey {
         if let Some(declared) = shared.algorithm
             && declared != algorithm
         {
-            let message = format!("the token's key is for {algorithm}, but the provider is set up for {declared}");
+            let message =
+                format!("the token's key is for {algorithm}, but the provider is set up for {declared}");
             return Err(ProviderError::new(ProviderErrorKind::AlgorithmMismatch, message).into());
         }
         let scheme = Scheme::of(algorithm, &context, slot)?;
@@ -150,10 +151,12 @@ impl OpenKey {
 /// Private objects are invisible without a login.
 fn explain_hidden(fault: Fault, token: &Token) -> Fault {
     match fault {
-        Fault::Ours(error) if error.kind() == ProviderErrorKind::KeyNotFound && token.has_no_pin() => Fault::new(
-            ProviderErrorKind::KeyNotFound,
-            "the token shows no private key with this label and id; without a PIN it may be hiding it: set `pin-source`",
-        ),
+        Fault::Ours(error) if error.kind() == ProviderErrorKind::KeyNotFound && token.has_no_pin() => {
+            Fault::new(
+                ProviderErrorKind::KeyNotFound,
+                "the token shows no private key with this label and id; without a PIN it may be hiding it: set `pin-source`",
+            )
+        }
         fault => fault,
     }
 }
@@ -191,11 +194,8 @@ impl Scheme {
     }
 
     fn mechanism(self) -> Mechanism<'static> {
-        let pss = PkcsPssParams {
-            hash_alg: MechanismType::SHA512,
-            mgf: PkcsMgfType::MGF1_SHA512,
-            s_len: SALT_LEN,
-        };
+        let pss =
+            PkcsPssParams { hash_alg: MechanismType::SHA512, mgf: PkcsMgfType::MGF1_SHA512, s_len: SALT_LEN };
         match self {
             Self::Ed25519 => Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure)),
             Self::EcdsaDigest => Mechanism::Ecdsa,

@@ -2,16 +2,19 @@
 
 use std::{fmt, path::Path as FilePath, str::FromStr};
 
-use adcp_signing_core::key_uri::{
-    KeyOptions, KeyUriError, KeyUriParts, percent_decode, percent_decode_bytes, write_query,
+use adcp_signing_core::{
+    ProviderError,
+    key_uri::{KeyOptions, KeyUriError, KeyUriParts, percent_decode, percent_decode_bytes, write_query},
 };
 
-use crate::selector::{KeySelector, Path, TokenSelector, is_plain};
+use crate::{
+    Pkcs11Config, Pkcs11Provider,
+    selector::{KeySelector, Path, TokenSelector, is_plain},
+};
 
 const FORM: &str = "`pkcs11:token=LABEL;object=LABEL?module-path=/PATH&pin-source=file:/PATH`";
 /// The path attributes that are read, in the order in which they are written.
-const ATTRIBUTES: [&str; 8] =
-    ["token", "manufacturer", "serial", "model", "slot-id", "object", "id", "type"];
+const ATTRIBUTES: [&str; 8] = ["token", "manufacturer", "serial", "model", "slot-id", "object", "id", "type"];
 /// No token needs a longer `CKA_ID`.
 const MAX_ID_LEN: usize = 256;
 
@@ -23,17 +26,17 @@ const MAX_ID_LEN: usize = 256;
 /// `purpose` of every key URI. Anything else is refused, `pin-value` above all: a PIN is never part of a URI.
 ///
 /// ```
-/// use adcp_signing_pkcs11::Pkcs11KeyUri;
+/// use adcp_signing_pkcs11::Pkcs11Uri;
 ///
-/// let uri: Pkcs11KeyUri = "pkcs11:token=adcp;object=req-2026\
+/// let uri: Pkcs11Uri = "pkcs11:token=adcp;object=req-2026\
 ///     ?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:/run/secrets/pin&alg=ed25519"
 ///     .parse()?;
-/// assert_eq!(uri.to_string().parse::<Pkcs11KeyUri>()?, uri);
-/// assert!("pkcs11:object=k?pin-value=1234".parse::<Pkcs11KeyUri>().is_err());
+/// assert_eq!(uri.to_string().parse::<Pkcs11Uri>()?, uri);
+/// assert!("pkcs11:object=k?pin-value=1234".parse::<Pkcs11Uri>().is_err());
 /// # Ok::<(), adcp_signing_core::key_uri::KeyUriError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-pub struct Pkcs11KeyUri {
+pub struct Pkcs11Uri {
     pub(crate) token: TokenSelector,
     pub(crate) key: KeySelector,
     pub(crate) module_path: Option<String>,
@@ -48,12 +51,26 @@ pub(crate) enum UriPinSource {
     Env(String),
 }
 
-impl FromStr for Pkcs11KeyUri {
+impl Pkcs11Uri {
+    /// The scheme, without its colon.
+    pub const SCHEME: &'static str = "pkcs11";
+
+    /// The provider of the key that this names, connected. What the URI leaves open comes from the environment: see
+    /// [`Pkcs11Config::from_uri`](crate::Pkcs11Config::from_uri).
+    ///
+    /// # Errors
+    /// As `Pkcs11Config::from_uri` and [`Pkcs11Provider::connect`].
+    pub async fn connect(&self) -> Result<Pkcs11Provider, ProviderError> {
+        Pkcs11Provider::connect(Pkcs11Config::from_uri(self)?).await
+    }
+}
+
+impl FromStr for Pkcs11Uri {
     type Err = KeyUriError;
 
     fn from_str(uri: &str) -> Result<Self, Self::Err> {
         let mut parts = KeyUriParts::parse(uri)?;
-        if parts.scheme() != "pkcs11" {
+        if parts.scheme() != Self::SCHEME {
             return Err(KeyUriError::Scheme { expected: "`pkcs11:`" });
         }
         let (token, key) = read_path(parts.body())?;
@@ -126,7 +143,8 @@ impl FromStr for UriPinSource {
         const ALLOWED: &str = "file:/PATH, /PATH, env:NAME";
         let refused = KeyUriError::Value { member: "pin-source", allowed: ALLOWED };
         if let Some(name) = source.strip_prefix("env:") {
-            let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            let is_name =
+                !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
             return if is_name { Ok(Self::Env(name.to_owned())) } else { Err(refused) };
         }
         let path = source.strip_prefix("file:").unwrap_or(source);
@@ -145,7 +163,7 @@ impl fmt::Display for UriPinSource {
     }
 }
 
-impl fmt::Display for Pkcs11KeyUri {
+impl fmt::Display for Pkcs11Uri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "pkcs11:{}", Path { token: &self.token, key: &self.key })?;
         let pin_source = self.pin_source.as_ref().map(ToString::to_string);
@@ -154,10 +172,10 @@ impl fmt::Display for Pkcs11KeyUri {
     }
 }
 
-impl fmt::Debug for Pkcs11KeyUri {
+impl fmt::Debug for Pkcs11Uri {
     /// The names of the token and of the key stay out of logs; `Display` has them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pkcs11KeyUri")
+        f.debug_struct("Pkcs11Uri")
             .field("key", &crate::selector::fingerprint(&self.token, &self.key))
             .field("options", &self.options)
             .finish_non_exhaustive()
@@ -170,7 +188,7 @@ mod tests {
 
     use super::*;
 
-    fn read(uri: &str) -> Result<Pkcs11KeyUri, KeyUriError> {
+    fn read(uri: &str) -> Result<Pkcs11Uri, KeyUriError> {
         uri.parse()
     }
 

@@ -198,7 +198,8 @@ impl TestKey<'_> {
     /// Sets whether the private key may sign.
     pub(crate) fn set_sign(&self, may_sign: bool) {
         let session = self.token.session();
-        let private = [Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::Label(self.label.clone().into())];
+        let private =
+            [Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::Label(self.label.clone().into())];
         for object in session.find_objects(&private).unwrap() {
             session.update_attributes(object, &[Attribute::Sign(may_sign)]).unwrap();
         }
