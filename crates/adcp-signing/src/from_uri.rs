@@ -71,7 +71,7 @@ const SCHEMES: [Scheme; 7] = [
     Scheme { name: "azurekeyvault", feature: "azure-key-vault", built: false },
     Scheme { name: "hashivault", feature: "vault-transit", built: false },
     Scheme { name: "openbao", feature: "vault-transit", built: false },
-    Scheme { name: "pkcs11", feature: "pkcs11", built: false },
+    Scheme { name: "pkcs11", feature: "pkcs11", built: cfg!(feature = "pkcs11") },
 ];
 
 fn built_schemes() -> String {
@@ -108,6 +108,11 @@ pub async fn provider_from_uri(
         return Ok(Arc::new(provider));
     }
     let name = uri.split_once(':').map_or(uri, |(name, _)| name);
+    #[cfg(feature = "pkcs11")]
+    if name == adcp_signing_pkcs11::Pkcs11Uri::SCHEME {
+        let provider = uri.parse::<adcp_signing_pkcs11::Pkcs11Uri>()?.connect().await?;
+        return Ok(Arc::new(provider));
+    }
     match SCHEMES.iter().find(|scheme| scheme.name == name) {
         Some(scheme) => Err(KeyUriError::FeatureMissing { scheme: scheme.name, feature: scheme.feature }),
         None => Err(KeyUriError::UnknownScheme),

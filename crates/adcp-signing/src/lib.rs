@@ -3,5 +3,7 @@
 mod from_uri;
 
 pub use adcp_signing_core::*;
+#[cfg(feature = "pkcs11")]
+pub use adcp_signing_pkcs11 as pkcs11;
 
 pub use self::from_uri::{KeyUriError, UriOptions, provider_from_uri};
