@@ -13,7 +13,7 @@ use adcp_signing_core::{ProviderError, ProviderErrorKind};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_kms::{
     config::http::HttpResponse,
-    error::{DispatchFailure, ProvideErrorMetadata, ResponseError, SdkError},
+    error::{ConnectorError, ProvideErrorMetadata, SdkError},
     primitives::{DateTime, DateTimeFormat},
 };
 
@@ -76,16 +76,23 @@ const fn code(name: &'static str, kind: ProviderErrorKind, advice: &'static str)
     Code { name, kind, advice }
 }
 
-const ALLOW: &str = "allow kms:Sign and kms:GetPublicKey on the key, in the key policy and in the caller's IAM policy";
-const CREDENTIALS: &str = "AWS does not know these credentials; check the access key and whether it is active";
-const RENEW: &str = "the session credentials have expired; renew them, or use a source that the SDK renews itself";
-const CLOCK: &str = "the request's signature was refused; check the secret access key and this machine's clock";
+const ALLOW: &str =
+    "allow kms:Sign and kms:GetPublicKey on the key, in the key policy and in the caller's IAM policy";
+const CREDENTIALS: &str =
+    "AWS does not know these credentials; check the access key and whether it is active";
+const RENEW: &str =
+    "the session credentials have expired; renew them, or use a source that the SDK renews itself";
+const CLOCK: &str =
+    "the request's signature was refused; check the secret access key and this machine's clock";
 const GRANT: &str = "the grant is not valid; create it again";
-const FIND: &str = "no such key or alias in this account and Region; check the key, the Region and the account";
+const FIND: &str =
+    "no such key or alias in this account and Region; check the key, the Region and the account";
 const ENABLE: &str = "enable the key: aws kms enable-key";
 const STATE: &str = "the key is not usable; is its deletion pending, or its material not imported?";
-const USAGE: &str = "the key cannot sign with this algorithm; its usage must be SIGN_VERIFY and its key spec match";
-const SLOW_DOWN: &str = "over the request quota of the account and Region; sign less, or ask AWS for a higher quota";
+const USAGE: &str =
+    "the key cannot sign with this algorithm; its usage must be SIGN_VERIFY and its key spec match";
+const SLOW_DOWN: &str =
+    "over the request quota of the account and Region; sign less, or ask AWS for a higher quota";
 const WAIT: &str = "AWS KMS has trouble of its own; try again";
 const REFUSED: &str = "AWS KMS refused the request as malformed; check the key identifier and the Region";
 
@@ -151,8 +158,12 @@ where
             Kind::Timeout,
             "no answer from AWS KMS within the client's time limit; check the network path to its endpoint",
         ),
-        SdkError::DispatchFailure(failure) => of_dispatch(failure),
-        SdkError::ResponseError(failure) => of_broken_response(failure, error),
+        SdkError::DispatchFailure(failure) => of_dispatch(failure.as_connector_error()),
+        SdkError::ResponseError(cut) => ProviderError::new(
+            Kind::Unavailable,
+            "the connection to AWS KMS broke off within its answer; try again",
+        )
+        .with_source(answer(None, cut.raw())),
         // Everything before the request is sent: no Region, an endpoint that is no URL.
         _ => ProviderError::new(
             Kind::Configuration,
@@ -182,31 +193,42 @@ fn of_answer(code: Option<&str>, response: &HttpResponse) -> ProviderError {
 /// For answers of proxies and gateways, and for codes that are yet to come.
 fn by_status(status: u16) -> (ProviderErrorKind, &'static str) {
     match status {
-        200..=299 => (Kind::InvalidResponse, "not a reply of AWS KMS; check the endpoint and what stands before it"),
+        200..=299 => {
+            (Kind::InvalidResponse, "not a reply of AWS KMS; check the endpoint and what stands before it")
+        }
         401 | 403 | 407 => (Kind::AccessDenied, "refused, by AWS KMS or something before it"),
         408 | 504 => (Kind::Timeout, WAIT),
         429 => (Kind::Throttled, SLOW_DOWN),
         500..=599 => (Kind::Unavailable, WAIT),
         400..=499 => (Kind::Configuration, REFUSED),
-        _ => (Kind::InvalidResponse, "not an answer of AWS KMS; check the endpoint and what stands before it"),
+        _ => {
+            (Kind::InvalidResponse, "not an answer of AWS KMS; check the endpoint and what stands before it")
+        }
     }
 }
 
-fn of_dispatch(failure: &DispatchFailure) -> ProviderError {
-    let cause = failure.as_connector_error().map(|error| error as &(dyn StdError + 'static));
-    let chain = || Chain(cause);
+fn of_dispatch(failure: Option<&ConnectorError>) -> ProviderError {
+    let chain = || Chain(failure.map(|error| error as &(dyn StdError + 'static)));
     if let Some(error) = chain().find_map(|error| error.downcast_ref::<CredentialsError>()) {
         return of_credentials(error);
     }
     let io = chain().find_map(|error| error.downcast_ref::<io::Error>()).map(io::Error::kind);
-    let (kind, message) = if failure.is_timeout() || io == Some(io::ErrorKind::TimedOut) {
+    let http = chain().find_map(|error| error.downcast_ref::<hyper::Error>());
+    let (kind, message) = if failure.is_some_and(ConnectorError::is_timeout)
+        || io == Some(io::ErrorKind::TimedOut)
+    {
         (Kind::Timeout, "no connection to AWS KMS within the client's time limit; check the network path")
-    } else if failure.is_user() {
-        (Kind::Configuration, "no request to AWS KMS could be made; check Region and endpoint")
+    } else if http.is_some_and(hyper::Error::is_parse) {
+        (Kind::InvalidResponse, "the answer is not HTTP; check the endpoint and what stands before it")
     } else if io == Some(io::ErrorKind::InvalidData) {
-        (Kind::Unavailable, "no TLS connection to AWS KMS; check the endpoint, and the root certificates here")
-    } else {
+        (
+            Kind::Unavailable,
+            "no TLS connection to AWS KMS; check the endpoint, and the root certificates here",
+        )
+    } else if failure.is_some_and(ConnectorError::is_io) || http.is_some() {
         (Kind::Unavailable, "AWS KMS could not be reached; check the network path to its endpoint")
+    } else {
+        (Kind::Configuration, "no request to AWS KMS could be made; check Region, endpoint and credentials")
     };
     let error = ProviderError::new(kind, message);
     match io {
@@ -222,33 +244,19 @@ fn of_credentials(error: &CredentialsError) -> ProviderError {
             Kind::Configuration,
             "no AWS credentials were found; set a role, a profile or the AWS_ variables for this process",
         ),
-        CredentialsError::InvalidConfiguration(_) => {
-            (Kind::Configuration, "the AWS credentials are configured wrong; check the profile and the AWS_ variables")
-        }
+        CredentialsError::InvalidConfiguration(_) => (
+            Kind::Configuration,
+            "the AWS credentials are configured wrong; check the profile and the AWS_ variables",
+        ),
         CredentialsError::ProviderTimedOut(_) => {
             (Kind::Timeout, "the source of the AWS credentials did not answer in time")
         }
-        _ => (Kind::Unavailable, "the source of the AWS credentials failed; check the role and who may assume it"),
+        _ => (
+            Kind::Unavailable,
+            "the source of the AWS credentials failed; check the role and who may assume it",
+        ),
     };
     ProviderError::new(kind, message)
-}
-
-/// The head of a response came, and then nothing that makes sense.
-fn of_broken_response<E>(failure: &ResponseError<HttpResponse>, error: &SdkError<E, HttpResponse>) -> ProviderError
-where
-    E: StdError + 'static,
-{
-    // A connection that ends within the body shows as an error of the transport, not as a body that cannot be read.
-    let cut = Chain(error.source()).any(|error| error.is::<io::Error>() || error.is::<hyper::Error>());
-    let error = if cut {
-        ProviderError::new(Kind::Unavailable, "the connection to AWS KMS broke off within its answer")
-    } else {
-        ProviderError::new(
-            Kind::InvalidResponse,
-            "the answer cannot be read; check the endpoint and what stands before it",
-        )
-    };
-    error.with_source(answer(None, failure.raw()))
 }
 
 fn answer(code: Option<&str>, response: &HttpResponse) -> KmsAnswer {
@@ -262,12 +270,14 @@ fn answer(code: Option<&str>, response: &HttpResponse) -> KmsAnswer {
 
 /// A code as it may be shown: what answers in KMS' place could put anything there.
 fn shown_code(code: &str) -> Option<&str> {
-    let plain = (1..=MAX_SHOWN_LEN).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let plain =
+        (1..=MAX_SHOWN_LEN).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphabetic());
     plain.then_some(code)
 }
 
 fn is_request_id(text: &str) -> bool {
-    (1..=MAX_SHOWN_LEN).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+    (1..=MAX_SHOWN_LEN).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
 }
 
 /// RFC 9110 §10.2.3, and AWS' own field in milliseconds.
@@ -297,5 +307,43 @@ impl<'a> Iterator for Chain<'a> {
         let error = self.0?;
         self.0 = error.source();
         Some(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rows of the table in README.md: codes, kind, whether it is retried.
+    fn table() -> Vec<(Vec<&'static str>, &'static str, &'static str)> {
+        let row = |line: &'static str| {
+            let mut cells = line.trim_matches('|').split(" | ").map(str::trim);
+            let codes = cells.next()?.split(", ").map(|code| code.trim_matches('`')).collect();
+            Some((codes, cells.next()?.trim_matches('`'), cells.next()?))
+        };
+        include_str!("../README.md").lines().filter(|line| line.starts_with("| `")).filter_map(row).collect()
+    }
+
+    #[test]
+    fn the_table_of_the_readme_is_the_one_of_the_code() {
+        let mut documented: Vec<_> = table()
+            .into_iter()
+            .flat_map(|(codes, kind, retried)| codes.into_iter().map(move |code| (code, kind, retried)))
+            .collect();
+        let yes_no = |retried| if retried { "yes" } else { "no" };
+        let mut coded: Vec<_> = CODES
+            .iter()
+            .map(|code| (code.name, code.kind.as_str(), yes_no(code.kind.is_retryable())))
+            .collect();
+        documented.sort_unstable();
+        coded.sort_unstable();
+        assert_eq!(documented, coded);
+    }
+
+    #[test]
+    fn no_code_is_listed_twice() {
+        for (index, code) in CODES.iter().enumerate() {
+            assert!(!CODES[..index].iter().any(|earlier| earlier.name == code.name), "{}", code.name);
+        }
     }
 }

@@ -145,7 +145,10 @@ fn is_partition(text: &str) -> bool {
 /// Whether the text can be a Region's name. It becomes part of a host name.
 pub(crate) fn is_region(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (1..=32).contains(&text.len()) && text.bytes().all(plain) && !text.starts_with('-') && !text.ends_with('-')
+    (1..=32).contains(&text.len())
+        && text.bytes().all(plain)
+        && !text.starts_with('-')
+        && !text.ends_with('-')
 }
 
 fn check_alias(text: &str) -> Result<(), KeyIdentifierError> {

@@ -10,6 +10,8 @@ use aws_sdk_kms::{
 };
 use sha2::{Digest as _, Sha256, Sha512};
 
+use crate::config::configuration;
+
 /// The longest message that `Sign` takes. A digest always fits; Ed25519 has to send the message itself.
 pub(crate) const MAX_RAW_LEN: usize = 4096;
 
@@ -76,7 +78,8 @@ impl SigningSpec {
     /// What to send for a signature base.
     ///
     /// # Errors
-    /// [`ProviderErrorKind::MessageTooLarge`] when the algorithm needs the whole base and KMS does not take that much.
+    /// [`ProviderErrorKind::MessageTooLarge`] when the algorithm needs the whole base and KMS does not take that much,
+    /// [`ProviderErrorKind::Configuration`] when it is empty.
     pub(crate) fn message(self, signature_base: &[u8]) -> Result<(MessageType, Blob), ProviderError> {
         match self.message {
             Message::Raw if signature_base.len() > MAX_RAW_LEN => Err(ProviderError::new(
@@ -87,6 +90,9 @@ impl SigningSpec {
                     signature_base.len()
                 ),
             )),
+            Message::Raw if signature_base.is_empty() => {
+                Err(configuration("AWS KMS does not sign an empty message with Ed25519"))
+            }
             Message::Raw => Ok((MessageType::Raw, Blob::new(signature_base))),
             Message::Sha256 => Ok((MessageType::Digest, Blob::new(Sha256::digest(signature_base).to_vec()))),
             Message::Sha512 => Ok((MessageType::Digest, Blob::new(Sha512::digest(signature_base).to_vec()))),
@@ -126,7 +132,7 @@ mod tests {
     fn ed25519_sends_the_message_and_the_others_its_digest() {
         use SigningAlgorithmSpec::{EcdsaSha256, Ed25519Sha512, RsassaPssSha512};
 
-        for len in [0, 100, 4096] {
+        for len in [1, 100, 4096] {
             let base = vec![b'x'; len];
             assert_eq!(sent(Algorithm::Ed25519, &base), (Ed25519Sha512, MessageType::Raw, len));
         }
@@ -142,6 +148,7 @@ mod tests {
         let spec = SigningSpec::of(Algorithm::Ed25519).unwrap();
         let error = spec.message(&[b'x'; 4097]).unwrap_err();
         assert_eq!(error.kind(), ProviderErrorKind::MessageTooLarge);
+        assert_eq!(spec.message(b"").unwrap_err().kind(), ProviderErrorKind::Configuration);
         assert_eq!(spec.capability().max_message_len, Some(4096));
         let spec = SigningSpec::of(Algorithm::EcdsaP256Sha256).unwrap();
         assert_eq!(spec.capability().max_message_len, None);

@@ -2,6 +2,8 @@
 
 mod from_uri;
 
+#[cfg(feature = "aws-kms")]
+pub use adcp_signing_aws_kms as aws_kms;
 pub use adcp_signing_core::*;
 
 pub use self::from_uri::{KeyUriError, UriOptions, provider_from_uri};
