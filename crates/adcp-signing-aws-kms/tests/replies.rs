@@ -20,7 +20,7 @@ use adcp_signing_core::{
 use base64ct::{Base64, Encoding as _};
 use serde_json::json;
 
-use self::support::{Reply, Server, client};
+use self::support::server::{Reply, Server, client};
 
 const ID: &str = "1234abcd-12ab-34cd-56ef-1234567890ab";
 const ARN: &str = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
