@@ -8,6 +8,7 @@ mod fingerprint;
 pub mod json;
 mod jwk;
 mod key;
+pub mod key_uri;
 pub mod message;
 mod nonce;
 pub mod operation;

@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 
-mod key_uri;
+mod from_uri;
 
 pub use adcp_signing_core::*;
 
-pub use self::key_uri::{KeyUriError, UriOptions, provider_from_uri};
+pub use self::from_uri::{KeyUriError, UriOptions, provider_from_uri};

@@ -48,7 +48,7 @@ pub use self::{
     ext::SigningProviderExt,
     in_memory::InMemoryProvider,
     instrumented::Instrumented,
-    local_uri::{InProcessKeys, LocalKeyUri, LocalKeyUriError},
+    local_uri::{InProcessKeys, LocalKeyUri},
     pinned::{Pin, Pinned},
     rotating::{Rotating, Rotation, RotationPhase},
     self_checking::SelfChecking,
