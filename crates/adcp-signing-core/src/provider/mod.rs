@@ -46,6 +46,7 @@ pub use self::{
 pub use self::{
     error::{ProviderError, ProviderErrorKind},
     ext::SigningProviderExt,
+    fetch_once::FetchOnce,
     in_memory::InMemoryProvider,
     instrumented::Instrumented,
     local_uri::{InProcessKeys, LocalKeyUri},
