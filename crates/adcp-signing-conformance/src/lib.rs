@@ -1,3 +1,5 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "provider")]
+pub mod provider;
 pub mod vectors;

@@ -1,0 +1,99 @@
+//! What a provider says about itself, and what it must not say.
+
+use adcp_signing_core::{KeyPurpose, SigningProvider};
+
+use crate::provider::{
+    KeySpec, KeyState,
+    suite::{Run, Stop, fail},
+};
+
+pub(super) async fn identity(run: &Run<'_>) -> Result<(), Stop> {
+    let first = run.provider(KeyState::Ready).await?;
+    let before = Identity::of(&*first);
+    run.public_key(&first).await?;
+    run.sign(&first, b"signature base").await?;
+    if Identity::of(&*first) != before {
+        fail!("the identity changed in use");
+    }
+    run.leaks.search_debug("the provider after use", &first);
+    run.leaks.search_debug("the fingerprint", first.fingerprint());
+    run.leaks.search("Display of the fingerprint", &first.fingerprint().to_string());
+    let key = run.public_key(&first).await?;
+    if key.algorithm() != first.algorithm() {
+        fail!("declared for {}, but the key is for {}", first.algorithm(), key.algorithm());
+    }
+    let second = run.provider(KeyState::Ready).await?;
+    if Identity::of(&*second) != before {
+        fail!("a second provider for the same key has another identity");
+    }
+    if first.key_id().is_empty() {
+        fail!("the key id is empty");
+    }
+    if !first.capability().algorithms.contains(&first.algorithm()) {
+        fail!("the capability does not list {}", first.algorithm());
+    }
+    for purpose in
+        [KeyPurpose::RequestSigning, KeyPurpose::WebhookSigning, KeyPurpose::from("a-later-purpose")]
+    {
+        let spec = KeySpec::new(KeyState::Ready).with_purpose(purpose.clone());
+        let provider = run.provider_for(&spec).await?;
+        if *provider.purpose() != purpose {
+            fail!("configured for `{purpose}`, but says `{}`", provider.purpose());
+        }
+        if provider.fingerprint() != first.fingerprint() {
+            fail!("the fingerprint depends on the purpose");
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn snapshot(run: &Run<'_>) -> Result<(), Stop> {
+    let provider = run.provider(KeyState::Ready).await?;
+    let Some(snapshot) = provider.snapshot() else {
+        let key = run.public_key(&provider).await?;
+        run.sign_well(&provider, &key, b"signature base").await?;
+        if provider.snapshot().is_some() {
+            fail!("there was no snapshot before the first use, and there is one after it");
+        }
+        return Ok(());
+    };
+    if snapshot.snapshot().is_some() {
+        fail!("a snapshot has a snapshot of its own");
+    }
+    let before = Identity::of(&*snapshot);
+    let key = run.public_key(&snapshot).await?;
+    run.sign_well(&snapshot, &key, b"signature base").await?;
+    if Identity::of(&*snapshot) != before {
+        fail!("the identity of a snapshot changed");
+    }
+    Ok(())
+}
+
+pub(super) fn no_secret_shown(run: &Run<'_>) -> Result<(), Stop> {
+    if run.leaks.is_idle() {
+        fail!("the harness names no secret to look for, or an empty one");
+    }
+    let found = run.leaks.found();
+    if found.is_empty() { Ok(()) } else { fail!("{}", found.join("; ")) }
+}
+
+#[derive(PartialEq)]
+pub(in crate::provider) struct Identity {
+    key_id: String,
+    algorithm: adcp_signing_core::Algorithm,
+    purpose: KeyPurpose,
+    fingerprint: adcp_signing_core::Fingerprint,
+    capability: adcp_signing_core::provider::Capability,
+}
+
+impl Identity {
+    pub(in crate::provider) fn of(provider: &dyn SigningProvider) -> Self {
+        Self {
+            key_id: provider.key_id().to_owned(),
+            algorithm: provider.algorithm(),
+            purpose: provider.purpose().clone(),
+            fingerprint: provider.fingerprint().clone(),
+            capability: provider.capability(),
+        }
+    }
+}

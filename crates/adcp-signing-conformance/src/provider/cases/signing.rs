@@ -1,0 +1,192 @@
+//! Signatures: their form, that they verify, how many and how long.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use adcp_signing_core::{
+    Algorithm, Fingerprint, KeyPurpose, ProviderError,
+    ProviderErrorKind::MessageTooLarge,
+    PublicKey, SigningProvider,
+    provider::{Capability, Pinned, Signed},
+};
+use async_trait::async_trait;
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use rand::RngExt as _;
+
+use crate::provider::{
+    KeyState,
+    suite::{Dyn, Run, Stop, concurrently, fail},
+};
+
+/// Enough that their agreement on a prefix is no chance.
+const FORMS: usize = 8;
+/// How many signatures are under way while many are made: a hard-working caller, and not yet a load test.
+const WIDTH: usize = 16;
+const LONGEST_RANDOM_BASE: usize = 2048;
+
+pub(super) async fn wire_form(run: &Run<'_>) -> Result<(), Stop> {
+    let provider = run.provider(KeyState::Ready).await?;
+    let mut like_der = 0;
+    let mut lengths = Vec::new();
+    for _ in 0..FORMS {
+        let signature = run.sign(&provider, &random_base()).await?.signature;
+        if signature.algorithm() != provider.algorithm() {
+            fail!("declared for {}, but signed with {}", provider.algorithm(), signature.algorithm());
+        }
+        let bytes = signature.as_bytes();
+        like_der += usize::from(matches!(bytes, [0x30, _, 0x02, ..]));
+        lengths.push(bytes.len());
+    }
+    if like_der == FORMS && provider.algorithm() == Algorithm::EcdsaP256Sha256 {
+        fail!("the signatures begin as DER does; they must be r and s, 32 bytes each");
+    }
+    let key = run.public_key(&provider).await?;
+    let expected = key.algorithm().signature_len().or_else(|| modulus_len(&key));
+    match lengths.iter().find(|len| Some(**len) != expected) {
+        Some(len) => fail!("a signature has {len} bytes; expected {}", expected.unwrap_or_default()),
+        None => Ok(()),
+    }
+}
+
+pub(super) async fn signs_and_verifies(run: &Run<'_>) -> Result<(), Stop> {
+    let provider = run.provider(KeyState::Ready).await?;
+    let key = run.public_key(&provider).await?;
+    let base = b"\"@method\": POST\n\"@signature-params\": (\"@method\")";
+    run.sign_well(&provider, &key, base).await?;
+    // The public key from another provider of the same key is the same, and a signature of one is good for the other.
+    let other = run.provider(KeyState::Ready).await?;
+    run.sign_well(&other, &key, base).await
+}
+
+pub(super) async fn many_signatures(run: &Run<'_>) -> Result<(), Stop> {
+    let provider = run.provider(KeyState::Ready).await?;
+    let key = run.public_key(&provider).await?;
+    let one = |_| async {
+        let base = random_base();
+        run.sign_well(&provider, &key, &base).await
+    };
+    concurrently(WIDTH, (0..run.suite.signatures).map(one)).await
+}
+
+pub(super) async fn concurrent_signs(run: &Run<'_>) -> Result<(), Stop> {
+    let key = run.public_key(&run.provider(KeyState::Ready).await?).await?;
+    let fetched_before = run.harness.public_key_fetches();
+    let counted =
+        Arc::new(Counted { inner: run.provider(KeyState::Ready).await?, fetches: AtomicU64::new(0) });
+    let pinned = Pinned::new(Arc::clone(&counted), key.clone())
+        .map_err(|error| run.unexpected("the provider cannot be pinned", error))?;
+    let pinned: Dyn = Arc::new(pinned);
+    let width = run.suite.concurrency;
+    let one = |index: usize| {
+        let (pinned, key) = (&pinned, &key);
+        async move { run.sign_well(pinned, key, format!("signature base {index}").as_bytes()).await }
+    };
+    concurrently(width.max(1), (0..width).map(one)).await?;
+    let fetches = match (fetched_before, run.harness.public_key_fetches()) {
+        (Some(before), Some(after)) => after.saturating_sub(before),
+        _ => counted.fetches.load(Ordering::SeqCst),
+    };
+    if fetches > 1 {
+        fail!("{width} first signatures fetched the public key {fetches} times; once is enough");
+    }
+    Ok(())
+}
+
+pub(super) async fn base_of(run: &Run<'_>, len: usize) -> Result<(), Stop> {
+    let provider = run.provider(KeyState::Ready).await?;
+    let base = vec![b'a'; len];
+    if provider.capability().max_message_len.is_some_and(|limit| limit < len) {
+        return run.expect(&format!("signing {len} bytes"), provider.sign(&base).await, &[MessageTooLarge]);
+    }
+    let key = run.public_key(&provider).await?;
+    run.sign_well(&provider, &key, &base).await
+}
+
+pub(super) async fn longest_base(run: &Run<'_>) -> Result<(), Stop> {
+    let provider = run.provider(KeyState::Ready).await?;
+    let Some(limit) = provider.capability().max_message_len else {
+        return Err(Stop::NotApplicable("the capability states no limit".to_owned()));
+    };
+    let key = run.public_key(&provider).await?;
+    run.sign_well(&provider, &key, &vec![b'a'; limit]).await?;
+    let too_long = vec![b'a'; limit.saturating_add(1)];
+    run.expect(
+        &format!("signing {} bytes", too_long.len()),
+        provider.sign(&too_long).await,
+        &[MessageTooLarge],
+    )
+}
+
+pub(super) async fn empty_base(run: &Run<'_>) -> Result<(), Stop> {
+    let provider = run.provider(KeyState::Ready).await?;
+    let key = run.public_key(&provider).await?;
+    match provider.sign(b"").await {
+        Ok(signed) => run.verify(&key, b"", &signed),
+        Err(error) => {
+            let kind = run.observed(error);
+            if kind.is_retryable() {
+                fail!("refused with {kind}, as if it might be signed later")
+            } else {
+                Ok(())
+            }
+        }
+    }
+}
+
+fn random_base() -> Vec<u8> {
+    let mut random = rand::rng();
+    let mut base = vec![0; random.random_range(1..=LONGEST_RANDOM_BASE)];
+    random.fill(base.as_mut_slice());
+    base
+}
+
+/// The length of an RSA key's modulus, which is that of its signatures.
+fn modulus_len(key: &PublicKey) -> Option<usize> {
+    let jwk = serde_json::to_value(key.to_jwk()).ok()?;
+    Base64UrlUnpadded::decode_vec(jwk.get("n")?.as_str()?).ok().map(|modulus| modulus.len())
+}
+
+/// Counts how often the public key is asked for.
+#[derive(Debug)]
+struct Counted {
+    inner: Dyn,
+    fetches: AtomicU64,
+}
+
+#[async_trait]
+impl SigningProvider for Counted {
+    fn key_id(&self) -> &str {
+        self.inner.key_id()
+    }
+
+    fn algorithm(&self) -> Algorithm {
+        self.inner.algorithm()
+    }
+
+    fn purpose(&self) -> &KeyPurpose {
+        self.inner.purpose()
+    }
+
+    fn fingerprint(&self) -> &Fingerprint {
+        self.inner.fingerprint()
+    }
+
+    fn capability(&self) -> Capability {
+        self.inner.capability()
+    }
+
+    async fn public_key(&self) -> Result<PublicKey, ProviderError> {
+        self.fetches.fetch_add(1, Ordering::SeqCst);
+        self.inner.public_key().await
+    }
+
+    async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
+        self.inner.sign(signature_base).await
+    }
+
+    fn snapshot(&self) -> Option<Arc<dyn SigningProvider>> {
+        self.inner.snapshot()
+    }
+}
