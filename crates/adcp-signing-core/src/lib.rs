@@ -22,6 +22,7 @@ mod signature;
 pub mod structured_fields;
 pub mod target_uri;
 pub mod verify;
+pub mod webhook;
 
 pub use self::{
     algorithm::Algorithm,
