@@ -78,10 +78,14 @@ pub(super) struct Scanner<'a> {
     offset: usize,
     expect: Expect,
     depth: usize,
+    /// Whether the innermost open container is an object.
+    in_object: bool,
     /// Bit `n` says that level `n` is an object; as wide as `MAX_DEPTH`.
     objects: u128,
 }
 
+// A verifier scans every body, so what each event passes through is inlined into the loop over the events: the position
+// then stays in registers.
 impl<'a> Scanner<'a> {
     pub(super) fn new(body: &'a [u8]) -> Result<Self, StrictJsonError> {
         let text = std::str::from_utf8(body)
@@ -89,46 +93,45 @@ impl<'a> Scanner<'a> {
         if text.starts_with('\u{feff}') {
             return Err(StrictJsonError::Invalid { offset: 0, what: "byte order mark" });
         }
-        Ok(Self { text, bytes: body, offset: 0, expect: Expect::Value, depth: 0, objects: 0 })
+        let expect = Expect::Value;
+        Ok(Self { text, bytes: body, offset: 0, expect, depth: 0, in_object: false, objects: 0 })
     }
 
     /// The next event, or `None` at the end of a complete document.
+    #[inline(always)]
     pub(super) fn next(&mut self) -> Result<Option<Event<'a>>, StrictJsonError> {
-        loop {
-            self.skip_whitespace();
-            let byte = self.peek();
-            match (self.expect, byte) {
-                (Expect::CommaOrEnd, None) if self.depth == 0 => return Ok(None),
-                (Expect::CommaOrEnd, Some(_)) if self.depth == 0 => {
-                    return Err(self.invalid("content after the document"));
-                }
-                (_, None) => return Err(self.invalid("the document ends early")),
-                (Expect::CommaOrEnd, Some(b',')) => {
+        let mut byte = self.skip_whitespace();
+        if self.expect == Expect::CommaOrEnd {
+            match byte {
+                None if self.depth == 0 => return Ok(None),
+                Some(_) if self.depth == 0 => return Err(self.invalid("content after the document")),
+                Some(b',') => {
                     self.offset += 1;
-                    self.expect = if self.in_object() { Expect::Key } else { Expect::Value };
+                    self.expect = if self.in_object { Expect::Key } else { Expect::Value };
+                    byte = self.skip_whitespace();
                 }
-                (Expect::CommaOrEnd | Expect::FirstKey, Some(b'}')) if self.in_object() => {
-                    return Ok(Some(self.close(Container::Object)));
-                }
-                (Expect::CommaOrEnd | Expect::FirstElement, Some(b']')) if !self.in_object() => {
-                    return Ok(Some(self.close(Container::Array)));
-                }
-                (Expect::CommaOrEnd, Some(_)) => {
-                    return Err(self.invalid("expected ',' or the end of the object or array"));
-                }
-                (Expect::FirstKey | Expect::Key, Some(b'"')) => return self.key().map(Some),
-                (Expect::FirstKey | Expect::Key, Some(_)) => {
-                    return Err(self.invalid("expected a member name in double quotes"));
-                }
-                (Expect::Value | Expect::FirstElement, Some(byte)) => return self.value(byte).map(Some),
+                Some(b'}') if self.in_object => return Ok(Some(self.close(Container::Object))),
+                Some(b']') if !self.in_object => return Ok(Some(self.close(Container::Array))),
+                Some(_) => return Err(self.invalid("expected ',' or the end of the object or array")),
+                None => {}
             }
+        }
+        let Some(byte) = byte else { return Err(self.invalid("the document ends early")) };
+        match (self.expect, byte) {
+            (Expect::FirstKey | Expect::Key, b'"') => self.key().map(Some),
+            (Expect::FirstKey, b'}') => Ok(Some(self.close(Container::Object))),
+            (Expect::FirstKey | Expect::Key, _) => {
+                Err(self.invalid("expected a member name in double quotes"))
+            }
+            (Expect::FirstElement, b']') => Ok(Some(self.close(Container::Array))),
+            _ => self.value(byte).map(Some),
         }
     }
 
+    #[inline(always)]
     fn key(&mut self) -> Result<Event<'a>, StrictJsonError> {
         let name = self.string()?;
-        self.skip_whitespace();
-        if self.peek() != Some(b':') {
+        if self.skip_whitespace() != Some(b':') {
             return Err(self.invalid("expected ':' after a member name"));
         }
         self.offset += 1;
@@ -136,6 +139,7 @@ impl<'a> Scanner<'a> {
         Ok(Event::Key(name))
     }
 
+    #[inline(always)]
     fn value(&mut self, byte: u8) -> Result<Event<'a>, StrictJsonError> {
         match byte {
             b'{' => return self.open(Container::Object),
@@ -167,6 +171,7 @@ impl<'a> Scanner<'a> {
                 self.expect = Expect::FirstElement;
             }
         }
+        self.in_object = container == Container::Object;
         self.depth += 1;
         self.offset += 1;
         Ok(Event::Open(container))
@@ -174,15 +179,13 @@ impl<'a> Scanner<'a> {
 
     fn close(&mut self, container: Container) -> Event<'a> {
         self.depth = self.depth.saturating_sub(1);
+        self.in_object = self.depth.checked_sub(1).is_some_and(|level| self.objects >> level & 1 == 1);
         self.offset += 1;
         self.expect = Expect::CommaOrEnd;
         Event::Close(container)
     }
 
-    fn in_object(&self) -> bool {
-        self.depth.checked_sub(1).is_some_and(|level| self.objects >> level & 1 == 1)
-    }
-
+    #[inline(always)]
     fn string(&mut self) -> Result<Text<'a>, StrictJsonError> {
         self.offset += 1;
         let start = self.offset;
@@ -259,9 +262,14 @@ impl<'a> Scanner<'a> {
         Ok(event)
     }
 
-    fn skip_whitespace(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.offset += 1;
+    /// Skips whitespace and says which byte follows.
+    #[inline(always)]
+    fn skip_whitespace(&mut self) -> Option<u8> {
+        loop {
+            match self.peek() {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.offset += 1,
+                byte => return byte,
+            }
         }
     }
 
