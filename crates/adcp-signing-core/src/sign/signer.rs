@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{Parameters, Prepared, SignError, SignedFields, prepare};
+use super::{Parameters, Prepared, SignError, SignedFields, prepared::prepare_target};
 use crate::{
     SigningProvider,
     clock::{Clock, SystemClock, UnixSeconds},
     message::Request,
     nonce::{Nonces, RandomNonces},
     profile::{LABEL, MAX_VALIDITY, MessageKind, Profile},
-    target_uri::check_unambiguous,
+    target_uri::unambiguous_target,
 };
 
 /// Signs messages of one profile with one key.
@@ -174,9 +174,10 @@ impl Signer {
         options: &SignOptions,
     ) -> Result<Prepared, SignError> {
         self.accept(provider)?;
-        if self.ambiguous == AmbiguousUrls::Refuse {
-            check_unambiguous(request.url)?;
-        }
+        let target = match self.ambiguous {
+            AmbiguousUrls::Refuse => Some(unambiguous_target(request.url)?),
+            AmbiguousUrls::Allow => None,
+        };
         let drawn = match options.nonce {
             Some(_) => None,
             None => Some(self.nonces.next()?),
@@ -189,9 +190,10 @@ impl Signer {
             DigestCoverage::Leave => false,
         };
         let validity = options.expires_in.unwrap_or(MAX_VALIDITY);
-        prepare(
+        prepare_target(
             &self.profile,
             request,
+            target,
             &Parameters {
                 label: options.label.as_deref().unwrap_or(LABEL),
                 created,

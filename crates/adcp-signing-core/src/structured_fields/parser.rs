@@ -22,7 +22,9 @@ impl<'a> Cursor<'a> {
             let kind = ParseErrorKind::TooLong { actual: value.len() };
             return Err(ParseError { offset: MAX_FIELD_LEN, kind });
         }
-        if let Some((offset, byte)) = value.iter().enumerate().find(|(_, byte)| !byte.is_ascii()) {
+        if !value.is_ascii()
+            && let Some((offset, byte)) = value.iter().enumerate().find(|(_, byte)| !byte.is_ascii())
+        {
             return Err(ParseError { offset, kind: ParseErrorKind::NotAscii(*byte) });
         }
         // Cannot fail after the check above; an error stays an error all the same.

@@ -91,6 +91,11 @@ pub enum AmbiguousUrl {
 /// assert_eq!(check_unambiguous("https://seller.example.com/adcp?"), Err(AmbiguousUrl::EmptyQuery));
 /// ```
 pub fn check_unambiguous(url: &str) -> Result<(), AmbiguousUrl> {
+    unambiguous_target(url).map(drop)
+}
+
+/// The canonical form of a URL that every implementation in use canonicalizes alike, and so the same by all [`Rules`].
+pub(crate) fn unambiguous_target(url: &str) -> Result<TargetUri, AmbiguousUrl> {
     if url.len() > MAX_URL_BYTES {
         return Err(TargetUriError::TooLong { length: url.len() }.into());
     }
@@ -104,8 +109,7 @@ pub fn check_unambiguous(url: &str) -> Result<(), AmbiguousUrl> {
     check_authority(parts.authority)?;
     check_path(parts.path)?;
     parts.query.map_or(Ok(()), check_query)?;
-    TargetUri::canonicalize(url, Rules { root_dot: RootDot::Strip, raw_host: RawHost::Refuse })?;
-    Ok(())
+    Ok(TargetUri::canonicalize(url, Rules { root_dot: RootDot::Strip, raw_host: RawHost::Refuse })?)
 }
 
 fn check_authority(authority: &str) -> Result<(), AmbiguousUrl> {

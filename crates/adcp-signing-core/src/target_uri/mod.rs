@@ -8,6 +8,7 @@ mod authority;
 mod error;
 mod path;
 
+pub(crate) use ambiguous::unambiguous_target;
 pub use ambiguous::{AmbiguousUrl, check_unambiguous};
 pub use error::TargetUriError;
 
