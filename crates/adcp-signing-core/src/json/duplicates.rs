@@ -31,10 +31,10 @@ impl DuplicateKeys {
         self.count
     }
 
-    fn add(&mut self, name: &str) {
+    fn add(&mut self, name: &Name<'_>) {
         self.count += 1;
         if self.names.len() < MAX_NAMES {
-            self.names.push(sanitize_key_name(name));
+            self.names.push(sanitize_key_name(&String::from_utf8_lossy(&name.text)));
         }
     }
 
@@ -44,7 +44,7 @@ impl DuplicateKeys {
             members.sort_unstable_by(|left, right| left.text.cmp(&right.text));
             for same in members.chunk_by(Name::eq) {
                 if let [name, _, ..] = same {
-                    self.add(&name.text);
+                    self.add(name);
                 }
             }
             return;
@@ -52,7 +52,7 @@ impl DuplicateKeys {
         for (index, name) in members.iter().enumerate() {
             // The second occurrence is the one that counts; a third adds nothing.
             if members.iter().take(index).filter(|earlier| earlier.eq(name)).count() == 1 {
-                self.add(&name.text);
+                self.add(name);
             }
         }
     }
@@ -61,12 +61,12 @@ impl DuplicateKeys {
 /// A member's name, unescaped, behind a mark that nearly always tells it from the others of its object.
 struct Name<'a> {
     mark: u32,
-    text: Cow<'a, str>,
+    text: Cow<'a, [u8]>,
 }
 
 impl<'a> Name<'a> {
-    fn new(text: Cow<'a, str>) -> Self {
-        let bytes = text.as_bytes();
+    fn new(text: Cow<'a, [u8]>) -> Self {
+        let bytes: &[u8] = &text;
         let at = |index: usize| bytes.get(index).copied().unwrap_or_default();
         let last = bytes.len().wrapping_sub(1);
         Self { mark: u32::from_le_bytes([at(0), at(last / 2), at(last), bytes.len() as u8]), text }
@@ -113,7 +113,7 @@ pub fn check_no_duplicate_keys(body: &[u8]) -> Result<(), StrictJsonError> {
     while let Some(event) = scanner.next()? {
         match event {
             Event::Open(Container::Object) => starts.push(members.len()),
-            Event::Key(name) => members.push(Name::new(name.unescape())),
+            Event::Key(name) => members.push(Name::new(name.unescaped_bytes())),
             Event::Close(Container::Object) => {
                 let start = starts.pop().unwrap_or_default();
                 duplicates.add_from(members.get_mut(start..).unwrap_or_default());

@@ -25,18 +25,30 @@ pub(super) enum Container {
 /// The inside of a string literal, its escapes checked but still in place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Text<'a> {
-    raw: &'a str,
+    raw: &'a [u8],
     escaped: bool,
 }
 
 impl<'a> Text<'a> {
+    /// The UTF-8 of the string that the literal stands for.
+    #[inline(always)]
+    pub(super) fn unescaped_bytes(self) -> Cow<'a, [u8]> {
+        if self.escaped {
+            Cow::Owned(self.unescape().into_owned().into_bytes())
+        } else {
+            Cow::Borrowed(self.raw)
+        }
+    }
+
     /// The string that the literal stands for.
     pub(super) fn unescape(self) -> Cow<'a, str> {
+        // A quote ends no other character, so a slice of UTF-8 between quotes is UTF-8.
+        let raw = std::str::from_utf8(self.raw).unwrap_or_default();
         if !self.escaped {
-            return Cow::Borrowed(self.raw);
+            return Cow::Borrowed(raw);
         }
-        let mut out = String::with_capacity(self.raw.len());
-        let mut rest = self.raw;
+        let mut out = String::with_capacity(raw.len());
+        let mut rest = raw;
         while let Some((plain, tail)) = rest.split_once('\\') {
             out.push_str(plain);
             let mut chars = tail.chars();
@@ -73,7 +85,6 @@ enum Expect {
 }
 
 pub(super) struct Scanner<'a> {
-    text: &'a str,
     bytes: &'a [u8],
     offset: usize,
     expect: Expect,
@@ -84,8 +95,8 @@ pub(super) struct Scanner<'a> {
     objects: u128,
 }
 
-// A verifier scans every body, so what each event passes through is inlined into the loop over the events: the position
-// then stays in registers.
+// A verifier scans every body, so all that events pass through is inlined into the loop over the events: the scanner then
+// lives in registers.
 impl<'a> Scanner<'a> {
     pub(super) fn new(body: &'a [u8]) -> Result<Self, StrictJsonError> {
         let text = std::str::from_utf8(body)
@@ -94,7 +105,7 @@ impl<'a> Scanner<'a> {
             return Err(StrictJsonError::Invalid { offset: 0, what: "byte order mark" });
         }
         let expect = Expect::Value;
-        Ok(Self { text, bytes: body, offset: 0, expect, depth: 0, in_object: false, objects: 0 })
+        Ok(Self { bytes: body, offset: 0, expect, depth: 0, in_object: false, objects: 0 })
     }
 
     /// The next event, or `None` at the end of a complete document.
@@ -156,6 +167,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    #[inline(always)]
     fn open(&mut self, container: Container) -> Result<Event<'a>, StrictJsonError> {
         if self.depth == MAX_DEPTH {
             return Err(StrictJsonError::TooDeep { offset: self.offset });
@@ -177,6 +189,7 @@ impl<'a> Scanner<'a> {
         Ok(Event::Open(container))
     }
 
+    #[inline(always)]
     fn close(&mut self, container: Container) -> Event<'a> {
         self.depth = self.depth.saturating_sub(1);
         self.in_object = self.depth.checked_sub(1).is_some_and(|level| self.objects >> level & 1 == 1);
@@ -194,7 +207,7 @@ impl<'a> Scanner<'a> {
             self.offset += plain_length(self.bytes.get(self.offset..).unwrap_or_default());
             match self.peek() {
                 Some(b'"') => {
-                    let raw = self.text.get(start..self.offset).unwrap_or_default();
+                    let raw = self.bytes.get(start..self.offset).unwrap_or_default();
                     self.offset += 1;
                     return Ok(Text { raw, escaped });
                 }
@@ -208,6 +221,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    #[inline(always)]
     fn escape(&mut self) -> Result<(), StrictJsonError> {
         let length = match self.bytes.get(self.offset + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
@@ -223,6 +237,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    #[inline(always)]
     fn number(&mut self) -> Result<Event<'a>, StrictJsonError> {
         if self.peek() == Some(b'-') {
             self.offset += 1;
@@ -246,6 +261,7 @@ impl<'a> Scanner<'a> {
         Ok(Event::Number)
     }
 
+    #[inline(always)]
     fn digits(&mut self) -> Result<(), StrictJsonError> {
         let start = self.offset;
         while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
@@ -254,6 +270,7 @@ impl<'a> Scanner<'a> {
         if self.offset == start { Err(self.invalid("expected a digit")) } else { Ok(()) }
     }
 
+    #[inline(always)]
     fn literal(&mut self, literal: &str, event: Event<'a>) -> Result<Event<'a>, StrictJsonError> {
         if !self.bytes.get(self.offset..).is_some_and(|rest| rest.starts_with(literal.as_bytes())) {
             return Err(self.invalid("expected a value"));
@@ -273,10 +290,12 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    #[inline(always)]
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.offset).copied()
     }
 
+    #[inline(always)]
     fn invalid(&self, what: &'static str) -> StrictJsonError {
         StrictJsonError::Invalid { offset: self.offset, what }
     }
