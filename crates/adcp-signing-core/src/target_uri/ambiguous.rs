@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::authority::{split_port, split_userinfo};
 use super::path::{escape, is_unreserved};
-use super::{MAX_URL_BYTES, Parts, RawHost, RootDot, Rules, TargetUri, TargetUriError};
+use super::{MAX_URL_BYTES, Parts, RawHost, RootDot, Rules, TargetUri, TargetUriError, control_or_space};
 
 /// A URL that signers and verifiers in use canonicalize to different bytes, so that its signature may not verify.
 ///
@@ -99,10 +99,10 @@ pub(crate) fn unambiguous_target(url: &str) -> Result<TargetUri, AmbiguousUrl> {
     if url.len() > MAX_URL_BYTES {
         return Err(TargetUriError::TooLong { length: url.len() }.into());
     }
-    if let Some(offset) = url.bytes().position(|byte| byte <= b' ' || byte == 0x7f) {
+    if let Some(offset) = control_or_space(url) {
         return Err(AmbiguousUrl::ControlOrSpace { offset });
     }
-    if url.split('#').next().is_some_and(|sent| sent.contains('\\')) {
+    if url.bytes().take_while(|byte| *byte != b'#').any(|byte| byte == b'\\') {
         return Err(AmbiguousUrl::Backslash);
     }
     let parts = Parts::of(url)?;
@@ -191,7 +191,11 @@ fn check_query(query: &str) -> Result<(), AmbiguousUrl> {
 
 /// RFC 3986 `pchar`, with the `%` of an escape.
 fn is_pchar(byte: u8) -> bool {
-    is_unreserved(byte) || b"!$&'()*+,;=:@%".contains(&byte)
+    is_unreserved(byte)
+        || matches!(
+            byte,
+            b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' | b':' | b'@' | b'%'
+        )
 }
 
 #[cfg(test)]
