@@ -141,7 +141,7 @@ const NO_DIGIT: u8 = 0xff;
 /// What each byte stands for in the alphabet that ends in these two characters.
 const fn values(second_to_last: u8, last: u8) -> [u8; 256] {
     let mut values = [NO_DIGIT; 256];
-    let mut rest = values.as_mut_slice();
+    let mut rest: &mut [u8] = &mut values;
     let mut byte = 0_u8;
     while let [value, more @ ..] = rest {
         *value = match byte {
