@@ -31,18 +31,18 @@ impl DuplicateKeys {
         self.count
     }
 
-    fn add(&mut self, name: &str) {
+    fn add(&mut self, name: &Name<'_>) {
         self.count += 1;
         if self.names.len() < MAX_NAMES {
-            self.names.push(sanitize_key_name(name));
+            self.names.push(sanitize_key_name(&String::from_utf8_lossy(&name.text)));
         }
     }
 
     /// Adds what occurs more than once among the members of one object.
-    fn add_from(&mut self, members: &mut [Cow<'_, str>]) {
+    fn add_from(&mut self, members: &mut [Name<'_>]) {
         if members.len() > MAX_PAIRWISE {
-            members.sort_unstable();
-            for same in members.chunk_by(|left, right| left == right) {
+            members.sort_unstable_by(|left, right| left.text.cmp(&right.text));
+            for same in members.chunk_by(Name::eq) {
                 if let [name, _, ..] = same {
                     self.add(name);
                 }
@@ -51,10 +51,29 @@ impl DuplicateKeys {
         }
         for (index, name) in members.iter().enumerate() {
             // The second occurrence is the one that counts; a third adds nothing.
-            if members.iter().take(index).filter(|earlier| *earlier == name).count() == 1 {
+            if members.iter().take(index).filter(|earlier| earlier.eq(name)).count() == 1 {
                 self.add(name);
             }
         }
+    }
+}
+
+/// A member's name, unescaped, behind a mark that nearly always tells it from the others of its object.
+struct Name<'a> {
+    mark: u32,
+    text: Cow<'a, [u8]>,
+}
+
+impl<'a> Name<'a> {
+    fn new(text: Cow<'a, [u8]>) -> Self {
+        let bytes: &[u8] = &text;
+        let at = |index: usize| bytes.get(index).copied().unwrap_or_default();
+        let last = bytes.len().wrapping_sub(1);
+        Self { mark: u32::from_le_bytes([at(0), at(last / 2), at(last), bytes.len() as u8]), text }
+    }
+
+    fn eq(&self, other: &Self) -> bool {
+        self.mark == other.mark && self.text == other.text
     }
 }
 
@@ -88,13 +107,13 @@ impl fmt::Display for DuplicateKeys {
 pub fn check_no_duplicate_keys(body: &[u8]) -> Result<(), StrictJsonError> {
     let mut scanner = Scanner::new(body)?;
     // The members of all objects that are open, innermost last, and where each object's members start.
-    let mut members: Vec<Cow<'_, str>> = Vec::with_capacity(64);
+    let mut members: Vec<Name<'_>> = Vec::with_capacity(64);
     let mut starts: Vec<usize> = Vec::with_capacity(16);
     let mut duplicates = DuplicateKeys { names: Vec::new(), count: 0 };
     while let Some(event) = scanner.next()? {
         match event {
             Event::Open(Container::Object) => starts.push(members.len()),
-            Event::Key(name) => members.push(name.unescape()),
+            Event::Key(name) => members.push(Name::new(name.unescaped_bytes())),
             Event::Close(Container::Object) => {
                 let start = starts.pop().unwrap_or_default();
                 duplicates.add_from(members.get_mut(start..).unwrap_or_default());

@@ -25,18 +25,30 @@ pub(super) enum Container {
 /// The inside of a string literal, its escapes checked but still in place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Text<'a> {
-    raw: &'a str,
+    raw: &'a [u8],
     escaped: bool,
 }
 
 impl<'a> Text<'a> {
+    /// The UTF-8 of the string that the literal stands for.
+    #[inline(always)]
+    pub(super) fn unescaped_bytes(self) -> Cow<'a, [u8]> {
+        if self.escaped {
+            Cow::Owned(self.unescape().into_owned().into_bytes())
+        } else {
+            Cow::Borrowed(self.raw)
+        }
+    }
+
     /// The string that the literal stands for.
     pub(super) fn unescape(self) -> Cow<'a, str> {
+        // A quote ends no other character, so a slice of UTF-8 between quotes is UTF-8.
+        let raw = std::str::from_utf8(self.raw).unwrap_or_default();
         if !self.escaped {
-            return Cow::Borrowed(self.raw);
+            return Cow::Borrowed(raw);
         }
-        let mut out = String::with_capacity(self.raw.len());
-        let mut rest = self.raw;
+        let mut out = String::with_capacity(raw.len());
+        let mut rest = raw;
         while let Some((plain, tail)) = rest.split_once('\\') {
             out.push_str(plain);
             let mut chars = tail.chars();
@@ -73,15 +85,18 @@ enum Expect {
 }
 
 pub(super) struct Scanner<'a> {
-    text: &'a str,
     bytes: &'a [u8],
     offset: usize,
     expect: Expect,
     depth: usize,
+    /// Whether the innermost open container is an object.
+    in_object: bool,
     /// Bit `n` says that level `n` is an object; as wide as `MAX_DEPTH`.
     objects: u128,
 }
 
+// A verifier scans every body, so all that events pass through is inlined into the loop over the events: the scanner then
+// lives in registers.
 impl<'a> Scanner<'a> {
     pub(super) fn new(body: &'a [u8]) -> Result<Self, StrictJsonError> {
         let text = std::str::from_utf8(body)
@@ -89,46 +104,45 @@ impl<'a> Scanner<'a> {
         if text.starts_with('\u{feff}') {
             return Err(StrictJsonError::Invalid { offset: 0, what: "byte order mark" });
         }
-        Ok(Self { text, bytes: body, offset: 0, expect: Expect::Value, depth: 0, objects: 0 })
+        let expect = Expect::Value;
+        Ok(Self { bytes: body, offset: 0, expect, depth: 0, in_object: false, objects: 0 })
     }
 
     /// The next event, or `None` at the end of a complete document.
+    #[inline(always)]
     pub(super) fn next(&mut self) -> Result<Option<Event<'a>>, StrictJsonError> {
-        loop {
-            self.skip_whitespace();
-            let byte = self.peek();
-            match (self.expect, byte) {
-                (Expect::CommaOrEnd, None) if self.depth == 0 => return Ok(None),
-                (Expect::CommaOrEnd, Some(_)) if self.depth == 0 => {
-                    return Err(self.invalid("content after the document"));
-                }
-                (_, None) => return Err(self.invalid("the document ends early")),
-                (Expect::CommaOrEnd, Some(b',')) => {
+        let mut byte = self.skip_whitespace();
+        if self.expect == Expect::CommaOrEnd {
+            match byte {
+                None if self.depth == 0 => return Ok(None),
+                Some(_) if self.depth == 0 => return Err(self.invalid("content after the document")),
+                Some(b',') => {
                     self.offset += 1;
-                    self.expect = if self.in_object() { Expect::Key } else { Expect::Value };
+                    self.expect = if self.in_object { Expect::Key } else { Expect::Value };
+                    byte = self.skip_whitespace();
                 }
-                (Expect::CommaOrEnd | Expect::FirstKey, Some(b'}')) if self.in_object() => {
-                    return Ok(Some(self.close(Container::Object)));
-                }
-                (Expect::CommaOrEnd | Expect::FirstElement, Some(b']')) if !self.in_object() => {
-                    return Ok(Some(self.close(Container::Array)));
-                }
-                (Expect::CommaOrEnd, Some(_)) => {
-                    return Err(self.invalid("expected ',' or the end of the object or array"));
-                }
-                (Expect::FirstKey | Expect::Key, Some(b'"')) => return self.key().map(Some),
-                (Expect::FirstKey | Expect::Key, Some(_)) => {
-                    return Err(self.invalid("expected a member name in double quotes"));
-                }
-                (Expect::Value | Expect::FirstElement, Some(byte)) => return self.value(byte).map(Some),
+                Some(b'}') if self.in_object => return Ok(Some(self.close(Container::Object))),
+                Some(b']') if !self.in_object => return Ok(Some(self.close(Container::Array))),
+                Some(_) => return Err(self.invalid("expected ',' or the end of the object or array")),
+                None => {}
             }
+        }
+        let Some(byte) = byte else { return Err(self.invalid("the document ends early")) };
+        match (self.expect, byte) {
+            (Expect::FirstKey | Expect::Key, b'"') => self.key().map(Some),
+            (Expect::FirstKey, b'}') => Ok(Some(self.close(Container::Object))),
+            (Expect::FirstKey | Expect::Key, _) => {
+                Err(self.invalid("expected a member name in double quotes"))
+            }
+            (Expect::FirstElement, b']') => Ok(Some(self.close(Container::Array))),
+            _ => self.value(byte).map(Some),
         }
     }
 
+    #[inline(always)]
     fn key(&mut self) -> Result<Event<'a>, StrictJsonError> {
         let name = self.string()?;
-        self.skip_whitespace();
-        if self.peek() != Some(b':') {
+        if self.skip_whitespace() != Some(b':') {
             return Err(self.invalid("expected ':' after a member name"));
         }
         self.offset += 1;
@@ -136,6 +150,7 @@ impl<'a> Scanner<'a> {
         Ok(Event::Key(name))
     }
 
+    #[inline(always)]
     fn value(&mut self, byte: u8) -> Result<Event<'a>, StrictJsonError> {
         match byte {
             b'{' => return self.open(Container::Object),
@@ -152,6 +167,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    #[inline(always)]
     fn open(&mut self, container: Container) -> Result<Event<'a>, StrictJsonError> {
         if self.depth == MAX_DEPTH {
             return Err(StrictJsonError::TooDeep { offset: self.offset });
@@ -167,22 +183,22 @@ impl<'a> Scanner<'a> {
                 self.expect = Expect::FirstElement;
             }
         }
+        self.in_object = container == Container::Object;
         self.depth += 1;
         self.offset += 1;
         Ok(Event::Open(container))
     }
 
+    #[inline(always)]
     fn close(&mut self, container: Container) -> Event<'a> {
         self.depth = self.depth.saturating_sub(1);
+        self.in_object = self.depth.checked_sub(1).is_some_and(|level| self.objects >> level & 1 == 1);
         self.offset += 1;
         self.expect = Expect::CommaOrEnd;
         Event::Close(container)
     }
 
-    fn in_object(&self) -> bool {
-        self.depth.checked_sub(1).is_some_and(|level| self.objects >> level & 1 == 1)
-    }
-
+    #[inline(always)]
     fn string(&mut self) -> Result<Text<'a>, StrictJsonError> {
         self.offset += 1;
         let start = self.offset;
@@ -191,7 +207,7 @@ impl<'a> Scanner<'a> {
             self.offset += plain_length(self.bytes.get(self.offset..).unwrap_or_default());
             match self.peek() {
                 Some(b'"') => {
-                    let raw = self.text.get(start..self.offset).unwrap_or_default();
+                    let raw = self.bytes.get(start..self.offset).unwrap_or_default();
                     self.offset += 1;
                     return Ok(Text { raw, escaped });
                 }
@@ -205,6 +221,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    #[inline(always)]
     fn escape(&mut self) -> Result<(), StrictJsonError> {
         let length = match self.bytes.get(self.offset + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
@@ -220,6 +237,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    #[inline(always)]
     fn number(&mut self) -> Result<Event<'a>, StrictJsonError> {
         if self.peek() == Some(b'-') {
             self.offset += 1;
@@ -243,6 +261,7 @@ impl<'a> Scanner<'a> {
         Ok(Event::Number)
     }
 
+    #[inline(always)]
     fn digits(&mut self) -> Result<(), StrictJsonError> {
         let start = self.offset;
         while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
@@ -251,6 +270,7 @@ impl<'a> Scanner<'a> {
         if self.offset == start { Err(self.invalid("expected a digit")) } else { Ok(()) }
     }
 
+    #[inline(always)]
     fn literal(&mut self, literal: &str, event: Event<'a>) -> Result<Event<'a>, StrictJsonError> {
         if !self.bytes.get(self.offset..).is_some_and(|rest| rest.starts_with(literal.as_bytes())) {
             return Err(self.invalid("expected a value"));
@@ -259,16 +279,23 @@ impl<'a> Scanner<'a> {
         Ok(event)
     }
 
-    fn skip_whitespace(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.offset += 1;
+    /// Skips whitespace and says which byte follows.
+    #[inline(always)]
+    fn skip_whitespace(&mut self) -> Option<u8> {
+        loop {
+            match self.peek() {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.offset += 1,
+                byte => return byte,
+            }
         }
     }
 
+    #[inline(always)]
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.offset).copied()
     }
 
+    #[inline(always)]
     fn invalid(&self, what: &'static str) -> StrictJsonError {
         StrictJsonError::Invalid { offset: self.offset, what }
     }

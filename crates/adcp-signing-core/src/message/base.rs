@@ -42,11 +42,11 @@ pub fn signature_base(
     source: &dyn ComponentSource,
 ) -> Result<Vec<u8>, ComponentError> {
     let printable = |byte: u8| matches!(byte, b' '..=b'~');
-    if !params_text.starts_with('(') || !params_text.bytes().all(printable) {
+    if !params_text.starts_with('(') || !params_text.bytes().fold(true, |all, byte| all & printable(byte)) {
         return Err(ComponentError::InvalidParamsText);
     }
     let mut base = Vec::with_capacity(64 * components.len() + 32 + params_text.len());
-    let mut identifier = String::new();
+    let mut identifier = String::with_capacity(32);
     for component in components {
         identifier.clear();
         component.write_identifier(&mut identifier);
@@ -54,19 +54,28 @@ pub fn signature_base(
         base.extend_from_slice(b": ");
         let start = base.len();
         source.append_value(component, &mut base)?;
-        for byte in base.get(start..).unwrap_or_default() {
-            if !byte.is_ascii() {
-                return Err(ComponentError::NotAscii { component: identifier });
-            }
-            if byte.is_ascii_control() && *byte != b'\t' {
-                return Err(ComponentError::ControlCharacter { component: identifier, byte: *byte });
-            }
-        }
+        check_value(component, base.get(start..).unwrap_or_default())?;
         base.push(b'\n');
     }
     base.extend_from_slice(b"\"@signature-params\": ");
     base.extend_from_slice(params_text.as_bytes());
     Ok(base)
+}
+
+/// Whether a value can stand on one line of ASCII.
+fn check_value(component: &Component<'_>, value: &[u8]) -> Result<(), ComponentError> {
+    // Without an early exit the compiler looks at many bytes at once.
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~' | b'\t');
+    if value.iter().fold(true, |plain, byte| plain & is_plain(*byte)) {
+        return Ok(());
+    }
+    match value.iter().find(|byte| !is_plain(**byte)) {
+        None => Ok(()),
+        Some(byte) if byte.is_ascii() => {
+            Err(ComponentError::ControlCharacter { component: component.to_string(), byte: *byte })
+        }
+        Some(_) => Err(ComponentError::NotAscii { component: component.to_string() }),
+    }
 }
 
 #[cfg(test)]

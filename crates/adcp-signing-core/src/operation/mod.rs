@@ -29,6 +29,16 @@ pub enum Transport {
     A2a,
 }
 
+impl Transport {
+    /// Whether [`resolve`] looks at the path.
+    pub(crate) fn names_operation_in_path(&self) -> bool {
+        match self {
+            Self::Rest { operation: None } | Self::A2a => true,
+            Self::Rest { operation: Some(_) } | Self::Mcp => false,
+        }
+    }
+}
+
 /// What a request asks for, in the two namespaces of the capability. Matching is exact and case-sensitive.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Resolved {

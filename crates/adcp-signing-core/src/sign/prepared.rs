@@ -7,7 +7,7 @@ use crate::{
     Algorithm, Signature,
     clock::UnixSeconds,
     digest::{CONTENT_DIGEST, ContentDigest, content_digest},
-    message::{Component, Request, SignatureParams, inner_list_text, signature_base},
+    message::{Component, ComponentName, Request, SignatureParams, inner_list_text, signature_base},
     nonce::Nonce,
     operation::DigestPolicy,
     profile::{
@@ -79,6 +79,16 @@ pub fn prepare(
     request: &Request<'_>,
     parameters: &Parameters<'_>,
 ) -> Result<Prepared, SignError> {
+    prepare_target(profile, request, None, parameters)
+}
+
+/// [`prepare`], where the canonical target URI may be known already.
+pub(super) fn prepare_target(
+    profile: &Profile,
+    request: &Request<'_>,
+    target: Option<TargetUri>,
+    parameters: &Parameters<'_>,
+) -> Result<Prepared, SignError> {
     if !profile.admits(parameters.algorithm) {
         return Err(SignError::Algorithm(parameters.algorithm));
     }
@@ -97,14 +107,19 @@ pub fn prepare(
     }
     check_body(request)?;
     let rules = profile.signer_uri_rules();
-    let target = TargetUri::canonicalize(request.url, rules)?;
+    let target = match target {
+        Some(target) => target,
+        None => TargetUri::canonicalize(request.url, rules)?,
+    };
     check_authority(request, &target, rules).map_err(|error| SignError::Authority(error.to_string()))?;
     let digest = if parameters.cover_digest { Some(digest_of(profile, request)?) } else { None };
-    let names = ["@method", "@target-uri", "@authority"]
-        .into_iter()
-        .chain(has_content_type(profile, request)?.then_some("content-type"))
-        .chain(digest.is_some().then_some(CONTENT_DIGEST));
-    let covered = names.map(|name| Component::new(name, &[])).collect::<Result<Vec<_>, _>>()?;
+    let content_type = has_content_type(profile, request)?.then_some(ComponentName::Field("content-type"));
+    let content_digest = digest.is_some().then_some(ComponentName::Field(CONTENT_DIGEST));
+    let mut covered = Vec::with_capacity(5);
+    covered.extend(
+        [ComponentName::Method, ComponentName::TargetUri, ComponentName::Authority].map(Component::bare),
+    );
+    covered.extend(content_type.into_iter().chain(content_digest).map(Component::bare));
     let digest = digest.flatten();
     let params = SignatureParams {
         created: Some(parameters.created.as_i64()),

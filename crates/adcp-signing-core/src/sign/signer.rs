@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{Parameters, Prepared, SignError, SignedFields, prepare};
+use super::{Parameters, Prepared, SignError, SignedFields, prepared::prepare_target};
 use crate::{
     SigningProvider,
     clock::{Clock, SystemClock, UnixSeconds},
     message::Request,
     nonce::{Nonces, RandomNonces},
     profile::{LABEL, MAX_VALIDITY, MessageKind, Profile},
-    target_uri::check_unambiguous,
+    target_uri::{TargetUri, unambiguous_target},
 };
 
 /// Signs messages of one profile with one key.
@@ -174,6 +174,10 @@ impl Signer {
         options: &SignOptions,
     ) -> Result<Prepared, SignError> {
         self.accept(provider)?;
+        let target = match self.ambiguous {
+            AmbiguousUrls::Refuse => Some(self.unambiguous(request.url)?),
+            AmbiguousUrls::Allow => None,
+        };
         let drawn = match options.nonce {
             Some(_) => None,
             None => Some(self.nonces.next()?),
@@ -186,9 +190,10 @@ impl Signer {
             DigestCoverage::Leave => false,
         };
         let validity = options.expires_in.unwrap_or(MAX_VALIDITY);
-        let prepared = prepare(
+        prepare_target(
             &self.profile,
             request,
+            target,
             &Parameters {
                 label: options.label.as_deref().unwrap_or(LABEL),
                 created,
@@ -198,11 +203,15 @@ impl Signer {
                 algorithm: provider.algorithm(),
                 cover_digest,
             },
-        )?;
-        if self.ambiguous == AmbiguousUrls::Refuse {
-            check_unambiguous(request.url)?;
-        }
-        Ok(prepared)
+        )
+    }
+
+    /// The canonical target URI of a URL that has one form only. One that has none at all is called malformed, not
+    /// ambiguous, whatever else is strange about it.
+    fn unambiguous(&self, url: &str) -> Result<TargetUri, SignError> {
+        unambiguous_target(url).map_err(|ambiguous| {
+            TargetUri::canonicalize(url, self.profile.signer_uri_rules()).map_or_else(Into::into, |_| ambiguous.into())
+        })
     }
 
     fn accept(&self, provider: &dyn SigningProvider) -> Result<(), SignError> {

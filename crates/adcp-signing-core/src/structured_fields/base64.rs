@@ -65,11 +65,15 @@ impl Alphabet {
         }
     }
 
-    const fn contains(self, byte: u8) -> bool {
-        match self {
-            Self::Standard => byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'),
-            Self::UrlUnpadded => byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'),
-        }
+    /// The six bits that a character stands for, or [`NO_DIGIT`].
+    fn value(self, byte: u8) -> u8 {
+        const STANDARD: [u8; 256] = values(b'+', b'/');
+        const URL: [u8; 256] = values(b'-', b'_');
+        let values = match self {
+            Self::Standard => &STANDARD,
+            Self::UrlUnpadded => &URL,
+        };
+        values.get(usize::from(byte)).copied().unwrap_or(NO_DIGIT)
     }
 
     /// Appends the spelling of `bytes`, without colons.
@@ -80,10 +84,11 @@ impl Alphabet {
         });
     }
 
-    /// The decoded length of `text`, which is then known to be well-formed but for stray bits.
-    fn decoded_len(self, text: &str) -> Result<usize, Base64Error> {
-        let digits = text.trim_end_matches('=');
-        if let Some((offset, found)) = digits.bytes().enumerate().find(|(_, byte)| !self.contains(*byte)) {
+    /// `text` without its padding, which is then known to be well-formed but for stray bits.
+    fn digits(self, text: &str) -> Result<&[u8], Base64Error> {
+        let digits = text.trim_end_matches('=').as_bytes();
+        let is_digit = |byte: u8| self.value(byte) != NO_DIGIT;
+        if let Some((offset, found)) = digits.iter().copied().enumerate().find(|(_, byte)| !is_digit(*byte)) {
             return Err(match found {
                 b'=' => Base64Error::Padding { alphabet: self },
                 _ => Base64Error::Character { offset, found, alphabet: self },
@@ -96,9 +101,66 @@ impl Alphabet {
             }
             Self::UrlUnpadded if padding > 0 => Err(Base64Error::Padding { alphabet: self }),
             Self::UrlUnpadded if digits.len() % 4 == 1 => Err(Base64Error::Length(digits.len())),
-            Self::Standard | Self::UrlUnpadded => Ok(digits.len() / 4 * 3 + digits.len() % 4 * 3 / 4),
+            Self::Standard | Self::UrlUnpadded => Ok(digits),
         }
     }
+
+    /// Decodes `digits` into `bytes`, as many as [`decoded_len`] says. What comes off the wire is no secret, so this may
+    /// look things up.
+    fn decode(self, digits: &[u8], bytes: &mut [u8]) -> Result<(), Base64Error> {
+        let spelled = |digits: &[u8]| {
+            let value = |digit: &u8| u32::from(self.value(*digit));
+            digits.iter().fold(0, |bits, digit| bits << 6 | value(digit))
+        };
+        let (whole, last) = digits.as_chunks::<4>();
+        let (whole_bytes, last_bytes) = bytes.as_chunks_mut::<3>();
+        for (digits, bytes) in whole.iter().zip(whole_bytes) {
+            let [_, spelled @ ..] = spelled(digits).to_be_bytes();
+            *bytes = spelled;
+        }
+        let stray = match (last, last_bytes) {
+            ([_, _], [byte]) => {
+                let [.., high, low] = (spelled(last) << 4).to_be_bytes();
+                *byte = high;
+                low
+            }
+            ([_, _, _], [first, second]) => {
+                let [_, high, middle, low] = (spelled(last) << 6).to_be_bytes();
+                (*first, *second) = (high, middle);
+                low
+            }
+            _ => 0,
+        };
+        if stray == 0 { Ok(()) } else { Err(Base64Error::StrayBits) }
+    }
+}
+
+/// What stands for a byte that is in no alphabet.
+const NO_DIGIT: u8 = 0xff;
+
+/// What each byte stands for in the alphabet that ends in these two characters.
+const fn values(second_to_last: u8, last: u8) -> [u8; 256] {
+    let mut values = [NO_DIGIT; 256];
+    let mut rest: &mut [u8] = &mut values;
+    let mut byte = 0_u8;
+    while let [value, more @ ..] = rest {
+        *value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            _ if byte == second_to_last => 62,
+            _ if byte == last => 63,
+            _ => NO_DIGIT,
+        };
+        byte = byte.wrapping_add(1);
+        rest = more;
+    }
+    values
+}
+
+/// How many bytes that many digits spell.
+const fn decoded_len(digits: usize) -> usize {
+    digits / 4 * 3 + digits % 4 * 3 / 4
 }
 
 impl<'a> ByteSequence<'a> {
@@ -117,8 +179,9 @@ impl<'a> ByteSequence<'a> {
     /// # Errors
     /// [`Base64Error`] for any other text.
     pub fn decode(&self, alphabet: Alphabet) -> Result<Vec<u8>, Base64Error> {
-        let mut bytes = vec![0; alphabet.decoded_len(self.raw)?];
-        self.decode_checked(alphabet, &mut bytes)?;
+        let digits = alphabet.digits(self.raw)?;
+        let mut bytes = vec![0; decoded_len(digits.len())];
+        alphabet.decode(digits, &mut bytes)?;
         Ok(bytes)
     }
 
@@ -127,25 +190,19 @@ impl<'a> ByteSequence<'a> {
     /// # Errors
     /// [`Base64Error`], [`BufferTooSmall`](Base64Error::BufferTooSmall) included.
     pub fn decode_into<'b>(&self, alphabet: Alphabet, buffer: &'b mut [u8]) -> Result<&'b [u8], Base64Error> {
-        let needed = alphabet.decoded_len(self.raw)?;
+        let digits = alphabet.digits(self.raw)?;
+        let needed = decoded_len(digits.len());
         let available = buffer.len();
         let bytes = buffer.get_mut(..needed).ok_or(Base64Error::BufferTooSmall { needed, available })?;
-        self.decode_checked(alphabet, bytes)?;
+        alphabet.decode(digits, bytes)?;
         Ok(bytes)
-    }
-
-    fn decode_checked(&self, alphabet: Alphabet, bytes: &mut [u8]) -> Result<(), Base64Error> {
-        match alphabet {
-            Alphabet::Standard => Base64::decode(self.raw, bytes),
-            Alphabet::UrlUnpadded => Base64UrlUnpadded::decode(self.raw, bytes),
-        }
-        .map(|_| ())
-        .map_err(|_| Base64Error::StrayBits)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -185,6 +242,29 @@ mod tests {
             assert_eq!(sequence.decode(alphabet), expected, "{alphabet:?} {text:?}");
             let mut buffer = [0xaa; 8];
             assert_eq!(sequence.decode_into(alphabet, &mut buffer).map(<[u8]>::to_vec), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_decodes_is_what_base64ct_decodes(text in "[A-Za-z0-9+/_-]{0,10}={0,3}", raw in "[ -~]{0,8}") {
+            for text in [text, raw] {
+                let sequence = ByteSequence::new(&text);
+                let standard = sequence.decode(Alphabet::Standard).ok();
+                prop_assert_eq!(standard, Base64::decode_vec(&text).ok());
+                let url = sequence.decode(Alphabet::UrlUnpadded).ok();
+                prop_assert_eq!(url, Base64UrlUnpadded::decode_vec(&text).ok());
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_read_back(bytes in prop::collection::vec(any::<u8>(), 0..70)) {
+            for alphabet in [Alphabet::Standard, Alphabet::UrlUnpadded] {
+                let mut text = String::new();
+                alphabet.encode(&bytes, &mut text);
+                let read = ByteSequence::new(&text).decode(alphabet);
+                prop_assert_eq!(read.as_ref(), Ok(&bytes));
+            }
         }
     }
 

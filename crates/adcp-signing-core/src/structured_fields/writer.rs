@@ -54,12 +54,16 @@ pub fn push_string(out: &mut String, value: &str) -> Result<(), WriteError> {
     }
     out.reserve(value.len() + 2);
     out.push('"');
-    for character in value.chars() {
-        if matches!(character, '"' | '\\') {
-            out.push('\\');
-        }
-        out.push(character);
+    let mut rest = value;
+    while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\')) {
+        let (plain, special) = rest.split_at_checked(at).unwrap_or_default();
+        out.push_str(plain);
+        out.push('\\');
+        let (special, after) = special.split_at_checked(1).unwrap_or_default();
+        out.push_str(special);
+        rest = after;
     }
+    out.push_str(rest);
     out.push('"');
     Ok(())
 }

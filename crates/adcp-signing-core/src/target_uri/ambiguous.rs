@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::authority::{split_port, split_userinfo};
 use super::path::{escape, is_unreserved};
-use super::{MAX_URL_BYTES, Parts, RawHost, RootDot, Rules, TargetUri, TargetUriError};
+use super::{MAX_URL_BYTES, Parts, RawHost, RootDot, Rules, TargetUri, TargetUriError, control_or_space};
 
 /// A URL that signers and verifiers in use canonicalize to different bytes, so that its signature may not verify.
 ///
@@ -91,21 +91,25 @@ pub enum AmbiguousUrl {
 /// assert_eq!(check_unambiguous("https://seller.example.com/adcp?"), Err(AmbiguousUrl::EmptyQuery));
 /// ```
 pub fn check_unambiguous(url: &str) -> Result<(), AmbiguousUrl> {
+    unambiguous_target(url).map(drop)
+}
+
+/// The canonical form of a URL that every implementation in use canonicalizes alike, and so the same by all [`Rules`].
+pub(crate) fn unambiguous_target(url: &str) -> Result<TargetUri, AmbiguousUrl> {
     if url.len() > MAX_URL_BYTES {
         return Err(TargetUriError::TooLong { length: url.len() }.into());
     }
-    if let Some(offset) = url.bytes().position(|byte| byte <= b' ' || byte == 0x7f) {
+    if let Some(offset) = control_or_space(url) {
         return Err(AmbiguousUrl::ControlOrSpace { offset });
     }
-    if url.split('#').next().is_some_and(|sent| sent.contains('\\')) {
+    if url.bytes().take_while(|byte| *byte != b'#').any(|byte| byte == b'\\') {
         return Err(AmbiguousUrl::Backslash);
     }
     let parts = Parts::of(url)?;
     check_authority(parts.authority)?;
     check_path(parts.path)?;
     parts.query.map_or(Ok(()), check_query)?;
-    TargetUri::canonicalize(url, Rules { root_dot: RootDot::Strip, raw_host: RawHost::Refuse })?;
-    Ok(())
+    Ok(TargetUri::canonicalize(url, Rules { root_dot: RootDot::Strip, raw_host: RawHost::Refuse })?)
 }
 
 fn check_authority(authority: &str) -> Result<(), AmbiguousUrl> {
@@ -187,7 +191,11 @@ fn check_query(query: &str) -> Result<(), AmbiguousUrl> {
 
 /// RFC 3986 `pchar`, with the `%` of an escape.
 fn is_pchar(byte: u8) -> bool {
-    is_unreserved(byte) || b"!$&'()*+,;=:@%".contains(&byte)
+    is_unreserved(byte)
+        || matches!(
+            byte,
+            b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' | b':' | b'@' | b'%'
+        )
 }
 
 #[cfg(test)]

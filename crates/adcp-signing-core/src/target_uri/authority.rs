@@ -5,11 +5,13 @@ use std::net::Ipv6Addr;
 
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
-use super::{RawHost, RootDot, Rules, Scheme, TargetUriError};
+use super::{RawHost, RootDot, Rules, Scheme, TargetUriError, cut};
 
 /// The host and port after the userinfo, with the userinfo where there is one.
 pub(super) fn split_userinfo(authority: &str) -> Result<(Option<&str>, &str), TargetUriError> {
-    let Some((userinfo, host_port)) = authority.split_once('@') else { return Ok((None, authority)) };
+    let (userinfo, Some(host_port)) = cut(authority, |byte| byte == b'@') else {
+        return Ok((None, authority));
+    };
     // A second `@` or a backslash moves the host for some parsers (`good.example\@evil.example`).
     if host_port.contains('@') || !userinfo.bytes().all(is_userinfo) {
         return Err(TargetUriError::Userinfo);
@@ -32,10 +34,9 @@ pub(super) fn split_port(host_port: &str) -> Result<(&str, Option<&str>), Target
             None => Err(TargetUriError::HostCharacter { offset: end + 1 }),
         };
     }
-    match host_port.split_once(':') {
-        None => Ok((host_port, None)),
-        Some((_, port)) if port.contains(':') => Err(TargetUriError::UnbracketedIpv6),
-        Some((host, port)) => Ok((host, Some(port))),
+    match cut(host_port, |byte| byte == b':') {
+        (_, Some(port)) if port.contains(':') => Err(TargetUriError::UnbracketedIpv6),
+        host_and_port => Ok(host_and_port),
     }
 }
 
@@ -78,7 +79,7 @@ fn push_host(out: &mut String, host: &str, rules: Rules) -> Result<(), TargetUri
         return Err(TargetUriError::HostCharacter { offset });
     }
     // An A-label can hold bytes that are no Punycode, or decode to what UTS-46 forbids.
-    if host.split('.').any(is_a_label) {
+    if has_pair(host, *b"--") && host.split('.').any(is_a_label) {
         return push_labels(out, &to_ascii(host)?, rules.root_dot);
     }
     push_labels(out, host, rules.root_dot)
@@ -87,6 +88,10 @@ fn push_host(out: &mut String, host: &str, rules: Rules) -> Result<(), TargetUri
 /// Letters, digits and hyphens, and the underscore that private names have.
 fn is_host(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')
+}
+
+fn has_pair(host: &str, pair: [u8; 2]) -> bool {
+    host.as_bytes().windows(2).any(|found| found == pair)
 }
 
 fn is_a_label(label: &str) -> bool {
@@ -109,7 +114,7 @@ fn push_labels(out: &mut String, host: &str, root_dot: RootDot) -> Result<(), Ta
         RootDot::Keep => host,
         RootDot::Strip => {
             let host = host.strip_suffix('.').unwrap_or(host);
-            if host.split('.').any(str::is_empty) {
+            if host.starts_with('.') || host.ends_with('.') || has_pair(host, *b"..") {
                 return Err(TargetUriError::EmptyLabel);
             }
             host

@@ -10,7 +10,8 @@ use crate::{
     clock::{Clock, SystemClock},
     message::Request,
     operation::{
-        DigestPolicy, Posture, RequestSigningCapability, Resolved, registers_webhook_authentication, resolve,
+        DigestPolicy, OperationError, Posture, RequestSigningCapability, Resolved, Transport,
+        registers_webhook_authentication, resolve,
     },
     profile::{Fault, MessageKind, Profile},
     replay::{ReplayStore, StoreError},
@@ -181,9 +182,7 @@ impl Verifier {
 
     async fn request(&self, request: &Request<'_>, caller: &Caller) -> Result<Acceptance, VerifyError> {
         let by_fallback = caller.fallback == FallbackCredential::Valid;
-        let target = TargetUri::canonicalize(request.url, self.profile.signer_uri_rules());
-        let path = target.as_ref().map_or(request.url, TargetUri::path);
-        let resolved = resolve(&caller.transport, request.method, path, request.body);
+        let resolved = self.resolve(request, &caller.transport);
         if !self.capability.supported() {
             let operation = resolved.ok().and_then(|resolved| resolved.operation);
             return Ok(Acceptance { signer: None, by_fallback, warning: None, operation });
@@ -213,6 +212,15 @@ impl Verifier {
             }
             Err(rejection) => Err(self.refuse(RefusalKind::Reject, &resolved, rejection).into()),
         }
+    }
+
+    /// What the request asks for. The path is made canonical only for transports that look at it.
+    fn resolve(&self, request: &Request<'_>, transport: &Transport) -> Result<Resolved, OperationError> {
+        let rules = self.profile.signer_uri_rules();
+        let target =
+            transport.names_operation_in_path().then(|| TargetUri::canonicalize(request.url, rules).ok());
+        let path = target.as_ref().and_then(Option::as_ref).map_or(request.url, TargetUri::path);
+        resolve(transport, request.method, path, request.body)
     }
 
     /// The rules for a message that makes no claim to be signed.
