@@ -29,7 +29,7 @@ pub(crate) struct Signed {
 /// Signs the message of an input.
 pub(crate) async fn sign(input: &SignInput, options: UriOptions) -> Result<Signed, Failure> {
     let profile = input.selector.profile()?;
-    let provider = provider(input, options)?;
+    let provider = provider(input, options).await?;
     let failed = |error| Failure::from_sign(&error, &profile);
     let coverage = match input.options.cover_content_digest {
         Some(false) => DigestCoverage::Leave,
@@ -63,7 +63,7 @@ pub(crate) async fn sign(input: &SignInput, options: UriOptions) -> Result<Signe
     Ok(Signed { headers, signature_base, signature_input: fields.signature_input, label })
 }
 
-fn provider(input: &SignInput, options: UriOptions) -> Result<Arc<dyn SigningProvider>, Failure> {
+async fn provider(input: &SignInput, options: UriOptions) -> Result<Arc<dyn SigningProvider>, Failure> {
     match (&input.options.key, &input.options.key_uri, &input.options.keyid) {
         (Some(key), None, keyid) => {
             let provider = inline_key(key, &input.selector.profile()?)?;
@@ -72,7 +72,7 @@ fn provider(input: &SignInput, options: UriOptions) -> Result<Arc<dyn SigningPro
                 None => provider,
             }))
         }
-        (None, Some(uri), None) => Ok(provider_from_uri(uri, options)?),
+        (None, Some(uri), None) => Ok(provider_from_uri(uri, options).await?),
         (None, Some(_), Some(_)) => {
             Err(Failure::invalid("keyid goes with an inline key; write ?kid= in the key URI instead"))
         }

@@ -1,5 +1,7 @@
 //! Every published vector set passes at its own contract version, all in one build.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 use std::path::{Path, PathBuf};
 
 use adcp_signing_conformance::vectors::{CaseResult, VectorError, run_folder};
@@ -40,6 +42,11 @@ fn adcp_3_2_0_beta_5() {
 #[test]
 fn adcp_3_2_4() {
     passes("adcp/3.2.4", 290);
+}
+
+#[test]
+fn legacy_webhook_hmac() {
+    passes("adcp/webhook-hmac-sha256.json", 34);
 }
 
 #[test]

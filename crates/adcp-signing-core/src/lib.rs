@@ -8,6 +8,7 @@ mod fingerprint;
 pub mod json;
 mod jwk;
 mod key;
+pub mod key_uri;
 pub mod message;
 mod nonce;
 pub mod operation;
@@ -22,6 +23,7 @@ mod signature;
 pub mod structured_fields;
 pub mod target_uri;
 pub mod verify;
+pub mod webhook;
 
 pub use self::{
     algorithm::Algorithm,

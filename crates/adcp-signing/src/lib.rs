@@ -1,7 +1,11 @@
 #![doc = include_str!("../README.md")]
 
-mod key_uri;
+mod from_uri;
 
+#[cfg(feature = "aws-kms")]
+pub use adcp_signing_aws_kms as aws_kms;
 pub use adcp_signing_core::*;
+#[cfg(feature = "pkcs11")]
+pub use adcp_signing_pkcs11 as pkcs11;
 
-pub use self::key_uri::{KeyUriError, UriOptions, provider_from_uri};
+pub use self::from_uri::{KeyUriError, UriOptions, provider_from_uri};

@@ -15,7 +15,7 @@ pub(super) fn run(vectors: &Value) -> Vec<(String, Result<(), String>)> {
         }
     }
     for method in list("invalid_declarations") {
-        let outcome = match declare(&[method.clone()]) {
+        let outcome = match declare(std::slice::from_ref(&method)) {
             Ok(_) => Err("accepted".to_owned()),
             Err(_) => Ok(()),
         };

@@ -12,13 +12,31 @@ use futures_util::lock::Mutex;
 
 use super::{ProviderError, ProviderErrorKind};
 
-/// A cell that the first use fills.
+/// A cell that the first use fills: what a backend keeps the service's description of its key in.
 ///
 /// Callers that arrive while a flight is under way wait for it. Where it succeeds they share its value; where it fails
 /// they share its failure, so an outage costs each of them one call's time and the service one call; where its caller
 /// is dropped the next in line flies in its place. A failure is never kept: the next caller to arrive tries again.
+///
+/// ```
+/// use adcp_signing_core::{
+///     PublicKey,
+///     provider::{FetchOnce, ProviderError},
+/// };
+///
+/// struct Backend {
+///     key: FetchOnce<PublicKey>,
+/// }
+///
+/// impl Backend {
+///     async fn key(&self) -> Result<&PublicKey, ProviderError> {
+///         self.key.get_or_fetch(|| self.ask_the_service()).await
+///     }
+///     # async fn ask_the_service(&self) -> Result<PublicKey, ProviderError> { unimplemented!() }
+/// }
+/// ```
 #[derive(Debug)]
-pub(super) struct FetchOnce<T> {
+pub struct FetchOnce<T> {
     value: OnceLock<T>,
     failed_flights: AtomicU64,
     flight: Mutex<Option<Failure>>,
@@ -32,12 +50,16 @@ struct Failure {
 }
 
 impl<T> FetchOnce<T> {
-    pub(super) fn new() -> Self {
+    /// An empty cell.
+    pub fn new() -> Self {
         Self { value: OnceLock::new(), failed_flights: AtomicU64::new(0), flight: Mutex::new(None) }
     }
 
     /// The value, fetched if nobody has yet.
-    pub(super) async fn get_or_fetch<F>(&self, fetch: impl FnOnce() -> F) -> Result<&T, ProviderError>
+    ///
+    /// # Errors
+    /// That of the flight: its own caller has it whole, those who waited for it an error of the same kind.
+    pub async fn get_or_fetch<F>(&self, fetch: impl FnOnce() -> F) -> Result<&T, ProviderError>
     where
         F: Future<Output = Result<T, ProviderError>>,
     {
@@ -65,11 +87,17 @@ impl<T> FetchOnce<T> {
     }
 }
 
+impl<T> Default for FetchOnce<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Failure {
     fn as_error(&self) -> ProviderError {
         let error = ProviderError::new(
             self.kind,
-            "the concurrent call that was fetching the public key failed; its caller has the cause",
+            "the concurrent call that this one waited for failed; its caller has the cause",
         );
         match self.retry_after {
             Some(wait) => error.with_retry_after(wait),

@@ -1,8 +1,7 @@
 //! Key URIs for keys in this process: `file:` and `memory:`.
 
 use std::{
-    fmt::{self, Write as _},
-    fs,
+    fmt, fs,
     io::{self, Read as _},
     path::{Path, PathBuf},
     str::FromStr,
@@ -11,26 +10,26 @@ use std::{
 use zeroize::Zeroizing;
 
 use super::{InMemoryProvider, ProviderError, ProviderErrorKind, SigningProvider as _};
-use crate::{Algorithm, KeyPurpose, PrivateJwk};
+use crate::{
+    AdcpUse, Algorithm, KeyPurpose, PrivateJwk,
+    key_uri::{KeyUriError, KeyUriParts, PercentEncoded, percent_decode, write_query},
+};
 
 /// The longest key file read.
 const MAX_FILE_LEN: usize = 64 * 1024;
-/// The longest URI read.
-const MAX_URI_LEN: usize = 8 * 1024;
-const PURPOSES: [&str; 5] =
-    ["request-signing", "webhook-signing", "response-signing", "governance-signing", "tmp-signing"];
+const FORMS: &str = "`file:PATH` (or `file:///PATH`), or as `memory:` without a path";
 
 /// A key URI that stands for a key in this process' memory.
 ///
 /// `file:PATH` is a private JWK, a private JWK set or an unencrypted PKCS#8 PEM; `memory:` is a fresh key each time it is
-/// opened. Both take the query members `alg` (an RFC 9421 name), `kid` and `purpose` (an `adcp_use` value), each once
-/// and percent-encoded where needed; `memory:` needs `purpose` and defaults to `ed25519`. What the URI and the file both
-/// state must agree. In a file with several keys `kid` chooses one.
+/// opened, `ed25519` unless the URI says otherwise. Both take the query members `alg` (an RFC 9421 name), `kid` and
+/// `purpose` (an `adcp_use` value). What the URI and the file both state must agree; where neither states a purpose it is
+/// `request-signing`. In a file with several keys `kid` chooses one.
 ///
 /// ```
 /// use adcp_signing_core::provider::{InProcessKeys, LocalKeyUri};
 ///
-/// let uri: LocalKeyUri = "memory:?alg=ed25519&kid=dev-1&purpose=request-signing".parse()?;
+/// let uri: LocalKeyUri = "memory:?alg=ed25519&kid=dev-1".parse()?;
 /// assert!(uri.open(InProcessKeys::Refuse).is_err());
 /// let provider = uri.open(InProcessKeys::Allow)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -59,43 +58,6 @@ pub enum InProcessKeys {
     Refuse,
     /// Take them: development and tests.
     Allow,
-}
-
-/// Why a text is not a `file:` or `memory:` key URI.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum LocalKeyUriError {
-    /// Neither scheme.
-    #[error("a local key URI starts with `file:` or `memory:`")]
-    Scheme,
-    /// Over 8 KiB.
-    #[error("a key URI may be 8 KiB long")]
-    TooLong,
-    /// `file:` without a path, or naming a host; `memory:` with one.
-    #[error("write `file:PATH` (or `file:///PATH`) and `memory:` without a path")]
-    Path,
-    /// A percent sign without two hexadecimal digits, bytes that are not UTF-8, a control character, or a fragment.
-    #[error(
-        "the key URI is not well percent-encoded; write `%` as %25, `?` as %3F, `#` as %23 and `&` as %26"
-    )]
-    Encoding,
-    /// A query member that is not known.
-    #[error("unknown query member in the key URI; there are `alg`, `kid` and `purpose`")]
-    UnknownMember,
-    /// A query member given twice.
-    #[error("the key URI gives `{0}` twice")]
-    DuplicateMember(&'static str),
-    /// A query member with a value it cannot have.
-    #[error("the key URI gives `{member}` a value that is not one of: {allowed}")]
-    Value {
-        /// The query member.
-        member: &'static str,
-        /// What is allowed.
-        allowed: &'static str,
-    },
-    /// `memory:` without a purpose.
-    #[error("`memory:` needs a purpose, such as `memory:?purpose=request-signing`")]
-    PurposeMissing,
 }
 
 impl LocalKeyUri {
@@ -127,10 +89,8 @@ impl LocalKeyUri {
         match &self.place {
             Place::File(path) => self.open_file(&PathBuf::from(path)),
             Place::Memory => {
-                let purpose = self.purpose.clone().ok_or_else(purpose_missing)?;
-                let provider =
-                    InMemoryProvider::generate(self.algorithm.unwrap_or(Algorithm::Ed25519), purpose)?;
-                Ok(self.named(provider))
+                let algorithm = self.algorithm.unwrap_or(Algorithm::Ed25519);
+                Ok(self.named(InMemoryProvider::generate(algorithm, self.purpose_or_default())?))
             }
         }
     }
@@ -144,13 +104,12 @@ impl LocalKeyUri {
             let jwk = PrivateJwk::parse_sole(text.as_bytes(), self.key_id.as_deref())
                 .map_err(|error| configuration("the key file is refused").with_source(error))?;
             self.check_key_id(&jwk)?;
-            match &self.purpose {
-                Some(purpose) => InMemoryProvider::from_jwk_for(jwk, purpose.clone())?,
-                None => InMemoryProvider::from_jwk(jwk)?,
+            match (&self.purpose, jwk.adcp_use()) {
+                (None, AdcpUse::Purpose(_) | AdcpUse::Malformed) => InMemoryProvider::from_jwk(jwk)?,
+                (_, _) => InMemoryProvider::from_jwk_for(jwk, self.purpose_or_default())?,
             }
         } else if text.starts_with("-----BEGIN ") {
-            let purpose = self.purpose.clone().ok_or_else(purpose_missing)?;
-            InMemoryProvider::from_pkcs8_pem(text, purpose)?
+            InMemoryProvider::from_pkcs8_pem(text, self.purpose_or_default())?
         } else {
             return Err(configuration("the key file is neither a JWK, a JWK set nor PEM"));
         };
@@ -161,6 +120,10 @@ impl LocalKeyUri {
             )),
             _ => Ok(self.named(provider)),
         }
+    }
+
+    fn purpose_or_default(&self) -> KeyPurpose {
+        self.purpose.clone().unwrap_or(KeyPurpose::RequestSigning)
     }
 
     fn check_key_id(&self, jwk: &PrivateJwk) -> Result<(), ProviderError> {
@@ -181,63 +144,25 @@ impl LocalKeyUri {
 }
 
 impl FromStr for LocalKeyUri {
-    type Err = LocalKeyUriError;
+    type Err = KeyUriError;
 
     fn from_str(uri: &str) -> Result<Self, Self::Err> {
-        if uri.len() > MAX_URI_LEN {
-            return Err(LocalKeyUriError::TooLong);
-        }
-        let (scheme, rest) = uri.split_once(':').ok_or(LocalKeyUriError::Scheme)?;
-        if rest.contains('#') {
-            return Err(LocalKeyUriError::Encoding);
-        }
-        let (path, query) = match rest.split_once('?') {
-            Some((path, query)) => (path, Some(query)),
-            None => (rest, None),
+        let mut parts = KeyUriParts::parse(uri)?;
+        let place = match (parts.scheme(), parts.body()) {
+            ("file", path) => Place::File(file_path(path)?),
+            ("memory", "") => Place::Memory,
+            ("memory", _) => return Err(KeyUriError::Body { expected: FORMS }),
+            _ => return Err(KeyUriError::Scheme { expected: "`file:` or `memory:`" }),
         };
-        let place = match scheme {
-            "file" => Place::File(file_path(path)?),
-            "memory" if path.is_empty() => Place::Memory,
-            "memory" => return Err(LocalKeyUriError::Path),
-            _ => return Err(LocalKeyUriError::Scheme),
+        // The purpose stays open until the file is read: a JWK may state its own.
+        let parsed = Self {
+            place,
+            algorithm: parts.take_algorithm()?,
+            key_id: parts.take_text("kid")?,
+            purpose: parts.take_purpose()?,
         };
-        let mut parsed = Self { place, algorithm: None, key_id: None, purpose: None };
-        for member in query.into_iter().flat_map(|query| query.split('&')) {
-            parsed.set(member)?;
-        }
-        match parsed {
-            Self { place: Place::Memory, purpose: None, .. } => Err(LocalKeyUriError::PurposeMissing),
-            parsed => Ok(parsed),
-        }
-    }
-}
-
-impl LocalKeyUri {
-    fn set(&mut self, member: &str) -> Result<(), LocalKeyUriError> {
-        let (name, value) = member.split_once('=').ok_or(LocalKeyUriError::UnknownMember)?;
-        let value = percent_decode(value)?;
-        match name {
-            "alg" => {
-                let algorithm = Algorithm::from_rfc9421_name(&value).ok_or(LocalKeyUriError::Value {
-                    member: "alg",
-                    allowed: "ed25519, ecdsa-p256-sha256, rsa-pss-sha512",
-                })?;
-                once("alg", &mut self.algorithm, algorithm)
-            }
-            "kid" if value.is_empty() => {
-                Err(LocalKeyUriError::Value { member: "kid", allowed: "any text that is not empty" })
-            }
-            "kid" => once("kid", &mut self.key_id, value),
-            // A misspelt purpose would make a key that no verifier accepts.
-            "purpose" if PURPOSES.contains(&value.as_str()) => {
-                once("purpose", &mut self.purpose, KeyPurpose::from(value.as_str()))
-            }
-            "purpose" => Err(LocalKeyUriError::Value {
-                member: "purpose",
-                allowed: "request-signing, webhook-signing, response-signing, governance-signing, tmp-signing",
-            }),
-            _ => Err(LocalKeyUriError::UnknownMember),
-        }
+        parts.finish()?;
+        Ok(parsed)
     }
 }
 
@@ -250,7 +175,7 @@ impl fmt::Display for LocalKeyUri {
                 if path.starts_with("//") {
                     f.write_str("//")?;
                 }
-                percent_encode(f, path)?;
+                write!(f, "{}", PercentEncoded(path))?;
             }
             Place::Memory => f.write_str("memory:")?,
         }
@@ -259,65 +184,21 @@ impl fmt::Display for LocalKeyUri {
             ("kid", self.key_id.as_deref()),
             ("purpose", self.purpose.as_ref().map(KeyPurpose::as_str)),
         ];
-        let mut separator = '?';
-        for (name, value) in members {
-            if let Some(value) = value {
-                write!(f, "{separator}{name}=")?;
-                percent_encode(f, value)?;
-                separator = '&';
-            }
-        }
-        Ok(())
-    }
-}
-
-fn once<T>(name: &'static str, field: &mut Option<T>, value: T) -> Result<(), LocalKeyUriError> {
-    match field.replace(value) {
-        None => Ok(()),
-        Some(_) => Err(LocalKeyUriError::DuplicateMember(name)),
+        write_query(f, members)
     }
 }
 
 /// The path of `file:PATH` or `file:///PATH` (RFC 8089 §2 and §E.2), without a host.
-fn file_path(path: &str) -> Result<String, LocalKeyUriError> {
+fn file_path(path: &str) -> Result<String, KeyUriError> {
     let path = match path.strip_prefix("//") {
         Some(absolute) if absolute.starts_with('/') => absolute,
-        Some(_) => return Err(LocalKeyUriError::Path),
+        Some(_) => return Err(KeyUriError::Body { expected: FORMS }),
         None => path,
     };
     match percent_decode(path)? {
-        path if path.is_empty() => Err(LocalKeyUriError::Path),
+        path if path.is_empty() => Err(KeyUriError::Body { expected: FORMS }),
         path => Ok(path),
     }
-}
-
-fn percent_decode(text: &str) -> Result<String, LocalKeyUriError> {
-    let mut bytes = text.bytes();
-    let mut decoded = Vec::with_capacity(text.len());
-    while let Some(byte) = bytes.next() {
-        let byte = if byte == b'%' {
-            let mut digit = || bytes.next().and_then(|byte| char::from(byte).to_digit(16));
-            let (Some(high), Some(low)) = (digit(), digit()) else { return Err(LocalKeyUriError::Encoding) };
-            u8::try_from(high * 16 + low).map_err(|_| LocalKeyUriError::Encoding)?
-        } else {
-            byte
-        };
-        if byte.is_ascii_control() {
-            return Err(LocalKeyUriError::Encoding);
-        }
-        decoded.push(byte);
-    }
-    String::from_utf8(decoded).map_err(|_| LocalKeyUriError::Encoding)
-}
-
-fn percent_encode(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    for char in text.chars() {
-        match char {
-            '%' | '?' | '#' | '&' | ' ' => write!(f, "%{:02X}", u32::from(char))?,
-            _ => f.write_char(char)?,
-        }
-    }
-    Ok(())
 }
 
 /// Reads a regular file of at most [`MAX_FILE_LEN`] into memory that is wiped.
@@ -372,10 +253,6 @@ fn unreadable(error: io::Error) -> ProviderError {
         _ => (ProviderErrorKind::Unavailable, "the key file cannot be read"),
     };
     ProviderError::new(kind, message).with_source(error)
-}
-
-fn purpose_missing() -> ProviderError {
-    configuration("nothing says what the key is for; add `?purpose=request-signing` to the key URI")
 }
 
 fn configuration(message: &'static str) -> ProviderError {

@@ -46,9 +46,10 @@ pub use self::{
 pub use self::{
     error::{ProviderError, ProviderErrorKind},
     ext::SigningProviderExt,
+    fetch_once::FetchOnce,
     in_memory::InMemoryProvider,
     instrumented::Instrumented,
-    local_uri::{InProcessKeys, LocalKeyUri, LocalKeyUriError},
+    local_uri::{InProcessKeys, LocalKeyUri},
     pinned::{Pin, Pinned},
     rotating::{Rotating, Rotation, RotationPhase},
     self_checking::SelfChecking,

@@ -151,9 +151,8 @@ impl InMemoryReplayStore {
         for shard in &self.shards {
             let mut shard = shard.lock();
             self.drop_ended(&mut shard, now);
-            shard.remove_ended(now);
+            shard.rebuild(now, 0);
             shard.counts.shrink();
-            shard.entries.shrink_to_fit(Slot::table_hash);
         }
         for keys in &self.keys {
             let mut keys = keys.lock();
@@ -323,28 +322,24 @@ impl ReplayStore for InMemoryReplayStore {
 }
 
 impl Shard {
-    /// Before the table grows, what has ended goes. It then grows unless a quarter came free, so that the scan costs
-    /// each insert a constant on average and is never longer than the rehash that it saves.
+    /// Once the table is full it is built anew from what lives, with a quarter to spare: so a scan costs each insert a
+    /// constant on average. Removing in place would leave tombstones, and the table would double to be rid of them.
     fn make_room(&mut self, now: u32) {
-        if self.entries.len() < self.entries.capacity() {
-            return;
-        }
-        self.remove_ended(now);
-        if self.entries.len() > self.entries.capacity() / 4 * 3 {
-            let more = self.entries.capacity() - self.entries.len() + 1;
-            self.entries.reserve(more, Slot::table_hash);
+        if self.entries.len() == self.entries.capacity() {
+            let live = self.entries.iter().filter(|slot| slot.last >= now).count();
+            self.rebuild(now, live + live / 4 + 4);
         }
     }
 
-    fn remove_ended(&mut self, now: u32) {
-        let forgotten_to = &mut self.forgotten_to;
-        self.entries.retain(|slot| {
-            let live = slot.last >= now;
-            if !live {
-                *forgotten_to = (*forgotten_to).max(Some(slot.last));
+    fn rebuild(&mut self, now: u32, capacity: usize) {
+        let old = std::mem::replace(&mut self.entries, HashTable::with_capacity(capacity));
+        for slot in old {
+            if slot.last >= now {
+                self.entries.insert_unique(slot.table_hash(), slot, Slot::table_hash);
+            } else {
+                self.forgotten_to = self.forgotten_to.max(Some(slot.last));
             }
-            live
-        });
+        }
     }
 }
 

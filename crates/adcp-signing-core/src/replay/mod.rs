@@ -1,5 +1,6 @@
 //! Replay dedup: the cache of `(keyid, nonce)` that steps 9a, 12 and 13 of the verifier checklists read and write.
 
+mod admission;
 mod expiry;
 mod memory;
 
@@ -7,6 +8,7 @@ use std::{borrow::Cow, error::Error as StdError, fmt};
 
 use async_trait::async_trait;
 
+pub use admission::{AdmissionClause, AdmissionEvent, AdmissionThresholds, AdmissionTracked};
 pub use memory::InMemoryReplayStore;
 
 use crate::clock::UnixSeconds;
@@ -25,7 +27,6 @@ pub struct ReplayEntry<'a> {
 
 impl<'a> ReplayEntry<'a> {
     /// `expires_at` is the signature's `expires` plus the 60 s of skew; `cap` is the profile's cap per keyid.
-    #[allow(dead_code, reason = "made by the verify stage `Authentic`")]
     pub(crate) fn new(keyid: &'a str, nonce: &'a str, expires_at: UnixSeconds, cap: u64) -> Self {
         Self { keyid, nonce, expires_at, cap }
     }

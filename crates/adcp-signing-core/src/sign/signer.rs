@@ -174,9 +174,6 @@ impl Signer {
         options: &SignOptions,
     ) -> Result<Prepared, SignError> {
         self.accept(provider)?;
-        if self.ambiguous == AmbiguousUrls::Refuse {
-            check_unambiguous(request.url)?;
-        }
         let drawn = match options.nonce {
             Some(_) => None,
             None => Some(self.nonces.next()?),
@@ -189,7 +186,7 @@ impl Signer {
             DigestCoverage::Leave => false,
         };
         let validity = options.expires_in.unwrap_or(MAX_VALIDITY);
-        prepare(
+        let prepared = prepare(
             &self.profile,
             request,
             &Parameters {
@@ -201,7 +198,11 @@ impl Signer {
                 algorithm: provider.algorithm(),
                 cover_digest,
             },
-        )
+        )?;
+        if self.ambiguous == AmbiguousUrls::Refuse {
+            check_unambiguous(request.url)?;
+        }
+        Ok(prepared)
     }
 
     fn accept(&self, provider: &dyn SigningProvider) -> Result<(), SignError> {

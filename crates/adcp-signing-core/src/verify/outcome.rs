@@ -33,7 +33,7 @@ pub enum FallbackCredential {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Acceptance {
-    /// Who the message is from; only [`Caller::Verified`](super::Acceptance) carries a signer.
+    /// Who signed the message. Only a signature that passed the whole checklist gives an identity.
     pub signer: Option<Verified>,
     /// Whether the fallback credential is what authenticates the message.
     pub by_fallback: bool,

@@ -17,6 +17,7 @@ use crate::{
     resolver::KeyResolver,
     revocation::{RevocationSource, RevocationStatus},
     target_uri::TargetUri,
+    webhook::WebhookAuthMode,
 };
 
 /// Verifies messages at one endpoint.
@@ -166,6 +167,9 @@ impl Verifier {
 
     /// A webhook route takes RFC 9421 signatures and nothing else.
     async fn webhook(&self, request: &Request<'_>) -> Result<Acceptance, VerifyError> {
+        WebhookAuthMode::Rfc9421.check(request.fields).map_err(|mismatch| {
+            self.reject(None, self.precheck(Fault::ModeMismatch, mismatch.to_string()))
+        })?;
         let verified = self.checklist(&Received::new(&self.profile, request)).await?;
         Ok(Acceptance {
             signer: Some(verified.map_err(|rejection| self.reject(None, rejection))?),

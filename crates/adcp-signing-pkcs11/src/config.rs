@@ -1,0 +1,270 @@
+//! What a provider is built from: typed, from the environment, or from a key URI.
+
+use std::{env, fmt, num::NonZeroUsize, path::PathBuf, time::Duration};
+
+use adcp_signing_core::{
+    Algorithm, Fingerprint, KeyPurpose, ProviderError, ProviderErrorKind,
+    key_uri::{KeyOptions, KeyUriError},
+};
+use cryptoki::{context::Pkcs11, slot::Slot};
+
+use crate::{
+    module::TokenPlace,
+    pin::PinSource,
+    pool::Limits,
+    selector::{KeySelector, TokenSelector, fingerprint},
+    uri::{Pkcs11Uri, UriPinSource},
+};
+
+const SESSIONS: NonZeroUsize = NonZeroUsize::new(4).unwrap();
+const QUEUE: usize = 1024;
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+const MODULE_VARIABLE: &str = "ADCP_PKCS11_MODULE";
+const PIN_VARIABLE: &str = "ADCP_PKCS11_PIN";
+const PIN_SOURCE_VARIABLE: &str = "ADCP_PKCS11_PIN_SOURCE";
+
+/// Everything a [`Pkcs11Provider`](crate::Pkcs11Provider) needs to know. Nothing is loaded or opened by it.
+///
+/// ```
+/// use adcp_signing_core::{Algorithm, KeyPurpose};
+/// use adcp_signing_pkcs11::{KeySelector, PinSource, Pkcs11Config, Pkcs11Provider, TokenSelector};
+///
+/// let config = Pkcs11Config::new(
+///     "/usr/lib/softhsm/libsofthsm2.so",
+///     TokenSelector::label("adcp"),
+///     KeySelector::label("req-2026"),
+///     KeyPurpose::RequestSigning,
+/// )
+/// .with_pin(PinSource::File("/run/secrets/hsm-pin".into()))
+/// .with_algorithm(Algorithm::Ed25519)
+/// .with_key_id("req-2026");
+/// let provider = Pkcs11Provider::new(config)?;
+/// # Ok::<(), adcp_signing_core::ProviderError>(())
+/// ```
+pub struct Pkcs11Config {
+    pub(crate) place: TokenPlace,
+    pub(crate) key: KeySelector,
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) pin: PinSource,
+    pub(crate) options: KeyOptions,
+    pub(crate) limits: Limits,
+}
+
+impl Pkcs11Config {
+    /// A key on a token of the module (a shared library) at this path, which should be absolute.
+    ///
+    /// The module is loaded and initialized by the first call, with locks of the operating system, and stays loaded until
+    /// the process ends. Where the process has initialized it before, that is left as it is.
+    pub fn new(
+        module: impl Into<PathBuf>,
+        token: TokenSelector,
+        key: KeySelector,
+        purpose: KeyPurpose,
+    ) -> Self {
+        let fingerprint = fingerprint(&token, &key);
+        Self::of(TokenPlace::on_module(module.into(), token), key, fingerprint, purpose)
+    }
+
+    /// A key on the token in a slot of a module that the caller has loaded and initialized, with
+    /// `CKF_OS_LOCKING_OK`. Without a PIN the caller logs in, by a session that stays open.
+    pub fn from_context(context: Pkcs11, slot: Slot, key: KeySelector, purpose: KeyPurpose) -> Self {
+        let fingerprint = fingerprint(&TokenSelector::only().with_slot_id(slot.id()), &key);
+        Self::of(TokenPlace::Slot { context, slot }, key, fingerprint, purpose)
+    }
+
+    /// The key that a URI names. What it leaves open comes from the environment: the module from `ADCP_PKCS11_MODULE`,
+    /// the PIN from `ADCP_PKCS11_PIN` or from where `ADCP_PKCS11_PIN_SOURCE` says.
+    ///
+    /// # Errors
+    /// [`ProviderErrorKind::Configuration`] when nothing names a module, or a variable cannot be used.
+    pub fn from_uri(uri: &Pkcs11Uri) -> Result<Self, ProviderError> {
+        Self::from_uri_and(uri.clone(), variable)
+    }
+
+    /// The key that the environment names.
+    ///
+    /// | variable | what it is |
+    /// |---|---|
+    /// | `ADCP_PKCS11_MODULE` | the absolute path of the module |
+    /// | `ADCP_PKCS11_TOKEN`, `_SERIAL`, `_SLOT_ID` | the token's label, serial number, slot; each may be left out |
+    /// | `ADCP_PKCS11_OBJECT`, `_ID` | the key's label; its id in hexadecimal. One of them at least |
+    /// | `ADCP_PKCS11_PIN` or `_PIN_SOURCE` | the PIN, or where it is: `file:/PATH` or `env:NAME` |
+    /// | `ADCP_PKCS11_ALG`, `_KID`, `_PURPOSE` | what `alg`, `kid` and `purpose` are in a key URI |
+    ///
+    /// # Errors
+    /// [`ProviderErrorKind::Configuration`], with what is missing or cannot be used.
+    pub fn from_env() -> Result<Self, ProviderError> {
+        Self::from_variables(variable)
+    }
+
+    /// Sets where the PIN comes from.
+    #[must_use]
+    pub fn with_pin(mut self, pin: PinSource) -> Self {
+        self.pin = pin;
+        self
+    }
+
+    /// Sets what the key signs with. Otherwise the key is looked at once, when the provider connects.
+    #[must_use]
+    pub fn with_algorithm(mut self, algorithm: Algorithm) -> Self {
+        self.options.algorithm = Some(algorithm);
+        self
+    }
+
+    /// Sets the `keyid` to sign with, the `kid` of the published JWK. Otherwise it is the RFC 7638 thumbprint.
+    #[must_use]
+    pub fn with_key_id(mut self, key_id: impl Into<String>) -> Self {
+        self.options.key_id = Some(key_id.into());
+        self
+    }
+
+    /// Sets what the key is published for, in place of what the constructor was given.
+    #[must_use]
+    pub fn with_purpose(mut self, purpose: KeyPurpose) -> Self {
+        self.options.purpose = purpose;
+        self
+    }
+
+    /// Sets how many sessions, and threads, sign at once: 4 unless set. They open when there is work for them.
+    #[must_use]
+    pub fn with_sessions(mut self, sessions: NonZeroUsize) -> Self {
+        self.limits.threads = sessions;
+        self
+    }
+
+    /// Sets how many calls may wait for a session: 1024 unless set. A call beyond that is
+    /// [`Throttled`](ProviderErrorKind::Throttled) at once.
+    #[must_use]
+    pub fn with_queue(mut self, calls: usize) -> Self {
+        self.limits.queue = calls;
+        self
+    }
+
+    /// Sets after how long a call, its wait in the queue included, fails with
+    /// [`Timeout`](ProviderErrorKind::Timeout): 10 s unless set.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.timeout = timeout;
+        self
+    }
+
+    fn of(place: TokenPlace, key: KeySelector, fingerprint: Fingerprint, purpose: KeyPurpose) -> Self {
+        let mut options = KeyOptions::default();
+        options.purpose = purpose;
+        let limits = Limits { threads: SESSIONS, queue: QUEUE, timeout: TIMEOUT };
+        Self { place, key, fingerprint, pin: PinSource::None, options, limits }
+    }
+
+    fn from_uri_and(
+        uri: Pkcs11Uri,
+        variable: impl Fn(&str) -> Result<Option<String>, ProviderError>,
+    ) -> Result<Self, ProviderError> {
+        let Pkcs11Uri { token, key, module_path, pin_source, options } = uri;
+        let module = match module_path {
+            Some(path) => path,
+            None => variable(MODULE_VARIABLE)?.ok_or_else(|| {
+                configuration("nothing names the PKCS#11 module; set ADCP_PKCS11_MODULE, or `module-path` in the key URI")
+            })?,
+        };
+        let pin = match pin_source {
+            Some(source) => source.into(),
+            None => match (variable(PIN_SOURCE_VARIABLE)?, variable(PIN_VARIABLE)?) {
+                (None, None) => PinSource::None,
+                (None, Some(_)) => PinSource::Env(PIN_VARIABLE.to_owned()),
+                (Some(source), None) => source.parse::<UriPinSource>().map_err(refused)?.into(),
+                (Some(_), Some(_)) => {
+                    return Err(configuration("set ADCP_PKCS11_PIN or ADCP_PKCS11_PIN_SOURCE, not both"));
+                }
+            },
+        };
+        let purpose = options.purpose.clone();
+        Ok(Self { options, ..Self::new(module, token, key, purpose).with_pin(pin) })
+    }
+
+    /// Writes the variables as a key URI, so that both are read and checked in one place.
+    fn from_variables(
+        variable: impl Fn(&str) -> Result<Option<String>, ProviderError>,
+    ) -> Result<Self, ProviderError> {
+        let number = |name: &str| match variable(name)?.map(|value| value.parse()) {
+            None => Ok(None),
+            Some(Ok(number)) => Ok(Some(number)),
+            Some(Err(_)) => Err(configuration("ADCP_PKCS11_SLOT_ID is not a decimal number")),
+        };
+        let token = TokenSelector {
+            label: variable("ADCP_PKCS11_TOKEN")?,
+            serial: variable("ADCP_PKCS11_SERIAL")?,
+            slot_id: number("ADCP_PKCS11_SLOT_ID")?,
+            ..TokenSelector::only()
+        };
+        let id = variable("ADCP_PKCS11_ID")?.map(|id| {
+            from_hex(&id).ok_or_else(|| configuration("ADCP_PKCS11_ID is not hexadecimal, two digits a byte"))
+        });
+        let key = KeySelector { label: variable("ADCP_PKCS11_OBJECT")?, id: id.transpose()? };
+        let mut members = String::new();
+        for (member, name) in
+            [("alg", "ADCP_PKCS11_ALG"), ("kid", "ADCP_PKCS11_KID"), ("purpose", "ADCP_PKCS11_PURPOSE")]
+        {
+            if let Some(value) = variable(name)? {
+                let separator = if members.is_empty() { '?' } else { '&' };
+                members.push_str(&format!(
+                    "{separator}{member}={}",
+                    adcp_signing_core::key_uri::PercentEncoded(&value)
+                ));
+            }
+        }
+        let uri = format!("pkcs11:{}{members}", crate::selector::Path { token: &token, key: &key });
+        if key.label.is_none() && key.id.is_none() {
+            return Err(configuration("nothing names the key; set ADCP_PKCS11_OBJECT or ADCP_PKCS11_ID"));
+        }
+        Self::from_uri_and(uri.parse::<Pkcs11Uri>().map_err(refused)?, variable)
+    }
+}
+
+impl From<UriPinSource> for PinSource {
+    fn from(source: UriPinSource) -> Self {
+        match source {
+            UriPinSource::File(path) => Self::File(path.into()),
+            UriPinSource::Env(name) => Self::Env(name),
+        }
+    }
+}
+
+impl fmt::Debug for Pkcs11Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pkcs11Config")
+            .field("key", &self.fingerprint)
+            .field("options", &self.options)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A variable that is set and not empty.
+fn variable(name: &str) -> Result<Option<String>, ProviderError> {
+    match env::var(name) {
+        Ok(value) if value.is_empty() => Ok(None),
+        Ok(value) => Ok(Some(value)),
+        Err(env::VarError::NotPresent) => Ok(None),
+        Err(env::VarError::NotUnicode(_)) => {
+            Err(configuration("a variable of the PKCS#11 configuration (ADCP_PKCS11_…) is not UTF-8"))
+        }
+    }
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.chars().map(|char| char.to_digit(16)).collect::<Option<Vec<u32>>>()?;
+    let bytes = digits.chunks(2).map(|pair| match pair {
+        [high, low] => u8::try_from(high * 16 + low).ok(),
+        _ => None,
+    });
+    bytes.collect::<Option<Vec<u8>>>().filter(|bytes| !bytes.is_empty())
+}
+
+fn refused(error: KeyUriError) -> ProviderError {
+    configuration("a variable of the PKCS#11 configuration (ADCP_PKCS11_…) is refused").with_source(error)
+}
+
+fn configuration(message: &'static str) -> ProviderError {
+    ProviderError::new(ProviderErrorKind::Configuration, message)
+}

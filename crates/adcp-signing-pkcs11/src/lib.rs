@@ -1,0 +1,24 @@
+#![doc = include_str!("../README.md")]
+
+mod config;
+mod error;
+mod key;
+mod module;
+mod pin;
+mod pool;
+mod provider;
+mod selector;
+mod station;
+mod token;
+mod uri;
+
+/// The binding to PKCS#11 modules whose types [`Pkcs11Config::from_context`] takes.
+pub use cryptoki;
+
+pub use self::{
+    config::Pkcs11Config,
+    pin::{Pin, PinSource},
+    provider::Pkcs11Provider,
+    selector::{KeySelector, TokenSelector},
+    uri::Pkcs11Uri,
+};

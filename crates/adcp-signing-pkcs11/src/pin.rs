@@ -1,0 +1,155 @@
+//! The PIN of a token, and where it is read from.
+
+use std::{
+    env, fmt, fs,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+};
+
+use adcp_signing_core::{ProviderError, ProviderErrorKind};
+use cryptoki::types::AuthPin;
+use zeroize::Zeroizing;
+
+/// The longest PIN read; tokens take far shorter ones.
+const MAX_LEN: usize = 256;
+
+/// The PIN of a token's normal user (`CKU_USER`), wiped when dropped and never shown.
+#[derive(Clone)]
+pub struct Pin(Zeroizing<String>);
+
+impl Pin {
+    /// This PIN.
+    ///
+    /// # Errors
+    /// [`ProviderErrorKind::Configuration`] when it is empty, longer than 256 bytes or holds a NUL.
+    pub fn new(pin: impl Into<String>) -> Result<Self, ProviderError> {
+        let pin = Zeroizing::new(pin.into());
+        if pin.is_empty() || pin.len() > MAX_LEN || pin.contains('\0') {
+            return Err(configuration("a PIN has 1 to 256 bytes and no NUL among them"));
+        }
+        Ok(Self(pin))
+    }
+
+    pub(crate) fn to_auth_pin(&self) -> AuthPin {
+        AuthPin::from(self.0.as_str())
+    }
+
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        *self.0 == *other.0
+    }
+}
+
+impl fmt::Debug for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pin(..)")
+    }
+}
+
+/// Where the PIN comes from. It is read when a login is due, so a file or variable that changes is seen then.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub enum PinSource {
+    /// No PIN: the token wants none, has a PIN pad of its own, or the caller has logged in.
+    #[default]
+    None,
+    /// The first line of a file, such as a mounted secret.
+    File(PathBuf),
+    /// An environment variable.
+    Env(String),
+    /// This PIN.
+    Value(Pin),
+}
+
+impl PinSource {
+    /// Reads the PIN. Blocks where it is in a file.
+    pub(crate) fn read(&self) -> Result<Option<Pin>, ProviderError> {
+        match self {
+            Self::None => Ok(None),
+            Self::Value(pin) => Ok(Some(pin.clone())),
+            Self::Env(name) => env::var(name)
+                .map_err(|_| configuration("the environment variable that should hold the PIN is not set"))
+                .and_then(Pin::new)
+                .map(Some),
+            Self::File(path) => read_file(path).map(Some),
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Result<Pin, ProviderError> {
+    let unreadable = |error: io::Error| configuration("the PIN file cannot be read").with_source(error);
+    let metadata = fs::metadata(path).map_err(unreadable)?;
+    // A pipe or a device would make the open itself wait.
+    if !metadata.is_file() {
+        return Err(configuration("the PIN file is not a regular file"));
+    }
+    // All the room at once: a buffer that grows leaves copies of the PIN behind.
+    let mut content = Zeroizing::new(Vec::with_capacity(MAX_LEN + 3));
+    let file = fs::File::open(path).map_err(unreadable)?;
+    let mut room = file.take(MAX_LEN as u64 + 3);
+    let mut chunk = Zeroizing::new([0_u8; MAX_LEN + 3]);
+    loop {
+        match room.read(&mut *chunk) {
+            Ok(0) => break,
+            Ok(read) => content.extend(chunk.iter().take(read)),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(unreadable(error)),
+        }
+    }
+    let text = std::str::from_utf8(&content).map_err(|_| configuration("the PIN file is not text"))?;
+    let pin = text.strip_suffix('\n').unwrap_or(text);
+    let pin = pin.strip_suffix('\r').unwrap_or(pin);
+    if pin.contains('\n') {
+        return Err(configuration("the PIN file has more than one line"));
+    }
+    Pin::new(pin)
+}
+
+fn configuration(message: &'static str) -> ProviderError {
+    ProviderError::new(ProviderErrorKind::Configuration, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn in_file(content: &[u8]) -> Result<Option<Pin>, ProviderError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pin");
+        fs::write(&path, content).unwrap();
+        PinSource::File(path).read()
+    }
+
+    #[test]
+    fn a_pin_file_holds_one_line() {
+        for content in ["1234", "1234\n", "1234\r\n"] {
+            let pin = in_file(content.as_bytes()).unwrap().unwrap();
+            assert!(pin.is_same(&Pin::new("1234").unwrap()), "{content:?}");
+        }
+        let spaces = in_file(b" 12 34 \n").unwrap().unwrap();
+        assert!(spaces.is_same(&Pin::new(" 12 34 ").unwrap()), "a PIN may hold spaces");
+    }
+
+    #[test]
+    fn other_files_are_refused() {
+        let cases: [(&[u8], &str); 5] = [
+            (b"", "1 to 256 bytes"),
+            (b"\n", "1 to 256 bytes"),
+            (b"1234\n5678\n", "more than one line"),
+            (&[b'1'; 300], "1 to 256 bytes"),
+            (&[0xff], "not text"),
+        ];
+        for (content, reason) in cases {
+            let error = in_file(content).unwrap_err();
+            assert_eq!(error.kind(), ProviderErrorKind::Configuration);
+            assert!(error.to_string().contains(reason), "{error}");
+        }
+        let error = PinSource::File(PathBuf::from("/nonexistent/pin")).read().unwrap_err();
+        assert_eq!(error.to_string(), "configuration: the PIN file cannot be read");
+    }
+
+    #[test]
+    fn debug_shows_no_pin() {
+        let source = PinSource::Value(Pin::new("81729").unwrap());
+        assert!(!format!("{source:?}").contains("81729"));
+    }
+}

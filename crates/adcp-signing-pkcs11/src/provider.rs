@@ -1,0 +1,170 @@
+//! The provider over one key of a token.
+
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
+
+use adcp_signing_core::{
+    Algorithm, Fingerprint, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey, Signature,
+    SigningProvider,
+    key_uri::KeyOptions,
+    provider::{Capability, Custody, Signed},
+};
+use async_trait::async_trait;
+
+use crate::{
+    config::Pkcs11Config,
+    pool::Pool,
+    station::{Answer, Request, Shared, TokenStation},
+    token::Token,
+};
+
+/// A [`SigningProvider`] over one private key of a PKCS#11 token.
+///
+/// Calls run on threads of the provider's own, which start with the first call and end with the provider; the futures need
+/// no particular runtime. The key is found, and its type and public half read, when a session opens; every later session
+/// must find the same key. A session that is lost is opened again once within the call. Retries, pinning and self-checks
+/// are the wrappers' work ([`SigningProviderExt`](adcp_signing_core::provider::SigningProviderExt)).
+///
+/// Dropping the provider ends its threads, and waits for up to half a second while they close their sessions. A provider
+/// does not survive a fork: build it in the child.
+pub struct Pkcs11Provider {
+    key_id: String,
+    algorithm: Algorithm,
+    purpose: KeyPurpose,
+    fingerprint: Fingerprint,
+    sessions: Sessions,
+}
+
+impl Pkcs11Provider {
+    /// A provider that loads and opens nothing until the first call.
+    ///
+    /// # Errors
+    /// [`ProviderErrorKind::Configuration`] when the algorithm or the key id is left open, which only the token can tell:
+    /// see [`connect`](Self::connect).
+    pub fn new(config: Pkcs11Config) -> Result<Self, ProviderError> {
+        let (Some(algorithm), Some(key_id)) = (config.options.algorithm, config.options.key_id.clone())
+        else {
+            return Err(ProviderError::new(
+                ProviderErrorKind::Configuration,
+                "the algorithm and the key id must both be given, or the provider be connected to the token first",
+            ));
+        };
+        let (fingerprint, purpose) = (config.fingerprint.clone(), config.options.purpose.clone());
+        Ok(Self { key_id, algorithm, purpose, fingerprint, sessions: Sessions::new(config) })
+    }
+
+    /// A provider that has looked at its key where the configuration leaves the algorithm or the key id open; with both
+    /// given nothing is loaded or opened.
+    ///
+    /// # Errors
+    /// A [`ProviderError`] of the kind the token's answer stands for.
+    pub async fn connect(config: Pkcs11Config) -> Result<Self, ProviderError> {
+        if config.options.algorithm.is_some() && config.options.key_id.is_some() {
+            return Self::new(config);
+        }
+        let (fingerprint, KeyOptions { key_id, purpose, .. }) =
+            (config.fingerprint.clone(), config.options.clone());
+        let sessions = Sessions::new(config);
+        let key = sessions.public_key().await?;
+        let key_id = key_id.unwrap_or_else(|| key.thumbprint());
+        Ok(Self { key_id, algorithm: key.algorithm(), purpose, fingerprint, sessions })
+    }
+
+    /// The provider of the key that the environment names, connected: see [`Pkcs11Config::from_env`].
+    ///
+    /// # Errors
+    /// As [`Pkcs11Config::from_env`] and [`connect`](Self::connect).
+    pub async fn from_env() -> Result<Self, ProviderError> {
+        Self::connect(Pkcs11Config::from_env()?).await
+    }
+}
+
+#[async_trait]
+impl SigningProvider for Pkcs11Provider {
+    fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
+    fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    fn purpose(&self) -> &KeyPurpose {
+        &self.purpose
+    }
+
+    fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
+    }
+
+    fn capability(&self) -> Capability {
+        Capability::new(Custody::External, Algorithm::ALL)
+    }
+
+    async fn public_key(&self) -> Result<PublicKey, ProviderError> {
+        self.sessions.public_key().await
+    }
+
+    async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
+        let signature = self.sessions.sign(signature_base).await?;
+        // PKCS#11 has no key versions; the sessions see to it that the key stays the same.
+        Ok(Signed { signature, key_version: None })
+    }
+}
+
+impl fmt::Debug for Pkcs11Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pkcs11Provider")
+            .field("key_id", &self.key_id)
+            .field("algorithm", &self.algorithm)
+            .field("purpose", &self.purpose)
+            .field("fingerprint", &self.fingerprint)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The threads of one provider, and what they share.
+struct Sessions {
+    shared: Arc<Shared>,
+    pool: Pool<TokenStation>,
+}
+
+impl Sessions {
+    fn new(config: Pkcs11Config) -> Self {
+        let Pkcs11Config { place, key, pin, options, limits, .. } = config;
+        let shared = Arc::new(Shared {
+            token: Token::new(place, pin),
+            key,
+            algorithm: options.algorithm,
+            public_key: OnceLock::new(),
+        });
+        let for_threads = shared.clone();
+        let pool = Pool::new(limits, move || TokenStation::new(for_threads.clone()));
+        Self { shared, pool }
+    }
+
+    async fn public_key(&self) -> Result<PublicKey, ProviderError> {
+        self.pool.check_process()?;
+        // No session serves under another key, so the first one's answer stays true.
+        if let Some(key) = self.shared.public_key.get() {
+            return Ok(key.clone());
+        }
+        match self.pool.call(Request::PublicKey).await? {
+            Answer::PublicKey(key) => Ok(key),
+            Answer::Signature(_) => Err(mixed_up()),
+        }
+    }
+
+    async fn sign(&self, message: &[u8]) -> Result<Signature, ProviderError> {
+        match self.pool.call(Request::Sign(message.to_vec())).await? {
+            Answer::Signature(signature) => Ok(signature),
+            Answer::PublicKey(_) => Err(mixed_up()),
+        }
+    }
+}
+
+fn mixed_up() -> ProviderError {
+    ProviderError::new(ProviderErrorKind::InvalidResponse, "a thread answered another call than it was given")
+}

@@ -1,0 +1,160 @@
+//! What a refusal by the server means.
+//!
+//! The status alone does not say: a missing key is 404 when read and 400 when signed with, and a key version that is not
+//! there is 500. The server's text tells those apart; it is never shown, because it names paths.
+
+use adcp_signing_core::{ProviderError, ProviderErrorKind as Kind};
+
+use crate::http::Reply;
+
+/// How much of a refusal is looked through.
+const MAX_TEXT_LEN: usize = 4096;
+
+/// What was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Operation {
+    LogIn,
+    /// The lookup or the renewal of our own token.
+    Token,
+    ReadKey,
+    Sign,
+}
+
+/// The error for a reply that is not a success.
+pub(crate) fn refusal(operation: Operation, reply: &Reply) -> ProviderError {
+    let shown = reply.body.get(..MAX_TEXT_LEN).unwrap_or(&reply.body);
+    let (kind, message) = meaning(operation, reply.status, &String::from_utf8_lossy(shown));
+    let error = ProviderError::new(kind, message);
+    match reply.retry_after {
+        Some(wait) if kind.is_retryable() => error.with_retry_after(wait),
+        _ => error,
+    }
+}
+
+fn meaning(operation: Operation, status: u16, text: &str) -> (Kind, &'static str) {
+    let says = |part: &str| text.contains(part);
+    match status {
+        429 => (Kind::Throttled, "a rate limit quota of the server turned the call away"),
+        503 => (
+            Kind::Unavailable,
+            "the server is sealed, in standby or not initialized; unseal it, or wait for a leader",
+        ),
+        300..=399 => (
+            Kind::Unavailable,
+            "the server is in standby and redirects, which is not followed; name the active node or a load balancer",
+        ),
+        404 if says("namespace not found") => (Kind::Configuration, "the server has no such namespace"),
+        400 | 401 | 403 | 404 if operation == Operation::LogIn => (
+            Kind::AccessDenied,
+            "the server refused the login; check the role, its secret id or service account, and where the method is \
+             mounted",
+        ),
+        401 | 403 => (
+            Kind::AccessDenied,
+            "the server denied the call: the token has ended or was revoked, or its policy does not let it `read` the \
+             key and `update` its sign path",
+        ),
+        404 if says("no handler for route") => (
+            Kind::Configuration,
+            "no secrets engine is mounted there; enable transit, or name its mount and namespace",
+        ),
+        404 => (Kind::KeyNotFound, "the Transit engine has no key of this name"),
+        _ if says("signing key not found") => {
+            (Kind::KeyNotFound, "the Transit engine has no key of this name")
+        }
+        _ if says("higher than the latest key version") => {
+            (Kind::KeyNotFound, "the key has no version of this number yet")
+        }
+        _ if says("less than the minimum encryption key version") => (
+            Kind::KeyDisabled,
+            "this version of the key was retired (min_encryption_version); sign with a later one, once it is published",
+        ),
+        _ if says("soft-deleted") => {
+            (Kind::KeyDisabled, "the key is soft-deleted; restore it, or use another")
+        }
+        _ if says("does not support signing") => {
+            (Kind::AlgorithmMismatch, "the key is of a type that cannot sign")
+        }
+        413 => (Kind::MessageTooLarge, "the server takes no request this long (max_request_size)"),
+        // A performance standby that has not caught up yet.
+        412 => (Kind::Unavailable, "the server has not caught up with its leader yet"),
+        400..=499 => (
+            Kind::Configuration,
+            "the server does not take the request; does its version have the Transit options that signing needs?",
+        ),
+        500..=599 => (Kind::Unavailable, "the server failed; its log has the cause"),
+        _ => (Kind::InvalidResponse, "the server answered with a status that this API does not have"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use zeroize::Zeroizing;
+
+    use super::*;
+
+    fn reply(status: u16, text: &str, retry_after: Option<u64>) -> Reply {
+        let body = Zeroizing::new(format!(r#"{{"errors":["{text}"]}}"#).into_bytes());
+        Reply { status, retry_after: retry_after.map(Duration::from_secs), body }
+    }
+
+    #[test]
+    fn a_refusal_is_classified_by_status_text_and_what_was_asked() {
+        use Operation::{LogIn, ReadKey, Sign, Token};
+
+        for (operation, status, text, kind) in [
+            (Sign, 400, "signing key not found", Kind::KeyNotFound),
+            (ReadKey, 404, "", Kind::KeyNotFound),
+            (ReadKey, 404, "no handler for route", Kind::Configuration),
+            (Sign, 404, "namespace not found", Kind::Configuration),
+            (LogIn, 404, "namespace not found", Kind::Configuration),
+            (
+                Sign,
+                500,
+                "requested version for signing is higher than the latest key version",
+                Kind::KeyNotFound,
+            ),
+            (
+                Sign,
+                500,
+                "requested version for signing is less than the minimum encryption key version",
+                Kind::KeyDisabled,
+            ),
+            (Sign, 500, "refusing to use soft-deleted key", Kind::KeyDisabled),
+            (Sign, 400, "key type aes256-gcm96 does not support signing", Kind::AlgorithmMismatch),
+            (Sign, 400, "unable to decode input as base64", Kind::Configuration),
+            (Sign, 405, "unsupported operation", Kind::Configuration),
+            (Sign, 413, "", Kind::MessageTooLarge),
+            (Sign, 403, "permission denied", Kind::AccessDenied),
+            (Token, 403, "permission denied", Kind::AccessDenied),
+            (LogIn, 400, "invalid role or secret ID", Kind::AccessDenied),
+            (LogIn, 403, "permission denied", Kind::AccessDenied),
+            (LogIn, 500, "could not load backend configuration", Kind::Unavailable),
+            (LogIn, 429, "", Kind::Throttled),
+            (LogIn, 503, "Vault is sealed", Kind::Unavailable),
+            (Sign, 307, "", Kind::Unavailable),
+            (Sign, 412, "", Kind::Unavailable),
+            (Sign, 502, "", Kind::Unavailable),
+            (Sign, 299, "", Kind::InvalidResponse),
+        ] {
+            let error = refusal(operation, &reply(status, text, None));
+            assert_eq!(error.kind(), kind, "{operation:?} {status} {text}");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_kept_for_what_may_be_repeated() {
+        for (status, expected) in [(429, Some(7)), (503, Some(7)), (403, None)] {
+            let error = refusal(Operation::Sign, &reply(status, "", Some(7)));
+            assert_eq!(error.retry_after(), expected.map(Duration::from_secs), "{status}");
+        }
+    }
+
+    #[test]
+    fn the_servers_text_is_not_repeated() {
+        let error = refusal(Operation::Sign, &reply(429, "request path team/transit/sign/buyer", None));
+        assert!(!format!("{error:?} {error}").contains("buyer"));
+    }
+}

@@ -1,0 +1,148 @@
+//! One call to the server: what is sent, how much is read back, and nothing repeated or followed.
+
+use std::{fs, path::Path, time::Duration};
+
+use adcp_signing_core::{ProviderError, ProviderErrorKind};
+use reqwest::{
+    Certificate, Client, Method,
+    header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
+    redirect, retry,
+};
+use zeroize::Zeroizing;
+
+use crate::address::{Address, configuration};
+
+/// The longest reply read: the public keys of a thousand versions of an RSA key.
+const MAX_REPLY_LEN: usize = 1024 * 1024;
+/// The longest file of CA certificates read.
+const MAX_CA_LEN: u64 = 1024 * 1024;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The server, and how to reach it.
+pub(crate) struct Http {
+    pub(crate) client: Client,
+    pub(crate) address: Address,
+    pub(crate) namespace: Option<HeaderValue>,
+    pub(crate) timeout: Duration,
+}
+
+/// A request to the API.
+pub(crate) struct Call<'a> {
+    pub(crate) method: Method,
+    pub(crate) path: &'a str,
+    pub(crate) body: &'a [u8],
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn get(path: &'a str) -> Self {
+        Self { method: Method::GET, path, body: &[] }
+    }
+
+    pub(crate) fn post(path: &'a str, body: &'a [u8]) -> Self {
+        Self { method: Method::POST, path, body }
+    }
+}
+
+/// What the server answered. The body may hold a token.
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) body: Zeroizing<Vec<u8>>,
+}
+
+impl Http {
+    /// Sends a call once.
+    ///
+    /// Any status is a reply. An error is a call that brought none.
+    pub(crate) async fn send(
+        &self,
+        call: &Call<'_>,
+        token: Option<&HeaderValue>,
+    ) -> Result<Reply, ProviderError> {
+        let mut request = self
+            .client
+            .request(call.method.clone(), self.address.url(call.path))
+            .timeout(self.timeout)
+            // An agent in front of the server may be set to refuse requests without it.
+            .header("X-Vault-Request", "true");
+        if let Some(token) = token {
+            request = request.header("X-Vault-Token", token);
+        }
+        if let Some(namespace) = &self.namespace {
+            request = request.header("X-Vault-Namespace", namespace);
+        }
+        if call.method == Method::POST {
+            request = request.header(CONTENT_TYPE, "application/json").body(call.body.to_vec());
+        }
+        let mut response = request.send().await.map_err(no_reply)?;
+        let status = response.status().as_u16();
+        let retry_after = retry_after(response.headers());
+        let mut body = Zeroizing::new(Vec::new());
+        while let Some(chunk) = response.chunk().await.map_err(no_reply)? {
+            if body.len() + chunk.len() > MAX_REPLY_LEN {
+                return Err(ProviderError::new(
+                    ProviderErrorKind::InvalidResponse,
+                    "the server's reply is longer than 1 MiB",
+                ));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Reply { status, retry_after, body })
+    }
+}
+
+/// The client for a server: no redirects, which would carry the token to another host, and no retries of its own.
+pub(crate) fn client(address: &Address, ca_file: Option<&Path>) -> Result<Client, ProviderError> {
+    let mut builder = Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .redirect(redirect::Policy::none())
+        .retry(retry::never())
+        .referer(false);
+    if address.is_plaintext() {
+        // No certificate is looked at, so the system's need not be there; and a proxy would see the token.
+        builder = builder.tls_certs_only([]).no_proxy();
+    } else if let Some(path) = ca_file {
+        builder = builder.tls_certs_only(certificates(path)?);
+    }
+    builder.build().map_err(|error| configuration("the TLS client could not be set up").with_source(error))
+}
+
+fn certificates(path: &Path) -> Result<Vec<Certificate>, ProviderError> {
+    let unreadable = |error: std::io::Error| {
+        configuration("the file of CA certificates cannot be read").with_source(error)
+    };
+    let metadata = fs::metadata(path).map_err(unreadable)?;
+    if !metadata.is_file() || metadata.len() > MAX_CA_LEN {
+        return Err(configuration("the CA certificates are not in a regular file of at most 1 MiB"));
+    }
+    let pem = fs::read(path).map_err(unreadable)?;
+    let refused = |error| configuration("the file of CA certificates is not PEM").with_source(error);
+    match Certificate::from_pem_bundle(&pem).map_err(refused)? {
+        certificates if certificates.is_empty() => {
+            Err(configuration("the file of CA certificates holds no certificate"))
+        }
+        certificates => Ok(certificates),
+    }
+}
+
+/// Whole seconds (RFC 9110 §10.2.3): what these servers send.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+}
+
+fn no_reply(error: reqwest::Error) -> ProviderError {
+    let (kind, message) = if error.is_timeout() {
+        (ProviderErrorKind::Timeout, "the server did not answer in time")
+    } else if error.is_connect() {
+        (
+            ProviderErrorKind::Unavailable,
+            "the server cannot be reached; is the address right, and its certificate trusted?",
+        )
+    } else if error.is_builder() {
+        (ProviderErrorKind::Configuration, "the request could not be built; check the server address")
+    } else {
+        (ProviderErrorKind::Unavailable, "the connection to the server broke before its reply was complete")
+    };
+    // The URL names the key.
+    ProviderError::new(kind, message).with_source(error.without_url())
+}

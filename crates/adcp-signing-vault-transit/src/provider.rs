@@ -1,0 +1,188 @@
+//! The signing provider over a key of the Transit engine.
+
+use std::fmt;
+
+use adcp_signing_core::{
+    Algorithm, Fingerprint, KeyPurpose, ProviderError, PublicKey, SigningProvider,
+    provider::{Capability, Custody, FetchOnce, Signed},
+};
+use async_trait::async_trait;
+
+use crate::{
+    TransitKey, VaultClient, VaultClientOptions, VaultKeyUri,
+    address::configuration,
+    key_description::{SigningVersion, signing_version},
+    sign_request,
+};
+
+const BACKEND: &str = "vault-transit";
+
+/// A [`SigningProvider`] over a key that stays in the Transit engine of Vault or OpenBao.
+///
+/// The first use reads the key's description, once: it must be of the declared algorithm, and the version found there is
+/// the one that every signature is asked of and checked for. A rotation on the server therefore changes nothing here
+/// until a provider for the new version takes over.
+///
+/// ```
+/// use adcp_signing_core::{Algorithm, KeyPurpose};
+/// use adcp_signing_vault_transit::{TransitKey, VaultAuth, VaultClient, VaultClientOptions, VaultTransit};
+///
+/// let auth = VaultAuth::app_role("role-id", "secret-id");
+/// let client = VaultClient::new(VaultClientOptions::new("https://vault.example:8200", auth))?;
+/// let key = TransitKey::new("buyer", KeyPurpose::RequestSigning)
+///     .with_algorithm(Algorithm::Ed25519)
+///     .with_key_id("buyer-1")
+///     .with_version(1);
+/// let provider = VaultTransit::new(client, key)?;
+/// # Ok::<(), adcp_signing_core::ProviderError>(())
+/// ```
+pub struct VaultTransit {
+    client: VaultClient,
+    key_path: String,
+    sign_path: String,
+    version: Option<u32>,
+    algorithm: Algorithm,
+    key_id: String,
+    purpose: KeyPurpose,
+    fingerprint: Fingerprint,
+    signing: FetchOnce<SigningVersion>,
+}
+
+impl VaultTransit {
+    /// A provider that calls nothing until its first use.
+    ///
+    /// # Errors
+    /// [`Configuration`](adcp_signing_core::ProviderErrorKind::Configuration) when the key states no algorithm or no key
+    /// id, which [`open`](Self::open) asks the server for, or when a name is not one that the server takes.
+    pub fn new(client: VaultClient, key: TransitKey) -> Result<Self, ProviderError> {
+        key.check()?;
+        let (Some(algorithm), Some(key_id)) = (key.algorithm, key.key_id.clone()) else {
+            return Err(configuration(
+                "state the algorithm and the key id, or open the key, which asks the server",
+            ));
+        };
+        Ok(Self::assemble(client, key, algorithm, key_id, FetchOnce::new()))
+    }
+
+    /// A provider whose algorithm is the key's, and whose key id is its RFC 7638 thumbprint, where they are not stated.
+    /// Reads the key unless both are.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new) for names, and as [`public_key`](SigningProvider::public_key).
+    pub async fn open(client: VaultClient, key: TransitKey) -> Result<Self, ProviderError> {
+        key.check()?;
+        let signing = FetchOnce::new();
+        let (algorithm, key_id) = match (key.algorithm, key.key_id.clone()) {
+            (Some(algorithm), Some(key_id)) => (algorithm, key_id),
+            (declared, key_id) => {
+                let path = key_path(&key);
+                let found = signing.get_or_fetch(|| fetch(&client, &path, key.version, declared)).await?;
+                let key_id = key_id.unwrap_or_else(|| found.public_key.thumbprint());
+                (found.public_key.algorithm(), key_id)
+            }
+        };
+        Ok(Self::assemble(client, key, algorithm, key_id, signing))
+    }
+
+    /// A provider for a key URI, with the server and the login from the environment
+    /// ([`VaultClientOptions::from_environment`]); a namespace in the URI comes before one in the environment.
+    ///
+    /// # Errors
+    /// As [`VaultClient::from_environment`] and [`open`](Self::open).
+    pub async fn from_uri(uri: &VaultKeyUri) -> Result<Self, ProviderError> {
+        let mut options = VaultClientOptions::from_environment(uri.product)?;
+        if let Some(namespace) = uri.namespace() {
+            options = options.with_namespace(namespace);
+        }
+        Self::open(VaultClient::new(options)?, uri.key()).await
+    }
+
+    fn assemble(
+        client: VaultClient,
+        key: TransitKey,
+        algorithm: Algorithm,
+        key_id: String,
+        signing: FetchOnce<SigningVersion>,
+    ) -> Self {
+        let key_path = key_path(&key);
+        let version = key.version.map_or_else(|| "latest".to_owned(), |version| version.to_string());
+        let resource = format!("{} {key_path} {version}", client.identity());
+        Self {
+            fingerprint: Fingerprint::new(BACKEND, &resource),
+            sign_path: format!("{}/sign/{}", key.mount, key.name),
+            key_path,
+            version: key.version,
+            algorithm,
+            key_id,
+            purpose: key.purpose,
+            client,
+            signing,
+        }
+    }
+
+    async fn signing_version(&self) -> Result<&SigningVersion, ProviderError> {
+        self.signing
+            .get_or_fetch(|| fetch(&self.client, &self.key_path, self.version, Some(self.algorithm)))
+            .await
+    }
+}
+
+fn key_path(key: &TransitKey) -> String {
+    format!("{}/keys/{}", key.mount, key.name)
+}
+
+async fn fetch(
+    client: &VaultClient,
+    path: &str,
+    version: Option<u32>,
+    declared: Option<Algorithm>,
+) -> Result<SigningVersion, ProviderError> {
+    let reply = client.read_key(path).await?;
+    signing_version(&reply.body, version, declared)
+}
+
+#[async_trait]
+impl SigningProvider for VaultTransit {
+    fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
+    fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    fn purpose(&self) -> &KeyPurpose {
+        &self.purpose
+    }
+
+    fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
+    }
+
+    fn capability(&self) -> Capability {
+        Capability::new(Custody::External, Algorithm::ALL)
+    }
+
+    async fn public_key(&self) -> Result<PublicKey, ProviderError> {
+        Ok(self.signing_version().await?.public_key.clone())
+    }
+
+    async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
+        let version = self.signing_version().await?.version;
+        let body = sign_request::body(self.algorithm, version, signature_base)?;
+        let reply = self.client.sign(&self.sign_path, &body).await?;
+        sign_request::signed(self.algorithm, version, &reply.body)
+    }
+}
+
+impl fmt::Debug for VaultTransit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VaultTransit")
+            .field("key_id", &self.key_id)
+            .field("algorithm", &self.algorithm)
+            .field("purpose", &self.purpose)
+            .field("version", &self.version)
+            .field("fingerprint", &self.fingerprint)
+            .finish_non_exhaustive()
+    }
+}

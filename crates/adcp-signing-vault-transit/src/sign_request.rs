@@ -1,0 +1,162 @@
+//! The sign call of the Transit engine: its body by algorithm, and the signature in its reply.
+
+use adcp_signing_core::{
+    Algorithm, ProviderError, ProviderErrorKind, Signature, provider::KeyVersion, provider::Signed,
+};
+use base64ct::{Base64, Base64UrlUnpadded, Encoding as _};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256, Sha512};
+
+use crate::{address::configuration, key_description::invalid};
+
+#[derive(Serialize)]
+struct Body {
+    input: String,
+    key_version: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prehashed: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hash_algorithm: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    marshaling_algorithm: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signature_algorithm: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    salt_length: Option<&'static str>,
+}
+
+/// The JSON body that signs `message` with one version of a key.
+pub(crate) fn body(algorithm: Algorithm, version: u32, message: &[u8]) -> Result<Vec<u8>, ProviderError> {
+    let whole = Body {
+        input: String::new(),
+        key_version: version,
+        prehashed: None,
+        hash_algorithm: None,
+        marshaling_algorithm: None,
+        signature_algorithm: None,
+        salt_length: None,
+    };
+    let body = match algorithm {
+        // Pure Ed25519 signs the message itself; `prehashed` would ask some servers for Ed25519ph.
+        Algorithm::Ed25519 => Body { input: Base64::encode_string(message), ..whole },
+        Algorithm::EcdsaP256Sha256 => Body {
+            input: Base64::encode_string(&Sha256::digest(message)),
+            prehashed: Some(true),
+            hash_algorithm: Some("sha2-256"),
+            marshaling_algorithm: Some("jws"),
+            ..whole
+        },
+        Algorithm::RsaPssSha512 => Body {
+            input: Base64::encode_string(&Sha512::digest(message)),
+            prehashed: Some(true),
+            hash_algorithm: Some("sha2-512"),
+            signature_algorithm: Some("pss"),
+            // The engine's default is the longest salt that fits, which RFC 9421 §3.3.1 does not have.
+            salt_length: Some("hash"),
+            ..whole
+        },
+        _ => return Err(configuration("the Transit engine cannot sign with this algorithm")),
+    };
+    serde_json::to_vec(&body).map_err(|_| configuration("the sign call could not be written as JSON"))
+}
+
+/// The signature in the reply to the body above.
+pub(crate) fn signed(algorithm: Algorithm, version: u32, reply: &[u8]) -> Result<Signed, ProviderError> {
+    #[derive(Deserialize)]
+    struct Reply {
+        data: Data,
+    }
+    #[derive(Deserialize)]
+    struct Data {
+        signature: String,
+    }
+    let Reply { data } =
+        serde_json::from_slice(reply).map_err(|_| invalid("the server's reply holds no signature"))?;
+    let (used, text) = split(&data.signature)
+        .ok_or_else(|| invalid("the server's signature does not start with `vault:vN:`"))?;
+    if used != version {
+        return Err(ProviderError::new(
+            ProviderErrorKind::PublicKeyMismatch,
+            "the server signed with another version of the key than it was asked for",
+        ));
+    }
+    let bytes = match algorithm {
+        // The `jws` form: r and s, in URL-safe Base64.
+        Algorithm::EcdsaP256Sha256 => Base64UrlUnpadded::decode_vec(text),
+        _ => Base64::decode_vec(text),
+    }
+    .map_err(|_| invalid("the server's signature is not in Base64"))?;
+    let signature = Signature::from_raw(algorithm, &bytes)
+        .map_err(|error| invalid("the server's signature is not one of this algorithm").with_source(error))?;
+    Ok(Signed { signature, key_version: Some(KeyVersion::new(used.to_string())) })
+}
+
+/// `vault:vN:SIGNATURE`; OpenBao writes the same prefix.
+fn split(text: &str) -> Option<(u32, &str)> {
+    let (version, signature) = text.strip_prefix("vault:v")?.split_once(':')?;
+    let plain = version.bytes().all(|byte| byte.is_ascii_digit());
+    Some((version.parse().ok().filter(|_| plain)?, signature))
+}
+
+#[cfg(test)]
+mod tests {
+    use ProviderErrorKind::{InvalidResponse, PublicKeyMismatch};
+
+    use super::*;
+
+    #[test]
+    fn each_algorithm_is_asked_for_as_rfc_9421_has_it() {
+        for (algorithm, expected) in [
+            (Algorithm::Ed25519, r#"{"input":"eA==","key_version":3}"#),
+            (
+                Algorithm::EcdsaP256Sha256,
+                r#"{"input":"LXEWQrcmsEQBYnyp+6wy9chTD7GQPMTbAiWHF5IaSIE=","key_version":3,"prehashed":true,"#,
+            ),
+        ] {
+            let body = String::from_utf8(body(algorithm, 3, b"x").unwrap()).unwrap();
+            assert!(body.starts_with(expected), "{body}");
+        }
+        let p256 = String::from_utf8(body(Algorithm::EcdsaP256Sha256, 3, b"x").unwrap()).unwrap();
+        assert!(p256.ends_with(r#""hash_algorithm":"sha2-256","marshaling_algorithm":"jws"}"#), "{p256}");
+        let rsa = String::from_utf8(body(Algorithm::RsaPssSha512, 3, b"x").unwrap()).unwrap();
+        let options = r#""prehashed":true,"hash_algorithm":"sha2-512","signature_algorithm":"pss","salt_length":"hash"}"#;
+        assert!(rsa.ends_with(options), "{rsa}");
+    }
+
+    #[test]
+    fn a_reply_is_the_signature_and_the_version_that_made_it() {
+        let bytes: Vec<u8> = (192..=255).collect();
+        for (algorithm, text) in [
+            (Algorithm::Ed25519, Base64::encode_string(&bytes)),
+            (Algorithm::EcdsaP256Sha256, Base64UrlUnpadded::encode_string(&bytes)),
+        ] {
+            let reply = format!(r#"{{"data":{{"signature":"vault:v12:{text}"}}}}"#);
+            let signed = signed(algorithm, 12, reply.as_bytes()).unwrap();
+            assert_eq!(signed.signature.as_bytes(), bytes);
+            assert_eq!(signed.key_version.unwrap().expose(), "12");
+        }
+    }
+
+    #[test]
+    fn a_reply_that_is_none_is_refused() {
+        let sixty_four = Base64::encode_string(&[7; 64]);
+        for (signature, kind) in [
+            (format!("vault:v2:{sixty_four}"), PublicKeyMismatch),
+            (format!("vault:v:{sixty_four}"), InvalidResponse),
+            (format!("vault:v+1:{sixty_four}"), InvalidResponse),
+            (format!("vault:v4294967297:{sixty_four}"), InvalidResponse),
+            (format!("vault:1:{sixty_four}"), InvalidResponse),
+            (sixty_four.clone(), InvalidResponse),
+            (format!("vault:v1:{}", Base64::encode_string(&[7; 63])), InvalidResponse),
+            ("vault:v1:*".to_owned(), InvalidResponse),
+            ("vault:v1:".to_owned(), InvalidResponse),
+        ] {
+            let reply = format!(r#"{{"data":{{"signature":"{signature}"}}}}"#);
+            let error = signed(Algorithm::Ed25519, 1, reply.as_bytes()).unwrap_err();
+            assert_eq!(error.kind(), kind, "{signature}");
+        }
+        for reply in ["", "<html>", r#"{"data":null}"#, r#"{"errors":[]}"#] {
+            assert_eq!(signed(Algorithm::Ed25519, 1, reply.as_bytes()).unwrap_err().kind(), InvalidResponse);
+        }
+    }
+}
