@@ -1,6 +1,7 @@
 //! Core's wrappers pass the wrapper suite, and a wrapper with one flaw fails its case.
 
 #![cfg(feature = "provider")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "helpers of tests")]
 
 use std::{
     num::{NonZeroU32, NonZeroUsize},

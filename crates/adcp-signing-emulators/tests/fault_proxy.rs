@@ -1,4 +1,5 @@
 //! The proxy against servers of a dozen lines.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "helpers of tests")]
 
 use std::{io, net::SocketAddr, time::Duration};
 

@@ -1,5 +1,6 @@
 //! The provider conformance suite's faults over real sockets: a key service of a few lines, a client of it, and the
 //! proxy between them.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "helpers of tests")]
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 

@@ -255,7 +255,8 @@ a-kms, P-256: 1 passed, 1 failed, 1 not run
         let skipped = || ("d", Outcome::Skipped("down".to_owned()));
         let under_ci = || Err(Unsatisfied::SkippedUnderCi("down".to_owned()));
         type Verdict = Result<(), Unsatisfied>;
-        let cases: [(&[(&'static str, Outcome)], Verdict, Verdict); 8] = [
+        type Outcomes<'a> = &'a [(&'static str, Outcome)];
+        let cases: [(Outcomes<'_>, Verdict, Verdict); 8] = [
             (&[passed()], Ok(()), Ok(())),
             (&[passed(), not_applicable()], Ok(()), Ok(())),
             (&[passed(), failed()], Err(Unsatisfied::Failed(vec!["b"])), Err(Unsatisfied::Failed(vec!["b"]))),

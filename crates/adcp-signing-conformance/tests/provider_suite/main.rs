@@ -1,6 +1,7 @@
 //! The suite passes what conforms, and fails exactly the case that a fault belongs to.
 
 #![cfg(feature = "provider")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "helpers of tests")]
 
 mod fake;
 
