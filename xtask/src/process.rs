@@ -25,6 +25,11 @@ pub(crate) fn root() -> PathBuf {
     here.parent().unwrap_or(here).to_path_buf()
 }
 
+/// Whether the workspace has this crate.
+pub(crate) fn has_crate(package: &str) -> bool {
+    root().join("crates").join(package).join("Cargo.toml").exists()
+}
+
 /// Where cargo writes: `CARGO_TARGET_DIR`, or `target` in the workspace.
 pub(crate) fn target_dir() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir))

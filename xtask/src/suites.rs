@@ -86,15 +86,13 @@ const SUITES: &[(&str, Work)] = &[
     ("vault-transit", Work::Backend { package: "adcp-signing-vault-transit", servers: &["openbao"] }),
     ("pkcs11", Work::Backend { package: "adcp-signing-pkcs11", servers: &["softhsm"] }),
     ("aws-kms", Work::Backend { package: "adcp-signing-aws-kms", servers: &["localstack", "ministack"] }),
-    // Their fakes belong to the tests, which start them.
     ("azure-key-vault", Work::Backend { package: "adcp-signing-azure-key-vault", servers: &[] }),
-    ("gcp-kms", Work::Backend { package: "adcp-signing-gcp-kms", servers: &[] }),
+    ("gcp-kms", Work::Backend { package: "adcp-signing-gcp-kms", servers: &["fake-gcp-kms"] }),
 ];
 
 /// The suites of the crates that this workspace has.
 fn suites() -> Vec<(&'static str, Work)> {
-    let present = |package: &str| process::root().join("crates").join(package).join("Cargo.toml").exists();
-    let listed = |work: &Work| !matches!(work, Work::Backend { package, .. } if !present(package));
+    let listed = |work: &Work| !matches!(work, Work::Backend { package, .. } if !process::has_crate(package));
     SUITES.iter().filter(|(_, work)| listed(work)).copied().collect()
 }
 

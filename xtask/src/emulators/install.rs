@@ -13,6 +13,7 @@ use super::{
     site::{self, Site},
     table::{Native, Server},
 };
+use crate::process;
 
 /// Makes sure that the server is installed. `say` hears what takes long.
 pub(crate) fn install(site: &Site, server: &Server, say: &dyn Fn(&str)) -> Result<()> {
@@ -22,6 +23,7 @@ pub(crate) fn install(site: &Site, server: &Server, say: &dyn Fn(&str)) -> Resul
         Native::Python { packages, .. } => python(&folder, packages, say),
         Native::SoftHsm => softhsm(site, server, say),
         Native::Go { module, version, .. } => go(&folder, module, version, say),
+        Native::Workspace { package, program, .. } => workspace(package, program, say),
         Native::DockerOnly => {
             bail!("only Docker has it: `cargo xtask emulators up --docker {}`", server.name)
         }
@@ -37,6 +39,9 @@ pub(crate) fn command(site: &Site, server: &Server) -> Option<Command> {
             (folder.join("venv/bin").join(program), arguments, environment)
         }
         Native::Go { arguments, .. } => (folder.join("server"), arguments, &[]),
+        Native::Workspace { program, arguments, .. } => {
+            (process::target_dir().join("debug").join(program), arguments, &[])
+        }
         Native::SoftHsm | Native::DockerOnly => return None,
     };
     let mut command = Command::new(program);
@@ -160,6 +165,15 @@ fn go(folder: &Path, module: &str, version: &str, say: &dyn Fn(&str)) -> Result<
     let mut compile = go(&["build", "-trimpath", "-ldflags", "-s -w", "-o"]);
     run(compile.arg(&program).arg(module), &out, &log)?;
     fs::write(&marker, wanted).context("cannot note the installation")
+}
+
+fn workspace(package: &str, program: &str, say: &dyn Fn(&str)) -> Result<()> {
+    ensure!(process::has_crate(package), "this workspace has no crate {package}");
+    say(&format!("building {program}"));
+    let mut build = process::cargo(["build", "--quiet", "--package", package, "--bin", program]);
+    let status = process::status(build.stdout(Stdio::null()))?;
+    ensure!(status.success(), "{program} does not build: {status}");
+    Ok(())
 }
 
 fn remove(path: &Path) -> Result<()> {

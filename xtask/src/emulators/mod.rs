@@ -127,7 +127,7 @@ pub(crate) fn known(name: &str) -> bool {
 /// The servers of these names, or those that `usual` picks if there is no name.
 fn named(names: &[String], usual: impl Fn(&Server) -> bool) -> Result<Vec<&'static Server>> {
     if names.is_empty() {
-        return Ok(SERVERS.iter().filter(|server| usual(server)).collect());
+        return Ok(SERVERS.iter().filter(|server| server.present() && usual(server)).collect());
     }
     let mut servers: Vec<&'static Server> = Vec::new();
     for name in names {
@@ -145,7 +145,7 @@ fn named(names: &[String], usual: impl Fn(&Server) -> bool) -> Result<Vec<&'stat
 fn status(site: &Site, as_json: bool) -> Result<()> {
     let mut rows = Vec::new();
     let mut text = String::new();
-    for server in SERVERS {
+    for server in SERVERS.iter().filter(|server| server.present()) {
         let ours = Daemon::recorded(&site.folder(server));
         let state = match (probe::ask(site, server), &ours) {
             (Answer::Ready, Some(_)) => "up",
@@ -221,7 +221,8 @@ mod tests {
     #[test]
     fn what_takes_ten_minutes_or_docker_is_not_usual() {
         let usual: Vec<&str> = named(&[], Server::usual).unwrap().iter().map(|server| server.name).collect();
-        assert_eq!(usual, ["localstack", "ministack", "openbao", "softhsm"]);
+        assert!(usual.starts_with(&["localstack", "ministack", "openbao", "softhsm"]), "{usual:?}");
+        assert!(usual.iter().all(|name| !["vault", "lowkey-vault", "floci-gcp", "redis"].contains(name)));
     }
 
     #[test]

@@ -72,16 +72,15 @@ mod tests {
     use crate::emulators::table::Native;
 
     fn server(port: u16, probe: Probe) -> Server {
-        let (name, purpose) = ("test", "test");
-        let port = Some(port);
         Server {
-            name,
-            purpose,
-            port,
+            name: "test",
+            purpose: "test",
+            port: Some(port),
             probe,
             native: Native::DockerOnly,
             image: None,
             variables: &[],
+            native_files: &[],
             lies: &[],
         }
     }

@@ -71,7 +71,10 @@ impl Site {
 
     /// What the tests are to find in their environment.
     pub(crate) fn variables(&self, server: &Server) -> Vec<(String, String)> {
-        server.variables.iter().map(|(name, value)| ((*name).to_owned(), self.fill(server, value))).collect()
+        let files =
+            server.native_files.iter().filter(|(_, file)| Path::new(&self.fill(server, file)).exists());
+        let all = server.variables.iter().chain(files);
+        all.map(|(name, value)| ((*name).to_owned(), self.fill(server, value))).collect()
     }
 
     /// There while `up --docker` has containers running.

@@ -1,6 +1,8 @@
 //! The table of test servers: what each is for, how it is started with and without Docker, which variables lead the
 //! tests to it, and where it differs from the service it stands in for.
 
+use crate::process;
+
 /// One test server.
 pub(crate) struct Server {
     /// How it is named on the command line, and its folder in `.emulators/`.
@@ -17,6 +19,8 @@ pub(crate) struct Server {
     pub(crate) image: Option<Image>,
     /// What the tests read. `{port}` and `{dir}` (the server's own folder) are filled in.
     pub(crate) variables: &'static [(&'static str, &'static str)],
+    /// Variables that name a file of the native installation; set where the file is there.
+    pub(crate) native_files: &'static [(&'static str, &'static str)],
     /// Where it answers otherwise than the service does.
     pub(crate) lies: &'static [Lie],
 }
@@ -62,6 +66,15 @@ pub(crate) enum Native {
         /// Arguments of the built program.
         arguments: &'static [&'static str],
     },
+    /// A program of this workspace, listed only where its crate is.
+    Workspace {
+        /// The crate.
+        package: &'static str,
+        /// Its program.
+        program: &'static str,
+        /// The program's arguments.
+        arguments: &'static [&'static str],
+    },
     /// Only Docker has it.
     DockerOnly,
 }
@@ -93,7 +106,16 @@ pub(crate) struct Lie {
 impl Server {
     /// Whether `up` starts it without being asked by name.
     pub(crate) fn usual(&self) -> bool {
-        matches!(self.native, Native::Python { .. } | Native::SoftHsm)
+        matches!(self.native, Native::Python { .. } | Native::SoftHsm | Native::Workspace { .. })
+            && self.present()
+    }
+
+    /// Whether this workspace has it; a server from elsewhere always is.
+    pub(crate) fn present(&self) -> bool {
+        match self.native {
+            Native::Workspace { package, .. } => process::has_crate(package),
+            _ => true,
+        }
     }
 }
 
@@ -155,6 +177,7 @@ pub(crate) const SERVERS: &[Server] = &[
             ("AWS_SECRET_ACCESS_KEY", "test"),
             ("AWS_REGION", "us-east-1"),
         ],
+        native_files: &[],
         lies: &[
             Lie { what: "has no Ed25519", so: "not implemented in 4.13; ministack has it" },
             Lie {
@@ -198,6 +221,7 @@ pub(crate) const SERVERS: &[Server] = &[
             ("AWS_SECRET_ACCESS_KEY", "test"),
             ("AWS_REGION", "us-east-1"),
         ],
+        native_files: &[],
         lies: &[
             NO_LENGTH_LIMIT,
             Lie {
@@ -241,6 +265,7 @@ pub(crate) const SERVERS: &[Server] = &[
             ("ADCP_TEST_OPENBAO_ADDR", "http://127.0.0.1:{port}"),
             ("ADCP_TEST_OPENBAO_TOKEN", "root"),
         ],
+        native_files: &[("ADCP_TEST_OPENBAO_BIN", "{dir}/venv/bin/bao")],
         lies: &[],
     },
     Server {
@@ -264,6 +289,7 @@ pub(crate) const SERVERS: &[Server] = &[
             health: &["vault", "status", "-address=http://127.0.0.1:8200"],
         }),
         variables: &[("ADCP_TEST_VAULT_ADDR", "http://127.0.0.1:{port}"), ("ADCP_TEST_VAULT_TOKEN", "root")],
+        native_files: &[],
         lies: &[],
     },
     Server {
@@ -280,6 +306,7 @@ pub(crate) const SERVERS: &[Server] = &[
             ("ADCP_TEST_PKCS11_PIN", "1234"),
             ("ADCP_TEST_PKCS11_SO_PIN", "5678"),
         ],
+        native_files: &[],
         lies: &[Lie {
             what: "has no CKM_ECDSA_SHA256",
             so: "not implemented in 2.6; the digest is computed here and CKM_ECDSA signs it",
@@ -300,6 +327,7 @@ pub(crate) const SERVERS: &[Server] = &[
             health: &[],
         }),
         variables: &[("ADCP_TEST_LOWKEY_VAULT_URL", "https://127.0.0.1:{port}")],
+        native_files: &[],
         lies: &[Lie {
             what: "accepts any bearer token",
             so: "tokens are not looked into; our own fake judges credentials",
@@ -320,10 +348,30 @@ pub(crate) const SERVERS: &[Server] = &[
             health: &[],
         }),
         variables: &[("ADCP_TEST_FLOCI_GCP_ENDPOINT", "http://127.0.0.1:{port}")],
+        native_files: &[],
         lies: &[Lie {
             what: "has P-256 and RSA PKCS#1 only",
             so: "Ed25519 and RSA-PSS are not implemented; our own fake judges them",
         }],
+    },
+    Server {
+        name: "fake-gcp-kms",
+        purpose: "Google Cloud KMS: our own fake, kept honest by Google's Python client",
+        port: Some(4589),
+        probe: Probe::Port,
+        native: Native::Workspace {
+            package: "adcp-signing-emulators",
+            program: "fake-gcp-kms",
+            arguments: &["--port", "{port}", "--token", "fake-gcp-token", "--project", "adcp-test-project"],
+        },
+        image: None,
+        variables: &[
+            ("ADCP_TEST_GCP_KMS_ENDPOINT", "http://127.0.0.1:{port}"),
+            ("ADCP_TEST_GCP_KMS_TOKEN", "fake-gcp-token"),
+            ("ADCP_TEST_GCP_KMS_PARENT", "projects/adcp-test-project/locations/global"),
+        ],
+        native_files: &[],
+        lies: &[],
     },
     Server {
         name: "redis",
@@ -340,6 +388,7 @@ pub(crate) const SERVERS: &[Server] = &[
             health: &["redis-cli", "ping"],
         }),
         variables: &[("ADCP_TEST_REDIS_URL", "redis://127.0.0.1:{port}")],
+        native_files: &[],
         lies: &[],
     },
     Server {
@@ -357,6 +406,7 @@ pub(crate) const SERVERS: &[Server] = &[
             health: &["pg_isready", "-U", "postgres"],
         }),
         variables: &[("ADCP_TEST_POSTGRES_URL", "postgres://postgres:postgres@127.0.0.1:{port}/postgres")],
+        native_files: &[],
         lies: &[],
     },
 ];
