@@ -69,8 +69,8 @@ const SCHEMES: [Scheme; 7] = [
     Scheme { name: "gcpkms", feature: "gcp-kms", built: false },
     Scheme { name: "azurekms", feature: "azure-key-vault", built: false },
     Scheme { name: "azurekeyvault", feature: "azure-key-vault", built: false },
-    Scheme { name: "hashivault", feature: "vault-transit", built: false },
-    Scheme { name: "openbao", feature: "vault-transit", built: false },
+    Scheme { name: "hashivault", feature: "vault-transit", built: cfg!(feature = "vault-transit") },
+    Scheme { name: "openbao", feature: "vault-transit", built: cfg!(feature = "vault-transit") },
     Scheme { name: "pkcs11", feature: "pkcs11", built: false },
 ];
 
@@ -108,6 +108,11 @@ pub async fn provider_from_uri(
         return Ok(Arc::new(provider));
     }
     let name = uri.split_once(':').map_or(uri, |(name, _)| name);
+    #[cfg(feature = "vault-transit")]
+    if adcp_signing_vault_transit::VaultKeyUri::has_scheme(uri) {
+        let provider = adcp_signing_vault_transit::VaultTransit::from_uri(&uri.parse()?).await?;
+        return Ok(Arc::new(provider));
+    }
     match SCHEMES.iter().find(|scheme| scheme.name == name) {
         Some(scheme) => Err(KeyUriError::FeatureMissing { scheme: scheme.name, feature: scheme.feature }),
         None => Err(KeyUriError::UnknownScheme),
