@@ -105,6 +105,13 @@ impl VaultTransit {
         signing: FetchOnce<SigningVersion>,
     ) -> Self {
         let key_path = key_path(&key);
+        if key.version.is_none() && key.key_id.is_some() {
+            tracing::warn!(
+                kid = key_id,
+                "a key id is stated and no version: after a rotation, the next start would sign with the new version \
+                 under this key id; state the version"
+            );
+        }
         let version = key.version.map_or_else(|| "latest".to_owned(), |version| version.to_string());
         let resource = format!("{} {key_path} {version}", client.identity());
         Self {

@@ -1,6 +1,12 @@
 //! A server that the test itself stops, seals and puts behind TLS: the `bao` or `vault` program that
 //! `ADCP_TEST_OPENBAO_BIN` names.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests"
+)]
 
 mod support;
 

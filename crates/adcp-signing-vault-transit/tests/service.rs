@@ -1,5 +1,5 @@
 //! What a real server does to tokens, keys and calls, and what the provider makes of it.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 mod support;
 

@@ -69,8 +69,8 @@ const SCHEMES: [Scheme; 7] = [
     Scheme { name: "gcpkms", feature: "gcp-kms", built: false },
     Scheme { name: "azurekms", feature: "azure-key-vault", built: false },
     Scheme { name: "azurekeyvault", feature: "azure-key-vault", built: false },
-    Scheme { name: "hashivault", feature: "vault-transit", built: false },
-    Scheme { name: "openbao", feature: "vault-transit", built: false },
+    Scheme { name: "hashivault", feature: "vault-transit", built: cfg!(feature = "vault-transit") },
+    Scheme { name: "openbao", feature: "vault-transit", built: cfg!(feature = "vault-transit") },
     Scheme { name: "pkcs11", feature: "pkcs11", built: cfg!(feature = "pkcs11") },
 ];
 
@@ -111,6 +111,11 @@ pub async fn provider_from_uri(
     #[cfg(feature = "aws-kms")]
     if name == adcp_signing_aws_kms::AwsKmsUri::SCHEME {
         let provider = uri.parse::<adcp_signing_aws_kms::AwsKmsUri>()?.connect().await?;
+        return Ok(Arc::new(provider));
+    }
+    #[cfg(feature = "vault-transit")]
+    if adcp_signing_vault_transit::VaultKeyUri::has_scheme(uri) {
+        let provider = adcp_signing_vault_transit::VaultTransit::from_uri(&uri.parse()?).await?;
         return Ok(Arc::new(provider));
     }
     #[cfg(feature = "pkcs11")]

@@ -7,5 +7,7 @@ pub use adcp_signing_aws_kms as aws_kms;
 pub use adcp_signing_core::*;
 #[cfg(feature = "pkcs11")]
 pub use adcp_signing_pkcs11 as pkcs11;
+#[cfg(feature = "vault-transit")]
+pub use adcp_signing_vault_transit as vault_transit;
 
 pub use self::from_uri::{KeyUriError, UriOptions, provider_from_uri};

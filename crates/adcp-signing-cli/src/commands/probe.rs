@@ -39,7 +39,7 @@ struct Findings {
 }
 
 pub(crate) async fn run(args: &ProbeArgs) -> Result<ExitCode, Failure> {
-    let provider = provider_from_uri(&args.key, args.uri.options())?;
+    let provider = provider_from_uri(&args.key, args.uri.options()).await?;
     let findings = Findings::collect(args, provider).await?;
     if args.json {
         println!("{}", findings.to_json())
