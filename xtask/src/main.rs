@@ -1,8 +1,9 @@
-//! Developer tasks of the workspace: `cargo xtask test`, `lint`, `bench` and `vectors`.
+//! Developer tasks of the workspace: `cargo xtask test`, `lint`, `bench`, `vectors` and `emulators`.
 
 mod bench;
 mod checksums;
 mod dependencies;
+mod emulators;
 mod libtest;
 mod lint;
 mod process;
@@ -30,6 +31,8 @@ enum Task {
     Lint,
     /// Run the benchmarks and print what matters: differences and ratios against the bare primitives.
     Bench(bench::BenchArgs),
+    /// Install, start and stop the servers that the backends are tested against.
+    Emulators(emulators::EmulatorsArgs),
     /// Run the command line's `vectors` over test-vectors/, or over the folders given.
     Vectors {
         /// Passed on to `adcp-signing vectors`: folders and options.
@@ -54,6 +57,7 @@ fn run(task: Task) -> Result<bool> {
         Task::Test(args) => suites::run(&args),
         Task::Lint => lint::run(),
         Task::Bench(args) => bench::run(&args),
+        Task::Emulators(args) => emulators::run(&args),
         Task::Vectors { args } => vectors(args),
     }
 }

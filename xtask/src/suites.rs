@@ -1,12 +1,15 @@
 //! `cargo xtask test`: every suite of the workspace, each of which must have run something.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    time::Instant,
+};
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 
 use crate::{
-    checksums, dependencies,
+    checksums, dependencies, emulators,
     libtest::Tally,
     lint,
     process::{self, Echo},
@@ -25,6 +28,9 @@ pub(crate) struct TestArgs {
     /// Print one JSON object on standard output, and all else on standard error.
     #[arg(long)]
     json: bool,
+    /// Which Vault to test against; `hashicorp` is tested beside OpenBao, and built first: ten minutes.
+    #[arg(long, value_enum, default_value_t = emulators::Vault::Openbao)]
+    vault: emulators::Vault,
 }
 
 /// What a suite runs.
@@ -32,6 +38,15 @@ pub(crate) struct TestArgs {
 enum Work {
     /// `cargo test` with these arguments; its tests are counted.
     Cargo(&'static [&'static str]),
+    /// The tests of a backend's crate against these servers; `vault` adds HashiCorp's where it was asked for.
+    Backend {
+        /// The crate.
+        package: &'static str,
+        /// The servers that are brought up for it, and taken down again.
+        servers: &'static [&'static str],
+    },
+    /// docker-compose.yml, as Compose reads it.
+    Compose,
     /// The published vectors against their hashes.
     Hashes,
     /// What may be linked.
@@ -51,6 +66,7 @@ const SUITES: &[(&str, Work)] = &[
     ("fmt", Work::Fmt),
     (checksums::SUITE, Work::Hashes),
     ("dependencies", Work::Dependencies),
+    (emulators::COMPOSE_SUITE, Work::Compose),
     ("xtask", Work::Cargo(&["--package", "xtask"])),
     ("core", Work::Cargo(&["--package", "adcp-signing-core", "--lib", "--tests"])),
     (
@@ -67,19 +83,33 @@ const SUITES: &[(&str, Work)] = &[
     ("readme-command", Work::Demo),
     ("clippy", Work::Clippy),
     ("doc", Work::Doc),
+    ("vault-transit", Work::Backend { package: "adcp-signing-vault-transit", servers: &["openbao"] }),
+    ("pkcs11", Work::Backend { package: "adcp-signing-pkcs11", servers: &["softhsm"] }),
+    ("aws-kms", Work::Backend { package: "adcp-signing-aws-kms", servers: &["localstack", "ministack"] }),
+    // Their fakes belong to the tests, which start them.
+    ("azure-key-vault", Work::Backend { package: "adcp-signing-azure-key-vault", servers: &[] }),
+    ("gcp-kms", Work::Backend { package: "adcp-signing-gcp-kms", servers: &[] }),
 ];
+
+/// The suites of the crates that this workspace has.
+fn suites() -> Vec<(&'static str, Work)> {
+    let present = |package: &str| process::root().join("crates").join(package).join("Cargo.toml").exists();
+    let listed = |work: &Work| !matches!(work, Work::Backend { package, .. } if !present(package));
+    SUITES.iter().filter(|(_, work)| listed(work)).copied().collect()
+}
 
 /// Runs the suites, prints the table and says whether all passed.
 pub(crate) fn run(args: &TestArgs) -> Result<bool> {
+    let suites = suites();
     for name in &args.only {
         ensure!(
-            SUITES.iter().any(|(suite, _)| suite == name),
+            suites.iter().any(|(suite, _)| suite == name),
             "there is no suite `{name}`; the suites are: {}",
-            SUITES.iter().map(|(suite, _)| *suite).collect::<Vec<_>>().join(", ")
+            suites.iter().map(|(suite, _)| *suite).collect::<Vec<_>>().join(", ")
         );
     }
     tools()?;
-    let chosen: Vec<_> = SUITES
+    let chosen: Vec<_> = suites
         .iter()
         .filter(|(name, _)| args.only.is_empty() || args.only.iter().any(|only| only == name))
         .collect();
@@ -87,7 +117,9 @@ pub(crate) fn run(args: &TestArgs) -> Result<bool> {
     let mut outcomes = Vec::new();
     for (index, (name, work)) in chosen.iter().enumerate() {
         announce(&format!("[{}/{}] {name}", index + 1, chosen.len()));
-        outcomes.push(perform(name, *work, args.fast, echo));
+        let begun = Instant::now();
+        outcomes.push(perform(name, *work, args, echo));
+        eprintln!("{name} took {:.1} s", begun.elapsed().as_secs_f64());
     }
     let summary = if args.json { format!("{}\n", report::json(&outcomes)) } else { report::table(&outcomes) };
     io::stdout().write_all(summary.as_bytes())?;
@@ -115,27 +147,53 @@ fn announce(text: &str) {
     }
 }
 
-fn perform(name: &str, work: Work, fast: bool, echo: Echo) -> Outcome {
+fn perform(name: &str, work: Work, args: &TestArgs, echo: Echo) -> Outcome {
     match work {
-        Work::Cargo(args) => cargo_test(name, args, echo),
+        Work::Cargo(cargo_args) => cargo_test(name, cargo_args, &[], echo),
+        Work::Backend { package, servers } => backend(name, package, servers, args.vault, echo),
+        Work::Compose => emulators::check_compose(),
         Work::Hashes => checksums::check(),
         Work::Dependencies => merged(name, &dependencies::check()),
         Work::Demo => demo(name, echo),
         Work::Fmt => lint::fmt(echo),
-        Work::Clippy | Work::Doc if fast => Outcome::skip(name, "left out by --fast"),
+        Work::Clippy | Work::Doc if args.fast => Outcome::skip(name, "left out by --fast"),
         Work::Clippy => lint::clippy(echo),
         Work::Doc => lint::doc(echo),
     }
 }
 
-fn cargo_test(name: &str, args: &[&str], echo: Echo) -> Outcome {
+fn cargo_test(name: &str, args: &[&str], variables: &[(String, String)], echo: Echo) -> Outcome {
     let mut command = process::cargo(["test", "--no-fail-fast"]);
+    command.args(args).envs(variables.iter().map(|(name, value)| (name, value)));
     let mut tally = Tally::default();
-    let status = match process::stream(command.args(args), echo, |line| tally.read(line)) {
+    let status = match process::stream(&mut command, echo, |line| tally.read(line)) {
         Ok(status) => status,
         Err(error) => return Outcome::fail(name, format!("{error:#}")),
     };
     judge(name, &tally, status.success(), &status.to_string())
+}
+
+/// Brings the servers up, runs the crate's tests with their variables, and stops what it started, pass or fail.
+fn backend(name: &str, package: &str, servers: &[&str], vault: emulators::Vault, echo: Echo) -> Outcome {
+    let mut servers = servers.to_vec();
+    if vault == emulators::Vault::Hashicorp && servers.contains(&"openbao") {
+        servers.push("vault");
+    }
+    // Built first, so that no server waits for the compiler.
+    let arguments = ["--package", package, "--all-features", "--lib", "--tests"];
+    let built = process::status(process::cargo(["test", "--no-run"]).args(arguments));
+    if !built.is_ok_and(|status| status.success()) {
+        return Outcome::fail(name, "the tests do not build");
+    }
+    let session = match emulators::up(&servers) {
+        Ok(session) => session,
+        Err(error) => return Outcome::fail(name, format!("{error:#}")),
+    };
+    let outcome = cargo_test(name, &arguments, &session.variables(), echo);
+    match session.stop() {
+        Err(error) if outcome.failed == 0 => Outcome::fail(name, format!("{error:#}")),
+        _ => outcome,
+    }
 }
 
 /// A suite passes only if cargo succeeded, at least one test ran, and none went missing.
@@ -230,6 +288,24 @@ mod tests {
     fn failed_tests_are_counted_once() {
         let outcome = judged("running 3 tests\ntest result: FAILED. 1 passed; 2 failed; 0 ignored", false);
         assert_eq!((outcome.passed, outcome.failed, outcome.note), (1, 2, None));
+    }
+
+    #[test]
+    fn a_backend_is_listed_only_if_its_crate_is_there() {
+        for (name, work) in suites() {
+            if let Work::Backend { package, .. } = work {
+                assert!(process::root().join("crates").join(package).is_dir(), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_servers_of_a_backend_are_in_the_table() {
+        for (name, work) in SUITES {
+            if let Work::Backend { servers, .. } = work {
+                assert!(servers.iter().all(|server| emulators::known(server)), "{name}");
+            }
+        }
     }
 
     #[test]

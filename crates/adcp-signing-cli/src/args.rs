@@ -1,6 +1,6 @@
 //! The command line's grammar.
 
-use std::path::PathBuf;
+use std::{num::NonZeroU32, path::PathBuf};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -17,7 +17,7 @@ const EXIT_CODES: &str = "Exit codes:
   0  done, and every message was accepted
   1  a message was refused, or a vector failed
   2  the input or an option cannot be used
-  3  a key could not be used";
+  3  a key could not be used, or is not ready";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -35,6 +35,10 @@ pub(crate) enum Command {
         after_help = "Example:\n  adcp-signing jwks --allow-in-process-keys --key file:buyer.jwk > jwks.json"
     )]
     Jwks(JwksArgs),
+    /// Signs with a key for real, and checks everything that a cut-over depends on.
+    #[command(after_help = "Example:
+  adcp-signing probe --allow-in-process-keys --key file:buyer.jwk --jwks jwks.json --count 100")]
+    Probe(ProbeArgs),
     /// Signs a message and prints it with its signature.
     #[command(after_help = "Examples:
   adcp-signing sign --allow-in-process-keys --key file:buyer.jwk examples/create_media_buy.http
@@ -104,6 +108,27 @@ pub(crate) struct JwksArgs {
     pub(crate) keys: Vec<String>,
     #[command(flatten)]
     pub(crate) uri: KeyUriArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ProbeArgs {
+    /// The URI of the key.
+    #[arg(long, value_name = "URI")]
+    pub(crate) key: String,
+    #[command(flatten)]
+    pub(crate) uri: KeyUriArgs,
+    /// The public key that the service must have: SPKI PEM or a JWK.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pin: Option<PathBuf>,
+    /// The published JWKS that must hold the key.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) jwks: Option<PathBuf>,
+    /// How many signatures to make.
+    #[arg(long, value_name = "N", default_value = "10")]
+    pub(crate) count: NonZeroU32,
+    /// Answers with a JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// The profile of a message that does not come as JSON.

@@ -267,6 +267,34 @@ fn a_message_file_is_signed_verified_and_explained() {
 }
 
 #[test]
+fn a_probe_tells_a_ready_key_from_one_that_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    for name in ["a", "b"] {
+        let made = run(&["keygen", "--kid", "buyer", "--out", &path(&format!("{name}.jwk"))], "");
+        std::fs::write(path(&format!("{name}.json")), &made.stdout).unwrap();
+    }
+    let probe = |key: &str, jwks: &str| {
+        let key = format!("file:{}", path(key));
+        let jwks = path(jwks);
+        let args =
+            ["probe", "--json", "--allow-in-process-keys", "--count", "20", "--key", &key, "--jwks", &jwks];
+        let output = run(&args, "");
+        (code(&output), serde_json::from_str::<Value>(&stdout(&output)).unwrap())
+    };
+    let (exit, ready) = probe("a.jwk", "a.json");
+    assert_eq!((exit, &ready["ok"]), (0, &json!(true)), "{ready}");
+    assert!(ready["latency_us"]["p99"].as_f64().unwrap() > 0.0);
+
+    let (exit, other) = probe("a.jwk", "b.json");
+    assert_eq!((exit, &other["ok"]), (3, &json!(false)), "{other}");
+    let wrong: Vec<_> =
+        other["checks"].as_array().unwrap().iter().filter(|check| check["ok"] == false).collect();
+    assert_eq!(wrong.len(), 1);
+    assert!(wrong[0]["detail"].as_str().unwrap().contains("another key"), "{}", wrong[0]);
+}
+
+#[test]
 fn vectors_fail_loudly_when_one_fails_or_none_is_found() {
     let folder = "test-vectors/adcp/3.2.4/request-signing/positive";
     assert_eq!(code(&run(&["vectors", folder], "")), 0);

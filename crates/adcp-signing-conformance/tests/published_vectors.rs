@@ -45,6 +45,11 @@ fn adcp_3_2_4() {
 }
 
 #[test]
+fn legacy_webhook_hmac() {
+    passes("adcp/webhook-hmac-sha256.json", 34);
+}
+
+#[test]
 fn a_folder_without_vectors_is_an_error_and_not_a_pass() {
     let empty = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     assert!(matches!(run_folder(&empty, None), Err(VectorError::Nothing(_))));

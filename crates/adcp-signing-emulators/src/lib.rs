@@ -2,6 +2,8 @@
 
 mod canned_reply;
 mod fault_proxy;
+#[cfg(feature = "gcp-kms")]
+pub mod gcp_kms;
 mod http_framing;
 mod proxy_faults;
 

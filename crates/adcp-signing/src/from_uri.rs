@@ -65,7 +65,7 @@ struct Scheme {
 }
 
 const SCHEMES: [Scheme; 7] = [
-    Scheme { name: "awskms", feature: "aws-kms", built: false },
+    Scheme { name: "awskms", feature: "aws-kms", built: cfg!(feature = "aws-kms") },
     Scheme { name: "gcpkms", feature: "gcp-kms", built: false },
     Scheme { name: "azurekms", feature: "azure-key-vault", built: false },
     Scheme { name: "azurekeyvault", feature: "azure-key-vault", built: false },
@@ -108,6 +108,11 @@ pub async fn provider_from_uri(
         return Ok(Arc::new(provider));
     }
     let name = uri.split_once(':').map_or(uri, |(name, _)| name);
+    #[cfg(feature = "aws-kms")]
+    if name == adcp_signing_aws_kms::AwsKmsUri::SCHEME {
+        let provider = uri.parse::<adcp_signing_aws_kms::AwsKmsUri>()?.connect().await?;
+        return Ok(Arc::new(provider));
+    }
     #[cfg(feature = "pkcs11")]
     if name == adcp_signing_pkcs11::Pkcs11Uri::SCHEME {
         let provider = uri.parse::<adcp_signing_pkcs11::Pkcs11Uri>()?.connect().await?;

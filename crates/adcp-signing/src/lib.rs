@@ -2,6 +2,8 @@
 
 mod from_uri;
 
+#[cfg(feature = "aws-kms")]
+pub use adcp_signing_aws_kms as aws_kms;
 pub use adcp_signing_core::*;
 #[cfg(feature = "pkcs11")]
 pub use adcp_signing_pkcs11 as pkcs11;

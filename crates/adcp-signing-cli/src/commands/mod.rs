@@ -4,6 +4,7 @@ mod canonicalize;
 mod demo;
 mod explain;
 mod keygen;
+mod probe;
 mod sign;
 mod vectors;
 mod verify;
@@ -31,6 +32,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Demo { file } => demo::run(&file).await,
         Command::Keygen(args) => keygen::keygen(&args),
         Command::Jwks(args) => keygen::jwks(&args).await,
+        Command::Probe(args) => probe::run(&args).await,
         Command::Sign(args) => sign::run(&args).await,
         Command::Verify(args) => verify::run(&args).await,
         Command::Explain(args) => explain::run(&args).await,

@@ -73,7 +73,8 @@ pub trait Harness: Send + Sync {
     }
 
     /// The prefixes of the backend's own `tracing` targets, which are searched for secrets at every level. Everything
-    /// else is searched from `INFO` up: below that, client libraries show their traffic to those who ask for it.
+    /// else is searched from `INFO` up: below that, client libraries show their traffic to those who ask for it. What
+    /// background tasks and threads record is seen unless the process has a global subscriber of its own.
     fn log_targets(&self) -> Vec<String> {
         vec!["adcp_signing".to_owned()]
     }

@@ -49,10 +49,12 @@ mod independent;
 mod leaks;
 mod report;
 mod suite;
+mod wrapper;
 
 pub use self::{
     case::Case,
     harness::{Fault, Faults, Harness, HarnessError, KeySpec, KeyState},
     report::{CaseReport, Outcome, SuiteReport, Unsatisfied},
     suite::{Suite, run},
+    wrapper::run_wrapper,
 };

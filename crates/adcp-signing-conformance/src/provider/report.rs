@@ -1,6 +1,16 @@
 //! What became of each case.
 
-use std::fmt::{self, Write as _};
+use std::{
+    env,
+    fmt::{self, Write as _},
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde_json::json;
+
+/// Names the folder that [`SuiteReport::assert`] leaves its reports in.
+const REPORTS: &str = "ADCP_TEST_REPORTS";
 
 /// Every case of a run, in the order in which they ran.
 ///
@@ -115,19 +125,48 @@ impl SuiteReport {
         }
     }
 
+    /// The report for other programs: `{"name": …, "cases": [{"case": …, "result": …, "reason": …}]}`, where `result` is
+    /// `passed`, `failed`, `not applicable` or `skipped`, and `reason` may be null.
+    pub fn to_json(&self) -> String {
+        let case = |row: &CaseReport| {
+            let result = row.outcome.word().to_ascii_lowercase();
+            json!({ "case": row.case, "result": result, "reason": row.outcome.reason() })
+        };
+        json!({ "name": self.name, "cases": self.cases.iter().map(case).collect::<Vec<_>>() }).to_string()
+    }
+
     /// Prints the table, and ends the test where the run is no pass. A skipped run is none where the environment says
-    /// `CI=true`.
+    /// `CI=true`. Where it names a folder in `ADCP_TEST_REPORTS`, the report is left there too, in JSON.
     ///
     /// # Panics
-    /// When the [`verdict`](Self::verdict) is an error.
-    #[expect(clippy::panic, reason = "this is what a test calls to fail")]
+    /// When the [`verdict`](Self::verdict) is an error, or the report cannot be left.
     #[track_caller]
     pub fn assert(&self) {
+        let ci = env::var_os("CI").is_some_and(|value| value == "true");
+        self.assert_in(ci, env::var_os(REPORTS).as_deref().map(Path::new));
+    }
+
+    #[expect(clippy::panic, reason = "this is what a test calls to fail")]
+    #[track_caller]
+    fn assert_in(&self, ci: bool, reports: Option<&Path>) {
         println!("{self}");
-        let ci = std::env::var_os("CI").is_some_and(|value| value == "true");
+        if let Some(folder) = reports
+            && let Err(error) = self.leave_in(folder)
+        {
+            panic!("{}: the report could not be written to the folder in {REPORTS}: {error}", self.name);
+        }
         if let Err(unsatisfied) = self.verdict(ci) {
             panic!("{}: {unsatisfied}", self.name);
         }
+    }
+
+    /// Writes the report to a file named after it.
+    fn leave_in(&self, folder: &Path) -> io::Result<PathBuf> {
+        fs::create_dir_all(folder)?;
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+        let file = folder.join(self.name.chars().map(plain).collect::<String>()).with_extension("json");
+        fs::write(&file, self.to_json())?;
+        Ok(file)
     }
 
     fn names(&self, which: impl Fn(&Outcome) -> bool) -> Vec<&'static str> {
@@ -174,4 +213,93 @@ impl fmt::Display for SuiteReport {
 /// The text as one line that does not end a cell.
 fn cell(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(outcomes: &[(&'static str, Outcome)]) -> SuiteReport {
+        let cases =
+            outcomes.iter().map(|(case, outcome)| CaseReport { case, outcome: outcome.clone() }).collect();
+        SuiteReport { name: "a-kms, P-256".to_owned(), cases }
+    }
+
+    fn mixed() -> SuiteReport {
+        report(&[
+            ("wire-form", Outcome::Passed),
+            ("timeout", Outcome::Failed("took\n| 9 s |".to_owned())),
+            ("disabled-key", Outcome::NotApplicable("no such thing".to_owned())),
+        ])
+    }
+
+    #[test]
+    fn the_table_is_aligned_and_a_reason_cannot_break_it() {
+        let expected = "\
+a-kms, P-256: 1 passed, 1 failed, 1 not run
+
+| case         | result         | reason         |
+| ------------ | -------------- | -------------- |
+| wire-form    | passed         |                |
+| timeout      | FAILED         | took \\| 9 s \\| |
+| disabled-key | not applicable | no such thing  |
+";
+        assert_eq!(mixed().to_string(), expected);
+    }
+
+    #[test]
+    fn a_run_is_a_pass_only_when_something_passed_and_nothing_failed() {
+        let passed = || ("a", Outcome::Passed);
+        let failed = || ("b", Outcome::Failed("so".to_owned()));
+        let not_applicable = || ("c", Outcome::NotApplicable("so".to_owned()));
+        let skipped = || ("d", Outcome::Skipped("down".to_owned()));
+        let under_ci = || Err(Unsatisfied::SkippedUnderCi("down".to_owned()));
+        type Verdict = Result<(), Unsatisfied>;
+        let cases: [(&[(&'static str, Outcome)], Verdict, Verdict); 8] = [
+            (&[passed()], Ok(()), Ok(())),
+            (&[passed(), not_applicable()], Ok(()), Ok(())),
+            (&[passed(), failed()], Err(Unsatisfied::Failed(vec!["b"])), Err(Unsatisfied::Failed(vec!["b"]))),
+            (
+                &[failed(), skipped()],
+                Err(Unsatisfied::Failed(vec!["b"])),
+                Err(Unsatisfied::Failed(vec!["b"])),
+            ),
+            (&[], Err(Unsatisfied::NothingRan), Err(Unsatisfied::NothingRan)),
+            (&[not_applicable()], Err(Unsatisfied::NothingRan), Err(Unsatisfied::NothingRan)),
+            (&[not_applicable(), skipped()], Err(Unsatisfied::NothingRan), Err(Unsatisfied::NothingRan)),
+            (&[skipped(), skipped()], Ok(()), under_ci()),
+        ];
+        for (outcomes, on_a_desk, in_ci) in cases {
+            assert_eq!(report(outcomes).verdict(false), on_a_desk, "{outcomes:?}");
+            assert_eq!(report(outcomes).verdict(true), in_ci, "{outcomes:?}");
+        }
+    }
+
+    #[test]
+    fn a_skipped_suite_lists_every_case_with_the_reason() {
+        let report = SuiteReport::skipped("a-kms", "ADCP_TEST_A_KMS is not set");
+        assert_eq!(report.cases.len(), super::super::Case::ALL.len());
+        assert_eq!((report.verdict(false), report.passed().len()), (Ok(()), 0));
+        assert!(matches!(report.verdict(true), Err(Unsatisfied::SkippedUnderCi(_))));
+    }
+
+    #[test]
+    #[should_panic(expected = "a-kms, P-256: 1 failed: timeout")]
+    fn assert_fails_the_test() {
+        mixed().assert_in(false, None);
+    }
+
+    #[test]
+    fn the_report_is_left_in_json_under_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = mixed().leave_in(&folder.path().join("new")).unwrap();
+        assert_eq!(file.file_name().unwrap(), "a-kms--p-256.json");
+        let json: serde_json::Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+        assert_eq!(json["name"], "a-kms, P-256");
+        assert_eq!(
+            json["cases"][1],
+            json!({ "case": "timeout", "result": "failed", "reason": "took\n| 9 s |" })
+        );
+        assert_eq!(json["cases"][0]["reason"], serde_json::Value::Null);
+    }
 }

@@ -182,19 +182,15 @@ impl Run<'_> {
         match error {
             HarnessError::NotApplicable(reason) => Stop::NotApplicable(reason.into_owned()),
             HarnessError::Provider(error) => self.unexpected("the provider could not be built", error),
-            HarnessError::Setup(cause) => Stop::Failed(format!("the harness failed: {cause}")),
+            HarnessError::Setup(cause) => {
+                Stop::Failed(format!("the harness failed: {}", self.leaks.search_error(&*cause)))
+            }
         }
     }
 
     /// The failure that an error is which should not have been.
     pub(super) fn unexpected(&self, what: &str, error: ProviderError) -> Stop {
-        Stop::Failed(format!("{what}: {}", self.observed(error)))
-    }
-
-    /// Looks for secrets in an error, and gives its kind.
-    pub(super) fn observed(&self, error: ProviderError) -> ProviderErrorKind {
-        self.leaks.search_error(&error);
-        error.kind()
+        Stop::Failed(format!("{what}: {}", self.leaks.search_error(&error)))
     }
 
     pub(super) async fn public_key(&self, provider: &Dyn) -> Result<PublicKey, Stop> {
@@ -220,11 +216,11 @@ impl Run<'_> {
     pub(super) fn verify(&self, key: &PublicKey, base: &[u8], signed: &Signed) -> Result<(), Stop> {
         let len = base.len();
         if key.verify(base, &signed.signature).is_err() {
-            fail!("a signature of {len} bytes does not verify under the service's public key");
+            fail!("the signature of a base of {len} bytes does not verify under the service's public key");
         }
         match independent::verify(key, base, signed.signature.as_bytes()) {
             Ok(()) => Ok(()),
-            Err(who) => fail!("a signature of {len} bytes verifies by core but not by {who}"),
+            Err(who) => fail!("the signature of a base of {len} bytes verifies by core but not by {who}"),
         }
     }
 
@@ -239,11 +235,11 @@ impl Run<'_> {
         match outcome {
             Ok(_) => fail!("{what} succeeded; expected {}", names()),
             Err(error) => {
-                let kind = self.observed(error);
-                if expected.contains(&kind) {
+                let text = self.leaks.search_error(&error);
+                if expected.contains(&error.kind()) {
                     Ok(())
                 } else {
-                    fail!("{what} failed with {kind}; expected {}", names())
+                    fail!("{what} failed with {}; expected {}: {text}", error.kind(), names())
                 }
             }
         }

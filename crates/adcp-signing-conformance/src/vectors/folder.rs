@@ -9,7 +9,7 @@ use std::{
 use adcp_signing_core::profile::{ContractVersion, MessageKind, WireVersion};
 use serde_json::Value;
 
-use super::{Report, VectorError, canonicalization, codes, format::Vector, message, methods, policy};
+use super::{Report, VectorError, canonicalization, codes, format::Vector, hmac, message, methods, policy};
 
 /// The largest vector file that is read, in bytes.
 const MAX_FILE: u64 = 4 << 20;
@@ -71,6 +71,8 @@ impl Suite {
             let vector: Vector = serde_json::from_value(json)
                 .map_err(|error| VectorError::Format { path: path.clone(), reason: error.to_string() })?;
             message::run(&vector, &place)
+        } else if json.get("algorithm").is_some_and(|algorithm| algorithm == "HMAC-SHA256") {
+            hmac::run(&json)
         } else if json.get("valid_declarations").is_some() {
             methods::run(&json)
         } else if json.pointer("/cases/0/input_url").is_some() {

@@ -32,8 +32,18 @@ pub(super) struct Vector {
     pub(super) test_harness_state: HarnessState,
     pub(super) expected_signature_base: Option<String>,
     pub(super) expected_outcome: Expected,
+    /// What the same verifier receives next, in our own vectors.
+    #[serde(default)]
+    pub(super) then: Vec<Delivery>,
     #[serde(default)]
     pub(super) tier: Option<String>,
+}
+
+/// One more message to the verifier of a vector, and what has to come of it.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Delivery {
+    pub(super) request: Message,
+    pub(super) expected_outcome: Expected,
 }
 
 /// The message as received.

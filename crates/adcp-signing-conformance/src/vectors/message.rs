@@ -17,7 +17,11 @@ use adcp_signing_core::{
 use futures_executor::block_on;
 use serde_json::{Value, json};
 
-use super::{canonicalization::expect, folder::Place, format::Vector};
+use super::{
+    canonicalization::expect,
+    folder::Place,
+    format::{Expected, Message, Vector},
+};
 
 /// The per-key cap that a vector's filled cache stands for.
 const SMALL_CAP: u64 = 3;
@@ -70,19 +74,31 @@ fn verify(vector: &Vector, place: &Place) -> Result<(), String> {
         .clock(Arc::new(FixedClock::new(now)))
         .build();
 
-    let body = vector.request.body_bytes()?;
-    let lines = vector.request.headers.lines();
-    let request = Request {
-        pseudo_authority: vector.request.pseudo_authority.as_deref(),
-        ..Request::new(&vector.request.method, &vector.request.url, &lines, &body)
+    let transport = transport(vector, place)?;
+    let deliver = |message: &Message| {
+        let body = message.body_bytes()?;
+        let lines = message.headers.lines();
+        let request = Request {
+            pseudo_authority: message.pseudo_authority.as_deref(),
+            ..Request::new(&message.method, &message.url, &lines, &body)
+        };
+        let caller = Caller { transport: transport.clone(), fallback: fallback(vector, &lines) };
+        Ok::<_, String>(block_on(verifier.verify(&request, &caller)))
     };
-    let caller = Caller { transport: transport(vector, place)?, fallback: fallback(vector, &lines) };
-    let outcome = block_on(verifier.verify(&request, &caller));
-    judge(vector, &outcome)
+    let outcome = deliver(&vector.request)?;
+    judge(&vector.expected_outcome, vector.expected_signature_base.as_deref(), &outcome)?;
+    for (index, next) in vector.then.iter().enumerate() {
+        judge(&next.expected_outcome, None, &deliver(&next.request)?)
+            .map_err(|reason| format!("message {}: {reason}", index + 2))?;
+    }
+    Ok(())
 }
 
-fn judge(vector: &Vector, outcome: &Result<Acceptance, VerifyError>) -> Result<(), String> {
-    let expected = &vector.expected_outcome;
+fn judge(
+    expected: &Expected,
+    signature_base: Option<&str>,
+    outcome: &Result<Acceptance, VerifyError>,
+) -> Result<(), String> {
     let (operation, action) = match outcome {
         Ok(acceptance) => {
             if !expected.success {
@@ -93,7 +109,7 @@ fn judge(vector: &Vector, outcome: &Result<Acceptance, VerifyError>) -> Result<(
             }
             let status = if acceptance.signer.is_some() { "verified" } else { "unsigned" };
             expect("status", expected.status.as_deref().unwrap_or("verified"), status)?;
-            if let (Some(base), Some(signer)) = (&vector.expected_signature_base, &acceptance.signer) {
+            if let (Some(base), Some(signer)) = (signature_base, &acceptance.signer) {
                 expect("signature base", base, &String::from_utf8_lossy(&signer.signature_base))?;
             }
             let action = if acceptance.warning.is_some() { "accept_with_warning" } else { "accept" };

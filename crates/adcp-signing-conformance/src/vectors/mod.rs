@@ -4,7 +4,7 @@ mod canonicalization;
 mod codes;
 mod folder;
 mod format;
-// mod hmac;
+mod hmac;
 mod message;
 mod methods;
 mod policy;

@@ -6,6 +6,7 @@ mod keys;
 mod pins;
 mod signing;
 
+pub(super) use self::identity::Identity;
 use super::{
     Case,
     suite::{Run, Stop},

@@ -12,11 +12,10 @@ use adcp_signing_core::{
     provider::{Capability, Pinned, Signed},
 };
 use async_trait::async_trait;
-use base64ct::{Base64UrlUnpadded, Encoding as _};
 use rand::RngExt as _;
 
 use crate::provider::{
-    KeyState,
+    KeyState, independent,
     suite::{Dyn, Run, Stop, concurrently, fail},
 };
 
@@ -43,7 +42,8 @@ pub(super) async fn wire_form(run: &Run<'_>) -> Result<(), Stop> {
         fail!("the signatures begin as DER does; they must be r and s, 32 bytes each");
     }
     let key = run.public_key(&provider).await?;
-    let expected = key.algorithm().signature_len().or_else(|| modulus_len(&key));
+    let expected =
+        key.algorithm().signature_len().or_else(|| independent::rsa_components(&key).map(|[n, _]| n.len()));
     match lengths.iter().find(|len| Some(**len) != expected) {
         Some(len) => fail!("a signature has {len} bytes; expected {}", expected.unwrap_or_default()),
         None => Ok(()),
@@ -125,11 +125,10 @@ pub(super) async fn empty_base(run: &Run<'_>) -> Result<(), Stop> {
     match provider.sign(b"").await {
         Ok(signed) => run.verify(&key, b"", &signed),
         Err(error) => {
-            let kind = run.observed(error);
-            if kind.is_retryable() {
-                fail!("refused with {kind}, as if it might be signed later")
-            } else {
-                Ok(())
+            run.leaks.search_error(&error);
+            match error.kind() {
+                kind if kind.is_retryable() => fail!("refused with {kind}, as if it might be signed later"),
+                _ => Ok(()),
             }
         }
     }
@@ -140,12 +139,6 @@ fn random_base() -> Vec<u8> {
     let mut base = vec![0; random.random_range(1..=LONGEST_RANDOM_BASE)];
     random.fill(base.as_mut_slice());
     base
-}
-
-/// The length of an RSA key's modulus, which is that of its signatures.
-fn modulus_len(key: &PublicKey) -> Option<usize> {
-    let jwk = serde_json::to_value(key.to_jwk()).ok()?;
-    Base64UrlUnpadded::decode_vec(jwk.get("n")?.as_str()?).ok().map(|modulus| modulus.len())
 }
 
 /// Counts how often the public key is asked for.

@@ -1,0 +1,303 @@
+//! What it takes to reach one key in AWS KMS.
+
+use std::{env, time::Duration};
+
+use adcp_signing_core::{Algorithm, KeyPurpose, ProviderError, ProviderErrorKind, key_uri::KeyOptions};
+use aws_config::{
+    BehaviorVersion, Region,
+    environment::EnvironmentVariableRegionProvider,
+    meta::region::RegionProviderChain,
+    profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider},
+    provider_config::ProviderConfig,
+};
+use aws_sdk_kms::{
+    Client,
+    config::{retry::RetryConfig, timeout::TimeoutConfig},
+};
+
+use crate::{AwsKmsProvider, Endpoint, KeyIdentifier, key_identifier::is_region, provider::Identity};
+
+/// A connection that does not come about in this time will not.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// A backstop for callers without [`Deadline`](adcp_signing_core::provider::Deadline): KMS answers in tens of
+/// milliseconds, and the SDK by itself would wait for ever.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+const KEY: &str = "ADCP_AWS_KMS_KEY";
+const PURPOSE: &str = "ADCP_AWS_KMS_PURPOSE";
+const ALGORITHM: &str = "ADCP_AWS_KMS_ALG";
+const KEY_ID: &str = "ADCP_AWS_KMS_KID";
+
+/// One key in AWS KMS and the way to it.
+///
+/// Credentials are never part of it: they come from where every AWS client finds them (environment, profile, container,
+/// instance or web identity role) and are renewed by the SDK.
+///
+/// ```
+/// use adcp_signing_aws_kms::{AwsKmsConfig, AwsKmsProvider};
+/// use adcp_signing_core::{Algorithm, KeyPurpose, ProviderError};
+///
+/// # async fn provider() -> Result<AwsKmsProvider, Box<dyn std::error::Error>> {
+/// let key = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab".parse()?;
+/// let provider = AwsKmsConfig::new(key, KeyPurpose::RequestSigning)
+///     .with_algorithm(Algorithm::Ed25519)
+///     .with_key_id("buyer-2026")
+///     .connect()
+///     .await?;
+/// # Ok(provider)
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AwsKmsConfig {
+    pub(crate) key: KeyIdentifier,
+    pub(crate) purpose: KeyPurpose,
+    pub(crate) algorithm: Option<Algorithm>,
+    pub(crate) key_id: Option<String>,
+    pub(crate) region: Option<String>,
+    pub(crate) profile: Option<String>,
+    pub(crate) endpoint: Option<Endpoint>,
+}
+
+impl AwsKmsConfig {
+    /// The key that `key` names, published for `purpose`.
+    pub fn new(key: KeyIdentifier, purpose: KeyPurpose) -> Self {
+        Self { key, purpose, algorithm: None, key_id: None, region: None, profile: None, endpoint: None }
+    }
+
+    /// The configuration that the environment holds: `ADCP_AWS_KMS_KEY` (a key ID, an ARN or an alias) and
+    /// `ADCP_AWS_KMS_PURPOSE` (an `adcp_use` value), and if set `ADCP_AWS_KMS_ALG` (an RFC 9421 name) and
+    /// `ADCP_AWS_KMS_KID`. Region, profile, endpoint and credentials are in the variables of every AWS client.
+    ///
+    /// # Errors
+    /// [`ProviderErrorKind::Configuration`] when a variable is missing or has a value that it cannot have.
+    pub fn from_env() -> Result<Self, ProviderError> {
+        Self::from_variables(|name| env::var(name).ok())
+    }
+
+    fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ProviderError> {
+        let wanted = |name: &'static str| variable(name).filter(|value| !value.is_empty());
+        let needed = |name| wanted(name).ok_or_else(|| configuration(format!("{name} is not set")));
+        let refused = |name, why: &dyn std::fmt::Display| configuration(format!("{name} is refused: {why}"));
+
+        let key = needed(KEY)?.parse().map_err(|error| refused(KEY, &error))?;
+        let purpose = match KeyPurpose::from(needed(PURPOSE)?.as_str()) {
+            // A misspelt purpose would make a key that no verifier accepts.
+            KeyPurpose::Unknown(_) => return Err(refused(PURPOSE, &"not a value of adcp_use")),
+            purpose => purpose,
+        };
+        let mut config = Self::new(key, purpose);
+        if let Some(name) = wanted(ALGORITHM) {
+            let algorithm = Algorithm::from_rfc9421_name(&name)
+                .ok_or_else(|| refused(ALGORITHM, &"not ed25519, ecdsa-p256-sha256 or rsa-pss-sha512"))?;
+            config.algorithm = Some(algorithm);
+        }
+        config.key_id = wanted(KEY_ID);
+        Ok(config)
+    }
+
+    /// The algorithm that the key is for. Without it AWS KMS is asked when connecting.
+    #[must_use]
+    pub fn with_algorithm(mut self, algorithm: Algorithm) -> Self {
+        self.algorithm = Some(algorithm);
+        self
+    }
+
+    /// The `keyid` to sign with. Without it, it is the RFC 7638 thumbprint of the key that AWS KMS has when connecting.
+    #[must_use]
+    pub fn with_key_id(mut self, key_id: impl Into<String>) -> Self {
+        self.key_id = Some(key_id.into());
+        self
+    }
+
+    /// The Region. An ARN says it by itself; without either it is `AWS_REGION`, or that of the profile.
+    #[must_use]
+    pub fn with_region(mut self, region: impl Into<String>) -> Self {
+        self.region = Some(region.into());
+        self
+    }
+
+    /// The profile of the AWS configuration files to take credentials and Region from, whatever credentials the
+    /// environment holds.
+    #[must_use]
+    pub fn with_profile(mut self, profile: impl Into<String>) -> Self {
+        self.profile = Some(profile.into());
+        self
+    }
+
+    /// Another address than the Region's public one, for AWS KMS only: credentials are fetched from where they are.
+    #[must_use]
+    pub fn with_endpoint(mut self, endpoint: Endpoint) -> Self {
+        self.endpoint = Some(endpoint);
+        self
+    }
+
+    /// Builds a client of its own, and the provider on it.
+    ///
+    /// Calls AWS KMS once, for the public key, where algorithm or `keyid` are not given, and not at all where both are.
+    /// Credentials are looked for on the first call. The client does not retry: that is for
+    /// [`Retrying`](adcp_signing_core::provider::Retrying).
+    ///
+    /// # Errors
+    /// [`ProviderErrorKind::Configuration`] when no Region is to be had or two disagree, else as
+    /// [`public_key`](adcp_signing_core::SigningProvider::public_key).
+    pub async fn connect(&self) -> Result<AwsKmsProvider, ProviderError> {
+        let client = self.client().await?;
+        self.connect_with(&client).await
+    }
+
+    /// Builds the provider on the caller's client, with whose Region, endpoint and credentials it works; a profile or an
+    /// endpoint here is refused.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn connect_with_client(&self, client: &Client) -> Result<AwsKmsProvider, ProviderError> {
+        if self.profile.is_some() || self.endpoint.is_some() {
+            return Err(configuration("profile and endpoint are the ready client's; leave them out here"));
+        }
+        let of_client = client.config().region().map(Region::as_ref);
+        match self.wanted_region()? {
+            Some(wanted) if of_client.is_some_and(|region| region != wanted) => {
+                Err(configuration("the ready client is for another Region than the configuration"))
+            }
+            _ => self.connect_with(client).await,
+        }
+    }
+
+    async fn connect_with(&self, client: &Client) -> Result<AwsKmsProvider, ProviderError> {
+        let (key, purpose) = (self.key.clone(), self.purpose.clone());
+        match (self.algorithm, &self.key_id) {
+            (Some(algorithm), Some(key_id)) => AwsKmsProvider::new(client, key, key_id, algorithm, purpose),
+            (algorithm, key_id) => {
+                let identity = Identity { key, purpose, algorithm, key_id: key_id.clone() };
+                AwsKmsProvider::learn(client, identity).await
+            }
+        }
+    }
+
+    async fn client(&self) -> Result<Client, ProviderError> {
+        let region = self.region().await?;
+        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).region(region.clone());
+        if let Some(profile) = &self.profile {
+            // By itself the SDK prefers credentials in the environment to those of a profile that was named.
+            let credentials = ProfileFileCredentialsProvider::builder()
+                .configure(&ProviderConfig::without_region().with_region(Some(region)))
+                .profile_name(profile)
+                .build();
+            loader = loader.profile_name(profile).credentials_provider(credentials);
+        }
+        let mut config = aws_sdk_kms::config::Builder::from(&loader.load().await)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT_TIMEOUT)
+                    .operation_timeout(CALL_TIMEOUT)
+                    .build(),
+            );
+        if let Some(endpoint) = &self.endpoint {
+            config = config.endpoint_url(endpoint.as_str());
+        }
+        Ok(Client::from_conf(config.build()))
+    }
+
+    /// The Region, without the SDK's last resort of asking the instance's metadata service.
+    async fn region(&self) -> Result<Region, ProviderError> {
+        if let Some(region) = self.wanted_region()? {
+            return Ok(Region::new(region.to_owned()));
+        }
+        let profile = ProfileFileRegionProvider::builder();
+        let profile = match &self.profile {
+            Some(name) => profile.profile_name(name),
+            None => profile,
+        };
+        RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+            .or_else(profile.build())
+            .region()
+            .await
+            .filter(|region| is_region(region.as_ref()))
+            .ok_or_else(|| {
+                configuration("no AWS Region is set; name the key by its ARN, or set region= or AWS_REGION")
+            })
+    }
+
+    fn wanted_region(&self) -> Result<Option<&str>, ProviderError> {
+        match (self.key.region(), self.region.as_deref()) {
+            (Some(of_arn), Some(region)) if of_arn != region => {
+                Err(configuration("the Region is not the one of the key's ARN; leave it out"))
+            }
+            (_, Some(region)) if !is_region(region) => Err(configuration("that is not the name of a Region")),
+            (of_arn, region) => Ok(of_arn.or(region)),
+        }
+    }
+
+    pub(crate) fn options(&self) -> KeyOptions {
+        let mut options = KeyOptions::default();
+        options.algorithm = self.algorithm;
+        options.key_id = self.key_id.clone();
+        options.purpose = self.purpose.clone();
+        options
+    }
+}
+
+pub(crate) fn configuration(message: impl Into<std::borrow::Cow<'static, str>>) -> ProviderError {
+    ProviderError::new(ProviderErrorKind::Configuration, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ARN: &str = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd";
+
+    fn read(variables: &[(&str, &str)]) -> Result<AwsKmsConfig, ProviderError> {
+        let value = |name: &str| variables.iter().find(|(given, _)| *given == name).map(|(_, value)| *value);
+        AwsKmsConfig::from_variables(|name| value(name).map(str::to_owned))
+    }
+
+    #[test]
+    fn the_environment_says_key_and_purpose_and_may_say_more() {
+        let config = AwsKmsConfig::new(ARN.parse().unwrap(), KeyPurpose::WebhookSigning);
+        let least = [(KEY, ARN), (PURPOSE, "webhook-signing"), (KEY_ID, "")];
+        assert_eq!(read(&least).unwrap(), config);
+        let most = [(KEY, ARN), (PURPOSE, "webhook-signing"), (ALGORITHM, "ed25519"), (KEY_ID, "k")];
+        let config = config.with_algorithm(Algorithm::Ed25519).with_key_id("k");
+        assert_eq!(read(&most).unwrap(), config);
+    }
+
+    #[test]
+    fn a_variable_that_is_missing_or_wrong_is_named_without_its_value() {
+        for (variables, named) in [
+            (&[(PURPOSE, "request-signing")][..], KEY),
+            (&[(KEY, ""), (PURPOSE, "request-signing")], KEY),
+            (&[(KEY, "not a key")], KEY),
+            (&[(KEY, ARN)], PURPOSE),
+            (&[(KEY, ARN), (PURPOSE, "not a purpose")], PURPOSE),
+            (&[(KEY, ARN), (PURPOSE, "request-signing"), (ALGORITHM, "not a name")], ALGORITHM),
+        ] {
+            let error = read(variables).unwrap_err();
+            assert_eq!(error.kind(), ProviderErrorKind::Configuration);
+            let text = error.to_string();
+            assert!(text.contains(named) && !text.contains("not a key") && !text.contains("1111"), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_region_of_an_arn_holds() {
+        let config = |key: &str| AwsKmsConfig::new(key.parse().unwrap(), KeyPurpose::RequestSigning);
+        for (config, expected) in [
+            (config(ARN), Ok(Some("eu-west-1"))),
+            (config(ARN).with_region("eu-west-1"), Ok(Some("eu-west-1"))),
+            (config("alias/a"), Ok(None)),
+            (config("alias/a").with_region("us-gov-west-1"), Ok(Some("us-gov-west-1"))),
+            (config(ARN).with_region("us-east-1"), Err(ProviderErrorKind::Configuration)),
+            (config("alias/a").with_region("evil.example/"), Err(ProviderErrorKind::Configuration)),
+        ] {
+            assert_eq!(config.wanted_region().map_err(|error| error.kind()), expected, "{config:?}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_account() {
+        let config = AwsKmsConfig::new(ARN.parse().unwrap(), KeyPurpose::RequestSigning);
+        assert!(!format!("{config:?}").contains("111122223333"));
+    }
+}

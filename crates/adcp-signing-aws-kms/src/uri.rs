@@ -1,0 +1,218 @@
+//! Key URIs with the scheme `awskms`.
+
+use std::{fmt, str::FromStr};
+
+use adcp_signing_core::{
+    ProviderError,
+    key_uri::{KeyUriError, KeyUriParts, PercentEncoded, percent_decode, write_query},
+};
+
+use crate::{AwsKmsConfig, AwsKmsProvider, Endpoint, key_identifier::is_region};
+
+const FORM: &str = "awskms:///KEY-ID, awskms:///arn:…, awskms:///alias/NAME or awskms://HOST[:PORT]/…";
+const REGIONS: &str = "names of Regions, such as eu-west-1, and with an ARN only the ARN's own";
+const ENDPOINTS: &str = "https://HOST[:PORT], http:// on a loopback address; and one endpoint only";
+
+/// The key URI of a key in AWS KMS.
+///
+/// | form | names |
+/// |---|---|
+/// | `awskms:///KEY-ID` | a key of the caller's account by its ID |
+/// | `awskms:///alias/NAME` | a key of the caller's account by an alias |
+/// | `awskms:///arn:PARTITION:kms:REGION:ACCOUNT:key/KEY-ID` | a key in any account; the Region is the ARN's |
+/// | `awskms:///arn:PARTITION:kms:REGION:ACCOUNT:alias/NAME` | likewise by an alias |
+/// | `awskms://HOST[:PORT]/…` | any of them, at `https://HOST[:PORT]` |
+///
+/// Query members: `region`, `profile` (of the AWS configuration files), `endpoint` (a URL), and those of every key URI,
+/// `alg`, `kid` and `purpose`.
+///
+/// `Display` writes the URI, with the ARN in it; `Debug` does not.
+///
+/// ```
+/// use adcp_signing_aws_kms::AwsKmsUri;
+///
+/// let uri: AwsKmsUri = "awskms:///alias/adcp/buyer?alg=ed25519&kid=buyer-1&region=eu-west-1".parse()?;
+/// assert_eq!(uri.to_string().parse::<AwsKmsUri>()?, uri);
+/// # Ok::<(), adcp_signing_core::key_uri::KeyUriError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AwsKmsUri(AwsKmsConfig);
+
+impl AwsKmsUri {
+    /// The scheme, without its colon.
+    pub const SCHEME: &str = "awskms";
+
+    /// What the URI says, as a configuration.
+    pub fn config(&self) -> &AwsKmsConfig {
+        &self.0
+    }
+
+    /// Builds the provider, as [`AwsKmsConfig::connect`].
+    ///
+    /// # Errors
+    /// Those of [`AwsKmsConfig::connect`].
+    pub async fn connect(&self) -> Result<AwsKmsProvider, ProviderError> {
+        self.0.connect().await
+    }
+}
+
+impl From<AwsKmsUri> for AwsKmsConfig {
+    fn from(uri: AwsKmsUri) -> Self {
+        uri.0
+    }
+}
+
+impl FromStr for AwsKmsUri {
+    type Err = KeyUriError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut parts = KeyUriParts::parse(text)?;
+        if parts.scheme() != Self::SCHEME {
+            return Err(KeyUriError::Scheme { expected: "`awskms:`" });
+        }
+        let malformed = KeyUriError::Body { expected: FORM };
+        let (authority, key) =
+            parts.body().strip_prefix("//").and_then(|rest| rest.split_once('/')).ok_or(malformed.clone())?;
+        let key = percent_decode(key)?.parse().map_err(|_| malformed.clone())?;
+        let authority = match authority {
+            "" => None,
+            host => {
+                let endpoint: Endpoint = format!("https://{host}").parse().map_err(|_| malformed)?;
+                Some(endpoint)
+            }
+        };
+        let options = parts.take_common()?;
+        let mut config = AwsKmsConfig::new(key, options.purpose);
+        config.algorithm = options.algorithm;
+        config.key_id = options.key_id;
+        config.profile = parts.take_text("profile")?;
+        config.region = parts.take("region");
+        let no_region = KeyUriError::Value { member: "region", allowed: REGIONS };
+        if config.region.as_deref().is_some_and(|region| !is_region(region)) {
+            return Err(no_region);
+        }
+        let fits_arn = |region: &str| config.key.region().is_none_or(|of_arn| of_arn == region);
+        if !config.region.as_deref().is_none_or(fits_arn) {
+            return Err(no_region);
+        }
+        let no_endpoint = KeyUriError::Value { member: "endpoint", allowed: ENDPOINTS };
+        let given = parts.take("endpoint");
+        config.endpoint = match (authority, given) {
+            (Some(_), Some(_)) => return Err(no_endpoint),
+            (None, Some(url)) => Some(url.parse().map_err(|_| no_endpoint)?),
+            (endpoint, None) => endpoint,
+        };
+        parts.finish()?;
+        Ok(Self(config))
+    }
+}
+
+impl fmt::Display for AwsKmsUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let config = &self.0;
+        let options = config.options();
+        let authority = config.endpoint.as_ref().and_then(Endpoint::https_authority);
+        let endpoint = config.endpoint.as_ref().filter(|_| authority.is_none()).map(Endpoint::as_str);
+        write!(
+            f,
+            "{}://{}/{}",
+            Self::SCHEME,
+            authority.unwrap_or_default(),
+            PercentEncoded(config.key.expose())
+        )?;
+        let members = [
+            ("region", config.region.as_deref()),
+            ("profile", config.profile.as_deref()),
+            ("endpoint", endpoint),
+        ];
+        write_query(f, members.into_iter().chain(options.members()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use adcp_signing_core::{Algorithm, KeyPurpose};
+
+    use super::*;
+
+    const ARN: &str = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd";
+
+    #[test]
+    fn every_form_is_read_and_written_back() {
+        for (text, canonical) in [
+            ("awskms:///1234abcd", "awskms:///1234abcd"),
+            ("awskms:///alias/adcp/buyer", "awskms:///alias/adcp/buyer"),
+            ("awskms:///alias%2Fbuyer", "awskms:///alias/buyer"),
+            (
+                "awskms:///arn:aws:kms:eu-west-1:111122223333:key/1",
+                "awskms:///arn:aws:kms:eu-west-1:111122223333:key/1",
+            ),
+            ("awskms://kms.example:8443/1234", "awskms://kms.example:8443/1234"),
+            ("awskms:///1234?endpoint=https://kms.example/", "awskms://kms.example/1234"),
+            (
+                "awskms:///1234?endpoint=http%3A//127.0.0.1:4566",
+                "awskms:///1234?endpoint=http://127.0.0.1:4566",
+            ),
+            (
+                "awskms:///1234?kid=a&alg=ed25519&region=eu-west-1&purpose=request-signing&profile=a%20b",
+                "awskms:///1234?region=eu-west-1&profile=a%20b&alg=ed25519&kid=a",
+            ),
+        ] {
+            let uri: AwsKmsUri = text.parse().unwrap();
+            assert_eq!(uri.to_string(), canonical);
+            assert_eq!(canonical.parse::<AwsKmsUri>().unwrap(), uri);
+        }
+    }
+
+    #[test]
+    fn the_members_reach_the_configuration() {
+        let text =
+            format!("awskms:///{ARN}?region=eu-west-1&alg=rsa-pss-sha512&kid=k&purpose=webhook-signing");
+        let uri: AwsKmsUri = text.parse().unwrap();
+        let expected = AwsKmsConfig::new(ARN.parse().unwrap(), KeyPurpose::WebhookSigning)
+            .with_algorithm(Algorithm::RsaPssSha512)
+            .with_key_id("k")
+            .with_region("eu-west-1");
+        assert_eq!(uri.config(), &expected);
+    }
+
+    #[test]
+    fn other_texts_are_refused_with_the_reason() {
+        use KeyUriError as E;
+
+        let body = E::Body { expected: FORM };
+        let region = E::Value { member: "region", allowed: REGIONS };
+        let endpoint = E::Value { member: "endpoint", allowed: ENDPOINTS };
+        for (text, expected) in [
+            ("gcpkms:///k", E::Scheme { expected: "`awskms:`" }),
+            ("awskms:k", body.clone()),
+            ("awskms://k", body.clone()),
+            ("awskms:///", body.clone()),
+            ("awskms:///alias/", body.clone()),
+            ("awskms:///arn:aws:s3:eu-west-1:111122223333:key/1", body.clone()),
+            ("awskms://user@kms.example/k", body),
+            ("awskms:///k?region=", region.clone()),
+            ("awskms:///k?region=eu.west", region.clone()),
+            ("awskms:///arn:aws:kms:eu-west-1:111122223333:key/1?region=us-east-1", region),
+            ("awskms:///k?endpoint=http://kms.example", endpoint.clone()),
+            ("awskms://a.example/k?endpoint=https://a.example", endpoint),
+            ("awskms:///k?profile=", E::Value { member: "profile", allowed: "any text that is not empty" }),
+            ("awskms:///k?region=a&region=a", E::DuplicateMember { name: "region".to_owned() }),
+            (
+                "awskms:///k?version=1",
+                E::UnknownMember {
+                    name: "version".to_owned(),
+                    known: vec!["alg", "kid", "purpose", "profile", "region", "endpoint"],
+                },
+            ),
+        ] {
+            assert_eq!(text.parse::<AwsKmsUri>(), Err(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_account() {
+        let uri: AwsKmsUri = format!("awskms:///{ARN}").parse().unwrap();
+        assert!(!format!("{uri:?}").contains("111122223333"), "{uri:?}");
+    }
+}

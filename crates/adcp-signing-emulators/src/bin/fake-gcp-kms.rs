@@ -1,0 +1,29 @@
+//! The fake Google Cloud KMS as a program: `fake-gcp-kms --port 4589 --token TOKEN --project PROJECT`.
+
+use std::{io, net::Ipv4Addr};
+
+use adcp_signing_emulators::gcp_kms::FakeGcpKms;
+use clap::Parser;
+use tokio::net::TcpListener;
+
+/// A fake Google Cloud KMS on loopback, for tests. Keys are kept in memory and gone at the end.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The port on 127.0.0.1; 0 takes a free one.
+    #[arg(long, default_value_t = 4589)]
+    port: u16,
+    /// The access token that is taken.
+    #[arg(long, default_value = "fake-gcp-token")]
+    token: String,
+    /// The project that the token may use.
+    #[arg(long, default_value = "adcp-test-project")]
+    project: String,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> io::Result<()> {
+    let Arguments { port, token, project } = Arguments::parse();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    println!("fake-gcp-kms listens on http://{}", listener.local_addr()?);
+    FakeGcpKms::new(&token, &project).serve(listener).await
+}

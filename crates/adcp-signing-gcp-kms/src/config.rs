@@ -1,0 +1,247 @@
+//! What it takes to reach one key version in Cloud KMS.
+
+use std::{borrow::Cow, env, fmt};
+
+use adcp_signing_core::{Algorithm, KeyPurpose, ProviderError, ProviderErrorKind, key_uri::KeyOptions};
+use google_cloud_auth::credentials::Credentials;
+use google_cloud_gax::retry_policy::NeverRetry;
+use google_cloud_kms_v1::client::KeyManagementService;
+
+use crate::{Endpoint, GcpKmsProvider, KeyVersionName, credentials, failure, provider::Identity};
+
+const KEY_VERSION: &str = "ADCP_GCP_KMS_KEY_VERSION";
+const PURPOSE: &str = "ADCP_GCP_KMS_PURPOSE";
+const ALGORITHM: &str = "ADCP_GCP_KMS_ALG";
+const KEY_ID: &str = "ADCP_GCP_KMS_KID";
+const ENDPOINT: &str = "ADCP_GCP_KMS_ENDPOINT";
+const ACCESS_TOKEN: &str = "ADCP_GCP_KMS_ACCESS_TOKEN";
+
+/// One key version in Cloud KMS and the way to it.
+///
+/// Without credentials of its own it takes Application Default Credentials, as every Google client does: the file in
+/// `GOOGLE_APPLICATION_CREDENTIALS`, the login of `gcloud`, or the service account of the machine. The client renews
+/// them.
+///
+/// ```
+/// use adcp_signing_core::{Algorithm, KeyPurpose};
+/// use adcp_signing_gcp_kms::{GcpKmsConfig, GcpKmsProvider};
+///
+/// # async fn provider() -> Result<GcpKmsProvider, Box<dyn std::error::Error>> {
+/// let key = "projects/p/locations/europe-west1/keyRings/adcp/cryptoKeys/buyer/cryptoKeyVersions/1".parse()?;
+/// let provider = GcpKmsConfig::new(key, KeyPurpose::RequestSigning)
+///     .with_algorithm(Algorithm::Ed25519)
+///     .with_key_id("buyer-2026")
+///     .connect()
+///     .await?;
+/// # Ok(provider)
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct GcpKmsConfig {
+    pub(crate) key: KeyVersionName,
+    pub(crate) options: KeyOptions,
+    pub(crate) endpoint: Option<Endpoint>,
+    credentials: Option<Credentials>,
+}
+
+impl GcpKmsConfig {
+    /// The key version that `key` names, published for `purpose`.
+    pub fn new(key: KeyVersionName, purpose: KeyPurpose) -> Self {
+        let mut options = KeyOptions::default();
+        options.purpose = purpose;
+        Self { key, options, endpoint: None, credentials: None }
+    }
+
+    /// The configuration that the environment holds: `ADCP_GCP_KMS_KEY_VERSION` (a resource name) and
+    /// `ADCP_GCP_KMS_PURPOSE` (an `adcp_use` value), and if set `ADCP_GCP_KMS_ALG` (an RFC 9421 name),
+    /// `ADCP_GCP_KMS_KID`, `ADCP_GCP_KMS_ENDPOINT` (a URL) and `ADCP_GCP_KMS_ACCESS_TOKEN`.
+    ///
+    /// # Errors
+    /// [`ProviderErrorKind::Configuration`] when a variable is missing or has a value that it cannot have.
+    pub fn from_env() -> Result<Self, ProviderError> {
+        Self::from_variables(|name| env::var(name).ok())
+    }
+
+    fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ProviderError> {
+        let wanted = |name: &'static str| variable(name).filter(|value| !value.is_empty());
+        let needed = |name| wanted(name).ok_or_else(|| configuration(format!("{name} is not set")));
+        let refused = |name, why: &dyn fmt::Display| configuration(format!("{name} is refused: {why}"));
+
+        let key = needed(KEY_VERSION)?.parse().map_err(|error| refused(KEY_VERSION, &error))?;
+        let purpose = match KeyPurpose::from(needed(PURPOSE)?.as_str()) {
+            // A misspelt purpose would make a key that no verifier accepts.
+            KeyPurpose::Unknown(_) => return Err(refused(PURPOSE, &"not a value of adcp_use")),
+            purpose => purpose,
+        };
+        let mut config = Self::new(key, purpose);
+        if let Some(name) = wanted(ALGORITHM) {
+            let algorithm = Algorithm::from_rfc9421_name(&name)
+                .ok_or_else(|| refused(ALGORITHM, &"not ed25519, ecdsa-p256-sha256 or rsa-pss-sha512"))?;
+            config = config.with_algorithm(algorithm);
+        }
+        if let Some(url) = wanted(ENDPOINT) {
+            config = config.with_endpoint(url.parse().map_err(|error| refused(ENDPOINT, &error))?);
+        }
+        config.options.key_id = wanted(KEY_ID);
+        config.with_token_of(variable)
+    }
+
+    /// Takes the access token that the environment holds, if any.
+    pub(crate) fn with_env_access_token(self) -> Result<Self, ProviderError> {
+        self.with_token_of(|name| env::var(name).ok())
+    }
+
+    fn with_token_of(self, variable: impl Fn(&str) -> Option<String>) -> Result<Self, ProviderError> {
+        match variable(ACCESS_TOKEN).filter(|token| !token.is_empty()) {
+            Some(token) => self.with_access_token(&token),
+            None => Ok(self),
+        }
+    }
+
+    /// The algorithm that the key version is for. Without it Cloud KMS is asked when connecting.
+    #[must_use]
+    pub fn with_algorithm(mut self, algorithm: Algorithm) -> Self {
+        self.options.algorithm = Some(algorithm);
+        self
+    }
+
+    /// The `keyid` to sign with. Without it, it is the RFC 7638 thumbprint of the key that Cloud KMS has when connecting.
+    #[must_use]
+    pub fn with_key_id(mut self, key_id: impl Into<String>) -> Self {
+        self.options.key_id = Some(key_id.into());
+        self
+    }
+
+    /// Another address than `https://cloudkms.googleapis.com`. Access tokens are sent there.
+    #[must_use]
+    pub fn with_endpoint(mut self, endpoint: Endpoint) -> Self {
+        self.endpoint = Some(endpoint);
+        self
+    }
+
+    /// Credentials in place of the default ones.
+    #[must_use]
+    pub fn with_credentials(mut self, credentials: Credentials) -> Self {
+        self.credentials = Some(credentials);
+        self
+    }
+
+    /// An access token in place of credentials. Nobody renews it, and those of Google expire within the hour: for jobs
+    /// that get one handed to them, and for emulators.
+    ///
+    /// # Errors
+    /// [`ProviderErrorKind::Configuration`] when the token is empty or holds characters that a header cannot.
+    pub fn with_access_token(self, token: &str) -> Result<Self, ProviderError> {
+        Ok(self.with_credentials(credentials::static_token(token)?))
+    }
+
+    /// Builds a client of its own, and the provider on it.
+    ///
+    /// Calls Cloud KMS once, for the public key, where algorithm or `keyid` are not given, and not at all where both
+    /// are. An access token is fetched on the first call.
+    ///
+    /// # Errors
+    /// [`ProviderErrorKind::Configuration`] when there are no usable credentials, else as
+    /// [`public_key`](adcp_signing_core::SigningProvider::public_key).
+    pub async fn connect(&self) -> Result<GcpKmsProvider, ProviderError> {
+        let mut builder = KeyManagementService::builder().with_retry_policy(NeverRetry);
+        if let Some(endpoint) = &self.endpoint {
+            builder = builder.with_endpoint(endpoint.as_str());
+        }
+        if let Some(credentials) = &self.credentials {
+            builder = builder.with_credentials(credentials.clone());
+        }
+        let client = builder.build().await.map_err(|error| failure::of_client(&error))?;
+        self.connect_with(client).await
+    }
+
+    /// Builds the provider on the caller's client, with whose endpoint and credentials it works; an endpoint or
+    /// credentials here are refused.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn connect_with_client(
+        &self,
+        client: KeyManagementService,
+    ) -> Result<GcpKmsProvider, ProviderError> {
+        if self.endpoint.is_some() || self.credentials.is_some() {
+            return Err(configuration("endpoint and credentials are the ready client's; leave them out here"));
+        }
+        self.connect_with(client).await
+    }
+
+    async fn connect_with(&self, client: KeyManagementService) -> Result<GcpKmsProvider, ProviderError> {
+        let (key, KeyOptions { algorithm, key_id, purpose, .. }) = (self.key.clone(), self.options.clone());
+        match (algorithm, key_id) {
+            (Some(algorithm), Some(key_id)) => GcpKmsProvider::new(client, key, key_id, algorithm, purpose),
+            (algorithm, key_id) => {
+                GcpKmsProvider::learn(client, Identity { key, purpose, algorithm, key_id }).await
+            }
+        }
+    }
+}
+
+impl fmt::Debug for GcpKmsConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GcpKmsConfig")
+            .field("key", &self.key)
+            .field("options", &self.options)
+            .field("endpoint", &self.endpoint)
+            .finish_non_exhaustive()
+    }
+}
+
+pub(crate) fn configuration(message: impl Into<Cow<'static, str>>) -> ProviderError {
+    ProviderError::new(ProviderErrorKind::Configuration, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAME: &str = "projects/secret-project/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1";
+
+    fn read(variables: &[(&str, &str)]) -> Result<GcpKmsConfig, ProviderError> {
+        GcpKmsConfig::from_variables(|name| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn the_environment_gives_a_whole_configuration() {
+        let config = read(&[
+            (KEY_VERSION, NAME),
+            (PURPOSE, "webhook-signing"),
+            (ALGORITHM, "ed25519"),
+            (KEY_ID, "k-1"),
+            (ENDPOINT, "http://127.0.0.1:4589"),
+            (ACCESS_TOKEN, "ya29.secret"),
+        ])
+        .unwrap();
+        assert_eq!(config.key.expose(), NAME);
+        assert_eq!(config.options.purpose, KeyPurpose::WebhookSigning);
+        assert_eq!(config.options.algorithm, Some(Algorithm::Ed25519));
+        assert_eq!(config.options.key_id.as_deref(), Some("k-1"));
+        assert_eq!(config.endpoint.as_ref().map(Endpoint::as_str), Some("http://127.0.0.1:4589"));
+        assert!(config.credentials.is_some());
+        let debug = format!("{config:?}");
+        assert!(!debug.contains("secret"), "{debug}");
+    }
+
+    #[test]
+    fn a_wrong_variable_is_named_and_its_value_is_not_repeated() {
+        for (variables, named) in [
+            (&[(PURPOSE, "request-signing")] as &[_], KEY_VERSION),
+            (&[(KEY_VERSION, NAME)], PURPOSE),
+            (&[(KEY_VERSION, "secret"), (PURPOSE, "request-signing")], KEY_VERSION),
+            (&[(KEY_VERSION, NAME), (PURPOSE, "secret")], PURPOSE),
+            (&[(KEY_VERSION, NAME), (PURPOSE, "request-signing"), (ALGORITHM, "secret")], ALGORITHM),
+            (&[(KEY_VERSION, NAME), (PURPOSE, "request-signing"), (ENDPOINT, "secret")], ENDPOINT),
+        ] {
+            let error = read(variables).unwrap_err();
+            assert_eq!(error.kind(), ProviderErrorKind::Configuration);
+            let text = error.to_string();
+            assert!(text.contains(named) && !text.contains("secret"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The provider: `AsymmetricSign` and `GetPublicKey`, and the checks of their replies.
+
+use std::{borrow::Cow, fmt};
+
+use adcp_signing_core::{
+    Algorithm, Fingerprint, KeyError, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey,
+    SigningProvider,
+    provider::{Capability, KeyVersion, Signed},
+};
+use async_trait::async_trait;
+use google_cloud_gax::{options::RequestOptionsBuilder as _, retry_policy::NeverRetry};
+use google_cloud_kms_v1::{client::KeyManagementService, model};
+
+use crate::{
+    KeyVersionName,
+    config::configuration,
+    failure,
+    signing_scheme::{SigningScheme, checksum},
+};
+
+/// Signs with one key version of Google Cloud KMS.
+///
+/// Ed25519 (`EC_SIGN_ED25519`), P-256 (`EC_SIGN_P256_SHA256`) and RSA-PSS (`RSA_SIGN_PSS_4096_SHA512`), in software or in
+/// an HSM. What is sent and what comes back is held together by CRC32C: a reply counts only when the service has checked
+/// what it got, the signature's own checksum fits, and the reply names the very key version that was asked for. That name
+/// is the [`key_version`](Signed::key_version).
+///
+/// ```
+/// use adcp_signing_core::{Algorithm, KeyPurpose};
+/// use adcp_signing_gcp_kms::GcpKmsProvider;
+/// use google_cloud_kms_v1::client::KeyManagementService;
+///
+/// fn on_a_ready_client(client: KeyManagementService) -> Result<GcpKmsProvider, Box<dyn std::error::Error>> {
+///     let key = "projects/p/locations/europe-west1/keyRings/adcp/cryptoKeys/buyer/cryptoKeyVersions/1".parse()?;
+///     let purpose = KeyPurpose::RequestSigning;
+///     Ok(GcpKmsProvider::new(client, key, "buyer-2026", Algorithm::Ed25519, purpose)?)
+/// }
+/// ```
+#[derive(Clone)]
+pub struct GcpKmsProvider {
+    client: KeyManagementService,
+    key: KeyVersionName,
+    scheme: SigningScheme,
+    purpose: KeyPurpose,
+    key_id: String,
+    fingerprint: Fingerprint,
+    /// The key that algorithm or `keyid` were taken from. A key version never changes its material.
+    learned: Option<PublicKey>,
+}
+
+/// What is known of a key before Cloud KMS is asked.
+pub(crate) struct Identity {
+    pub(crate) key: KeyVersionName,
+    pub(crate) purpose: KeyPurpose,
+    pub(crate) algorithm: Option<Algorithm>,
+    pub(crate) key_id: Option<String>,
+}
+
+impl GcpKmsProvider {
+    /// A provider on the caller's client: its endpoint, credentials and timeouts are used, its retries are not. Calls no
+    /// service.
+    ///
+    /// # Errors
+    /// [`ProviderErrorKind::Configuration`] when `key_id` is empty.
+    pub fn new(
+        client: KeyManagementService,
+        key: KeyVersionName,
+        key_id: impl Into<String>,
+        algorithm: Algorithm,
+        purpose: KeyPurpose,
+    ) -> Result<Self, ProviderError> {
+        let key_id = key_id.into();
+        if key_id.is_empty() {
+            return Err(configuration("the key ID to sign with (`kid`) is empty"));
+        }
+        Ok(Self {
+            client,
+            fingerprint: key.fingerprint(),
+            scheme: SigningScheme::of(algorithm)?,
+            key,
+            purpose,
+            key_id,
+            learned: None,
+        })
+    }
+
+    /// A provider with the algorithm and the thumbprint of the key that Cloud KMS has, where they are not given.
+    pub(crate) async fn learn(
+        client: KeyManagementService,
+        identity: Identity,
+    ) -> Result<Self, ProviderError> {
+        let Identity { key, purpose, algorithm, key_id } = identity;
+        let public_key = fetch(&client, &key, algorithm).await?;
+        let key_id = key_id.unwrap_or_else(|| public_key.thumbprint());
+        let provider = Self::new(client, key, key_id, public_key.algorithm(), purpose)?;
+        Ok(Self { learned: Some(public_key), ..provider })
+    }
+}
+
+#[async_trait]
+impl SigningProvider for GcpKmsProvider {
+    fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
+    fn algorithm(&self) -> Algorithm {
+        self.scheme.algorithm()
+    }
+
+    fn purpose(&self) -> &KeyPurpose {
+        &self.purpose
+    }
+
+    fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
+    }
+
+    fn capability(&self) -> Capability {
+        SigningScheme::capability()
+    }
+
+    async fn public_key(&self) -> Result<PublicKey, ProviderError> {
+        match &self.learned {
+            Some(public_key) => Ok(public_key.clone()),
+            None => fetch(&self.client, &self.key, Some(self.algorithm())).await,
+        }
+    }
+
+    async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
+        if signature_base.is_empty() {
+            // In `data`, empty and absent are the same to the service.
+            return Err(configuration("Cloud KMS signs no empty message"));
+        }
+        let reply = self
+            .client
+            .asymmetric_sign()
+            .with_request(self.scheme.request(signature_base).set_name(self.key.expose()))
+            .with_retry_policy(NeverRetry)
+            .send()
+            .await
+            .map_err(|error| failure::of_call(&error))?;
+        check_name(&self.key, &reply.name)?;
+        if !self.scheme.request_was_verified(&reply) {
+            return Err(invalid("Cloud KMS did not check the checksum of what it was given to sign"));
+        }
+        if reply.signature_crc32c != Some(checksum(&reply.signature)) {
+            return Err(invalid("the signature in the reply of Cloud KMS does not have the reply's checksum"));
+        }
+        Ok(Signed {
+            signature: self.scheme.signature(&reply.signature)?,
+            key_version: Some(KeyVersion::new(reply.name)),
+        })
+    }
+}
+
+impl fmt::Debug for GcpKmsProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GcpKmsProvider")
+            .field("key_id", &self.key_id)
+            .field("algorithm", &self.scheme.algorithm())
+            .field("purpose", &self.purpose)
+            .field("fingerprint", &self.fingerprint)
+            .finish_non_exhaustive()
+    }
+}
+
+async fn fetch(
+    client: &KeyManagementService,
+    key: &KeyVersionName,
+    declared: Option<Algorithm>,
+) -> Result<PublicKey, ProviderError> {
+    let reply = client
+        .get_public_key()
+        .set_name(key.expose())
+        .with_retry_policy(NeverRetry)
+        .send()
+        .await
+        .map_err(|error| failure::of_call(&error))?;
+    checked_public_key(key, &reply, declared)
+}
+
+fn checked_public_key(
+    key: &KeyVersionName,
+    reply: &model::PublicKey,
+    declared: Option<Algorithm>,
+) -> Result<PublicKey, ProviderError> {
+    check_name(key, &reply.name)?;
+    if reply.pem_crc32c != Some(checksum(reply.pem.as_bytes())) {
+        return Err(invalid("the public key in the reply of Cloud KMS does not have the reply's checksum"));
+    }
+    let Some(scheme) = SigningScheme::of_service(&reply.algorithm) else {
+        return Err(mismatch(
+            "the key version is for an algorithm that is not used here; create a key with EC_SIGN_ED25519, \
+             EC_SIGN_P256_SHA256 or RSA_SIGN_PSS_4096_SHA512",
+        ));
+    };
+    let algorithm = scheme.algorithm();
+    if let Some(declared) = declared.filter(|declared| *declared != algorithm) {
+        return Err(mismatch(format!(
+            "the key version is for {algorithm}, but the provider is set up for {declared}"
+        )));
+    }
+    let unreadable = |error: KeyError| {
+        invalid("the reply of Cloud KMS holds no public key that can be read").with_source(error)
+    };
+    let public_key = PublicKey::from_spki_pem(&reply.pem).map_err(unreadable)?;
+    if public_key.algorithm() != algorithm {
+        return Err(invalid("the public key in the reply of Cloud KMS is not of the reply's algorithm"));
+    }
+    Ok(public_key)
+}
+
+/// The reply must be about the key version that was asked for.
+fn check_name(key: &KeyVersionName, name: &str) -> Result<(), ProviderError> {
+    if name == key.expose() {
+        return Ok(());
+    }
+    Err(invalid(
+        "Cloud KMS answered for another key version than was asked for; name the project by its ID, as the service does",
+    ))
+}
+
+fn mismatch(message: impl Into<Cow<'static, str>>) -> ProviderError {
+    ProviderError::new(ProviderErrorKind::AlgorithmMismatch, message)
+}
+
+fn invalid(message: &'static str) -> ProviderError {
+    ProviderError::new(ProviderErrorKind::InvalidResponse, message)
+}

@@ -1,0 +1,153 @@
+//! Key URIs with the scheme `gcpkms`.
+
+use std::{fmt, str::FromStr};
+
+use adcp_signing_core::{
+    ProviderError,
+    key_uri::{KeyOptions, KeyUriError, KeyUriParts, PercentEncoded, percent_decode, write_query},
+};
+
+use crate::{Endpoint, GcpKmsConfig, GcpKmsProvider, KeyVersionName};
+
+const FORM: &str = "gcpkms://projects/P/locations/L/keyRings/R/cryptoKeys/K/cryptoKeyVersions/N, with the version";
+const ENDPOINTS: &str =
+    "https://HOST[:PORT] with a host of googleapis.com, http:// or https:// on a loopback address";
+
+/// The key URI of a key version in Cloud KMS:
+/// `gcpkms://projects/P/locations/L/keyRings/R/cryptoKeys/K/cryptoKeyVersions/N`.
+///
+/// The version is required: an asymmetric key has no primary one. Query members: `endpoint` (a URL; a host of
+/// `googleapis.com` or of this machine, since the access token goes there), and those of every key URI, `alg`, `kid` and
+/// `purpose`.
+///
+/// `Display` writes the URI, with the resource name in it; `Debug` does not.
+///
+/// ```
+/// use adcp_signing_gcp_kms::GcpKmsUri;
+///
+/// let uri: GcpKmsUri =
+///     "gcpkms://projects/p/locations/europe-west1/keyRings/adcp/cryptoKeys/buyer/cryptoKeyVersions/1?alg=ed25519"
+///         .parse()?;
+/// assert_eq!(uri.to_string().parse::<GcpKmsUri>()?, uri);
+/// # Ok::<(), adcp_signing_core::key_uri::KeyUriError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GcpKmsUri {
+    key: KeyVersionName,
+    endpoint: Option<Endpoint>,
+    options: KeyOptions,
+}
+
+impl GcpKmsUri {
+    /// The scheme, without its colon.
+    pub const SCHEME: &str = "gcpkms";
+
+    /// What the URI says, as a configuration, with default credentials.
+    pub fn config(&self) -> GcpKmsConfig {
+        let mut config = GcpKmsConfig::new(self.key.clone(), self.options.purpose.clone());
+        config.options = self.options.clone();
+        config.endpoint = self.endpoint.clone();
+        config
+    }
+
+    /// Builds the provider, as [`GcpKmsConfig::connect`], with the access token of `ADCP_GCP_KMS_ACCESS_TOKEN` where
+    /// that is set, and default credentials else.
+    ///
+    /// # Errors
+    /// Those of [`GcpKmsConfig::connect`].
+    pub async fn connect(&self) -> Result<GcpKmsProvider, ProviderError> {
+        self.config().with_env_access_token()?.connect().await
+    }
+}
+
+impl FromStr for GcpKmsUri {
+    type Err = KeyUriError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut parts = KeyUriParts::parse(text)?;
+        if parts.scheme() != Self::SCHEME {
+            return Err(KeyUriError::Scheme { expected: "`gcpkms:`" });
+        }
+        let malformed = KeyUriError::Body { expected: FORM };
+        let name = parts.body().strip_prefix("//").ok_or(malformed.clone())?;
+        let key = percent_decode(name)?.parse().map_err(|_| malformed)?;
+        let options = parts.take_common()?;
+        let no_endpoint = KeyUriError::Value { member: "endpoint", allowed: ENDPOINTS };
+        let endpoint = match parts.take("endpoint").map(|url| url.parse::<Endpoint>()) {
+            None => None,
+            Some(Ok(endpoint)) if endpoint.is_google_or_loopback() => Some(endpoint),
+            Some(_) => return Err(no_endpoint),
+        };
+        parts.finish()?;
+        Ok(Self { key, endpoint, options })
+    }
+}
+
+impl fmt::Display for GcpKmsUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", Self::SCHEME, PercentEncoded(self.key.expose()))?;
+        let endpoint = [("endpoint", self.endpoint.as_ref().map(Endpoint::as_str))];
+        write_query(f, endpoint.into_iter().chain(self.options.members()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use adcp_signing_core::{Algorithm, KeyPurpose};
+
+    use super::*;
+
+    const NAME: &str = "projects/secret-project/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1";
+
+    #[test]
+    fn every_form_is_read_and_written_back() {
+        for (query, canonical) in [
+            ("", ""),
+            ("?purpose=request-signing", ""),
+            ("?kid=a%26b&alg=ed25519", "?alg=ed25519&kid=a%26b"),
+            ("?endpoint=http://127.0.0.1:4589/", "?endpoint=http://127.0.0.1:4589"),
+            (
+                "?purpose=webhook-signing&endpoint=https%3A%2F%2Fcloudkms.europe-west3.rep.googleapis.com",
+                "?endpoint=https://cloudkms.europe-west3.rep.googleapis.com&purpose=webhook-signing",
+            ),
+        ] {
+            let uri: GcpKmsUri = format!("gcpkms://{NAME}{query}").parse().unwrap();
+            assert_eq!(uri.to_string(), format!("gcpkms://{NAME}{canonical}"));
+            assert_eq!(uri.to_string().parse::<GcpKmsUri>().as_ref(), Ok(&uri));
+        }
+        let uri: GcpKmsUri = format!("gcpkms://{NAME}?alg=ecdsa-p256-sha256&kid=k").parse().unwrap();
+        let config = uri.config();
+        assert_eq!(config.key.expose(), NAME);
+        assert_eq!(config.options.algorithm, Some(Algorithm::EcdsaP256Sha256));
+        assert_eq!(config.options.key_id.as_deref(), Some("k"));
+        assert_eq!(config.options.purpose, KeyPurpose::RequestSigning);
+        assert!(!format!("{uri:?} {config:?}").contains("secret-project"));
+    }
+
+    #[test]
+    fn what_names_no_key_version_is_refused() {
+        let body = KeyUriError::Body { expected: FORM };
+        let endpoint = KeyUriError::Value { member: "endpoint", allowed: ENDPOINTS };
+        let key = NAME.trim_end_matches("/cryptoKeyVersions/1");
+        for (uri, expected) in [
+            (format!("gcpkms:{NAME}"), body.clone()),
+            (format!("gcpkms:///{NAME}"), body.clone()),
+            (format!("gcpkms://{key}"), body.clone()),
+            (format!("gcpkms://{key}/cryptoKeyVersions/latest"), body),
+            (format!("awskms://{NAME}"), KeyUriError::Scheme { expected: "`gcpkms:`" }),
+            (format!("gcpkms://{NAME}?endpoint=https://kms.example"), endpoint.clone()),
+            (format!("gcpkms://{NAME}?endpoint=http://cloudkms.googleapis.com"), endpoint.clone()),
+            (format!("gcpkms://{NAME}?endpoint="), endpoint),
+            (format!("gcpkms://{NAME}?token=t"), KeyUriError::Secret { name: "token" }),
+            (
+                format!("gcpkms://{NAME}?version=2"),
+                KeyUriError::UnknownMember {
+                    name: "version".to_owned(),
+                    known: vec!["alg", "kid", "purpose", "endpoint"],
+                },
+            ),
+        ] {
+            assert_eq!(uri.parse::<GcpKmsUri>(), Err(expected), "{uri}");
+        }
+    }
+}

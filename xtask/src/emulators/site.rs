@@ -1,0 +1,103 @@
+//! Where the servers of this work tree live: folders under `.emulators/`, ports, and the values of the table's
+//! placeholders.
+
+use std::{
+    env,
+    fs::{self, File},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result};
+
+use super::table::Server;
+use crate::process;
+
+/// Added to every port, so that two work trees can run their servers beside each other.
+const OFFSET: &str = "ADCP_EMULATORS_PORT_OFFSET";
+
+/// The module, where Debian and others put it.
+const SOFTHSM_MODULES: &[&str] = &[
+    "/usr/lib/softhsm/libsofthsm2.so",
+    "/usr/lib64/pkcs11/libsofthsm2.so",
+    "/usr/local/lib/softhsm/libsofthsm2.so",
+    "/opt/homebrew/lib/softhsm/libsofthsm2.so",
+];
+
+/// The `.emulators/` of a work tree.
+#[derive(Clone)]
+pub(crate) struct Site {
+    root: PathBuf,
+    offset: u16,
+}
+
+impl Site {
+    /// This work tree's.
+    pub(crate) fn here() -> Result<Self> {
+        let offset = match env::var(OFFSET) {
+            Ok(text) => text.parse().with_context(|| format!("{OFFSET} is not a number: `{text}`"))?,
+            Err(_) => 0,
+        };
+        Ok(Self { root: process::root().join(".emulators"), offset })
+    }
+
+    /// A site in another folder, for tests.
+    #[cfg(test)]
+    pub(crate) fn at(root: &Path, offset: u16) -> Self {
+        Self { root: root.to_owned(), offset }
+    }
+
+    /// The folder of a server: its installation, data, log and process record.
+    pub(crate) fn folder(&self, server: &Server) -> PathBuf {
+        self.root.join(server.name)
+    }
+
+    /// What the server printed, and what its installation printed.
+    pub(crate) fn log(&self, server: &Server) -> PathBuf {
+        self.folder(server).join("log")
+    }
+
+    /// The port on 127.0.0.1.
+    pub(crate) fn port(&self, server: &Server) -> Option<u16> {
+        server.port.map(|port| port.saturating_add(self.offset))
+    }
+
+    /// Fills the placeholders of the table in.
+    pub(crate) fn fill(&self, server: &Server, text: &str) -> String {
+        let port = self.port(server).map(|port| port.to_string()).unwrap_or_default();
+        text.replace("{port}", &port)
+            .replace("{dir}", &self.folder(server).to_string_lossy())
+            .replace("{module}", &softhsm_module().unwrap_or_default().to_string_lossy())
+    }
+
+    /// What the tests are to find in their environment.
+    pub(crate) fn variables(&self, server: &Server) -> Vec<(String, String)> {
+        server.variables.iter().map(|(name, value)| ((*name).to_owned(), self.fill(server, value))).collect()
+    }
+
+    /// There while `up --docker` has containers running.
+    pub(crate) fn docker_mark(&self) -> PathBuf {
+        self.root.join("docker")
+    }
+
+    /// Held while servers are started or stopped; another run waits for it.
+    pub(crate) fn lock(&self) -> Result<File> {
+        fs::create_dir_all(&self.root).with_context(|| format!("cannot create {}", self.root.display()))?;
+        let path = self.root.join("lock");
+        let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)
+            .context("cannot lock .emulators")?;
+        Ok(file)
+    }
+}
+
+/// SoftHSM's library, where it is installed.
+pub(crate) fn softhsm_module() -> Option<PathBuf> {
+    SOFTHSM_MODULES.iter().map(PathBuf::from).find(|path| path.exists())
+}
+
+/// The last lines of a file, for an error message.
+pub(crate) fn tail(path: &Path, count: usize) -> String {
+    let text = fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines.iter().skip(lines.len().saturating_sub(count)).map(|line| format!("  | {line}\n")).collect()
+}
