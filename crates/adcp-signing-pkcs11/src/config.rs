@@ -1,6 +1,11 @@
 //! What a provider is built from: typed, from the environment, or from a key URI.
 
-use std::{env, fmt, num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{
+    env, fmt,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use adcp_signing_core::{
     Algorithm, Fingerprint, KeyPurpose, ProviderError, ProviderErrorKind,
@@ -163,7 +168,7 @@ impl Pkcs11Config {
         let Pkcs11Uri { token, key, module_path, pin_source, options } = uri;
         let module = match module_path {
             Some(path) => path,
-            None => variable(MODULE_VARIABLE)?.ok_or_else(|| {
+            None => absolute_module(&variable)?.ok_or_else(|| {
                 configuration("nothing names the PKCS#11 module; set ADCP_PKCS11_MODULE, or `module-path` in the key URI")
             })?,
         };
@@ -240,6 +245,18 @@ impl fmt::Debug for Pkcs11Config {
     }
 }
 
+/// The loader would look for a module of another path in places that other users may write to.
+fn absolute_module(
+    variable: impl Fn(&str) -> Result<Option<String>, ProviderError>,
+) -> Result<Option<String>, ProviderError> {
+    match variable(MODULE_VARIABLE)? {
+        Some(path) if !Path::new(&path).is_absolute() => {
+            Err(configuration("ADCP_PKCS11_MODULE is not an absolute path"))
+        }
+        path => Ok(path),
+    }
+}
+
 /// A variable that is set and not empty.
 fn variable(name: &str) -> Result<Option<String>, ProviderError> {
     match env::var(name) {
@@ -267,4 +284,79 @@ fn refused(error: KeyUriError) -> ProviderError {
 
 fn configuration(message: &'static str) -> ProviderError {
     ProviderError::new(ProviderErrorKind::Configuration, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Pkcs11Config, ProviderError> {
+        let variables: HashMap<&str, &str> = variables.iter().copied().collect();
+        Pkcs11Config::from_variables(|name| Ok(variables.get(name).map(|value| (*value).to_owned())))
+    }
+
+    #[test]
+    fn the_environment_names_a_key_as_a_uri_does() {
+        let config = read(&[
+            ("ADCP_PKCS11_MODULE", "/usr/lib/m.so"),
+            ("ADCP_PKCS11_TOKEN", "my token"),
+            ("ADCP_PKCS11_SLOT_ID", "7"),
+            ("ADCP_PKCS11_OBJECT", "k?1"),
+            ("ADCP_PKCS11_ID", "00fF"),
+            ("ADCP_PKCS11_PIN_SOURCE", "file:/run/pin"),
+            ("ADCP_PKCS11_ALG", "ecdsa-p256-sha256"),
+            ("ADCP_PKCS11_KID", "a&b"),
+            ("ADCP_PKCS11_PURPOSE", "webhook-signing"),
+        ])
+        .unwrap();
+        let uri: Pkcs11Uri = "pkcs11:token=my%20token;slot-id=7;object=k%3F1;id=%00%ff".parse().unwrap();
+        assert_eq!(config.fingerprint, fingerprint(&uri.token, &uri.key));
+        assert_eq!(config.options.algorithm, Some(Algorithm::EcdsaP256Sha256));
+        assert_eq!(config.options.key_id.as_deref(), Some("a&b"));
+        assert_eq!(config.options.purpose, KeyPurpose::WebhookSigning);
+        assert!(matches!(config.pin, PinSource::File(path) if path == PathBuf::from("/run/pin")));
+    }
+
+    #[test]
+    fn the_pin_may_be_a_variable_of_its_own() {
+        let variables =
+            [("ADCP_PKCS11_MODULE", "/m.so"), ("ADCP_PKCS11_OBJECT", "k"), ("ADCP_PKCS11_PIN", "81729")];
+        let config = read(&variables).unwrap();
+        assert!(matches!(&config.pin, PinSource::Env(name) if name == "ADCP_PKCS11_PIN"));
+        assert!(!format!("{config:?}{:?}", config.pin).contains("81729"));
+        assert_eq!(config.options.purpose, KeyPurpose::RequestSigning);
+    }
+
+    #[test]
+    fn a_configuration_that_cannot_be_used_says_why() {
+        let module = ("ADCP_PKCS11_MODULE", "/m.so");
+        let object = ("ADCP_PKCS11_OBJECT", "k");
+        let cases: [(&[(&str, &str)], &str); 8] = [
+            (&[module], "set ADCP_PKCS11_OBJECT or ADCP_PKCS11_ID"),
+            (&[object], "set ADCP_PKCS11_MODULE"),
+            (&[("ADCP_PKCS11_MODULE", "m.so"), object], "absolute path"),
+            (&[module, ("ADCP_PKCS11_ID", "0")], "not hexadecimal"),
+            (&[module, ("ADCP_PKCS11_ID", "0x")], "not hexadecimal"),
+            (&[module, object, ("ADCP_PKCS11_SLOT_ID", "-1")], "not a decimal number"),
+            (&[module, object, ("ADCP_PKCS11_PIN", "1234"), ("ADCP_PKCS11_PIN_SOURCE", "env:P")], "not both"),
+            (&[module, object, ("ADCP_PKCS11_ALG", "EdDSA")], "is refused"),
+        ];
+        for (variables, reason) in cases {
+            let error = read(variables).unwrap_err();
+            assert_eq!(error.kind(), ProviderErrorKind::Configuration);
+            assert!(error.to_string().contains(reason), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_a_uri_says_goes_before_the_environment() {
+        let uri: Pkcs11Uri = "pkcs11:object=k?module-path=/uri.so&pin-source=env:URI_PIN".parse().unwrap();
+        let config = Pkcs11Config::from_uri_and(uri, |_| Ok(Some("/environment".to_owned()))).unwrap();
+        assert!(
+            matches!(&config.place, TokenPlace::Module { path, .. } if path == &PathBuf::from("/uri.so"))
+        );
+        assert!(matches!(config.pin, PinSource::Env(name) if name == "URI_PIN"));
+    }
 }

@@ -1,7 +1,10 @@
 //! From the return values of a module (`CKR_…`) to the kinds of [`ProviderError`].
 
 use adcp_signing_core::{ProviderError, ProviderErrorKind};
-use cryptoki::error::{Error, RvError};
+use cryptoki::{
+    context::Function,
+    error::{Error, RvError},
+};
 
 /// Why something with a token did not work.
 #[derive(Debug)]
@@ -61,7 +64,13 @@ impl From<Fault> for ProviderError {
         match fault {
             Fault::Ours(error) => error,
             Fault::Module(Error::Pkcs11(value, function)) => {
-                let (kind, cure) = meaning(value);
+                let (kind, cure) = match (meaning(value), function) {
+                    ((ProviderErrorKind::Unavailable, _), Function::Initialize) => (
+                        ProviderErrorKind::Unavailable,
+                        "the module did not start; see whether its own configuration is found and its device reachable",
+                    ),
+                    (meaning, _) => meaning,
+                };
                 let message = format!("{} from C_{function:?}: {cure}", ckr_name(value));
                 Self::new(kind, message).with_source(Error::Pkcs11(value, function))
             }
@@ -181,8 +190,6 @@ fn ckr_name(value: RvError) -> String {
 
 #[cfg(test)]
 mod tests {
-    use cryptoki::context::Function;
-
     use super::*;
 
     #[test]

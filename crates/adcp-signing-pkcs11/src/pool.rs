@@ -529,7 +529,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_thread_without_a_session_leaves_its_call_to_the_others() {
-        let (pool, started) = pool(2, 10, LONG);
+        let (pool, started) = pool(2, 100, LONG);
         let (request, begun, go) = hang();
         let mut hung = pin!(pool.call(request));
         assert!(poll!(&mut hung).is_pending());

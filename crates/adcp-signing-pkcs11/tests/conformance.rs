@@ -1,5 +1,13 @@
 //! The conformance suite against the token that the environment names, once for each algorithm.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 mod support;
 
 use std::{borrow::Cow, sync::Arc};

@@ -1,5 +1,13 @@
 //! Other code of the process finalizes the module. In a process of its own: it does so to every user.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 mod support;
 
 use adcp_signing_core::{Algorithm, SigningProvider as _};

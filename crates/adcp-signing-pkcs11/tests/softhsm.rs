@@ -1,5 +1,13 @@
 //! What a provider does with a token's keys, sessions and failures, beyond the conformance suite.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 mod support;
 
 use std::{num::NonZeroUsize, time::Duration};
