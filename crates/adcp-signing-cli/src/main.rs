@@ -19,7 +19,7 @@ use self::{args::Args, failure::Failure};
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(commands::run(args.command)),
         Err(error) => Err(Failure::invalid(format!("the runtime could not start: {error}"))),

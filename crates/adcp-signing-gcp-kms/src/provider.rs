@@ -144,7 +144,9 @@ impl SigningProvider for GcpKmsProvider {
             return Err(invalid("Cloud KMS did not check the checksum of what it was given to sign"));
         }
         if reply.signature_crc32c != Some(checksum(&reply.signature)) {
-            return Err(invalid("the signature in the reply of Cloud KMS does not have the reply's checksum"));
+            return Err(invalid(
+                "the signature in the reply of Cloud KMS does not have the reply's checksum",
+            ));
         }
         Ok(Signed {
             signature: self.scheme.signature(&reply.signature)?,

@@ -36,7 +36,9 @@ impl GcpKms {
             Algorithm::EcdsaP256Sha256 => {
                 (CryptoKeyVersionAlgorithm::EcSignP256Sha256, CryptoKeyVersionAlgorithm::EcSignEd25519)
             }
-            _ => (CryptoKeyVersionAlgorithm::RsaSignPss4096Sha512, CryptoKeyVersionAlgorithm::EcSignP256Sha256),
+            _ => {
+                (CryptoKeyVersionAlgorithm::RsaSignPss4096Sha512, CryptoKeyVersionAlgorithm::EcSignP256Sha256)
+            }
         };
         let disabled = first(&server.create_key("disabled", this.clone()).await?);
         server.set_state(&disabled, CryptoKeyVersionState::Disabled).await?;

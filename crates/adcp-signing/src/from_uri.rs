@@ -66,7 +66,7 @@ struct Scheme {
 
 const SCHEMES: [Scheme; 7] = [
     Scheme { name: "awskms", feature: "aws-kms", built: false },
-    Scheme { name: "gcpkms", feature: "gcp-kms", built: false },
+    Scheme { name: "gcpkms", feature: "gcp-kms", built: cfg!(feature = "gcp-kms") },
     Scheme { name: "azurekms", feature: "azure-key-vault", built: false },
     Scheme { name: "azurekeyvault", feature: "azure-key-vault", built: false },
     Scheme { name: "hashivault", feature: "vault-transit", built: false },
@@ -108,6 +108,11 @@ pub async fn provider_from_uri(
         return Ok(Arc::new(provider));
     }
     let name = uri.split_once(':').map_or(uri, |(name, _)| name);
+    #[cfg(feature = "gcp-kms")]
+    if name == adcp_signing_gcp_kms::GcpKmsUri::SCHEME {
+        let provider = uri.parse::<adcp_signing_gcp_kms::GcpKmsUri>()?.connect().await?;
+        return Ok(Arc::new(provider));
+    }
     match SCHEMES.iter().find(|scheme| scheme.name == name) {
         Some(scheme) => Err(KeyUriError::FeatureMissing { scheme: scheme.name, feature: scheme.feature }),
         None => Err(KeyUriError::UnknownScheme),
