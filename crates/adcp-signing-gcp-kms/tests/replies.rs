@@ -34,6 +34,20 @@ async fn provider(server: &FaultProxy, algorithm: Algorithm) -> GcpKmsProvider {
         .unwrap()
 }
 
+/// A provider that has its public key already.
+async fn ready(server: &FaultProxy, algorithm: Algorithm) -> GcpKmsProvider {
+    let name = match algorithm {
+        Algorithm::Ed25519 => "EC_SIGN_ED25519",
+        Algorithm::EcdsaP256Sha256 => "EC_SIGN_P256_SHA256",
+        _ => "RSA_SIGN_PSS_4096_SHA512",
+    };
+    let key = InMemoryProvider::generate(algorithm, KeyPurpose::RequestSigning).unwrap();
+    answer(server, &public_key(&key.verifying_key().to_spki_pem(), name));
+    let provider = provider(server, algorithm).await;
+    provider.public_key().await.unwrap();
+    provider
+}
+
 fn answer(server: &FaultProxy, body: &Value) {
     let reply = CannedReply::new(200).header("content-type", "application/json").body(body.to_string());
     server.set(Action::Reply(reply));
@@ -54,6 +68,11 @@ fn signed(signature: &[u8]) -> Value {
     })
 }
 
+/// A reply with this public key and all its checks in order.
+fn public_key(pem: &str, algorithm: &str) -> Value {
+    json!({"name": NAME, "pem": pem, "pemCrc32c": checksum(pem.as_bytes()), "algorithm": algorithm})
+}
+
 fn with(mut reply: Value, member: &str, value: Value) -> Value {
     reply[member] = value;
     reply
@@ -62,7 +81,7 @@ fn with(mut reply: Value, member: &str, value: Value) -> Value {
 #[tokio::test]
 async fn a_signature_counts_only_with_name_and_checksums_in_order() {
     let server = server().await;
-    let ed25519 = provider(&server, Algorithm::Ed25519).await;
+    let ed25519 = ready(&server, Algorithm::Ed25519).await;
     answer(&server, &signed(&[7; 64]));
     let signed_well = ed25519.sign(BASE).await.unwrap();
     assert_eq!(signed_well.signature.as_bytes(), [7; 64]);
@@ -90,7 +109,7 @@ async fn a_digest_that_the_service_did_not_check_signs_nothing() {
     let server = server().await;
     // r = 1, s = 2.
     let der = [0x30, 0x06, 0x02, 0x01, 0x01, 0x02, 0x01, 0x02];
-    let p256 = provider(&server, Algorithm::EcdsaP256Sha256).await;
+    let p256 = ready(&server, Algorithm::EcdsaP256Sha256).await;
     answer(&server, &signed(&der));
     assert_eq!(p256.sign(BASE).await.unwrap().signature.as_bytes().len(), 64);
 
@@ -99,7 +118,7 @@ async fn a_digest_that_the_service_did_not_check_signs_nothing() {
     answer(&server, &signed(&[7; 64]));
     assert_refused("not DER", p256.sign(BASE).await, InvalidResponse);
 
-    let pss = provider(&server, Algorithm::RsaPssSha512).await;
+    let pss = ready(&server, Algorithm::RsaPssSha512).await;
     answer(&server, &with(signed(&[7; 512]), "verifiedDigestCrc32c", json!(false)));
     assert_refused("the digest was not checked", pss.sign(BASE).await, InvalidResponse);
 }
@@ -107,30 +126,28 @@ async fn a_digest_that_the_service_did_not_check_signs_nothing() {
 #[tokio::test]
 async fn a_public_key_counts_only_with_name_checksum_and_algorithm_in_order() {
     let server = server().await;
-    let ed25519 = provider(&server, Algorithm::Ed25519).await;
     let key = InMemoryProvider::generate(Algorithm::Ed25519, KeyPurpose::RequestSigning).unwrap();
-    let pem_of = |key: &InMemoryProvider| key.verifying_key().to_spki_pem();
-    let reply = |pem: &str, algorithm: &str| json!({"name": NAME, "pem": pem, "pemCrc32c": checksum(pem.as_bytes()), "algorithm": algorithm});
-    let pem = pem_of(&key);
-    let right = || reply(&pem, "EC_SIGN_ED25519");
+    let pem = key.verifying_key().to_spki_pem();
+    let right = || public_key(&pem, "EC_SIGN_ED25519");
     answer(&server, &right());
-    assert_eq!(ed25519.public_key().await.unwrap(), *key.verifying_key());
+    let learned = provider(&server, Algorithm::Ed25519).await.public_key().await;
+    assert_eq!(learned.unwrap(), *key.verifying_key());
 
     let p256 = InMemoryProvider::generate(Algorithm::EcdsaP256Sha256, KeyPurpose::RequestSigning).unwrap();
+    let p256 = p256.verifying_key().to_spki_pem();
     for (what, reply, expected) in [
         ("a wrong checksum", with(right(), "pemCrc32c", json!("1")), InvalidResponse),
         ("no checksum", with(right(), "pemCrc32c", Value::Null), InvalidResponse),
         ("another version", with(right(), "name", json!(NAME.replace("/k/", "/x/"))), InvalidResponse),
-        (
-            "a key of another algorithm than it says",
-            reply(&pem_of(&p256), "EC_SIGN_ED25519"),
-            InvalidResponse,
-        ),
-        ("no PEM", reply("key", "EC_SIGN_ED25519"), InvalidResponse),
-        ("another algorithm", reply(&pem_of(&p256), "EC_SIGN_P256_SHA256"), AlgorithmMismatch),
-        ("an algorithm of no use", reply(&pem, "RSA_SIGN_PKCS1_4096_SHA512"), AlgorithmMismatch),
+        ("a key of another algorithm than it says", public_key(&p256, "EC_SIGN_ED25519"), InvalidResponse),
+        ("no PEM", public_key("key", "EC_SIGN_ED25519"), InvalidResponse),
+        ("another algorithm", public_key(&p256, "EC_SIGN_P256_SHA256"), AlgorithmMismatch),
+        ("an algorithm of no use", public_key(&pem, "RSA_SIGN_PKCS1_4096_SHA512"), AlgorithmMismatch),
     ] {
         answer(&server, &reply);
+        // Before a signature it is the same.
+        let ed25519 = provider(&server, Algorithm::Ed25519).await;
+        assert_refused(what, ed25519.sign(BASE).await, expected);
         assert_refused(what, ed25519.public_key().await, expected);
     }
 }
@@ -138,7 +155,6 @@ async fn a_public_key_counts_only_with_name_checksum_and_algorithm_in_order() {
 #[tokio::test]
 async fn an_empty_base_is_refused_before_any_call() {
     let server = server().await;
-    answer(&server, &signed(&[7; 64]));
     let refused = provider(&server, Algorithm::Ed25519).await.sign(b"").await;
     assert_refused("an empty base", refused, Configuration);
     assert_eq!(server.requests(), 0);
