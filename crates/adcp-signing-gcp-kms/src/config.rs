@@ -165,7 +165,9 @@ impl GcpKmsConfig {
         client: KeyManagementService,
     ) -> Result<GcpKmsProvider, ProviderError> {
         if self.endpoint.is_some() || self.credentials.is_some() {
-            return Err(configuration("endpoint and credentials are the ready client's; leave them out here"));
+            return Err(configuration(
+                "endpoint and credentials are the ready client's; leave them out here",
+            ));
         }
         self.connect_with(client).await
     }

@@ -54,7 +54,11 @@ mod tests {
         let credentials = static_token("ya29.secret").unwrap();
         assert!(!format!("{credentials:?}").contains("secret"), "{credentials:?}");
         for token in ["", "a b", "a\nb", "ä"] {
-            assert_eq!(static_token(token).unwrap_err().kind(), ProviderErrorKind::Configuration, "{token:?}");
+            assert_eq!(
+                static_token(token).unwrap_err().kind(),
+                ProviderErrorKind::Configuration,
+                "{token:?}"
+            );
         }
     }
 }

@@ -80,7 +80,8 @@ const SLOW_DOWN: &str =
 const SLOW: &str = "Cloud KMS did not answer in its own time; try again";
 const WAIT: &str = "Cloud KMS has trouble of its own; try again";
 const NOT_KMS: &str = "the endpoint does not know the call; is it one of Cloud KMS?";
-const API: &str = "Cloud KMS cannot be used in the project: enable the API cloudkms.googleapis.com and billing";
+const API: &str =
+    "Cloud KMS cannot be used in the project: enable the API cloudkms.googleapis.com and billing";
 
 /// What went wrong in a call.
 pub(crate) fn of_call(error: &Error) -> ProviderError {
@@ -106,7 +107,10 @@ pub(crate) fn of_call(error: &Error) -> ProviderError {
     } else if error.is_binding() || error.is_serialization() {
         (Kind::Configuration, "the request to Cloud KMS could not be built")
     } else if error.is_connect() {
-        (Kind::Unavailable, "no connection to Cloud KMS; check the network, the endpoint, and the trusted roots")
+        (
+            Kind::Unavailable,
+            "no connection to Cloud KMS; check the network, the endpoint, and the trusted roots",
+        )
     } else {
         (Kind::Unavailable, "the connection to Cloud KMS broke off")
     };

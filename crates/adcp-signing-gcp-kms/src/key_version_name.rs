@@ -30,7 +30,9 @@ pub struct KeyVersionName(String);
 #[non_exhaustive]
 pub enum KeyVersionNameError {
     /// The name of a key, without a version.
-    #[error("the name is one of a key; add /cryptoKeyVersions/N, as an asymmetric key has no primary version")]
+    #[error(
+        "the name is one of a key; add /cryptoKeyVersions/N, as an asymmetric key has no primary version"
+    )]
     VersionMissing,
     /// Anything else.
     #[error(

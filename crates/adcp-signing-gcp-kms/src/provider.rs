@@ -1,11 +1,11 @@
 //! The provider: `AsymmetricSign` and `GetPublicKey`, and the checks of their replies.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use adcp_signing_core::{
     Algorithm, Fingerprint, KeyError, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey,
     SigningProvider,
-    provider::{Capability, KeyVersion, Signed},
+    provider::{Capability, FetchOnce, KeyVersion, Signed},
 };
 use async_trait::async_trait;
 use google_cloud_gax::{options::RequestOptionsBuilder as _, retry_policy::NeverRetry};
@@ -23,7 +23,8 @@ use crate::{
 /// Ed25519 (`EC_SIGN_ED25519`), P-256 (`EC_SIGN_P256_SHA256`) and RSA-PSS (`RSA_SIGN_PSS_4096_SHA512`), in software or in
 /// an HSM. What is sent and what comes back is held together by CRC32C: a reply counts only when the service has checked
 /// what it got, the signature's own checksum fits, and the reply names the very key version that was asked for. That name
-/// is the [`key_version`](Signed::key_version).
+/// is the [`key_version`](Signed::key_version). The public key is fetched once, before the first signature, which holds the
+/// key version to the declared algorithm.
 ///
 /// ```
 /// use adcp_signing_core::{Algorithm, KeyPurpose};
@@ -44,8 +45,8 @@ pub struct GcpKmsProvider {
     purpose: KeyPurpose,
     key_id: String,
     fingerprint: Fingerprint,
-    /// The key that algorithm or `keyid` were taken from. A key version never changes its material.
-    learned: Option<PublicKey>,
+    /// Shared by clones: a key version never changes its material.
+    public_key: Arc<FetchOnce<PublicKey>>,
 }
 
 /// What is known of a key before Cloud KMS is asked.
@@ -80,7 +81,7 @@ impl GcpKmsProvider {
             key,
             purpose,
             key_id,
-            learned: None,
+            public_key: Arc::new(FetchOnce::new()),
         })
     }
 
@@ -90,10 +91,16 @@ impl GcpKmsProvider {
         identity: Identity,
     ) -> Result<Self, ProviderError> {
         let Identity { key, purpose, algorithm, key_id } = identity;
-        let public_key = fetch(&client, &key, algorithm).await?;
-        let key_id = key_id.unwrap_or_else(|| public_key.thumbprint());
-        let provider = Self::new(client, key, key_id, public_key.algorithm(), purpose)?;
-        Ok(Self { learned: Some(public_key), ..provider })
+        let cell = FetchOnce::new();
+        let found = cell.get_or_fetch(|| fetch(&client, &key, algorithm)).await?;
+        let (algorithm, key_id) = (found.algorithm(), key_id.unwrap_or_else(|| found.thumbprint()));
+        let provider = Self::new(client, key, key_id, algorithm, purpose)?;
+        Ok(Self { public_key: Arc::new(cell), ..provider })
+    }
+
+    /// The public key, checked to be of the algorithm.
+    async fn checked_key(&self) -> Result<&PublicKey, ProviderError> {
+        self.public_key.get_or_fetch(|| fetch(&self.client, &self.key, Some(self.algorithm()))).await
     }
 }
 
@@ -120,10 +127,7 @@ impl SigningProvider for GcpKmsProvider {
     }
 
     async fn public_key(&self) -> Result<PublicKey, ProviderError> {
-        match &self.learned {
-            Some(public_key) => Ok(public_key.clone()),
-            None => fetch(&self.client, &self.key, Some(self.algorithm())).await,
-        }
+        self.checked_key().await.cloned()
     }
 
     async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
@@ -131,6 +135,8 @@ impl SigningProvider for GcpKmsProvider {
             // In `data`, empty and absent are the same to the service.
             return Err(configuration("Cloud KMS signs no empty message"));
         }
+        // No reply to a signature says the algorithm, and Cloud KMS hashes data for a P-256 key by itself.
+        self.checked_key().await?;
         let reply = self
             .client
             .asymmetric_sign()
@@ -144,7 +150,9 @@ impl SigningProvider for GcpKmsProvider {
             return Err(invalid("Cloud KMS did not check the checksum of what it was given to sign"));
         }
         if reply.signature_crc32c != Some(checksum(&reply.signature)) {
-            return Err(invalid("the signature in the reply of Cloud KMS does not have the reply's checksum"));
+            return Err(invalid(
+                "the signature in the reply of Cloud KMS does not have the reply's checksum",
+            ));
         }
         Ok(Signed {
             signature: self.scheme.signature(&reply.signature)?,

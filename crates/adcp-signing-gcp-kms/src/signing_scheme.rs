@@ -133,7 +133,8 @@ mod tests {
         for algorithm in Algorithm::ALL {
             assert_eq!(SigningScheme::of(algorithm).unwrap().algorithm(), algorithm);
         }
-        for other in [CryptoKeyVersionAlgorithm::RsaSignPkcs14096Sha512, CryptoKeyVersionAlgorithm::EcSignP384Sha384]
+        for other in
+            [CryptoKeyVersionAlgorithm::RsaSignPkcs14096Sha512, CryptoKeyVersionAlgorithm::EcSignP384Sha384]
         {
             assert_eq!(SigningScheme::of_service(&other), None);
         }

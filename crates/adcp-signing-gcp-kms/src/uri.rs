@@ -9,7 +9,8 @@ use adcp_signing_core::{
 
 use crate::{Endpoint, GcpKmsConfig, GcpKmsProvider, KeyVersionName};
 
-const FORM: &str = "gcpkms://projects/P/locations/L/keyRings/R/cryptoKeys/K/cryptoKeyVersions/N, with the version";
+const FORM: &str =
+    "gcpkms://projects/P/locations/L/keyRings/R/cryptoKeys/K/cryptoKeyVersions/N, with the version";
 const ENDPOINTS: &str =
     "https://HOST[:PORT] with a host of googleapis.com, http:// or https:// on a loopback address";
 

@@ -66,7 +66,7 @@ struct Scheme {
 
 const SCHEMES: [Scheme; 7] = [
     Scheme { name: "awskms", feature: "aws-kms", built: cfg!(feature = "aws-kms") },
-    Scheme { name: "gcpkms", feature: "gcp-kms", built: false },
+    Scheme { name: "gcpkms", feature: "gcp-kms", built: cfg!(feature = "gcp-kms") },
     Scheme { name: "azurekms", feature: "azure-key-vault", built: false },
     Scheme { name: "azurekeyvault", feature: "azure-key-vault", built: false },
     Scheme { name: "hashivault", feature: "vault-transit", built: cfg!(feature = "vault-transit") },
@@ -116,6 +116,11 @@ pub async fn provider_from_uri(
     #[cfg(feature = "vault-transit")]
     if adcp_signing_vault_transit::VaultKeyUri::has_scheme(uri) {
         let provider = adcp_signing_vault_transit::VaultTransit::from_uri(&uri.parse()?).await?;
+        return Ok(Arc::new(provider));
+    }
+    #[cfg(feature = "gcp-kms")]
+    if name == adcp_signing_gcp_kms::GcpKmsUri::SCHEME {
+        let provider = uri.parse::<adcp_signing_gcp_kms::GcpKmsUri>()?.connect().await?;
         return Ok(Arc::new(provider));
     }
     #[cfg(feature = "pkcs11")]

@@ -9,5 +9,7 @@ pub use adcp_signing_core::*;
 pub use adcp_signing_pkcs11 as pkcs11;
 #[cfg(feature = "vault-transit")]
 pub use adcp_signing_vault_transit as vault_transit;
+#[cfg(feature = "gcp-kms")]
+pub use adcp_signing_gcp_kms as gcp_kms;
 
 pub use self::from_uri::{KeyUriError, UriOptions, provider_from_uri};

@@ -6,7 +6,8 @@ use aws_lc_rs::{
     error::Unspecified,
     rsa::KeySize,
     signature::{
-        ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PSS_SHA512, RsaKeyPair,
+        ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PSS_SHA512,
+        RsaKeyPair,
     },
 };
 use base64ct::{Base64, Encoding as _};
@@ -123,11 +124,7 @@ impl KeyPair {
     }
 }
 
-fn digest_of(
-    input: &ToSign,
-    field: &str,
-    hash: &'static digest::Algorithm,
-) -> Result<Digest, Refused> {
+fn digest_of(input: &ToSign, field: &str, hash: &'static digest::Algorithm) -> Result<Digest, Refused> {
     match input {
         ToSign::Data(data) => Ok(digest::digest(hash, data)),
         ToSign::Digest(name, _) if name != field => {

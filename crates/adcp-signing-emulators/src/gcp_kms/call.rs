@@ -7,14 +7,33 @@ use super::store::VersionName;
 /// A call of the API, version 1. A ring or a location stands for itself by its resource name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Call {
-    CreateRing { location: String },
-    Rings { location: String },
-    Ring { ring: String },
-    CreateKey { ring: String },
-    Keys { ring: String },
-    Key { ring: String, key: String },
-    CreateVersion { ring: String, key: String },
-    Versions { ring: String, key: String },
+    CreateRing {
+        location: String,
+    },
+    Rings {
+        location: String,
+    },
+    Ring {
+        ring: String,
+    },
+    CreateKey {
+        ring: String,
+    },
+    Keys {
+        ring: String,
+    },
+    Key {
+        ring: String,
+        key: String,
+    },
+    CreateVersion {
+        ring: String,
+        key: String,
+    },
+    Versions {
+        ring: String,
+        key: String,
+    },
     Version(VersionName),
     UpdateVersion(VersionName),
     Destroy(VersionName),

@@ -72,9 +72,10 @@ fn bytes(value: &Value) -> Result<Option<Vec<u8>>, Status> {
     let malformed = || Status::invalid_argument("Invalid value: Base64 decoding failed.");
     match value {
         Value::Null => Ok(None),
-        Value::String(text) => {
-            Base64::decode_vec(text).or_else(|_| Base64Url::decode_vec(text)).map(Some).map_err(|_| malformed())
-        }
+        Value::String(text) => Base64::decode_vec(text)
+            .or_else(|_| Base64Url::decode_vec(text))
+            .map(Some)
+            .map_err(|_| malformed()),
         _ => Err(malformed()),
     }
 }

@@ -113,8 +113,12 @@ impl Store {
 
     pub(super) fn rings_of(&self, location: &str) -> Value {
         let prefix = format!("{location}/");
-        let rings: Vec<Value> =
-            self.rings().keys().filter(|name| name.starts_with(&prefix)).map(|name| ring_json(name)).collect();
+        let rings: Vec<Value> = self
+            .rings()
+            .keys()
+            .filter(|name| name.starts_with(&prefix))
+            .map(|name| ring_json(name))
+            .collect();
         json!({"totalSize": rings.len(), "keyRings": rings})
     }
 
@@ -248,7 +252,8 @@ impl Store {
         let missing = || Status::not_found(&name.full());
         let key = rings.get_mut(&name.ring).and_then(|keys| keys.get_mut(&name.key)).ok_or_else(missing)?;
         let algorithm = key.algorithm;
-        let version = name.version.checked_sub(1).and_then(|at| key.versions.get_mut(at)).ok_or_else(missing)?;
+        let version =
+            name.version.checked_sub(1).and_then(|at| key.versions.get_mut(at)).ok_or_else(missing)?;
         use_it(algorithm, version)
     }
 }
@@ -276,7 +281,11 @@ fn is(value: &Value, (name, number): (&str, u64)) -> bool {
 }
 
 fn not_in_state(name: &VersionName, state: State) -> Status {
-    Status::failed_precondition(format!("{} is not enabled, current state is: {}.", name.full(), state.wire().0))
+    Status::failed_precondition(format!(
+        "{} is not enabled, current state is: {}.",
+        name.full(),
+        state.wire().0
+    ))
 }
 
 fn ring_json(name: &str) -> Value {

@@ -15,9 +15,7 @@ use adcp_signing_gcp_kms::GcpKmsConfig;
 use base64ct::{Base64, Encoding as _};
 use serde_json::Value;
 
-use crate::support::Server;
-
-mod support;
+use crate::keys::Server;
 
 const TESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python");
 

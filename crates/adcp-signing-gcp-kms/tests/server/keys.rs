@@ -22,7 +22,7 @@ use google_cloud_wkt::FieldMask;
 use http::{Extensions, HeaderMap, HeaderValue, header::AUTHORIZATION};
 use tokio::time::sleep;
 
-pub type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+pub(crate) type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// Key rings cannot be deleted, so every run uses the same one.
 const RING: &str = "adcp-signing-tests";
@@ -32,16 +32,16 @@ const POLL_PAUSE: Duration = Duration::from_millis(50);
 
 /// The server that the environment names.
 #[derive(Debug, Clone)]
-pub struct Server {
-    pub endpoint: String,
-    pub token: String,
+pub(crate) struct Server {
+    pub(crate) endpoint: String,
+    pub(crate) token: String,
     /// `projects/P/locations/L`.
-    pub parent: String,
+    pub(crate) parent: String,
 }
 
 impl Server {
     /// The server, or why there is none.
-    pub fn from_env() -> Result<Self, String> {
+    pub(crate) fn from_env() -> Result<Self, String> {
         let variable = |name| env::var(name).map_err(|_| format!("{name} is not set"));
         Ok(Self {
             endpoint: variable("ADCP_TEST_GCP_KMS_ENDPOINT")?,
@@ -50,7 +50,7 @@ impl Server {
         })
     }
 
-    pub async fn client(&self) -> Outcome<KeyManagementService> {
+    pub(crate) async fn client(&self) -> Outcome<KeyManagementService> {
         let client = KeyManagementService::builder()
             .with_endpoint(&self.endpoint)
             .with_credentials(Bearer(HeaderValue::try_from(format!("Bearer {}", self.token))?))
@@ -60,7 +60,7 @@ impl Server {
     }
 
     /// The key ring of these tests, made where it is not there.
-    pub async fn ring(&self) -> Outcome<String> {
+    pub(crate) async fn ring(&self) -> Outcome<String> {
         let ring = format!("{}/keyRings/{RING}", self.parent);
         let client = self.client().await?;
         if client.get_key_ring().set_name(&ring).send().await.is_err() {
@@ -72,7 +72,11 @@ impl Server {
     }
 
     /// A new key with one enabled version; its name.
-    pub async fn create_key(&self, name: &str, algorithm: CryptoKeyVersionAlgorithm) -> Outcome<String> {
+    pub(crate) async fn create_key(
+        &self,
+        name: &str,
+        algorithm: CryptoKeyVersionAlgorithm,
+    ) -> Outcome<String> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos();
         let ring = self.ring().await?;
         let key = CryptoKey::new()
@@ -91,7 +95,7 @@ impl Server {
     }
 
     /// A new version of a key; its name.
-    pub async fn create_version(&self, key: &str) -> Outcome<String> {
+    pub(crate) async fn create_version(&self, key: &str) -> Outcome<String> {
         let client = self.client().await?;
         let version = client
             .create_crypto_key_version()
@@ -103,7 +107,7 @@ impl Server {
         Ok(version.name)
     }
 
-    pub async fn set_state(&self, version: &str, state: CryptoKeyVersionState) -> Outcome<()> {
+    pub(crate) async fn set_state(&self, version: &str, state: CryptoKeyVersionState) -> Outcome<()> {
         let client = self.client().await?;
         let version = CryptoKeyVersion::new().set_name(version).set_state(state);
         client

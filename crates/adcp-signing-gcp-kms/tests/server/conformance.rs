@@ -1,4 +1,4 @@
-//! The provider conformance suite against the server in `ADCP_TEST_GCP_KMS_ENDPOINT`, `_TOKEN` and `_PARENT`.
+//! The provider conformance suite, once for each algorithm.
 
 use std::{borrow::Cow, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -11,9 +11,7 @@ use adcp_signing_gcp_kms::GcpKmsConfig;
 use async_trait::async_trait;
 use google_cloud_kms_v1::model::crypto_key_version::{CryptoKeyVersionAlgorithm, CryptoKeyVersionState};
 
-use crate::support::{Outcome, Server};
-
-mod support;
+use crate::keys::{Outcome, Server};
 
 /// A project that the token may not use, on the fake and at Google alike.
 const FOREIGN_PROJECT: &str = "adcp-signing-not-allowed";
@@ -36,7 +34,9 @@ impl GcpKms {
             Algorithm::EcdsaP256Sha256 => {
                 (CryptoKeyVersionAlgorithm::EcSignP256Sha256, CryptoKeyVersionAlgorithm::EcSignEd25519)
             }
-            _ => (CryptoKeyVersionAlgorithm::RsaSignPss4096Sha512, CryptoKeyVersionAlgorithm::EcSignP256Sha256),
+            _ => {
+                (CryptoKeyVersionAlgorithm::RsaSignPss4096Sha512, CryptoKeyVersionAlgorithm::EcSignP256Sha256)
+            }
         };
         let disabled = first(&server.create_key("disabled", this.clone()).await?);
         server.set_state(&disabled, CryptoKeyVersionState::Disabled).await?;

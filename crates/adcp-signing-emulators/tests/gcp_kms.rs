@@ -1,0 +1,102 @@
+//! What the fake Google Cloud KMS refuses, over plain sockets. That it signs as the service does is for Google's own client
+//! to say, in the tests of `adcp-signing-gcp-kms`.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use adcp_signing_emulators::gcp_kms::FakeGcpKms;
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
+
+const RINGS: &str = "/v1/projects/p/locations/l/keyRings";
+const TOKEN: &str = "the-token";
+
+struct Reply {
+    status: u16,
+    head: String,
+    body: Value,
+}
+
+async fn server() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(FakeGcpKms::new(TOKEN, "p").serve(listener));
+    address
+}
+
+async fn call(server: SocketAddr, method: &str, path: &str, token: &str, body: &Value) -> Reply {
+    let body = body.to_string();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nhost: kms\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut connection = TcpStream::connect(server).await.unwrap();
+    connection.write_all(request.as_bytes()).await.unwrap();
+    let mut reply = String::new();
+    connection.read_to_string(&mut reply).await.unwrap();
+    let (head, body) = reply.split_once("\r\n\r\n").unwrap();
+    Reply {
+        status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+        head: head.to_owned(),
+        body: serde_json::from_str(body).unwrap(),
+    }
+}
+
+#[tokio::test]
+async fn token_project_path_and_body_are_checked() {
+    let server = server().await;
+    let nothing = json!({});
+    for (method, path, token, body, status, code) in [
+        ("GET", RINGS, "another", &nothing, 401, json!("UNAUTHENTICATED")),
+        ("GET", "/v1/projects/q/locations/l/keyRings", TOKEN, &nothing, 403, json!("PERMISSION_DENIED")),
+        ("GET", "/v1/projects/p/locations/l/keyRings/none", TOKEN, &nothing, 404, json!("NOT_FOUND")),
+        ("POST", RINGS, TOKEN, &nothing, 400, json!("INVALID_ARGUMENT")),
+        ("DELETE", RINGS, TOKEN, &nothing, 404, Value::Null),
+        ("GET", "/v2/projects/p/locations/l/keyRings", TOKEN, &nothing, 404, Value::Null),
+        ("GET", RINGS, TOKEN, &nothing, 200, Value::Null),
+    ] {
+        let reply = call(server, method, path, token, body).await;
+        assert_eq!((reply.status, &reply.body["error"]["status"]), (status, &code), "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn enum_values_are_names_or_numbers_as_asked() {
+    let server = server().await;
+    call(server, "POST", &format!("{RINGS}?keyRingId=r"), TOKEN, &json!({})).await;
+    let key = json!({"purpose": 5, "versionTemplate": {"algorithm": "EC_SIGN_ED25519"}});
+    let made = call(server, "POST", &format!("{RINGS}/r/cryptoKeys?cryptoKeyId=k"), TOKEN, &key).await;
+    assert_eq!((made.status, &made.body["purpose"]), (200, &json!("ASYMMETRIC_SIGN")));
+    let again = call(server, "POST", &format!("{RINGS}/r/cryptoKeys?cryptoKeyId=k"), TOKEN, &key).await;
+    assert_eq!((again.status, &again.body["error"]["status"]), (409, &json!("ALREADY_EXISTS")));
+    for query in ["%24alt=json%3Benum-encoding%3Dint", "$alt=json;enum-encoding=int"] {
+        let read = call(server, "GET", &format!("{RINGS}/r/cryptoKeys/k?{query}"), TOKEN, &json!({})).await;
+        assert_eq!(read.body["versionTemplate"]["algorithm"], json!(40), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn an_outage_lasts_as_long_as_it_is_told_to() {
+    let server = server().await;
+    let plan = json!({"status": 429, "count": 2, "retryAfterSeconds": 7});
+    assert_eq!(call(server, "POST", "/_fake/outage", TOKEN, &plan).await.status, 200);
+    for _ in 0..2 {
+        let reply = call(server, "GET", RINGS, TOKEN, &json!({})).await;
+        assert_eq!((reply.status, &reply.body["error"]["status"]), (429, &json!("RESOURCE_EXHAUSTED")));
+        assert_eq!(reply.body["error"]["details"][1]["retryDelay"], json!("7s"));
+        assert!(reply.head.contains("retry-after: 7"), "{}", reply.head);
+    }
+    assert_eq!(call(server, "GET", RINGS, TOKEN, &json!({})).await.status, 200);
+
+    call(server, "POST", "/_fake/outage", TOKEN, &json!({"status": 503})).await;
+    for _ in 0..3 {
+        let reply = call(server, "GET", RINGS, TOKEN, &json!({})).await;
+        assert_eq!((reply.status, &reply.body["error"]["status"]), (503, &json!("UNAVAILABLE")));
+    }
+    call(server, "DELETE", "/_fake/outage", TOKEN, &json!({})).await;
+    assert_eq!(call(server, "GET", RINGS, TOKEN, &json!({})).await.status, 200);
+    assert_eq!(call(server, "POST", "/_fake/outage", TOKEN, &json!({"status": 200})).await.status, 400);
+}
