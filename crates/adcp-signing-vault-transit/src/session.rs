@@ -134,6 +134,8 @@ impl Session {
     async fn refresh(&self, login: &Arc<Login>, token: &Token) -> Option<Arc<Login>> {
         let _alone = Refreshing::begin(&login.refreshing)?;
         let lifetime = (*token.lifetime.lock())?;
+        // Also where this call is dropped half-way: the next attempt is not the very next call.
+        *token.lifetime.lock() = Some(lifetime.put_off(Instant::now(), false));
         let failure = match lifetime.renewable {
             true => match self.renew(token, lifetime).await {
                 Ok(renewed) => {
