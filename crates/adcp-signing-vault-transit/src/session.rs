@@ -97,7 +97,7 @@ impl Session {
 
     fn may_be_the_token(&self, login: &Login) -> bool {
         let stands = login.denied.get().is_some_and(|denied| denied.elapsed() < DENIAL_STANDS);
-        self.auth.can_log_in_again() && !stands
+        self.auth.can_log_in_again() && !(stands && self.auth.login_costs())
     }
 
     async fn token<'a>(&self, login: &'a Login) -> Result<&'a Token, ProviderError> {

@@ -275,7 +275,6 @@ async fn token_file(server: Server) {
     signs(&provider).await;
     setup.server.call("POST", "auth/token/revoke", json!({ "token": first })).await;
     assert_eq!(refused(&provider).await, Kind::AccessDenied, "the file still holds the token that ended");
-    let provider = setup.provider(VaultAuth::token_file(&file));
     fs::write(&file, new_token().await).unwrap();
     signs(&provider).await;
     let second = fs::read_to_string(&file).unwrap();
