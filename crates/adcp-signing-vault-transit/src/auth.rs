@@ -115,6 +115,11 @@ impl VaultAuth {
         !matches!(self.method, Method::Token(_))
     }
 
+    /// Whether each login leaves a lease on the server, which reading a file does not.
+    pub(crate) fn login_costs(&self) -> bool {
+        !matches!(self.method, Method::TokenFile(_))
+    }
+
     /// Refuses a mount that is no path.
     pub(crate) fn check(&self) -> Result<(), ProviderError> {
         match &self.mount {

@@ -69,7 +69,7 @@ impl VaultClientOptions {
     }
 
     /// Sets how long one call may take, 10 seconds by default. Give a deadline over retries with
-    /// [`Deadline`](adcp_signing_core::provider::Deadline) or the retry policy.
+    /// core's `Deadline` or the retry policy.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;

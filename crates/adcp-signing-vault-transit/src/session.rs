@@ -97,7 +97,7 @@ impl Session {
 
     fn may_be_the_token(&self, login: &Login) -> bool {
         let stands = login.denied.get().is_some_and(|denied| denied.elapsed() < DENIAL_STANDS);
-        self.auth.can_log_in_again() && !stands
+        self.auth.can_log_in_again() && !(stands && self.auth.login_costs())
     }
 
     async fn token<'a>(&self, login: &'a Login) -> Result<&'a Token, ProviderError> {
@@ -134,6 +134,8 @@ impl Session {
     async fn refresh(&self, login: &Arc<Login>, token: &Token) -> Option<Arc<Login>> {
         let _alone = Refreshing::begin(&login.refreshing)?;
         let lifetime = (*token.lifetime.lock())?;
+        // Also where this call is dropped half-way: the next attempt is not the very next call.
+        *token.lifetime.lock() = Some(lifetime.put_off(Instant::now(), false));
         let failure = match lifetime.renewable {
             true => match self.renew(token, lifetime).await {
                 Ok(renewed) => {

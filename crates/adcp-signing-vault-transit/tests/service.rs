@@ -275,7 +275,6 @@ async fn token_file(server: Server) {
     signs(&provider).await;
     setup.server.call("POST", "auth/token/revoke", json!({ "token": first })).await;
     assert_eq!(refused(&provider).await, Kind::AccessDenied, "the file still holds the token that ended");
-    let provider = setup.provider(VaultAuth::token_file(&file));
     fs::write(&file, new_token().await).unwrap();
     signs(&provider).await;
     let second = fs::read_to_string(&file).unwrap();
@@ -437,6 +436,36 @@ async fn a_namespace_holds_login_and_key_by_openbao() {
     let elsewhere = VaultClient::new(options().with_namespace("adcp-no-such-namespace")).unwrap();
     let error = VaultTransit::open(elsewhere, key).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Configuration, "{error}");
+}
+
+/// Runs the test after it in a process of its own, whose environment says where the server is.
+#[test]
+fn a_key_uri_finds_server_and_login_in_the_environment_by_openbao() {
+    let Some(server) = openbao() else { return };
+    let status = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "opens_a_key_uri_by_its_environment", "--ignored"])
+        .env_clear()
+        .envs([("BAO_ADDR", &server.addr), ("BAO_TOKEN", &server.token)])
+        .envs([("ADCP_TEST_OPENBAO_ADDR", &server.addr), ("ADCP_TEST_OPENBAO_TOKEN", &server.token)])
+        .status();
+    assert!(status.unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "run by the test above, in an environment of its own"]
+async fn opens_a_key_uri_by_its_environment() {
+    // `--include-ignored` runs it without that environment.
+    if std::env::var_os("BAO_ADDR").is_none() {
+        return;
+    }
+    let Some(server) = openbao() else { return };
+    let transit = server.transit().await;
+    let name = transit.new_key("ecdsa-p256").await;
+    let uri = format!("openbao://{name}?mount={}&version=1&purpose=webhook-signing", transit.mount);
+    let provider = VaultTransit::from_uri(&uri.parse().unwrap()).await.unwrap();
+    assert_eq!(provider.algorithm(), Algorithm::EcdsaP256Sha256);
+    assert_eq!(*provider.purpose(), KeyPurpose::WebhookSigning);
+    signs(&provider).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -145,6 +145,11 @@ mod tests {
             let Err(KeyUriError::FeatureMissing { feature, .. }) = error else { panic!("{error:?}") };
             assert_eq!(feature, scheme.feature);
         }
+        #[cfg(feature = "vault-transit")]
+        for uri in ["hashivault://a/b", "openbao://k?token=t"] {
+            let error = provider_from_uri(uri, UriOptions::default()).await;
+            assert!(matches!(error, Err(KeyUriError::Malformed(_))), "{error:?}");
+        }
         let unknown = provider_from_uri("kms://key", UriOptions::default()).await;
         assert!(matches!(unknown, Err(KeyUriError::UnknownScheme)), "{unknown:?}");
     }
