@@ -62,7 +62,7 @@ impl Emulator {
     /// Where the environment does not name the server, the reason is printed, and under `CI=true` the test fails.
     fn named(name: &'static str, variable: &str) -> Option<Self> {
         let variables = [variable, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"];
-        let value = |variable| std::env::var(variable).ok().filter(|value| !value.is_empty());
+        let value = |variable: &str| std::env::var(variable).ok().filter(|value| !value.is_empty());
         if let Some(missing) = variables.into_iter().find(|variable| value(variable).is_none()) {
             println!("skipped: {missing} is not set, so {name} is not tested against");
             assert!(
