@@ -1,6 +1,8 @@
 //! What the fake Google Cloud KMS refuses, over plain sockets. That it signs as the service does is for Google's own client
 //! to say, in the tests of `adcp-signing-gcp-kms`.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::net::{Ipv4Addr, SocketAddr};
 
 use adcp_signing_emulators::gcp_kms::FakeGcpKms;

@@ -1,6 +1,13 @@
 //! Replies that cannot be right, each told by what is wrong with it. A server that answers whatever it is told to stands in
 //! for Cloud KMS, since the service never sends these.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 use std::net::{Ipv4Addr, SocketAddr};
 
 use adcp_signing_core::{

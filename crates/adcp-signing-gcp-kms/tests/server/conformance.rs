@@ -1,9 +1,9 @@
 //! The provider conformance suite, once for each algorithm.
 
-use std::{borrow::Cow, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use adcp_signing_conformance::provider::{
-    Case, Faults, Harness, HarnessError, KeySpec, KeyState, SuiteReport, run,
+    Faults, Harness, HarnessError, KeySpec, KeyState, SuiteReport, run,
 };
 use adcp_signing_core::{Algorithm, KeyPurpose, SigningProvider};
 use adcp_signing_emulators::{CannedReply, ProxyFaults, Replies};
@@ -113,13 +113,6 @@ impl Harness for GcpKms {
         let endpoint = format!("http://{}", faults.address());
         let provider = self.connect(&first(&self.ready), KeyPurpose::RequestSigning, &endpoint).await?;
         Ok((provider, Box::new(faults)))
-    }
-
-    fn not_applicable(&self, case: Case) -> Option<Cow<'static, str>> {
-        match case {
-            Case::LongestBase => Some("the service states no limit that it was measured to have".into()),
-            _ => None,
-        }
     }
 }
 

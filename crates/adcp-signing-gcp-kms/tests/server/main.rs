@@ -2,6 +2,8 @@
 //! `ADCP_TEST_GCP_KMS_PARENT` (`projects/P/locations/L`). Without them every test says that it was skipped, and fails under
 //! `CI=true`.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 mod conformance;
 mod google_client;
 mod keys;
