@@ -30,6 +30,11 @@ pub(crate) fn has_crate(package: &str) -> bool {
     root().join("crates").join(package).join("Cargo.toml").exists()
 }
 
+/// Whether a crate of the workspace has this program in `src/bin`.
+pub(crate) fn has_program(package: &str, program: &str) -> bool {
+    root().join("crates").join(package).join("src/bin").join(format!("{program}.rs")).exists()
+}
+
 /// Where cargo writes: `CARGO_TARGET_DIR`, or `target` in the workspace.
 pub(crate) fn target_dir() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir))

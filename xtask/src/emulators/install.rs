@@ -168,7 +168,7 @@ fn go(folder: &Path, module: &str, version: &str, say: &dyn Fn(&str)) -> Result<
 }
 
 fn workspace(package: &str, program: &str, say: &dyn Fn(&str)) -> Result<()> {
-    ensure!(process::has_crate(package), "this workspace has no crate {package}");
+    ensure!(process::has_program(package, program), "this workspace has no {program} in {package}");
     say(&format!("building {program}"));
     let mut build = process::cargo(["build", "--quiet", "--package", package, "--bin", program]);
     let status = process::status(build.stdout(Stdio::null()))?;

@@ -66,7 +66,7 @@ pub(crate) enum Native {
         /// Arguments of the built program.
         arguments: &'static [&'static str],
     },
-    /// A program of this workspace, listed only where its crate is.
+    /// A program of this workspace, listed only where its source is.
     Workspace {
         /// The crate.
         package: &'static str,
@@ -113,7 +113,7 @@ impl Server {
     /// Whether this workspace has it; a server from elsewhere always is.
     pub(crate) fn present(&self) -> bool {
         match self.native {
-            Native::Workspace { package, .. } => process::has_crate(package),
+            Native::Workspace { package, program, .. } => process::has_program(package, program),
             _ => true,
         }
     }
