@@ -113,9 +113,11 @@ impl Emulator {
     /// Gives the key an alias, or moves the alias to it.
     pub(crate) async fn point(&self, alias: &str, key: &KeyIdentifier) {
         let admin = self.admin().await;
-        let moved = admin.update_alias().alias_name(alias).target_key_id(key.expose()).send().await;
+        // By its ID: LocalStack takes an ARN for the target of an alias, and then does not find the key.
+        let id = key.expose().rsplit('/').next().unwrap();
+        let moved = admin.update_alias().alias_name(alias).target_key_id(id).send().await;
         if moved.is_err() {
-            admin.create_alias().alias_name(alias).target_key_id(key.expose()).send().await.unwrap();
+            admin.create_alias().alias_name(alias).target_key_id(id).send().await.unwrap();
         }
     }
 }
