@@ -78,6 +78,11 @@ const SUITES: &[(&str, Work)] = &[
         Work::Cargo(&["--package", "adcp-signing-core", "--all-features", "--lib", "--tests"]),
     ),
     ("conformance", Work::Cargo(&["--package", "adcp-signing-conformance", "--lib", "--tests"])),
+    (
+        "emulators",
+        Work::Cargo(&["--package", "adcp-signing-emulators", "--all-features", "--lib", "--tests"]),
+    ),
+    ("facade", Work::Cargo(&["--package", "adcp-signing", "--lib"])),
     ("cli", Work::Cargo(&["--package", "adcp-signing-cli", "--bins", "--tests"])),
     ("doc-tests", Work::Cargo(&["--workspace", "--all-features", "--doc"])),
     ("readme-command", Work::Demo),

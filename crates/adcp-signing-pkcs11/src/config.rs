@@ -316,7 +316,7 @@ mod tests {
         assert_eq!(config.options.algorithm, Some(Algorithm::EcdsaP256Sha256));
         assert_eq!(config.options.key_id.as_deref(), Some("a&b"));
         assert_eq!(config.options.purpose, KeyPurpose::WebhookSigning);
-        assert!(matches!(config.pin, PinSource::File(path) if path == PathBuf::from("/run/pin")));
+        assert!(matches!(config.pin, PinSource::File(path) if path == "/run/pin"));
     }
 
     #[test]

@@ -5,11 +5,11 @@ mod from_uri;
 #[cfg(feature = "aws-kms")]
 pub use adcp_signing_aws_kms as aws_kms;
 pub use adcp_signing_core::*;
+#[cfg(feature = "gcp-kms")]
+pub use adcp_signing_gcp_kms as gcp_kms;
 #[cfg(feature = "pkcs11")]
 pub use adcp_signing_pkcs11 as pkcs11;
 #[cfg(feature = "vault-transit")]
 pub use adcp_signing_vault_transit as vault_transit;
-#[cfg(feature = "gcp-kms")]
-pub use adcp_signing_gcp_kms as gcp_kms;
 
 pub use self::from_uri::{KeyUriError, UriOptions, provider_from_uri};

@@ -170,7 +170,8 @@ fn go(folder: &Path, module: &str, version: &str, say: &dyn Fn(&str)) -> Result<
 fn workspace(package: &str, program: &str, say: &dyn Fn(&str)) -> Result<()> {
     ensure!(process::has_program(package, program), "this workspace has no {program} in {package}");
     say(&format!("building {program}"));
-    let mut build = process::cargo(["build", "--quiet", "--package", package, "--bin", program]);
+    let mut build =
+        process::cargo(["build", "--quiet", "--package", package, "--bin", program, "--all-features"]);
     let status = process::status(build.stdout(Stdio::null()))?;
     ensure!(status.success(), "{program} does not build: {status}");
     Ok(())

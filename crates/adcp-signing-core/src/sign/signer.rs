@@ -210,7 +210,8 @@ impl Signer {
     /// ambiguous, whatever else is strange about it.
     fn unambiguous(&self, url: &str) -> Result<TargetUri, SignError> {
         unambiguous_target(url).map_err(|ambiguous| {
-            TargetUri::canonicalize(url, self.profile.signer_uri_rules()).map_or_else(Into::into, |_| ambiguous.into())
+            TargetUri::canonicalize(url, self.profile.signer_uri_rules())
+                .map_or_else(Into::into, |_| ambiguous.into())
         })
     }
 
