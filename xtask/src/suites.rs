@@ -192,7 +192,12 @@ fn backend(name: &str, package: &str, servers: &[&str], vault: emulators::Vault,
         Ok(session) => session,
         Err(error) => return Outcome::fail(name, format!("{error:#}")),
     };
-    let outcome = cargo_test(name, &arguments, &session.variables(), echo);
+    let mut variables = session.variables();
+    if servers.contains(&"softhsm") {
+        // The module is loaded more than once into the test's process, and its copies share the token's files.
+        variables.push(("RUST_TEST_THREADS".to_owned(), "1".to_owned()));
+    }
+    let outcome = cargo_test(name, &arguments, &variables, echo);
     match session.stop() {
         Err(error) if outcome.failed == 0 => Outcome::fail(name, format!("{error:#}")),
         _ => outcome,

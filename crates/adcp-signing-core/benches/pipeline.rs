@@ -147,7 +147,7 @@ struct Keys {
 }
 
 enum Primitive {
-    Ed25519 { signing: ed25519_dalek::SigningKey, verifying: ed25519_dalek::VerifyingKey },
+    Ed25519 { signing: Box<ed25519_dalek::SigningKey>, verifying: Box<ed25519_dalek::VerifyingKey> },
     P256 { signing: EcdsaKeyPair, verifying: ParsedPublicKey },
 }
 
@@ -156,7 +156,11 @@ impl Keys {
         let signing = ed25519_dalek::SigningKey::from_bytes(&SEED);
         let verifying = signing.verifying_key();
         let der = [ED25519_PKCS8.as_slice(), &SEED].concat();
-        Self::new(&der, Primitive::Ed25519 { signing, verifying }, AlgorithmName::Ed25519)
+        Self::new(
+            &der,
+            Primitive::Ed25519 { signing: Box::new(signing), verifying: Box::new(verifying) },
+            AlgorithmName::Ed25519,
+        )
     }
 
     fn p256() -> Self {

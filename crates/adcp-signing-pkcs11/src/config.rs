@@ -316,7 +316,9 @@ mod tests {
         assert_eq!(config.options.algorithm, Some(Algorithm::EcdsaP256Sha256));
         assert_eq!(config.options.key_id.as_deref(), Some("a&b"));
         assert_eq!(config.options.purpose, KeyPurpose::WebhookSigning);
-        assert!(matches!(config.pin, PinSource::File(path) if path == "/run/pin"));
+        assert!(
+            matches!(config.pin, PinSource::File(path) if path.as_path() == std::path::Path::new("/run/pin"))
+        );
     }
 
     #[test]
