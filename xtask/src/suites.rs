@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every suite of the workspace, each of which must have run something.
 
 use std::{
+    env,
     io::{self, IsTerminal as _, Write as _},
     time::Instant,
 };
@@ -190,6 +191,10 @@ fn backend(name: &str, package: &str, servers: &[&str], vault: emulators::Vault,
     }
     let session = match emulators::up(&servers) {
         Ok(session) => session,
+        // A machine that lacks a server, and the rights to install it, still passes what it can run. CI has no excuse.
+        Err(error) if env::var_os("CI").is_none_or(|ci| ci != "true") => {
+            return Outcome::skip(name, format!("{error:#}"));
+        }
         Err(error) => return Outcome::fail(name, format!("{error:#}")),
     };
     let mut variables = session.variables();
