@@ -108,6 +108,10 @@ fn request() -> String {
 impl<T: for<'de> Deserialize<'de>> Input<T> {
     /// Reads one JSON object.
     pub(crate) fn from_json(json: &str) -> Result<Self, Failure> {
+        // Each part would also read itself from a list of its members.
+        if !json.trim_start().starts_with('{') {
+            return Err(Failure::invalid("the input is not a JSON object; a message is `{...}`"));
+        }
         Ok(Self { selector: from_json(json)?, message: from_json(json)?, options: from_json(json)? })
     }
 }
@@ -258,6 +262,14 @@ mod tests {
         }
         for json in [r#"{"A":1}"#, r#"[["A"]]"#, r#""A: 1""#, r#"{"A":[null]}"#] {
             assert!(serde_json::from_str::<Headers>(json).is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_an_object_is_refused_as_such() {
+        for json in [r#"["request","3.2",null]"#, "[]", "3", r#""x""#, "null"] {
+            let failure = SignInput::from_json(json).unwrap_err().to_string();
+            assert!(failure.contains("not a JSON object"), "{json}: {failure}");
         }
     }
 }

@@ -83,7 +83,8 @@ impl LocalKeyUri {
     pub fn open(&self, allow: InProcessKeys) -> Result<InMemoryProvider, ProviderError> {
         if allow == InProcessKeys::Refuse {
             return Err(configuration(
-                "`file:` and `memory:` keys are held in this process; allow in-process keys by name, or use a key service",
+                "`file:` and `memory:` keys are held in this process; allow in-process keys by name \
+                 (`--allow-in-process-keys` on the command line), or use a key service",
             ));
         }
         match &self.place {
