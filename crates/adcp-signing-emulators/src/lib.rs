@@ -6,6 +6,8 @@ mod fault_proxy;
 pub mod gcp_kms;
 mod http_framing;
 mod proxy_faults;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub use self::{
     canned_reply::CannedReply,
