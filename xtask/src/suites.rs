@@ -92,7 +92,10 @@ const SUITES: &[(&str, Work)] = &[
     ("vault-transit", Work::Backend { package: "adcp-signing-vault-transit", servers: &["openbao"] }),
     ("pkcs11", Work::Backend { package: "adcp-signing-pkcs11", servers: &["softhsm"] }),
     ("aws-kms", Work::Backend { package: "adcp-signing-aws-kms", servers: &["localstack", "ministack"] }),
-    ("azure-key-vault", Work::Backend { package: "adcp-signing-azure-key-vault", servers: &[] }),
+    (
+        "azure-key-vault",
+        Work::Backend { package: "adcp-signing-azure-key-vault", servers: &["fake-azure-key-vault"] },
+    ),
     ("gcp-kms", Work::Backend { package: "adcp-signing-gcp-kms", servers: &["fake-gcp-kms"] }),
 ];
 

@@ -1,11 +1,15 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "azure-key-vault")]
+pub mod azure_key_vault;
 mod canned_reply;
 mod fault_proxy;
 #[cfg(feature = "gcp-kms")]
 pub mod gcp_kms;
 mod http_framing;
 mod proxy_faults;
+#[cfg(any(feature = "azure-key-vault", feature = "gcp-kms"))]
+mod service;
 #[cfg(feature = "tls")]
 mod tls;
 

@@ -166,7 +166,7 @@ fn status(site: &Site, as_json: bool) -> Result<()> {
         let address = address.unwrap_or_else(|| "a library".to_owned());
         text += &format!("{name:13} {state:21} {address:16} {purpose}\n");
         for lie in server.lies {
-            text += &format!("{:13} differs: {} ({})\n", "", lie.what, lie.so);
+            text += &format!("{:20} differs: {} ({})\n", "", lie.what, lie.so);
         }
     }
     let text = if as_json { format!("{}\n", Value::from(rows)) } else { text };
@@ -239,11 +239,28 @@ mod tests {
         ports.dedup();
         assert_eq!(ports.len(), count);
         let site = Site::at(Path::new("/s"), 0);
-        let all: Vec<(String, String)> = SERVERS.iter().flat_map(|server| site.variables(server)).collect();
-        for (name, value) in &all {
+        for (name, value) in SERVERS.iter().flat_map(|server| site.variables(server)) {
             assert!(!value.contains(['{', '}']), "{name}={value}");
-            // Two servers may share a variable only if they mean the same.
+        }
+        // Two servers may share a variable only if they mean the same, or one gives way to the other.
+        let all = run::variables(&site, &SERVERS.iter().collect::<Vec<_>>());
+        for (name, value) in &all {
             assert!(all.iter().all(|(other, theirs)| other != name || theirs == value), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_is_there_instead_of_another_sets_its_variables_and_gives_way_to_it() {
+        let site = Site::at(Path::new("/s"), 0);
+        let named = |name: &str| SERVERS.iter().find(|server| server.name == name).unwrap();
+        let of = |servers: &[&Server]| run::variables(&site, servers);
+        for server in SERVERS.iter().filter(|server| server.instead_of.is_some()) {
+            let usual = named(server.instead_of.unwrap());
+            let names: Vec<String> = of(&[usual]).into_iter().map(|(name, _)| name).collect();
+            let alone = of(&[server]);
+            assert!(alone.iter().all(|(name, _)| names.contains(name)), "{}", server.name);
+            assert!(!alone.is_empty(), "{}", server.name);
+            assert_eq!(of(&[server, usual]), of(&[usual]));
         }
     }
 

@@ -38,6 +38,11 @@ pub(crate) fn ask(site: &Site, server: &Server) -> Answer {
             Some(_) => Answer::Ready,
             None => Answer::Nothing,
         },
+        Probe::PortAndFile { file } => match connect(port) {
+            None => Answer::Nothing,
+            Some(_) if site.folder(server).join(file).exists() => Answer::Ready,
+            Some(_) => Answer::Other,
+        },
         Probe::Http { path, says } => match connect(port) {
             None => Answer::Nothing,
             Some(stream) => match http(stream, path) {
@@ -66,7 +71,7 @@ fn http(mut stream: TcpStream, path: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::{net::TcpListener, path::Path, thread};
+    use std::{fs, net::TcpListener, path::Path, thread};
 
     use super::*;
     use crate::emulators::table::Native;
@@ -79,6 +84,7 @@ mod tests {
             probe,
             native: Native::DockerOnly,
             image: None,
+            instead_of: None,
             variables: &[],
             native_files: &[],
             lies: &[],
@@ -107,6 +113,20 @@ mod tests {
         assert_eq!(answered("HTTP/1.1 200 OK\r\n\r\nanother server"), Answer::Other);
         assert_eq!(answered("HTTP/1.1 503 Unavailable\r\n\r\n{\"up\":1}"), Answer::Other);
         assert_eq!(answered(""), Answer::Other);
+    }
+
+    #[test]
+    fn an_open_port_without_the_file_is_another_server() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let site = Site::at(folder.path(), 0);
+        let server = server(listener.local_addr().unwrap().port(), Probe::PortAndFile { file: "ca.pem" });
+        assert_eq!(ask(&site, &server), Answer::Other);
+        fs::create_dir_all(site.folder(&server)).unwrap();
+        fs::write(site.folder(&server).join("ca.pem"), "").unwrap();
+        assert_eq!(ask(&site, &server), Answer::Ready);
+        drop(listener);
+        assert_eq!(ask(&site, &server), Answer::Nothing);
     }
 
     #[test]

@@ -58,10 +58,14 @@ impl Drop for Session {
     }
 }
 
-/// The variables of these servers, each once.
+/// The variables of these servers, each once. A server that is there instead of another gives way to it.
 pub(crate) fn variables(site: &Site, servers: &[&Server]) -> Vec<(String, String)> {
-    let mut variables: Vec<(String, String)> =
-        servers.iter().flat_map(|server| site.variables(server)).collect();
+    let there = |name: &str| servers.iter().any(|server| server.name == name);
+    let mut variables: Vec<(String, String)> = servers
+        .iter()
+        .filter(|server| !server.instead_of.is_some_and(there))
+        .flat_map(|server| site.variables(server))
+        .collect();
     variables.sort_unstable();
     variables.dedup();
     variables
@@ -190,5 +194,5 @@ fn wait(site: &Site, server: &Server, daemon: &Daemon, mut child: Option<&mut Ch
 }
 
 fn say(server: &Server, text: &str) {
-    eprintln!("{:13} {text}", server.name);
+    eprintln!("{:20} {text}", server.name);
 }

@@ -17,6 +17,9 @@ pub(crate) struct Server {
     pub(crate) native: Native,
     /// How Docker runs it.
     pub(crate) image: Option<Image>,
+    /// The server whose variables it sets to values of its own: the same tests run against the one or the other, and against
+    /// that one where both are up.
+    pub(crate) instead_of: Option<&'static str>,
     /// What the tests read. `{port}` and `{dir}` (the server's own folder) are filled in.
     pub(crate) variables: &'static [(&'static str, &'static str)],
     /// Variables that name a file of the native installation; set where the file is there.
@@ -37,6 +40,12 @@ pub(crate) enum Probe {
     },
     /// Docker's health check says it; from here only the open port can be seen.
     Port,
+    /// The port is open, and this file of the server's folder is there, which it writes first: what speaks TLS cannot be asked
+    /// without it.
+    PortAndFile {
+        /// A file in the server's folder.
+        file: &'static str,
+    },
     /// The file that the variable names is there.
     Installed {
         /// A file in the server's folder.
@@ -171,6 +180,7 @@ pub(crate) const SERVERS: &[Server] = &[
             command: &[],
             health: &["curl", "-sf", "http://127.0.0.1:4566/_localstack/health"],
         }),
+        instead_of: None,
         variables: &[
             ("ADCP_TEST_LOCALSTACK_ENDPOINT", "http://127.0.0.1:{port}"),
             ("AWS_ACCESS_KEY_ID", "test"),
@@ -215,6 +225,7 @@ pub(crate) const SERVERS: &[Server] = &[
                 "import urllib.request; urllib.request.urlopen('http://127.0.0.1:4566/_ministack/health')",
             ],
         }),
+        instead_of: None,
         variables: &[
             ("ADCP_TEST_MINISTACK_ENDPOINT", "http://127.0.0.1:{port}"),
             ("AWS_ACCESS_KEY_ID", "test"),
@@ -261,6 +272,7 @@ pub(crate) const SERVERS: &[Server] = &[
             ],
             health: &["bao", "status", "-address=http://127.0.0.1:8200"],
         }),
+        instead_of: None,
         variables: &[
             ("ADCP_TEST_OPENBAO_ADDR", "http://127.0.0.1:{port}"),
             ("ADCP_TEST_OPENBAO_TOKEN", "root"),
@@ -288,6 +300,7 @@ pub(crate) const SERVERS: &[Server] = &[
             ],
             health: &["vault", "status", "-address=http://127.0.0.1:8200"],
         }),
+        instead_of: None,
         variables: &[("ADCP_TEST_VAULT_ADDR", "http://127.0.0.1:{port}"), ("ADCP_TEST_VAULT_TOKEN", "root")],
         native_files: &[],
         lies: &[],
@@ -299,6 +312,7 @@ pub(crate) const SERVERS: &[Server] = &[
         probe: Probe::Installed { file: "ready" },
         native: Native::SoftHsm,
         image: None,
+        instead_of: None,
         variables: &[
             ("ADCP_TEST_PKCS11_MODULE", "{module}"),
             ("SOFTHSM2_CONF", "{dir}/softhsm2.conf"),
@@ -326,12 +340,23 @@ pub(crate) const SERVERS: &[Server] = &[
             command: &[],
             health: &[],
         }),
-        variables: &[("ADCP_TEST_LOWKEY_VAULT_URL", "https://127.0.0.1:{port}")],
+        instead_of: Some("fake-azure-key-vault"),
+        variables: &[
+            // The vaults that it makes at its start have names, not addresses.
+            ("ADCP_TEST_AZURE_KEY_VAULT_URL", "https://localhost:{port}"),
+            ("ADCP_TEST_AZURE_KEY_VAULT_TOKEN", "any-token"),
+        ],
         native_files: &[],
-        lies: &[Lie {
-            what: "accepts any bearer token",
-            so: "tokens are not looked into; our own fake judges credentials",
-        }],
+        lies: &[
+            Lie {
+                what: "accepts any bearer token",
+                so: "tokens are not looked into; our own fake judges credentials",
+            },
+            Lie {
+                what: "has a certificate of its own making",
+                so: "docs/testing.md says how to export it for ADCP_TEST_AZURE_KEY_VAULT_CA",
+            },
+        ],
     },
     Server {
         name: "floci-gcp",
@@ -347,12 +372,47 @@ pub(crate) const SERVERS: &[Server] = &[
             command: &[],
             health: &[],
         }),
-        variables: &[("ADCP_TEST_FLOCI_GCP_ENDPOINT", "http://127.0.0.1:{port}")],
+        instead_of: Some("fake-gcp-kms"),
+        variables: &[
+            ("ADCP_TEST_GCP_KMS_ENDPOINT", "http://127.0.0.1:{port}"),
+            ("ADCP_TEST_GCP_KMS_TOKEN", "any-token"),
+            ("ADCP_TEST_GCP_KMS_PARENT", "projects/adcp-test-project/locations/global"),
+        ],
         native_files: &[],
         lies: &[Lie {
             what: "has P-256 and RSA PKCS#1 only",
             so: "Ed25519 and RSA-PSS are not implemented; our own fake judges them",
         }],
+    },
+    Server {
+        name: "fake-azure-key-vault",
+        purpose: "Azure Key Vault: our own fake, kept honest by Microsoft's Python client",
+        port: Some(8444),
+        probe: Probe::PortAndFile { file: "ca.pem" },
+        native: Native::Workspace {
+            package: "adcp-signing-emulators",
+            program: "fake-azure-key-vault",
+            arguments: &[
+                "--port",
+                "{port}",
+                "--token",
+                "fake-azure-token",
+                "--denied-token",
+                "fake-azure-denied-token",
+                "--ca-file",
+                "{dir}/ca.pem",
+            ],
+        },
+        image: None,
+        instead_of: None,
+        variables: &[
+            ("ADCP_TEST_AZURE_KEY_VAULT_URL", "https://127.0.0.1:{port}"),
+            ("ADCP_TEST_AZURE_KEY_VAULT_TOKEN", "fake-azure-token"),
+            ("ADCP_TEST_AZURE_KEY_VAULT_DENIED_TOKEN", "fake-azure-denied-token"),
+            ("ADCP_TEST_AZURE_KEY_VAULT_CA", "{dir}/ca.pem"),
+        ],
+        native_files: &[],
+        lies: &[],
     },
     Server {
         name: "fake-gcp-kms",
@@ -365,6 +425,7 @@ pub(crate) const SERVERS: &[Server] = &[
             arguments: &["--port", "{port}", "--token", "fake-gcp-token", "--project", "adcp-test-project"],
         },
         image: None,
+        instead_of: None,
         variables: &[
             ("ADCP_TEST_GCP_KMS_ENDPOINT", "http://127.0.0.1:{port}"),
             ("ADCP_TEST_GCP_KMS_TOKEN", "fake-gcp-token"),
@@ -387,6 +448,7 @@ pub(crate) const SERVERS: &[Server] = &[
             command: &[],
             health: &["redis-cli", "ping"],
         }),
+        instead_of: None,
         variables: &[("ADCP_TEST_REDIS_URL", "redis://127.0.0.1:{port}")],
         native_files: &[],
         lies: &[],
@@ -405,6 +467,7 @@ pub(crate) const SERVERS: &[Server] = &[
             command: &[],
             health: &["pg_isready", "-U", "postgres"],
         }),
+        instead_of: None,
         variables: &[("ADCP_TEST_POSTGRES_URL", "postgres://postgres:postgres@127.0.0.1:{port}/postgres")],
         native_files: &[],
         lies: &[],

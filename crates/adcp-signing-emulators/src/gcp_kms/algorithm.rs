@@ -2,16 +2,14 @@
 
 use aws_lc_rs::{
     digest::{self, Digest},
-    encoding::{AsDer as _, PublicKeyX509Der},
     error::Unspecified,
     rsa::KeySize,
-    signature::{
-        ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PSS_SHA512,
-        RsaKeyPair,
-    },
+    signature::{ECDSA_P256_SHA256_ASN1_SIGNING, RSA_PSS_SHA512},
 };
 use base64ct::{Base64, Encoding as _};
 use serde_json::Value;
+
+use crate::service::{KeyPair, Kind};
 
 /// The line length of PEM (RFC 7468 §2).
 const PEM_LINE: usize = 64;
@@ -68,60 +66,38 @@ impl Algorithm {
     }
 }
 
-/// A key pair of a version.
-#[derive(Debug)]
-pub(super) enum KeyPair {
-    Ed25519(Ed25519KeyPair),
-    P256(EcdsaKeyPair),
-    RsaPss4096(RsaKeyPair),
+/// A new key pair. RSA takes a second or so.
+pub(super) fn generate(algorithm: Algorithm) -> Result<KeyPair, Unspecified> {
+    KeyPair::generate(match algorithm {
+        Algorithm::Ed25519 => Kind::Ed25519,
+        Algorithm::P256 => Kind::P256(&ECDSA_P256_SHA256_ASN1_SIGNING),
+        Algorithm::RsaPss4096 => Kind::Rsa(KeySize::Rsa4096),
+    })
 }
 
-impl KeyPair {
-    /// A new key pair. RSA takes a second or so.
-    pub(super) fn generate(algorithm: Algorithm) -> Result<Self, Unspecified> {
-        Ok(match algorithm {
-            Algorithm::Ed25519 => Self::Ed25519(Ed25519KeyPair::generate()?),
-            Algorithm::P256 => Self::P256(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING)?),
-            Algorithm::RsaPss4096 => Self::RsaPss4096(RsaKeyPair::generate(KeySize::Rsa4096)?),
-        })
+pub(super) fn public_key_pem(pair: &KeyPair) -> Result<String, Unspecified> {
+    let text = Base64::encode_string(pair.spki()?.as_ref());
+    let mut pem = "-----BEGIN PUBLIC KEY-----\n".to_owned();
+    for line in text.as_bytes().chunks(PEM_LINE) {
+        pem.extend(line.iter().copied().map(char::from));
+        pem.push('\n');
     }
+    pem.push_str("-----END PUBLIC KEY-----\n");
+    Ok(pem)
+}
 
-    pub(super) fn public_key_pem(&self) -> Result<String, Unspecified> {
-        let spki: PublicKeyX509Der<'_> = match self {
-            Self::Ed25519(pair) => pair.public_key().as_der()?,
-            Self::P256(pair) => pair.public_key().as_der()?,
-            Self::RsaPss4096(pair) => pair.public_key().as_der()?,
-        };
-        let text = Base64::encode_string(spki.as_ref());
-        let mut pem = "-----BEGIN PUBLIC KEY-----\n".to_owned();
-        for line in text.as_bytes().chunks(PEM_LINE) {
-            pem.extend(line.iter().copied().map(char::from));
-            pem.push('\n');
+/// Signs as the service does: Ed25519 the data and never a digest; the others a digest of their own hash function, or data
+/// that the service hashes.
+pub(super) fn sign(pair: &KeyPair, input: &ToSign) -> Result<Vec<u8>, Refused> {
+    let digest = match (pair, input) {
+        (KeyPair::Ed25519(pair), ToSign::Data(data)) => return Ok(pair.sign(data).as_ref().to_vec()),
+        (KeyPair::Ed25519(_), ToSign::Digest(..)) => {
+            return Err(Refused::Input("EC_SIGN_ED25519 signs data, not a digest."));
         }
-        pem.push_str("-----END PUBLIC KEY-----\n");
-        Ok(pem)
-    }
-
-    /// Signs as the service does: Ed25519 the data and never a digest; the others a digest of their own hash function, or
-    /// data that the service hashes.
-    pub(super) fn sign(&self, input: &ToSign) -> Result<Vec<u8>, Refused> {
-        match self {
-            Self::Ed25519(pair) => match input {
-                ToSign::Data(data) => Ok(pair.sign(data).as_ref().to_vec()),
-                ToSign::Digest(..) => Err(Refused::Input("EC_SIGN_ED25519 signs data, not a digest.")),
-            },
-            Self::P256(pair) => {
-                let digest = digest_of(input, "sha256", &digest::SHA256)?;
-                Ok(pair.sign_digest(&digest)?.as_ref().to_vec())
-            }
-            Self::RsaPss4096(pair) => {
-                let digest = digest_of(input, "sha512", &digest::SHA512)?;
-                let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign_digest(&RSA_PSS_SHA512, &digest, &mut signature)?;
-                Ok(signature)
-            }
-        }
-    }
+        (KeyPair::P256(_), _) => digest_of(input, "sha256", &digest::SHA256)?,
+        (KeyPair::Rsa(_), _) => digest_of(input, "sha512", &digest::SHA512)?,
+    };
+    Ok(pair.sign_digest(&digest, &RSA_PSS_SHA512)?)
 }
 
 fn digest_of(input: &ToSign, field: &str, hash: &'static digest::Algorithm) -> Result<Digest, Refused> {

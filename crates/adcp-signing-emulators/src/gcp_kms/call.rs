@@ -7,54 +7,25 @@ use super::store::VersionName;
 /// A call of the API, version 1. A ring or a location stands for itself by its resource name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Call {
-    CreateRing {
-        location: String,
-    },
-    Rings {
-        location: String,
-    },
-    Ring {
-        ring: String,
-    },
-    CreateKey {
-        ring: String,
-    },
-    Keys {
-        ring: String,
-    },
-    Key {
-        ring: String,
-        key: String,
-    },
-    CreateVersion {
-        ring: String,
-        key: String,
-    },
-    Versions {
-        ring: String,
-        key: String,
-    },
+    CreateRing { location: String },
+    Rings { location: String },
+    Ring { ring: String },
+    CreateKey { ring: String },
+    Keys { ring: String },
+    Key { ring: String, key: String },
+    CreateVersion { ring: String, key: String },
+    Versions { ring: String, key: String },
     Version(VersionName),
     UpdateVersion(VersionName),
     Destroy(VersionName),
     Restore(VersionName),
     PublicKey(VersionName),
     Sign(VersionName),
-    /// Not of the API: what the server is told by its tests.
-    PlanOutage,
-    EndOutage,
 }
 
 impl Call {
     /// The call, or none where the API has none.
     pub(super) fn of(method: &Method, path: &str) -> Option<Self> {
-        if path == "/_fake/outage" {
-            return match *method {
-                Method::POST => Some(Self::PlanOutage),
-                Method::DELETE => Some(Self::EndOutage),
-                _ => None,
-            };
-        }
         let name = path.strip_prefix("/v1/")?;
         let (name, verb) = match name.rsplit_once(':') {
             Some((name, verb)) => (name, Some(verb)),

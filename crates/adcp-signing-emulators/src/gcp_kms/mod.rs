@@ -10,32 +10,23 @@
 
 mod algorithm;
 mod call;
-mod outage;
 mod sign;
 mod status;
 mod store;
 
-use std::{convert::Infallible, io, sync::Arc};
+use std::{io, sync::Arc};
 
-use http::{HeaderMap, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::{
-    body::{Bytes, Incoming},
-    server::conn::http1,
-    service::service_fn,
-};
-use hyper_util::rt::TokioIo;
+use http::{HeaderMap, StatusCode, header, request::Parts};
+use hyper::body::Bytes;
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
 use self::{
     call::Call,
-    outage::Outage,
     status::{Answer, Status},
     store::{Enums, Store},
 };
-
-const MAX_BODY_LEN: usize = 1 << 20;
+use crate::service::{Outage, Reply, Service, serve};
 
 /// A fake Google Cloud KMS.
 ///
@@ -72,65 +63,29 @@ impl FakeGcpKms {
     /// # Errors
     /// When the listener fails.
     pub async fn serve(self, listener: TcpListener) -> io::Result<()> {
-        loop {
-            let (connection, _) = listener.accept().await?;
-            tokio::spawn(self.clone().serve_connection(connection));
-        }
+        serve(self, listener).await
     }
 
-    async fn serve_connection(self, connection: TcpStream) {
-        let service = service_fn(|request| async { Ok::<_, Infallible>(self.respond(request).await) });
-        // A client that goes away is no failure of the server.
-        let _ = http1::Builder::new().serve_connection(TokioIo::new(connection), service).await;
-    }
-
-    async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let (head, body) = request.into_parts();
-        if head.uri.path() == "/_fake/health" {
-            return response(StatusCode::OK, &json!({"status": "ok"}));
-        }
-        let Some(call) = Call::of(&head.method, head.uri.path()) else {
-            return response(StatusCode::NOT_FOUND, &Value::Null);
-        };
-        let answer = match Limited::new(body, MAX_BODY_LEN).collect().await {
-            Ok(body) => self.answer(&head, &call, &body.to_bytes()),
-            Err(_) => Err(Status::invalid_argument("The request is too long.")),
-        };
-        match answer {
-            Ok(reply) => response(StatusCode::OK, &reply),
-            Err(status) => {
-                let code = StatusCode::from_u16(status.http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-                let mut response = response(code, &status.to_json());
-                if let Some(pause) = status.retry_after {
-                    response.headers_mut().insert(header::RETRY_AFTER, pause.as_secs().into());
-                }
-                response
-            }
-        }
-    }
-
-    fn answer(&self, head: &http::request::Parts, call: &Call, body: &[u8]) -> Answer {
+    /// Does what was asked; what is no call of the API is about outages.
+    fn perform(&self, head: &Parts, call: Option<&Call>, body: Option<&[u8]>) -> Answer {
         self.authenticate(&head.headers)?;
         let body: Value = match body {
-            [] => json!({}),
-            body => serde_json::from_slice(body)
+            None => return Err(Status::invalid_argument("The request is too long.")),
+            Some([]) => json!({}),
+            Some(body) => serde_json::from_slice(body)
                 .map_err(|_| Status::invalid_argument("Invalid JSON payload received."))?,
         };
-        match call {
-            Call::PlanOutage => return self.outage.plan(&body),
-            Call::EndOutage => {
-                self.outage.end();
-                return Ok(json!({}));
-            }
-            _ => {}
-        }
+        let Some(call) = call else {
+            let told = self.outage.control(&head.method, &body);
+            return told.map(|()| json!({})).map_err(Status::invalid_argument);
+        };
         if let Some(refusal) = self.outage.next() {
-            return Err(refusal);
+            return Err(refusal.into());
         }
         if Call::project(head.uri.path()) != Some(&*self.project) {
             return Err(Status::permission_denied(head.uri.path()));
         }
-        self.perform(call, &body, &Query::of(head.uri.query().unwrap_or_default()))
+        self.call(call, &body, &Query::of(head.uri.query().unwrap_or_default()))
     }
 
     fn authenticate(&self, headers: &HeaderMap) -> Result<(), Status> {
@@ -140,7 +95,7 @@ impl FakeGcpKms {
         }
     }
 
-    fn perform(&self, call: &Call, body: &Value, query: &Query) -> Answer {
+    fn call(&self, call: &Call, body: &Value, query: &Query) -> Answer {
         let (store, enums) = (&self.store, query.enums);
         match call {
             Call::CreateRing { location } => {
@@ -161,7 +116,19 @@ impl FakeGcpKms {
             Call::Restore(name) => store.restore(name, enums),
             Call::PublicKey(name) => sign::public_key(store, name, enums),
             Call::Sign(name) => sign::asymmetric_sign(store, name, body, enums),
-            Call::PlanOutage | Call::EndOutage => Err(Status::internal()),
+        }
+    }
+}
+
+impl Service for FakeGcpKms {
+    async fn answer(&self, head: Parts, body: Option<Bytes>) -> Reply {
+        let call = Call::of(&head.method, head.uri.path());
+        if call.is_none() && head.uri.path() != Outage::PATH {
+            return Reply::json(StatusCode::NOT_FOUND, Value::Null);
+        }
+        match self.perform(&head, call.as_ref(), body.as_deref()) {
+            Ok(reply) => Reply::json(StatusCode::OK, reply),
+            Err(status) => status.into(),
         }
     }
 }
@@ -189,12 +156,4 @@ impl Query {
             enums: if numbers { Enums::Numbers } else { Enums::Names },
         }
     }
-}
-
-fn response(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::from(body.to_string()));
-    *response.status_mut() = status;
-    let json = header::HeaderValue::from_static("application/json; charset=UTF-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, json);
-    response
 }

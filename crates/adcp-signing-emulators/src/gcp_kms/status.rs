@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
 use serde_json::{Value, json};
+
+use crate::service::{Failure, Refusal, Reply};
 
 /// A refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Status {
-    pub(super) http: u16,
+    http: u16,
     code: &'static str,
     message: String,
     reason: Option<&'static str>,
-    pub(super) retry_after: Option<Duration>,
+    retry_after: Option<Duration>,
 }
 
 /// The result of a call.
@@ -48,7 +51,7 @@ impl Status {
         Self::new(409, "ALREADY_EXISTS", format!("{resource} already exists."))
     }
 
-    pub(super) fn resource_exhausted(retry_after: Option<Duration>) -> Self {
+    fn resource_exhausted(retry_after: Option<Duration>) -> Self {
         let message = "Quota exceeded for quota metric 'Cryptographic requests'.";
         Self {
             reason: Some("RATE_LIMIT_EXCEEDED"),
@@ -57,7 +60,7 @@ impl Status {
         }
     }
 
-    pub(super) fn unavailable(retry_after: Option<Duration>) -> Self {
+    fn unavailable(retry_after: Option<Duration>) -> Self {
         Self { retry_after, ..Self::new(503, "UNAVAILABLE", "The service is currently unavailable.") }
     }
 
@@ -65,7 +68,7 @@ impl Status {
         Self::new(500, "INTERNAL", "Internal error encountered.")
     }
 
-    pub(super) fn to_json(&self) -> Value {
+    fn to_json(&self) -> Value {
         let mut details = Vec::new();
         if let Some(reason) = self.reason {
             details.push(json!({
@@ -86,5 +89,21 @@ impl Status {
             "status": self.code,
             "details": details,
         }})
+    }
+}
+
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Self {
+        match refusal.failure {
+            Failure::TooManyRequests => Self::resource_exhausted(refusal.retry_after),
+            Failure::Unavailable => Self::unavailable(refusal.retry_after),
+        }
+    }
+}
+
+impl From<Status> for Reply {
+    fn from(status: Status) -> Self {
+        let code = StatusCode::from_u16(status.http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self::json(code, status.to_json()).with_retry_after(status.retry_after)
     }
 }

@@ -8,9 +8,10 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    algorithm::{Algorithm, KeyPair},
+    algorithm::{Algorithm, generate},
     status::{Answer, Status},
 };
+use crate::service::KeyPair;
 
 /// When everything was created: nothing that is tested depends on a clock.
 const CREATED: &str = "2026-01-01T00:00:00Z";
@@ -185,7 +186,7 @@ impl Store {
     }
 
     fn generate(&self, name: &VersionName, algorithm: Algorithm) {
-        let Ok(pair) = KeyPair::generate(algorithm) else { return };
+        let Ok(pair) = generate(algorithm) else { return };
         let _ = self.with_version(name, |_, version| {
             version.pair = Some(Arc::new(pair));
             version.state = State::Enabled;

@@ -1,0 +1,41 @@
+//! The fake Azure Key Vault as a program: `fake-azure-key-vault --port 8444 --token TOKEN --ca-file ca.pem`.
+
+use std::{fs, io, net::Ipv4Addr, path::PathBuf};
+
+use adcp_signing_emulators::azure_key_vault::{FakeAzureKeyVault, PermissionModel};
+use clap::Parser;
+use tokio::net::TcpListener;
+
+/// A fake Azure Key Vault on loopback, with TLS, for tests. Keys are kept in memory and gone at the end.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The port on 127.0.0.1; 0 takes a free one.
+    #[arg(long, default_value_t = 8444)]
+    port: u16,
+    /// The access token that is taken.
+    #[arg(long, default_value = "fake-azure-token")]
+    token: String,
+    /// The access token of somebody who may do nothing.
+    #[arg(long, default_value = "fake-azure-denied-token")]
+    denied_token: String,
+    /// Refuse as a vault with access policies does, not as one with roles.
+    #[arg(long)]
+    access_policies: bool,
+    /// Where to write the authority of the certificate, as PEM. It is there once the port is open.
+    #[arg(long)]
+    ca_file: PathBuf,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> io::Result<()> {
+    let Arguments { port, token, denied_token, access_policies, ca_file } = Arguments::parse();
+    let model = if access_policies { PermissionModel::AccessPolicy } else { PermissionModel::Rbac };
+    let server =
+        FakeAzureKeyVault::new(&token)?.with_denied_token(&denied_token).with_permission_model(model);
+    fs::write(&ca_file, server.ca_pem()).map_err(|error| {
+        io::Error::new(error.kind(), format!("cannot write {}: {error}", ca_file.display()))
+    })?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    println!("fake-azure-key-vault listens on https://{}", listener.local_addr()?);
+    server.serve(listener).await
+}
