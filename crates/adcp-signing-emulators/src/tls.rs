@@ -6,12 +6,12 @@ use tokio::net::TcpStream;
 use tokio_rustls::{
     TlsAcceptor, TlsConnector,
     rustls::{
-        ClientConfig, RootCertStore, ServerConfig,
-        pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _},
+        ClientConfig, RootCertStore, crypto,
+        pki_types::{CertificateDer, ServerName, pem::PemObject as _},
     },
 };
 
-use crate::fault_proxy::Connection;
+use crate::{fault_proxy::Connection, loopback_identity::LoopbackIdentity};
 
 /// What the proxy needs to end TLS and to begin it again.
 pub(crate) struct Tls {
@@ -23,21 +23,20 @@ pub(crate) struct Tls {
 impl Tls {
     /// A new certificate for the loopback address, and these PEM roots for the upstream.
     pub(crate) fn new(upstream_roots: &[u8]) -> io::Result<Self> {
-        let own = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).map_err(io::Error::other)?;
-        let key = PrivateKeyDer::try_from(own.signing_key.serialize_der()).map_err(io::Error::other)?;
-        let server = ServerConfig::builder()
-            .with_no_client_auth()
-            .with_single_cert(vec![own.cert.der().clone()], key)
-            .map_err(io::Error::other)?;
+        let own = LoopbackIdentity::generate()?;
         let mut roots = RootCertStore::empty();
         for root in CertificateDer::pem_slice_iter(upstream_roots) {
             roots.add(root.map_err(io::Error::other)?).map_err(io::Error::other)?;
         }
-        let client = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let client = ClientConfig::builder_with_provider(Arc::new(crypto::aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(io::Error::other)?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
         Ok(Self {
-            acceptor: TlsAcceptor::from(Arc::new(server)),
+            acceptor: own.acceptor(),
             connector: TlsConnector::from(Arc::new(client)),
-            certificate: own.cert.pem(),
+            certificate: own.ca_pem().to_owned(),
         })
     }
 
