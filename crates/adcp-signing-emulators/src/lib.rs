@@ -7,6 +7,8 @@ mod fault_proxy;
 #[cfg(feature = "gcp-kms")]
 pub mod gcp_kms;
 mod http_framing;
+#[cfg(feature = "azure-key-vault")]
+mod loopback_identity;
 mod proxy_faults;
 #[cfg(any(feature = "azure-key-vault", feature = "gcp-kms"))]
 mod service;

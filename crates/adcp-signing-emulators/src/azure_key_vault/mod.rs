@@ -34,7 +34,10 @@ use self::{
     query::Query,
     store::Store,
 };
-use crate::service::{LoopbackIdentity, Outage, Reply, Service, serve_tls};
+use crate::{
+    loopback_identity::LoopbackIdentity,
+    service::{Outage, Reply, Service, serve_tls},
+};
 
 /// A fake Azure Key Vault.
 ///

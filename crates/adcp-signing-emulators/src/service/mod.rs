@@ -22,7 +22,7 @@ use tokio::{
 };
 
 #[cfg(feature = "azure-key-vault")]
-pub(crate) use self::tls::{LoopbackIdentity, serve_tls};
+pub(crate) use self::tls::serve_tls;
 pub(crate) use self::{
     key_pair::{KeyPair, Kind},
     outage::{Failure, Outage, Refusal},

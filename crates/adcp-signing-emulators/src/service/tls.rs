@@ -1,68 +1,15 @@
-//! TLS on loopback, with a certificate that is made at every start.
+//! The HTTP server over TLS.
 
-use std::{io, net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{io, time::Duration};
 
-use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
-};
 use tokio::{net::TcpListener, time::timeout};
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{ServerConfig, crypto, pki_types::PrivatePkcs8KeyDer},
-};
+use tokio_rustls::TlsAcceptor;
 
 use super::{Service, accept, serve_connection};
+use crate::loopback_identity::LoopbackIdentity;
 
 /// How long a client may take over its handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-
-/// A certificate for `localhost` and 127.0.0.1, and its authority, whose key is forgotten once it has signed.
-#[derive(Clone)]
-pub(crate) struct LoopbackIdentity {
-    ca_pem: Arc<str>,
-    config: Arc<ServerConfig>,
-}
-
-impl LoopbackIdentity {
-    /// A new authority and a new certificate.
-    pub(crate) fn generate() -> io::Result<Self> {
-        let mut ca = CertificateParams::default();
-        ca.distinguished_name.push(DnType::CommonName, "adcp-signing test CA");
-        ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let ca_key = KeyPair::generate().map_err(io::Error::other)?;
-        let ca_pem = ca.self_signed(&ca_key).map_err(io::Error::other)?.pem();
-
-        let names = ["localhost".to_owned(), Ipv4Addr::LOCALHOST.to_string()];
-        let mut server = CertificateParams::new(names).map_err(io::Error::other)?;
-        server.distinguished_name.push(DnType::CommonName, "adcp-signing test server");
-        server.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        server.use_authority_key_identifier_extension = true;
-        let key = KeyPair::generate().map_err(io::Error::other)?;
-        let certificate =
-            server.signed_by(&key, &Issuer::from_params(&ca, &ca_key)).map_err(io::Error::other)?;
-
-        let provider = Arc::new(crypto::aws_lc_rs::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(io::Error::other)?
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![certificate.der().clone()],
-                PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
-            )
-            .map_err(io::Error::other)?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { ca_pem: ca_pem.into(), config: Arc::new(config) })
-    }
-
-    /// The authority's certificate, which clients must trust.
-    pub(crate) fn ca_pem(&self) -> &str {
-        &self.ca_pem
-    }
-}
 
 /// Answers every connection that comes with TLS, until dropped.
 pub(crate) async fn serve_tls(
@@ -70,7 +17,7 @@ pub(crate) async fn serve_tls(
     identity: &LoopbackIdentity,
     listener: TcpListener,
 ) -> io::Result<()> {
-    let acceptor = TlsAcceptor::from(Arc::clone(&identity.config));
+    let acceptor = TlsAcceptor::from(identity.server_config());
     accept(listener, move |connection| {
         let (acceptor, service) = (acceptor.clone(), service.clone());
         async move {
