@@ -12,7 +12,7 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, TcpSocket, TcpStream},
     sync::{mpsc, oneshot},
     task::{JoinHandle, JoinSet},
@@ -20,8 +20,17 @@ use tokio::{
 
 use crate::{
     CannedReply,
-    http_framing::{Reader, closes, is_head},
+    http_framing::{Message, Reader, closes, is_head},
 };
+#[cfg(feature = "tls")]
+use crate::{http_framing::with_host, tls::Tls};
+
+/// A connection, with TLS or without.
+pub(crate) type Connection = Box<dyn Stream>;
+
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 const BACKLOG: u32 = 1024;
 const READ_LEN: usize = 16 * 1024;
@@ -77,6 +86,8 @@ enum Command {
 struct Shared {
     upstream: SocketAddr,
     traffic: Traffic,
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
     plan: Mutex<Plan>,
     connections: AtomicU64,
     requests: AtomicU64,
@@ -95,17 +106,30 @@ impl FaultProxy {
     /// # Errors
     /// When no loopback port can be had.
     pub async fn start(upstream: SocketAddr, traffic: Traffic) -> io::Result<Self> {
+        Self::listen(Shared::new(upstream, traffic)).await
+    }
+
+    /// As [`start`](Self::start), for an upstream that speaks HTTP/1.1 over TLS, whose PEM roots are `upstream_roots`. The
+    /// proxy ends TLS with a [certificate](Self::certificate) of its own, and names the upstream in `Host`.
+    ///
+    /// # Errors
+    /// When no loopback port can be had, or the roots are not PEM.
+    #[cfg(feature = "tls")]
+    pub async fn start_tls(upstream: SocketAddr, upstream_roots: &[u8]) -> io::Result<Self> {
+        let tls = Some(Tls::new(upstream_roots)?);
+        Self::listen(Shared { tls, ..Shared::new(upstream, Traffic::Http) }).await
+    }
+
+    /// The root that clients must trust, PEM, where the proxy ends TLS.
+    #[cfg(feature = "tls")]
+    pub fn certificate(&self) -> Option<&str> {
+        self.shared.tls.as_ref().map(Tls::certificate)
+    }
+
+    async fn listen(shared: Shared) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared {
-            upstream,
-            traffic,
-            plan: Mutex::new(Plan { next: VecDeque::new(), standing: Action::Forward }),
-            connections: AtomicU64::new(0),
-            requests: AtomicU64::new(0),
-            bytes_up: AtomicU64::new(0),
-            bytes_down: AtomicU64::new(0),
-        });
+        let shared = Arc::new(shared);
         let (commands, received) = mpsc::channel(1);
         let accepting = tokio::spawn(accept(address, listener, Arc::clone(&shared), received));
         Ok(Self { address, shared, commands, accepting })
@@ -191,6 +215,20 @@ impl fmt::Debug for Shared {
 }
 
 impl Shared {
+    fn new(upstream: SocketAddr, traffic: Traffic) -> Self {
+        Self {
+            upstream,
+            traffic,
+            #[cfg(feature = "tls")]
+            tls: None,
+            plan: Mutex::new(Plan { next: VecDeque::new(), standing: Action::Forward }),
+            connections: AtomicU64::new(0),
+            requests: AtomicU64::new(0),
+            bytes_up: AtomicU64::new(0),
+            bytes_down: AtomicU64::new(0),
+        }
+    }
+
     fn plan(&self) -> std::sync::MutexGuard<'_, Plan> {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -203,8 +241,9 @@ impl Shared {
         plan.next.pop_front().unwrap_or_else(|| plan.standing.clone())
     }
 
-    async fn send_down(&self, client: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
+    async fn send_down(&self, client: &mut impl Stream, bytes: &[u8]) -> io::Result<()> {
         client.write_all(bytes).await?;
+        client.flush().await?;
         count(&self.bytes_down, bytes.len());
         Ok(())
     }
@@ -212,14 +251,39 @@ impl Shared {
     async fn serve(&self, client: TcpStream) -> io::Result<()> {
         client.set_nodelay(true)?;
         match self.traffic {
-            Traffic::Http => self.serve_http(client).await,
+            Traffic::Http => self.serve_http(self.accept(client).await?).await,
             Traffic::Bytes => self.serve_bytes(client).await,
         }
     }
 
-    async fn serve_http(&self, mut client: TcpStream) -> io::Result<()> {
+    async fn accept(&self, client: TcpStream) -> io::Result<Connection> {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.tls {
+            return tls.accept(client).await;
+        }
+        Ok(Box::new(client))
+    }
+
+    async fn connect(&self) -> io::Result<Connection> {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.tls {
+            return tls.connect(self.upstream).await;
+        }
+        Ok(Box::new(TcpStream::connect(self.upstream).await?))
+    }
+
+    /// The request as the upstream is to see it.
+    fn outgoing(&self, request: Message) -> Vec<u8> {
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return with_host(&request, &self.upstream.to_string());
+        }
+        request.bytes
+    }
+
+    async fn serve_http(&self, mut client: Connection) -> io::Result<()> {
         let mut requests = Reader::default();
-        let mut upstream: Option<(TcpStream, Reader)> = None;
+        let mut upstream: Option<(Connection, Reader)> = None;
         while let Some(request) = requests.request(&mut client).await? {
             let action = self.request(request.bytes.len());
             let keep = match action {
@@ -239,10 +303,12 @@ impl Shared {
             };
             let (mut connection, mut answers) = match upstream.take() {
                 Some(open) => open,
-                None => (TcpStream::connect(self.upstream).await?, Reader::default()),
+                None => (self.connect().await?, Reader::default()),
             };
-            connection.write_all(&request.bytes).await?;
-            let answer = answers.answer(&mut connection, is_head(&request.bytes)).await?;
+            let to_head = is_head(&request.bytes);
+            connection.write_all(&self.outgoing(request)).await?;
+            connection.flush().await?;
+            let answer = answers.answer(&mut connection, to_head).await?;
             if let Some((body_only, len)) = keep {
                 let len = if body_only { answer.head_len.saturating_add(len) } else { len };
                 let kept = answer.bytes.get(..len).unwrap_or(&answer.bytes);
@@ -308,7 +374,7 @@ impl Shared {
 }
 
 /// Reads until the client gives up.
-async fn swallow(client: &mut TcpStream) -> io::Result<()> {
+async fn swallow(client: &mut impl Stream) -> io::Result<()> {
     let mut ignored = vec![0; READ_LEN];
     while client.read(&mut ignored).await? > 0 {}
     Ok(())

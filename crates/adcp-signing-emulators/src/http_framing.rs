@@ -109,6 +109,20 @@ impl Reader {
     }
 }
 
+/// The request with another `Host`.
+#[cfg(feature = "tls")]
+pub(crate) fn with_host(request: &Message, host: &str) -> Vec<u8> {
+    let (head, body) = request.bytes.split_at_checked(request.head_len).unwrap_or((&request.bytes, &[]));
+    let head = String::from_utf8_lossy(head);
+    let is_host =
+        |line: &str| line.split_once(':').is_some_and(|(name, _)| name.eq_ignore_ascii_case("host"));
+    let lines: Vec<_> = head
+        .split("\r\n")
+        .map(|line| if is_host(line) { format!("host: {host}") } else { line.to_owned() })
+        .collect();
+    [lines.join("\r\n").as_bytes(), body].concat()
+}
+
 /// Whether the request's method is `HEAD`.
 pub(crate) fn is_head(request: &[u8]) -> bool {
     request.starts_with(b"HEAD ")

@@ -7,11 +7,13 @@ mod fault_proxy;
 #[cfg(feature = "gcp-kms")]
 pub mod gcp_kms;
 mod http_framing;
-#[cfg(feature = "azure-key-vault")]
+#[cfg(feature = "tls")]
 mod loopback_identity;
 mod proxy_faults;
 #[cfg(any(feature = "azure-key-vault", feature = "gcp-kms"))]
 mod service;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub use self::{
     canned_reply::CannedReply,

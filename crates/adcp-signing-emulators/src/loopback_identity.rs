@@ -1,4 +1,4 @@
-//! A certificate for TLS on loopback, made at every start.
+//! A certificate for this machine, made at every start.
 
 use std::{io, net::Ipv4Addr, sync::Arc};
 
@@ -6,7 +6,10 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
 };
-use tokio_rustls::rustls::{ServerConfig, crypto, pki_types::PrivatePkcs8KeyDer};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{ServerConfig, crypto, pki_types::PrivatePkcs8KeyDer},
+};
 
 /// A certificate for `localhost` and 127.0.0.1, and its authority, whose key is forgotten once it has signed.
 #[derive(Clone)]
@@ -54,8 +57,8 @@ impl LoopbackIdentity {
         &self.ca_pem
     }
 
-    /// What a server needs to be who the certificate says; it speaks HTTP/1.1.
-    pub(crate) fn server_config(&self) -> Arc<ServerConfig> {
-        Arc::clone(&self.config)
+    /// What ends TLS with the certificate.
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.config))
     }
 }

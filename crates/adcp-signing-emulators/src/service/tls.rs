@@ -1,9 +1,8 @@
-//! The HTTP server over TLS.
+//! TLS on loopback.
 
 use std::{io, time::Duration};
 
 use tokio::{net::TcpListener, time::timeout};
-use tokio_rustls::TlsAcceptor;
 
 use super::{Service, accept, serve_connection};
 use crate::loopback_identity::LoopbackIdentity;
@@ -17,7 +16,7 @@ pub(crate) async fn serve_tls(
     identity: &LoopbackIdentity,
     listener: TcpListener,
 ) -> io::Result<()> {
-    let acceptor = TlsAcceptor::from(identity.server_config());
+    let acceptor = identity.acceptor();
     accept(listener, move |connection| {
         let (acceptor, service) = (acceptor.clone(), service.clone());
         async move {

@@ -1,0 +1,311 @@
+//! What it takes to reach one key in Key Vault.
+
+use std::{borrow::Cow, env, fmt, fs, path::Path, sync::Arc};
+
+use adcp_signing_core::{Algorithm, KeyPurpose, ProviderError, ProviderErrorKind, key_uri::KeyOptions};
+use azure_core::credentials::TokenCredential;
+use azure_security_keyvault_keys::{KeyClient, KeyClientOptions};
+
+use crate::{
+    AzureKeyVaultProvider, KeyIdentifier, credentials, failure,
+    provider::Identity,
+    transport::{self, Roots},
+};
+
+const KEY: &str = "ADCP_AZURE_KEY_VAULT_KEY";
+const PURPOSE: &str = "ADCP_AZURE_KEY_VAULT_PURPOSE";
+const ALGORITHM: &str = "ADCP_AZURE_KEY_VAULT_ALG";
+const KEY_ID: &str = "ADCP_AZURE_KEY_VAULT_KID";
+const ACCESS_TOKEN: &str = "ADCP_AZURE_KEY_VAULT_ACCESS_TOKEN";
+const CA_FILE: &str = "ADCP_AZURE_KEY_VAULT_CA_FILE";
+/// The longest file of root certificates read.
+const MAX_CA_LEN: u64 = 1024 * 1024;
+
+/// One key in Key Vault and the way to it.
+///
+/// Without credentials of its own it takes those of the environment, as the clients of Azure do: `AZURE_TOKEN_CREDENTIALS`
+/// chooses; else a client secret (`AZURE_TENANT_ID`, `AZURE_CLIENT_ID`, `AZURE_CLIENT_SECRET`), a workload identity
+/// (`AZURE_FEDERATED_TOKEN_FILE`), the managed identity of App Service and its like, the login of `az` or `azd`, or the
+/// managed identity of the machine. The client renews the tokens.
+///
+/// ```
+/// use adcp_signing_azure_key_vault::{AzureKeyVaultConfig, AzureKeyVaultProvider};
+/// use adcp_signing_core::{Algorithm, KeyPurpose};
+///
+/// # async fn provider() -> Result<AzureKeyVaultProvider, Box<dyn std::error::Error>> {
+/// let key = "https://ads-prod.vault.azure.net/keys/buyer/0123456789abcdef0123456789abcdef".parse()?;
+/// let provider = AzureKeyVaultConfig::new(key, KeyPurpose::RequestSigning)
+///     .with_algorithm(Algorithm::EcdsaP256Sha256)
+///     .with_key_id("buyer-2026")
+///     .connect()
+///     .await?;
+/// # Ok(provider)
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct AzureKeyVaultConfig {
+    pub(crate) key: KeyIdentifier,
+    pub(crate) options: KeyOptions,
+    credential: Option<Arc<dyn TokenCredential>>,
+    roots: Option<Roots>,
+}
+
+impl AzureKeyVaultConfig {
+    /// The key that `key` names, published for `purpose`.
+    pub fn new(key: KeyIdentifier, purpose: KeyPurpose) -> Self {
+        let mut options = KeyOptions::default();
+        options.purpose = purpose;
+        Self { key, options, credential: None, roots: None }
+    }
+
+    /// The configuration that the environment holds: `ADCP_AZURE_KEY_VAULT_KEY` (a key identifier) and
+    /// `ADCP_AZURE_KEY_VAULT_PURPOSE` (an `adcp_use` value), and if set `ADCP_AZURE_KEY_VAULT_ALG` (an RFC 9421 name),
+    /// `ADCP_AZURE_KEY_VAULT_KID`, `ADCP_AZURE_KEY_VAULT_ACCESS_TOKEN` and `ADCP_AZURE_KEY_VAULT_CA_FILE` (the path of a PEM
+    /// file).
+    ///
+    /// # Errors
+    /// [`ProviderErrorKind::Configuration`] when a variable is missing or has a value that it cannot have.
+    pub fn from_env() -> Result<Self, ProviderError> {
+        Self::from_variables(|name| env::var(name).ok())
+    }
+
+    fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ProviderError> {
+        let wanted = |name: &'static str| variable(name).filter(|value| !value.is_empty());
+        let needed = |name| wanted(name).ok_or_else(|| configuration(format!("{name} is not set")));
+        let refused = |name, why: &dyn fmt::Display| configuration(format!("{name} is refused: {why}"));
+
+        let key = needed(KEY)?.parse().map_err(|error| refused(KEY, &error))?;
+        let purpose = match KeyPurpose::from(needed(PURPOSE)?.as_str()) {
+            // A misspelt purpose would make a key that no verifier accepts.
+            KeyPurpose::Unknown(_) => return Err(refused(PURPOSE, &"not a value of adcp_use")),
+            purpose => purpose,
+        };
+        let mut config = Self::new(key, purpose);
+        if let Some(name) = wanted(ALGORITHM) {
+            let algorithm = Algorithm::from_rfc9421_name(&name)
+                .ok_or_else(|| refused(ALGORITHM, &"not ecdsa-p256-sha256 or rsa-pss-sha512"))?;
+            config = config.with_algorithm(algorithm);
+        }
+        config.options.key_id = wanted(KEY_ID);
+        config.with_access_of(variable)
+    }
+
+    /// Takes the access token and the root certificates that the environment holds, if any.
+    pub(crate) fn with_env_access(self) -> Result<Self, ProviderError> {
+        self.with_access_of(|name| env::var(name).ok())
+    }
+
+    fn with_access_of(self, variable: impl Fn(&str) -> Option<String>) -> Result<Self, ProviderError> {
+        let wanted = |name: &'static str| variable(name).filter(|value| !value.is_empty());
+        let config = match wanted(ACCESS_TOKEN) {
+            Some(token) => self.with_access_token(&token)?,
+            None => self,
+        };
+        match wanted(CA_FILE) {
+            Some(path) => config.with_root_certificates(&read_roots(Path::new(&path))?),
+            None => Ok(config),
+        }
+    }
+
+    /// The algorithm that the key is for. Without it the vault is asked when connecting.
+    #[must_use]
+    pub fn with_algorithm(mut self, algorithm: Algorithm) -> Self {
+        self.options.algorithm = Some(algorithm);
+        self
+    }
+
+    /// The `keyid` to sign with. Without it, it is the RFC 7638 thumbprint of the key that the vault has when connecting.
+    ///
+    /// Where the key identifier names no version, a provider that is built after a rotation signs with the next version
+    /// under the same `keyid`: name the version, or hold the provider to the published key
+    /// ([`pinned`](adcp_signing_core::provider::SigningProviderExt::pinned)).
+    #[must_use]
+    pub fn with_key_id(mut self, key_id: impl Into<String>) -> Self {
+        self.options.key_id = Some(key_id.into());
+        self
+    }
+
+    /// Credentials in place of those of the environment, of `azure_identity` or of the caller's own.
+    #[must_use]
+    pub fn with_credential(mut self, credential: Arc<dyn TokenCredential>) -> Self {
+        self.credential = Some(credential);
+        self
+    }
+
+    /// An access token in place of credentials. Nobody renews it, and those of Azure expire within hours: for jobs that
+    /// get one handed to them, and for emulators.
+    ///
+    /// # Errors
+    /// [`ProviderErrorKind::Configuration`] when the token is empty or holds characters that a header cannot.
+    pub fn with_access_token(self, token: &str) -> Result<Self, ProviderError> {
+        Ok(self.with_credential(credentials::static_token(token)?))
+    }
+
+    /// Root certificates, PEM, that alone are trusted for the vault, in place of the system's. Credentials are fetched with
+    /// these and the system's. A host that is not one of Azure's needs them.
+    ///
+    /// # Errors
+    /// [`ProviderErrorKind::Configuration`] when `pem` holds no certificate.
+    pub fn with_root_certificates(mut self, pem: &[u8]) -> Result<Self, ProviderError> {
+        self.roots = Some(Roots::from_pem(pem)?);
+        Ok(self)
+    }
+
+    /// Builds a client of its own, and the provider on it.
+    ///
+    /// Calls the vault once, for the public key, where algorithm or `keyid` are not given, and not at all where both are. An
+    /// access token is fetched on the first call.
+    ///
+    /// # Errors
+    /// [`ProviderErrorKind::AlgorithmMismatch`] for Ed25519, which Key Vault does not have;
+    /// [`ProviderErrorKind::Configuration`] when there are no usable credentials, or the host is not one of Azure's and no
+    /// root certificates are given; else as [`public_key`](adcp_signing_core::SigningProvider::public_key).
+    pub async fn connect(&self) -> Result<AzureKeyVaultProvider, ProviderError> {
+        let at_azure = self.key.is_at_azure();
+        if !at_azure && self.roots.is_none() {
+            // Whoever answers there says for which service it wants a token.
+            return Err(configuration(
+                "the host of the key is none of Azure's, so its own root certificates must be given, by \
+                 ADCP_AZURE_KEY_VAULT_CA_FILE or in the configuration: the access token goes there",
+            ));
+        }
+        let credential = match &self.credential {
+            Some(credential) => Arc::clone(credential),
+            None => credentials::from_env(
+                |name| env::var(name).ok(),
+                self.key.cloud(),
+                transport::to_credentials(self.roots.as_ref())?,
+            )?,
+        };
+        let options = KeyClientOptions {
+            client_options: transport::to_key_vault(self.roots.as_ref())?,
+            verify_challenge_resource: Some(at_azure),
+            ..KeyClientOptions::default()
+        };
+        let client = KeyClient::new(&self.key.endpoint(), credential, Some(options))
+            .map_err(|error| failure::of_call(&error))?;
+        self.connect_with(Arc::new(client)).await
+    }
+
+    /// Builds the provider on the caller's client, as [`AzureKeyVaultProvider::new`]; credentials or root certificates
+    /// here are refused.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn connect_with_client(
+        &self,
+        client: impl Into<Arc<KeyClient>>,
+    ) -> Result<AzureKeyVaultProvider, ProviderError> {
+        if self.credential.is_some() || self.roots.is_some() {
+            return Err(configuration(
+                "credentials and root certificates are the ready client's; leave them out here",
+            ));
+        }
+        self.connect_with(client.into()).await
+    }
+
+    async fn connect_with(&self, client: Arc<KeyClient>) -> Result<AzureKeyVaultProvider, ProviderError> {
+        let (key, KeyOptions { algorithm, key_id, purpose, .. }) = (self.key.clone(), self.options.clone());
+        match (algorithm, key_id) {
+            (Some(algorithm), Some(key_id)) => {
+                AzureKeyVaultProvider::new(client, key, key_id, algorithm, purpose)
+            }
+            (algorithm, key_id) => {
+                AzureKeyVaultProvider::learn(client, Identity { key, purpose, algorithm, key_id }).await
+            }
+        }
+    }
+}
+
+impl fmt::Debug for AzureKeyVaultConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AzureKeyVaultConfig")
+            .field("key", &self.key)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+fn read_roots(path: &Path) -> Result<Vec<u8>, ProviderError> {
+    let unreadable = |error: std::io::Error| {
+        configuration(format!("{CA_FILE} names a file that cannot be read")).with_source(error)
+    };
+    let metadata = fs::metadata(path).map_err(unreadable)?;
+    if !metadata.is_file() || metadata.len() > MAX_CA_LEN {
+        return Err(configuration(format!("{CA_FILE} does not name a regular file of at most 1 MiB")));
+    }
+    fs::read(path).map_err(unreadable)
+}
+
+pub(crate) fn configuration(message: impl Into<Cow<'static, str>>) -> ProviderError {
+    ProviderError::new(ProviderErrorKind::Configuration, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IDENTIFIER: &str = "https://secret-vault.vault.azure.net/keys/buyer";
+
+    fn read(variables: &[(&str, &str)]) -> Result<AzureKeyVaultConfig, ProviderError> {
+        AzureKeyVaultConfig::from_variables(|name| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn the_environment_gives_a_whole_configuration() {
+        let config = read(&[
+            (KEY, IDENTIFIER),
+            (PURPOSE, "webhook-signing"),
+            (ALGORITHM, "ecdsa-p256-sha256"),
+            (KEY_ID, "k-1"),
+            (ACCESS_TOKEN, "eyJ.secret"),
+        ])
+        .unwrap();
+        assert_eq!(config.key.expose(), IDENTIFIER);
+        assert_eq!(config.options.purpose, KeyPurpose::WebhookSigning);
+        assert_eq!(config.options.algorithm, Some(Algorithm::EcdsaP256Sha256));
+        assert_eq!(config.options.key_id.as_deref(), Some("k-1"));
+        assert!(config.credential.is_some());
+        let debug = format!("{config:?}");
+        assert!(!debug.contains("secret"), "{debug}");
+    }
+
+    #[test]
+    fn a_wrong_variable_is_named_and_its_value_is_not_repeated() {
+        let (key, purpose) = ((KEY, IDENTIFIER), (PURPOSE, "request-signing"));
+        for (variables, named) in [
+            (&[purpose] as &[_], KEY),
+            (&[key], PURPOSE),
+            (&[(KEY, "secret"), purpose], KEY),
+            (&[(KEY, "http://secret-vault.vault.azure.net/keys/k"), purpose], KEY),
+            (&[key, (PURPOSE, "secret")], PURPOSE),
+            (&[key, purpose, (ALGORITHM, "secret")], ALGORITHM),
+            (&[key, purpose, (CA_FILE, "/nowhere/secret")], CA_FILE),
+        ] {
+            let error = read(variables).unwrap_err();
+            assert_eq!(error.kind(), ProviderErrorKind::Configuration);
+            let text = error.to_string();
+            assert!(text.contains(named) && !text.contains("secret"), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_is_refused_before_any_call() {
+        let config = |key: &str| {
+            let config = AzureKeyVaultConfig::new(key.parse().unwrap(), KeyPurpose::RequestSigning);
+            config.with_access_token("eyJ.secret").unwrap()
+        };
+        let ed25519 = config(IDENTIFIER).with_algorithm(Algorithm::Ed25519);
+        for (config, expected) in [
+            (ed25519.clone(), ProviderErrorKind::AlgorithmMismatch),
+            (ed25519.with_key_id("k-1"), ProviderErrorKind::AlgorithmMismatch),
+            // A token of Azure does not go to whoever a URI names.
+            (config("https://vault.example/keys/k"), ProviderErrorKind::Configuration),
+            (config("https://127.0.0.1:8443/keys/k"), ProviderErrorKind::Configuration),
+        ] {
+            assert_eq!(config.connect().await.unwrap_err().kind(), expected, "{config:?}");
+        }
+    }
+}

@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+
+mod answer;
+mod config;
+mod credentials;
+mod failure;
+mod key_identifier;
+mod provider;
+mod public_key;
+mod signing_scheme;
+mod transport;
+mod uri;
+
+pub use self::{
+    answer::AzureAnswer,
+    config::AzureKeyVaultConfig,
+    key_identifier::{KeyIdentifier, KeyIdentifierError},
+    provider::AzureKeyVaultProvider,
+    uri::AzureKeyVaultUri,
+};

@@ -1,0 +1,214 @@
+//! The provider: `sign` and `get key`, and the checks of their replies.
+
+use std::{fmt, sync::Arc};
+
+use adcp_signing_core::{
+    Algorithm, Fingerprint, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey, SigningProvider,
+    provider::{Capability, FetchOnce, KeyVersion, Signed},
+};
+use async_trait::async_trait;
+use azure_security_keyvault_keys::{
+    KeyClient,
+    models::{KeyClientGetKeyOptions, KeyClientSignOptions},
+};
+
+use crate::{
+    KeyIdentifier,
+    config::configuration,
+    failure,
+    public_key::{self, invalid},
+    signing_scheme::SigningScheme,
+};
+
+/// Signs with one key version of Azure Key Vault or Managed HSM.
+///
+/// P-256 (`ES256`) and RSA-PSS (`PS512`), in software or in an HSM. The key is looked up once, before the first signature: a
+/// [`KeyIdentifier`] without a version stands for the newest version at that moment, and from then on that version is
+/// asked for by name. A rotation in the vault so changes nothing for a provider that is there already. Each reply must name
+/// the version that was asked for; its identifier is the [`key_version`](Signed::key_version).
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use adcp_signing_azure_key_vault::AzureKeyVaultProvider;
+/// use adcp_signing_core::{Algorithm, KeyPurpose};
+/// use azure_security_keyvault_keys::KeyClient;
+///
+/// fn on_a_ready_client(client: Arc<KeyClient>) -> Result<AzureKeyVaultProvider, Box<dyn std::error::Error>> {
+///     let key = "https://ads-prod.vault.azure.net/keys/buyer/0123456789abcdef0123456789abcdef".parse()?;
+///     let (algorithm, purpose) = (Algorithm::EcdsaP256Sha256, KeyPurpose::RequestSigning);
+///     Ok(AzureKeyVaultProvider::new(client, key, "buyer-2026", algorithm, purpose)?)
+/// }
+/// ```
+#[derive(Clone)]
+pub struct AzureKeyVaultProvider {
+    client: Arc<KeyClient>,
+    key: KeyIdentifier,
+    scheme: SigningScheme,
+    purpose: KeyPurpose,
+    key_id: String,
+    fingerprint: Fingerprint,
+    /// Shared by clones: a key version never changes its material.
+    found: Arc<FetchOnce<Found>>,
+}
+
+/// A key version as the vault describes it.
+#[derive(Debug)]
+pub(crate) struct Found {
+    public_key: PublicKey,
+    version: String,
+    /// The identifier of the version, with which the vault answers.
+    kid: KeyVersion,
+}
+
+/// What is known of a key before the vault is asked.
+pub(crate) struct Identity {
+    pub(crate) key: KeyIdentifier,
+    pub(crate) purpose: KeyPurpose,
+    pub(crate) algorithm: Option<Algorithm>,
+    pub(crate) key_id: Option<String>,
+}
+
+impl AzureKeyVaultProvider {
+    /// A provider on the caller's client, whose credentials, transport and retries are used: build it with
+    /// `RetryOptions::none()`, since retries multiply with those of
+    /// [`Retrying`](adcp_signing_core::provider::Retrying). Calls no service.
+    ///
+    /// # Errors
+    /// [`ProviderErrorKind::AlgorithmMismatch`] for Ed25519, which Key Vault does not have;
+    /// [`ProviderErrorKind::Configuration`] when the key is not in the client's vault or `key_id` is empty.
+    pub fn new(
+        client: impl Into<Arc<KeyClient>>,
+        key: KeyIdentifier,
+        key_id: impl Into<String>,
+        algorithm: Algorithm,
+        purpose: KeyPurpose,
+    ) -> Result<Self, ProviderError> {
+        let (client, key_id) = (client.into(), key_id.into());
+        if key_id.is_empty() {
+            return Err(configuration("the key ID to sign with (`kid`) is empty"));
+        }
+        check_vault(&client, &key)?;
+        Ok(Self {
+            client,
+            fingerprint: key.fingerprint(),
+            scheme: SigningScheme::of(algorithm)?,
+            key,
+            purpose,
+            key_id,
+            found: Arc::new(FetchOnce::new()),
+        })
+    }
+
+    /// A provider with the algorithm and the thumbprint of the key that the vault has, where they are not given.
+    pub(crate) async fn learn(client: Arc<KeyClient>, identity: Identity) -> Result<Self, ProviderError> {
+        let Identity { key, purpose, algorithm, key_id } = identity;
+        if let Some(algorithm) = algorithm {
+            SigningScheme::of(algorithm)?;
+        }
+        check_vault(&client, &key)?;
+        let cell = FetchOnce::new();
+        let public_key = &cell.get_or_fetch(|| fetch(&client, &key, algorithm)).await?.public_key;
+        let (algorithm, key_id) = (public_key.algorithm(), key_id.unwrap_or_else(|| public_key.thumbprint()));
+        let provider = Self::new(client, key, key_id, algorithm, purpose)?;
+        Ok(Self { found: Arc::new(cell), ..provider })
+    }
+
+    /// The key version, checked to be of the algorithm.
+    async fn found(&self) -> Result<&Found, ProviderError> {
+        self.found.get_or_fetch(|| fetch(&self.client, &self.key, Some(self.algorithm()))).await
+    }
+}
+
+#[async_trait]
+impl SigningProvider for AzureKeyVaultProvider {
+    fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
+    fn algorithm(&self) -> Algorithm {
+        self.scheme.algorithm()
+    }
+
+    fn purpose(&self) -> &KeyPurpose {
+        &self.purpose
+    }
+
+    fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
+    }
+
+    fn capability(&self) -> Capability {
+        SigningScheme::capability()
+    }
+
+    async fn public_key(&self) -> Result<PublicKey, ProviderError> {
+        self.found().await.map(|found| found.public_key.clone())
+    }
+
+    async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
+        let found = self.found().await?;
+        let parameters = self
+            .scheme
+            .parameters(signature_base)
+            .try_into()
+            .map_err(|_| configuration("the request to Azure Key Vault could not be built"))?;
+        let options = KeyClientSignOptions {
+            key_version: Some(found.version.clone()),
+            ..KeyClientSignOptions::default()
+        };
+        let reply = self.client.sign(self.key.name(), parameters, Some(options)).await;
+        let reply = reply.and_then(|reply| reply.into_model()).map_err(|error| failure::of_call(&error))?;
+        let signed_by =
+            reply.kid.ok_or_else(|| invalid("the reply of Azure Key Vault does not say which key signed"))?;
+        // Object identifiers are compared without regard to case.
+        if !signed_by.eq_ignore_ascii_case(found.kid.expose()) {
+            return Err(ProviderError::new(
+                ProviderErrorKind::PublicKeyMismatch,
+                "Azure Key Vault signed with another key version than was asked for",
+            ));
+        }
+        let bytes = reply.result.ok_or_else(|| invalid("the reply of Azure Key Vault holds no signature"))?;
+        Ok(Signed { signature: self.scheme.signature(&bytes)?, key_version: Some(found.kid.clone()) })
+    }
+}
+
+impl fmt::Debug for AzureKeyVaultProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AzureKeyVaultProvider")
+            .field("key_id", &self.key_id)
+            .field("algorithm", &self.scheme.algorithm())
+            .field("purpose", &self.purpose)
+            .field("fingerprint", &self.fingerprint)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A client speaks to one vault, whatever key it is asked for.
+fn check_vault(client: &KeyClient, key: &KeyIdentifier) -> Result<(), ProviderError> {
+    let endpoint = client.endpoint();
+    if endpoint.scheme() == "https" && endpoint.path() == "/" && endpoint.authority() == key.authority() {
+        return Ok(());
+    }
+    Err(configuration("the key is in another vault than the one that the client is for"))
+}
+
+async fn fetch(
+    client: &KeyClient,
+    key: &KeyIdentifier,
+    declared: Option<Algorithm>,
+) -> Result<Found, ProviderError> {
+    let options = KeyClientGetKeyOptions {
+        key_version: key.version().map(str::to_owned),
+        ..KeyClientGetKeyOptions::default()
+    };
+    let reply = client.get_key(key.name(), Some(options)).await;
+    let reply = reply.and_then(|reply| reply.into_model()).map_err(|error| failure::of_call(&error))?;
+    let described = reply.key.ok_or_else(|| invalid("the reply of Azure Key Vault holds no key"))?;
+    let kid = described.kid.as_deref().unwrap_or_default();
+    let version = key.version_in(kid).ok_or_else(|| {
+        invalid("the reply of Azure Key Vault is about another key, or another version, than was asked for")
+    })?;
+    let public_key = public_key::checked(&described, declared)?;
+    Ok(Found { public_key, version, kid: KeyVersion::new(kid) })
+}

@@ -1,0 +1,168 @@
+//! The HTTP under the client: a bounded reply, no redirects, no retries, and roots that can be given.
+
+use std::{sync::Arc, time::Duration};
+
+use adcp_signing_core::ProviderError;
+use async_trait::async_trait;
+use azure_core::{
+    Bytes,
+    error::{Error, ErrorKind},
+    http::{
+        AsyncRawResponse, Body, ClientOptions, HttpClient, Request, RetryOptions, Transport,
+        headers::{HeaderName, HeaderValue, Headers},
+    },
+};
+use reqwest::{Certificate, Client, ClientBuilder, Method, redirect, retry};
+
+use crate::config::configuration;
+
+/// The longest reply read: a key with 4096 bits, its attributes and its tags come to a few KiB.
+const MAX_REPLY_LEN: usize = 256 * 1024;
+/// Long enough for a slow network; an address that does not exist is noticed.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The metadata service is on the machine itself, or there is none.
+const CREDENTIALS_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Root certificates of the caller's own.
+#[derive(Clone)]
+pub(crate) struct Roots(Vec<Certificate>);
+
+impl Roots {
+    /// # Errors
+    /// [`Configuration`](adcp_signing_core::ProviderErrorKind::Configuration) when `pem` holds no certificate.
+    pub(crate) fn from_pem(pem: &[u8]) -> Result<Self, ProviderError> {
+        match Certificate::from_pem_bundle(pem) {
+            Ok(roots) if !roots.is_empty() => Ok(Self(roots)),
+            Ok(_) => Err(configuration("the root certificates hold no PEM certificate")),
+            Err(error) => {
+                Err(configuration("the root certificates are not PEM").with_source(error.without_url()))
+            }
+        }
+    }
+}
+
+/// A reply that is longer than any of Azure's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the reply is longer than 256 KiB")]
+pub(crate) struct ReplyTooLong;
+
+/// What failures of the network are told as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Failing {
+    /// As the client expects them.
+    AsNetwork,
+    /// As failures of the credentials, which the client of the metadata service does not repeat for a minute.
+    AsCredentials,
+}
+
+/// The client of `reqwest`, made to read at most so much.
+#[derive(Debug)]
+struct BoundedHttp {
+    client: Client,
+    failing: Failing,
+}
+
+/// How Key Vault is reached: over TLS only, by these roots alone where there are any.
+pub(crate) fn to_key_vault(roots: Option<&Roots>) -> Result<ClientOptions, ProviderError> {
+    let mut builder = client().connect_timeout(CONNECT_TIMEOUT).https_only(true);
+    if let Some(Roots(roots)) = roots {
+        builder = builder.tls_certs_only(roots.clone());
+    }
+    options(builder, Failing::AsNetwork)
+}
+
+/// How tokens are fetched: from Microsoft Entra ID over TLS, or from the metadata service of the machine without, so
+/// with these roots beside the system's.
+pub(crate) fn to_credentials(roots: Option<&Roots>) -> Result<ClientOptions, ProviderError> {
+    let mut builder = client().connect_timeout(CREDENTIALS_CONNECT_TIMEOUT);
+    if let Some(Roots(roots)) = roots {
+        builder = builder.tls_certs_merge(roots.clone());
+    }
+    options(builder, Failing::AsCredentials)
+}
+
+fn client() -> ClientBuilder {
+    Client::builder().redirect(redirect::Policy::none()).retry(retry::never()).referer(false)
+}
+
+fn options(builder: ClientBuilder, failing: Failing) -> Result<ClientOptions, ProviderError> {
+    let client = builder.build().map_err(|error| {
+        configuration("the TLS client could not be set up; are there root certificates on this machine?")
+            .with_source(error.without_url())
+    })?;
+    Ok(ClientOptions {
+        retry: RetryOptions::none(),
+        transport: Some(Transport::new(Arc::new(BoundedHttp { client, failing }))),
+        ..ClientOptions::default()
+    })
+}
+
+impl BoundedHttp {
+    fn failure(&self, error: reqwest::Error) -> Error {
+        let kind = match self.failing {
+            Failing::AsCredentials => ErrorKind::Credential,
+            Failing::AsNetwork if error.is_connect() => ErrorKind::Connection,
+            Failing::AsNetwork => ErrorKind::Io,
+        };
+        Error::new(kind, error.without_url())
+    }
+}
+
+#[async_trait]
+impl HttpClient for BoundedHttp {
+    async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        let method = Method::from_bytes(request.method().as_str().as_bytes())
+            .map_err(|error| Error::new(ErrorKind::Other, error))?;
+        let mut outgoing = self.client.request(method, request.url().clone());
+        for (name, value) in request.headers().iter() {
+            outgoing = outgoing.header(name.as_str(), value.as_str());
+        }
+        match request.body() {
+            Body::Bytes(bytes) => outgoing = outgoing.body(bytes.clone()),
+            Body::SeekableStream(_) => {
+                return Err(Error::with_message(
+                    ErrorKind::Other,
+                    "a request with a stream is not sent here",
+                ));
+            }
+        }
+        let mut reply = outgoing.send().await.map_err(|error| self.failure(error))?;
+        let status = reply.status().as_u16();
+        let mut headers = Headers::new();
+        for (name, value) in reply.headers() {
+            // What is not text is nothing that the client looks for.
+            if let Ok(value) = value.to_str() {
+                headers
+                    .insert(HeaderName::from(name.as_str().to_owned()), HeaderValue::from(value.to_owned()));
+            }
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = reply.chunk().await.map_err(|error| self.failure(error))? {
+            if body.len().saturating_add(chunk.len()) > MAX_REPLY_LEN {
+                return Err(Error::new(ErrorKind::DataConversion, ReplyTooLong));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(AsyncRawResponse::from_bytes(status.into(), headers, Bytes::from(body)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use adcp_signing_core::ProviderErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_certificate_is_refused() {
+        for pem in ["", "no PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+            let roots = Roots::from_pem(pem.as_bytes());
+            let options = roots.and_then(|roots| to_key_vault(Some(&roots)));
+            assert_eq!(
+                options.err().map(|error| error.kind()),
+                Some(ProviderErrorKind::Configuration),
+                "{pem}"
+            );
+        }
+    }
+}
