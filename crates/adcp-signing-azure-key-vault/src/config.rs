@@ -7,7 +7,8 @@ use azure_core::credentials::TokenCredential;
 use azure_security_keyvault_keys::{KeyClient, KeyClientOptions};
 
 use crate::{
-    AzureKeyVaultProvider, KeyIdentifier, credentials, failure,
+    AzureKeyVaultProvider, KeyIdentifier, credentials,
+    failure::{self, Operation},
     provider::Identity,
     transport::{self, Roots},
 };
@@ -183,7 +184,7 @@ impl AzureKeyVaultConfig {
             ..KeyClientOptions::default()
         };
         let client = KeyClient::new(&self.key.endpoint(), credential, Some(options))
-            .map_err(|error| failure::of_call(&error))?;
+            .map_err(|error| failure::of_call(Operation::GetKey, &error))?;
         self.connect_with(Arc::new(client)).await
     }
 

@@ -230,14 +230,12 @@ impl TokenCredential for StaticToken {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, SocketAddr};
-
     use adcp_signing_core::ProviderErrorKind;
     use adcp_signing_emulators::{Action, CannedReply, FaultProxy};
 
     use super::*;
     use crate::{
-        failure,
+        failure::{self, Operation},
         transport::{self, Roots},
     };
 
@@ -294,8 +292,7 @@ mod tests {
 
     /// A source of tokens over TLS that answers as Microsoft Entra ID does.
     async fn entra(reply: CannedReply) -> FaultProxy {
-        let nobody = SocketAddr::from((Ipv4Addr::LOCALHOST, 9));
-        let entra = FaultProxy::start_tls(nobody, &[]).await.unwrap();
+        let entra = FaultProxy::start_tls("127.0.0.1:9", &[]).await.unwrap();
         entra.set(Action::Reply(reply));
         entra
     }
@@ -315,7 +312,7 @@ mod tests {
             transport::to_credentials(Some(&roots))?,
         )?;
         let token = credential.get_token(&["https://vault.azure.net/.default"], None).await;
-        token.map_err(|error| failure::of_call(&error))
+        token.map_err(|error| failure::of_call(Operation::GetKey, &error))
     }
 
     #[tokio::test]

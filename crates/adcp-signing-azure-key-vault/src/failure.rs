@@ -24,6 +24,13 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 /// How the client says that another call has just thrown the token away that this one was about to use.
 const TOKEN_RACE: &str = "The request failed due to an error while fetching the access token.";
 
+/// What was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Operation {
+    GetKey,
+    Sign,
+}
+
 type Meaning = (ProviderErrorKind, &'static str);
 
 const ALLOW: &str = "the credentials may not use the key; assign the role `Key Vault Crypto User`, or a role with get and sign, \
@@ -55,10 +62,10 @@ const NO_TOKEN: &str =
 const NO_TOKEN_NOW: &str = "the source of the Azure credentials failed; try again";
 
 /// What went wrong in a call.
-pub(crate) fn of_call(error: &Error) -> ProviderError {
+pub(crate) fn of_call(operation: Operation, error: &Error) -> ProviderError {
     match error.kind() {
         ErrorKind::HttpResponse { status, raw_response, .. } => {
-            of_answer(u16::from(*status), raw_response.as_deref())
+            of_answer(operation, u16::from(*status), raw_response.as_deref())
         }
         ErrorKind::Credential => of_credentials(error),
         ErrorKind::DataConversion => plain((Kind::InvalidResponse, UNREADABLE)),
@@ -72,9 +79,9 @@ fn plain((kind, advice): Meaning) -> ProviderError {
     ProviderError::new(kind, advice)
 }
 
-fn of_answer(status: u16, response: Option<&RawResponse>) -> ProviderError {
+fn of_answer(operation: Operation, status: u16, response: Option<&RawResponse>) -> ProviderError {
     let answer = AzureAnswer::of_key_vault(status, response);
-    let error = plain(meaning(&answer)).with_source(answer);
+    let error = plain(meaning(operation, &answer)).with_source(answer);
     let pause = response.and_then(|response| retry_after(response.headers(), OffsetDateTime::now_utc()));
     match pause {
         Some(pause) if error.is_retryable() => error.with_retry_after(pause.min(MAX_RETRY_AFTER)),
@@ -83,13 +90,15 @@ fn of_answer(status: u16, response: Option<&RawResponse>) -> ProviderError {
 }
 
 /// README.md has the same table.
-fn meaning(answer: &AzureAnswer) -> Meaning {
+fn meaning(operation: Operation, answer: &AzureAnswer) -> Meaning {
     match (answer.inner_code(), answer.code(), answer.status()) {
-        (Some("KeyDisabled" | "KeyExpired" | "KeyNotYetValid"), _, _) => (Kind::KeyDisabled, STATE),
+        (Some("KeyDisabled" | "KeyNotYetValidOrExpired" | "KeyExpired" | "KeyNotYetValid"), _, _) => {
+            (Kind::KeyDisabled, STATE)
+        }
         (Some("KeyOperationForbidden" | "OperationNotAllowed"), _, _) => (Kind::AlgorithmMismatch, OPERATION),
         (Some("ForbiddenByFirewall" | "ForbiddenByConnection"), _, _) => (Kind::AccessDenied, NETWORK),
         (_, Some("KeyNotFound"), _) => (Kind::KeyNotFound, FIND),
-        (_, Some("BadParameter"), 400) => (Kind::AlgorithmMismatch, USAGE),
+        (_, Some("BadParameter"), 400) if operation == Operation::Sign => (Kind::AlgorithmMismatch, USAGE),
         (_, Some("Throttled" | "TooManyRequests"), _) => (Kind::Throttled, SLOW_DOWN),
         (_, _, 401) => (Kind::AccessDenied, CREDENTIALS),
         (_, _, 403) => (Kind::AccessDenied, ALLOW),
@@ -176,6 +185,10 @@ mod tests {
     const VAULT: &str = "https://secret-vault.vault.azure.net/keys/buyer";
 
     fn answered(status: u16, body: &str, fields: &[(HeaderName, &str)]) -> ProviderError {
+        of_call(Operation::Sign, &answer(status, body, fields))
+    }
+
+    fn answer(status: u16, body: &str, fields: &[(HeaderName, &str)]) -> Error {
         let mut headers = Headers::new();
         for (name, value) in fields {
             headers.insert(name.clone(), HeaderValue::from((*value).to_owned()));
@@ -187,7 +200,7 @@ mod tests {
             error_code: Some("of the client".to_owned()),
             raw_response: Some(Box::new(response)),
         };
-        of_call(&Error::with_message(kind, VAULT))
+        Error::with_message(kind, VAULT)
     }
 
     fn service(status: u16, code: &str, inner: &str) -> ProviderError {
@@ -203,6 +216,7 @@ mod tests {
         for (status, code, inner, expected) in [
             (401, "Unauthorized", "", Kind::AccessDenied),
             (403, "Forbidden", "KeyDisabled", Kind::KeyDisabled),
+            (403, "Forbidden", "KeyNotYetValidOrExpired", Kind::KeyDisabled),
             (403, "Forbidden", "KeyExpired", Kind::KeyDisabled),
             (403, "Forbidden", "KeyNotYetValid", Kind::KeyDisabled),
             (403, "Forbidden", "ForbiddenByRbac", Kind::AccessDenied),
@@ -222,6 +236,13 @@ mod tests {
         ] {
             assert_eq!(service(status, code, inner).kind(), expected, "{status} {code} {inner}");
         }
+    }
+
+    #[test]
+    fn a_bad_parameter_is_the_algorithm_s_only_where_one_was_given() {
+        let error = answer(400, r#"{"error":{"code":"BadParameter"}}"#, &[]);
+        assert_eq!(of_call(Operation::Sign, &error).kind(), Kind::AlgorithmMismatch);
+        assert_eq!(of_call(Operation::GetKey, &error).kind(), Kind::Configuration);
     }
 
     #[test]
@@ -294,11 +315,11 @@ mod tests {
             (entra(429, None), Kind::Unavailable),
             (entra(503, None), Kind::Unavailable),
         ] {
-            let failure = of_call(&error);
+            let failure = of_call(Operation::Sign, &error);
             assert_eq!(failure.kind(), expected, "{error}");
             assert!(!format!("{failure:?} {failure}").contains("secret-vault"), "{failure:?}");
         }
-        let refused = of_call(&entra(401, Some("7000215")));
+        let refused = of_call(Operation::Sign, &entra(401, Some("7000215")));
         assert_eq!(
             refused.source().map(ToString::to_string).as_deref(),
             Some("the source of the Azure credentials answered HTTP 401 AADSTS7000215")

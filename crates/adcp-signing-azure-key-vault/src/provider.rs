@@ -15,7 +15,7 @@ use azure_security_keyvault_keys::{
 use crate::{
     KeyIdentifier,
     config::configuration,
-    failure,
+    failure::{self, Operation},
     public_key::{self, invalid},
     signing_scheme::SigningScheme,
 };
@@ -158,7 +158,9 @@ impl SigningProvider for AzureKeyVaultProvider {
             ..KeyClientSignOptions::default()
         };
         let reply = self.client.sign(self.key.name(), parameters, Some(options)).await;
-        let reply = reply.and_then(|reply| reply.into_model()).map_err(|error| failure::of_call(&error))?;
+        let reply = reply
+            .and_then(|reply| reply.into_model())
+            .map_err(|error| failure::of_call(Operation::Sign, &error))?;
         let signed_by =
             reply.kid.ok_or_else(|| invalid("the reply of Azure Key Vault does not say which key signed"))?;
         // Object identifiers are compared without regard to case.
@@ -203,7 +205,9 @@ async fn fetch(
         ..KeyClientGetKeyOptions::default()
     };
     let reply = client.get_key(key.name(), Some(options)).await;
-    let reply = reply.and_then(|reply| reply.into_model()).map_err(|error| failure::of_call(&error))?;
+    let reply = reply
+        .and_then(|reply| reply.into_model())
+        .map_err(|error| failure::of_call(Operation::GetKey, &error))?;
     let described = reply.key.ok_or_else(|| invalid("the reply of Azure Key Vault holds no key"))?;
     let kid = described.kid.as_deref().unwrap_or_default();
     let version = key.version_in(kid).ok_or_else(|| {

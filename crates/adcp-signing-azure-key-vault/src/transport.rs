@@ -8,8 +8,9 @@ use azure_core::{
     Bytes,
     error::{Error, ErrorKind},
     http::{
-        AsyncRawResponse, Body, ClientOptions, HttpClient, Request, RetryOptions, Transport,
+        AsyncRawResponse, Body, ClientOptions, Context, Request, RetryOptions, Transport,
         headers::{HeaderName, HeaderValue, Headers},
+        policies::{Policy, PolicyResult},
     },
 };
 use reqwest::{Certificate, Client, ClientBuilder, Method, redirect, retry};
@@ -55,7 +56,7 @@ enum Failing {
     AsCredentials,
 }
 
-/// The client of `reqwest`, made to read at most so much.
+/// The last of the client's policies: sends with `reqwest`, and reads at most so much.
 #[derive(Debug)]
 struct BoundedHttp {
     client: Client,
@@ -90,9 +91,12 @@ fn options(builder: ClientBuilder, failing: Failing) -> Result<ClientOptions, Pr
         configuration("the TLS client could not be set up; are there root certificates on this machine?")
             .with_source(error.without_url())
     })?;
+    let http: Arc<dyn Policy> = Arc::new(BoundedHttp { client, failing });
     Ok(ClientOptions {
         retry: RetryOptions::none(),
-        transport: Some(Transport::new(Arc::new(BoundedHttp { client, failing }))),
+        // Where it comes before the client's own log, which tells vault and key of every failed call at `INFO`.
+        per_try_policies: vec![Arc::clone(&http)],
+        transport: Some(Transport::with_policy(http)),
         ..ClientOptions::default()
     })
 }
@@ -109,8 +113,9 @@ impl BoundedHttp {
 }
 
 #[async_trait]
-impl HttpClient for BoundedHttp {
-    async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+#[allow(elided_lifetimes_in_paths, reason = "with a lifetime written it is another method than the trait's")]
+impl Policy for BoundedHttp {
+    async fn send(&self, _: &Context, request: &mut Request, _: &[Arc<dyn Policy>]) -> PolicyResult {
         let method = Method::from_bytes(request.method().as_str().as_bytes())
             .map_err(|error| Error::new(ErrorKind::Other, error))?;
         let mut outgoing = self.client.request(method, request.url().clone());

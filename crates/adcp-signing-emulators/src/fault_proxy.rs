@@ -109,15 +109,18 @@ impl FaultProxy {
         Self::listen(Shared::new(upstream, traffic)).await
     }
 
-    /// As [`start`](Self::start), for an upstream that speaks HTTP/1.1 over TLS, whose PEM roots are `upstream_roots`. The
-    /// proxy ends TLS with a [certificate](Self::certificate) of its own, and names the upstream in `Host`.
+    /// As [`start`](Self::start), for an upstream `HOST:PORT` that speaks HTTP/1.1 over TLS, whose PEM roots are
+    /// `upstream_roots`. The proxy ends TLS with a [certificate](Self::certificate) of its own, and names the upstream in
+    /// `Host`.
     ///
     /// # Errors
-    /// When no loopback port can be had, or the roots are not PEM.
+    /// When no loopback port can be had, the host has no address, or the roots are not PEM.
     #[cfg(feature = "tls")]
-    pub async fn start_tls(upstream: SocketAddr, upstream_roots: &[u8]) -> io::Result<Self> {
-        let tls = Some(Tls::new(upstream_roots)?);
-        Self::listen(Shared { tls, ..Shared::new(upstream, Traffic::Http) }).await
+    pub async fn start_tls(upstream: &str, upstream_roots: &[u8]) -> io::Result<Self> {
+        let tls = Some(Tls::new(upstream, upstream_roots)?);
+        let address = tokio::net::lookup_host(upstream).await?.next();
+        let address = address.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+        Self::listen(Shared { tls, ..Shared::new(address, Traffic::Http) }).await
     }
 
     /// The root that clients must trust, PEM, where the proxy ends TLS.
@@ -275,8 +278,8 @@ impl Shared {
     /// The request as the upstream is to see it.
     fn outgoing(&self, request: Message) -> Vec<u8> {
         #[cfg(feature = "tls")]
-        if self.tls.is_some() {
-            return with_host(&request, &self.upstream.to_string());
+        if let Some(tls) = &self.tls {
+            return with_host(&request, tls.authority());
         }
         request.bytes
     }

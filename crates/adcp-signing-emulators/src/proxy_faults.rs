@@ -93,13 +93,13 @@ impl ProxyFaults {
         Ok(Self { proxy: FaultProxy::start(service, Traffic::Http).await?, replies: Some(replies) })
     }
 
-    /// Stands in front of a service that speaks HTTP/1.1 over TLS, whose PEM roots are `roots`. The provider must trust the
+    /// Stands in front of a service `HOST:PORT` that speaks HTTP/1.1 over TLS, whose PEM roots are `roots`. The provider must trust the
     /// [certificate](FaultProxy::certificate) of the [proxy](Self::proxy).
     ///
     /// # Errors
-    /// When no loopback port can be had, or the roots are not PEM.
+    /// As [`FaultProxy::start_tls`].
     #[cfg(feature = "tls")]
-    pub async fn https(service: SocketAddr, roots: &[u8], replies: Replies) -> io::Result<Self> {
+    pub async fn https(service: &str, roots: &[u8], replies: Replies) -> io::Result<Self> {
         Ok(Self { proxy: FaultProxy::start_tls(service, roots).await?, replies: Some(replies) })
     }
 

@@ -18,11 +18,16 @@ pub(crate) struct Tls {
     acceptor: TlsAcceptor,
     connector: TlsConnector,
     certificate: String,
+    /// The upstream's host and port, which it is told as `Host`.
+    authority: String,
+    name: ServerName<'static>,
 }
 
 impl Tls {
-    /// A new certificate for the loopback address, and these PEM roots for the upstream.
-    pub(crate) fn new(upstream_roots: &[u8]) -> io::Result<Self> {
+    /// A new certificate for the loopback address, and these PEM roots for the upstream, `HOST:PORT`.
+    pub(crate) fn new(authority: &str, upstream_roots: &[u8]) -> io::Result<Self> {
+        let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
         let own = LoopbackIdentity::generate()?;
         let mut roots = RootCertStore::empty();
         for root in CertificateDer::pem_slice_iter(upstream_roots) {
@@ -37,6 +42,8 @@ impl Tls {
             acceptor: own.acceptor(),
             connector: TlsConnector::from(Arc::new(client)),
             certificate: own.ca_pem().to_owned(),
+            authority: authority.to_owned(),
+            name,
         })
     }
 
@@ -45,14 +52,17 @@ impl Tls {
         &self.certificate
     }
 
+    pub(crate) fn authority(&self) -> &str {
+        &self.authority
+    }
+
     pub(crate) async fn accept(&self, client: TcpStream) -> io::Result<Connection> {
         Ok(Box::new(self.acceptor.accept(client).await?))
     }
 
     pub(crate) async fn connect(&self, upstream: SocketAddr) -> io::Result<Connection> {
-        let name = ServerName::IpAddress(upstream.ip().into());
         let connection = TcpStream::connect(upstream).await?;
-        Ok(Box::new(self.connector.connect(name, connection).await?))
+        Ok(Box::new(self.connector.connect(self.name.clone(), connection).await?))
     }
 }
 

@@ -59,7 +59,7 @@ async fn ask(proxy: &FaultProxy, request: &str) -> io::Result<String> {
 #[tokio::test]
 async fn requests_pass_with_the_upstream_s_name_and_are_answered_or_cut_in_its_place() {
     let (upstream, roots) = echo().await;
-    let proxy = FaultProxy::start_tls(upstream, roots.as_bytes()).await.unwrap();
+    let proxy = FaultProxy::start_tls(&upstream.to_string(), roots.as_bytes()).await.unwrap();
     let passed = ask(&proxy, REQUEST).await.unwrap();
     assert!(passed.contains(&format!("\r\nhost: {upstream}\r\ncontent-length: 2\r\n\r\nhi")), "{passed}");
 
@@ -81,6 +81,6 @@ async fn requests_pass_with_the_upstream_s_name_and_are_answered_or_cut_in_its_p
 async fn an_upstream_with_another_root_gets_nothing() {
     let (upstream, _) = echo().await;
     let (_, other_root) = echo().await;
-    let proxy = FaultProxy::start_tls(upstream, other_root.as_bytes()).await.unwrap();
+    let proxy = FaultProxy::start_tls(&upstream.to_string(), other_root.as_bytes()).await.unwrap();
     assert!(ask(&proxy, REQUEST).await.is_err());
 }

@@ -1,0 +1,144 @@
+//! The server under test, as the environment names it, and keys on it.
+
+use std::{
+    env,
+    error::Error,
+    fs,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use adcp_signing_azure_key_vault::{AzureKeyVaultConfig, KeyIdentifier};
+use adcp_signing_core::{Algorithm, KeyPurpose, ProviderError};
+use async_trait::async_trait;
+use azure_core::{
+    credentials::{AccessToken, TokenCredential, TokenRequestOptions},
+    http::{ClientOptions, RetryOptions, Transport},
+    time::{Duration, OffsetDateTime},
+};
+use azure_security_keyvault_keys::{
+    KeyClient, KeyClientOptions,
+    models::{
+        CreateKeyParameters, CurveName, KeyAttributes, KeyClientUpdateKeyPropertiesOptions, KeyOperation,
+        KeyType, UpdateKeyPropertiesParameters,
+    },
+};
+
+pub(crate) type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// The server that the environment names.
+#[derive(Debug, Clone)]
+pub(crate) struct Server {
+    pub(crate) url: String,
+    pub(crate) token: String,
+    pub(crate) denied_token: Option<String>,
+    /// PEM.
+    pub(crate) roots: Option<Vec<u8>>,
+}
+
+impl Server {
+    /// The server, or why there is none.
+    pub(crate) fn from_env() -> Result<Self, String> {
+        let variable = |name| env::var(name).map_err(|_| format!("{name} is not set"));
+        let roots = match variable("ADCP_TEST_AZURE_KEY_VAULT_CA") {
+            Ok(path) => Some(fs::read(path).expect("ADCP_TEST_AZURE_KEY_VAULT_CA names a file")),
+            Err(_) => None,
+        };
+        Ok(Self {
+            url: variable("ADCP_TEST_AZURE_KEY_VAULT_URL")?.trim_end_matches('/').to_owned(),
+            token: variable("ADCP_TEST_AZURE_KEY_VAULT_TOKEN")?,
+            denied_token: variable("ADCP_TEST_AZURE_KEY_VAULT_DENIED_TOKEN").ok(),
+            roots,
+        })
+    }
+
+    /// `HOST[:PORT]`.
+    pub(crate) fn authority(&self) -> &str {
+        self.url.strip_prefix("https://").unwrap_or(&self.url)
+    }
+
+    /// A client as a caller would make it.
+    pub(crate) fn client(&self) -> Outcome<KeyClient> {
+        let mut http = reqwest::Client::builder();
+        for root in self.roots.iter() {
+            http = http.tls_certs_only(reqwest::Certificate::from_pem_bundle(root)?);
+        }
+        let client_options = ClientOptions {
+            retry: RetryOptions::none(),
+            transport: Some(Transport::new(Arc::new(http.build()?))),
+            ..ClientOptions::default()
+        };
+        let options = KeyClientOptions {
+            client_options,
+            verify_challenge_resource: Some(self.roots.is_none()),
+            ..KeyClientOptions::default()
+        };
+        Ok(KeyClient::new(&self.url, Arc::new(Bearer(self.token.clone())), Some(options))?)
+    }
+
+    /// A configuration with the server's roots and this token.
+    pub(crate) fn config(
+        &self,
+        key: KeyIdentifier,
+        purpose: KeyPurpose,
+        token: &str,
+    ) -> Result<AzureKeyVaultConfig, ProviderError> {
+        let config = AzureKeyVaultConfig::new(key, purpose).with_access_token(token)?;
+        match &self.roots {
+            Some(roots) => config.with_root_certificates(roots),
+            None => Ok(config),
+        }
+    }
+
+    /// A new key for the algorithm; the identifier of its version.
+    pub(crate) async fn create_key(&self, name: &str, algorithm: Algorithm) -> Outcome<String> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos();
+        self.create_version(&format!("{name}-{now}"), algorithm).await
+    }
+
+    /// A new version of the key, which is then the newest; its identifier.
+    pub(crate) async fn create_version(&self, name: &str, algorithm: Algorithm) -> Outcome<String> {
+        let mut parameters = CreateKeyParameters::default();
+        parameters.key_ops = Some(vec![KeyOperation::Sign, KeyOperation::Verify]);
+        match algorithm {
+            Algorithm::EcdsaP256Sha256 => {
+                parameters.kty = Some(KeyType::Ec);
+                parameters.curve = Some(CurveName::P256);
+            }
+            _ => {
+                parameters.kty = Some(KeyType::Rsa);
+                parameters.key_size = Some(2048);
+            }
+        }
+        let created = self.client()?.create_key(name, parameters.try_into()?, None).await?.into_model()?;
+        Ok(created.key.and_then(|key| key.kid).ok_or("the server does not say which key it made")?)
+    }
+
+    pub(crate) async fn disable(&self, kid: &str) -> Outcome<()> {
+        let key: KeyIdentifier = kid.parse()?;
+        let mut attributes = KeyAttributes::default();
+        attributes.enabled = Some(false);
+        let mut parameters = UpdateKeyPropertiesParameters::default();
+        parameters.key_attributes = Some(attributes);
+        let options = KeyClientUpdateKeyPropertiesOptions {
+            key_version: key.version().map(str::to_owned),
+            ..KeyClientUpdateKeyPropertiesOptions::default()
+        };
+        self.client()?.update_key_properties(key.name(), parameters.try_into()?, Some(options)).await?;
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct Bearer(String);
+
+#[async_trait]
+impl TokenCredential for Bearer {
+    async fn get_token(
+        &self,
+        _: &[&str],
+        _: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        Ok(AccessToken::new(self.0.clone(), OffsetDateTime::now_utc() + Duration::hours(1)))
+    }
+}
