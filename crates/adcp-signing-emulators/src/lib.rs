@@ -10,8 +10,10 @@ mod http_framing;
 #[cfg(feature = "tls")]
 mod loopback_identity;
 mod proxy_faults;
+mod python_client;
 #[cfg(any(feature = "azure-key-vault", feature = "gcp-kms"))]
 mod service;
+mod skip;
 #[cfg(feature = "tls")]
 mod tls;
 
@@ -19,4 +21,6 @@ pub use self::{
     canned_reply::CannedReply,
     fault_proxy::{Action, FaultProxy, Traffic},
     proxy_faults::{ProxyFaults, Replies},
+    python_client::PythonClient,
+    skip::skip,
 };

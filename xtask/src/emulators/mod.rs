@@ -164,7 +164,7 @@ fn status(site: &Site, as_json: bool) -> Result<()> {
             "name": name, "state": state, "address": address, "pid": pid, "purpose": purpose, "lies": lies,
         }));
         let address = address.unwrap_or_else(|| "a library".to_owned());
-        text += &format!("{name:13} {state:21} {address:16} {purpose}\n");
+        text += &format!("{name:20} {state:21} {address:16} {purpose}\n");
         for lie in server.lies {
             text += &format!("{:20} differs: {} ({})\n", "", lie.what, lie.so);
         }

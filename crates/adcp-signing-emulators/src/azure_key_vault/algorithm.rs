@@ -54,7 +54,7 @@ pub(super) fn sign(version: &Version, kid: &str, body: &Value) -> Result<Value, 
         // Without use to the other key types.
         Scheme::Es256 | Scheme::OtherCurve(_) => &RSA_PSS_SHA256,
     };
-    let signature = version.pair.sign_digest(&digest, padding).map_err(|_| Refused::internal())?;
+    let signature = version.pair.sign(&digest, padding).map_err(|_| Refused::internal())?;
     Ok(json!({"kid": kid, "value": Base64UrlUnpadded::encode_string(&signature)}))
 }
 

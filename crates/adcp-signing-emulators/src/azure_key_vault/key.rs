@@ -136,13 +136,13 @@ impl Version {
 
     /// Whether the operation may be done now. What was signed before the key expired can still be verified.
     pub(super) fn check(&self, operation: &str) -> Result<(), Refused> {
-        let now = now();
-        let in_force =
-            self.not_before.is_none_or(|start| start <= now) && self.expires.is_none_or(|end| now < end);
+        let (now, signs) = (now(), operation != "verify");
         let (inner, why) = if !self.enabled {
             ("KeyDisabled", "allowed on a disabled key")
-        } else if operation != "verify" && !in_force {
-            ("KeyNotYetValidOrExpired", "allowed outside the key's period of validity")
+        } else if signs && self.not_before.is_some_and(|start| now < start) {
+            ("KeyNotYetValid", "allowed on a key that is not yet valid")
+        } else if signs && self.expires.is_some_and(|end| end <= now) {
+            ("KeyExpired", "allowed on an expired key")
         } else if !self.operations.iter().any(|allowed| allowed == operation) {
             ("KeyOperationForbidden", "permitted on this key")
         } else {
@@ -201,7 +201,6 @@ impl Version {
 
     fn public_members(&self) -> Vec<(&'static str, Vec<u8>)> {
         match &*self.pair {
-            KeyPair::Ed25519(_) => Vec::new(),
             KeyPair::P256(pair) => {
                 let point = pair.public_key().as_ref();
                 let (x, y) = point

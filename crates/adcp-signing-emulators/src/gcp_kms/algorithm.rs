@@ -2,9 +2,10 @@
 
 use aws_lc_rs::{
     digest::{self, Digest},
+    encoding::{AsDer as _, PublicKeyX509Der},
     error::Unspecified,
     rsa::KeySize,
-    signature::{ECDSA_P256_SHA256_ASN1_SIGNING, RSA_PSS_SHA512},
+    signature::{ECDSA_P256_SHA256_ASN1_SIGNING, Ed25519KeyPair, KeyPair as _, RSA_PSS_SHA512},
 };
 use base64ct::{Base64, Encoding as _};
 use serde_json::Value;
@@ -66,38 +67,55 @@ impl Algorithm {
     }
 }
 
-/// A new key pair. RSA takes a second or so.
-pub(super) fn generate(algorithm: Algorithm) -> Result<KeyPair, Unspecified> {
-    KeyPair::generate(match algorithm {
-        Algorithm::Ed25519 => Kind::Ed25519,
-        Algorithm::P256 => Kind::P256(&ECDSA_P256_SHA256_ASN1_SIGNING),
-        Algorithm::RsaPss4096 => Kind::Rsa(KeySize::Rsa4096),
-    })
+/// A key pair of a version.
+#[derive(Debug)]
+pub(super) enum VersionKey {
+    Ed25519(Ed25519KeyPair),
+    OfDigests(KeyPair),
 }
 
-pub(super) fn public_key_pem(pair: &KeyPair) -> Result<String, Unspecified> {
-    let text = Base64::encode_string(pair.spki()?.as_ref());
-    let mut pem = "-----BEGIN PUBLIC KEY-----\n".to_owned();
-    for line in text.as_bytes().chunks(PEM_LINE) {
-        pem.extend(line.iter().copied().map(char::from));
-        pem.push('\n');
+impl VersionKey {
+    /// A new key pair. RSA takes a second or so.
+    pub(super) fn generate(algorithm: Algorithm) -> Result<Self, Unspecified> {
+        let kind = match algorithm {
+            Algorithm::Ed25519 => return Ok(Self::Ed25519(Ed25519KeyPair::generate()?)),
+            Algorithm::P256 => Kind::P256(&ECDSA_P256_SHA256_ASN1_SIGNING),
+            Algorithm::RsaPss4096 => Kind::Rsa(KeySize::Rsa4096),
+        };
+        KeyPair::generate(kind).map(Self::OfDigests)
     }
-    pem.push_str("-----END PUBLIC KEY-----\n");
-    Ok(pem)
-}
 
-/// Signs as the service does: Ed25519 the data and never a digest; the others a digest of their own hash function, or data
-/// that the service hashes.
-pub(super) fn sign(pair: &KeyPair, input: &ToSign) -> Result<Vec<u8>, Refused> {
-    let digest = match (pair, input) {
-        (KeyPair::Ed25519(pair), ToSign::Data(data)) => return Ok(pair.sign(data).as_ref().to_vec()),
-        (KeyPair::Ed25519(_), ToSign::Digest(..)) => {
-            return Err(Refused::Input("EC_SIGN_ED25519 signs data, not a digest."));
+    pub(super) fn public_key_pem(&self) -> Result<String, Unspecified> {
+        let spki: PublicKeyX509Der<'_> = match self {
+            Self::Ed25519(pair) => pair.public_key().as_der()?,
+            Self::OfDigests(KeyPair::P256(pair)) => pair.public_key().as_der()?,
+            Self::OfDigests(KeyPair::Rsa(pair)) => pair.public_key().as_der()?,
+        };
+        let text = Base64::encode_string(spki.as_ref());
+        let mut pem = "-----BEGIN PUBLIC KEY-----\n".to_owned();
+        for line in text.as_bytes().chunks(PEM_LINE) {
+            pem.extend(line.iter().copied().map(char::from));
+            pem.push('\n');
         }
-        (KeyPair::P256(_), _) => digest_of(input, "sha256", &digest::SHA256)?,
-        (KeyPair::Rsa(_), _) => digest_of(input, "sha512", &digest::SHA512)?,
-    };
-    Ok(pair.sign_digest(&digest, &RSA_PSS_SHA512)?)
+        pem.push_str("-----END PUBLIC KEY-----\n");
+        Ok(pem)
+    }
+
+    /// Signs as the service does: Ed25519 the data and never a digest; the others a digest of their own hash function, or
+    /// data that the service hashes.
+    pub(super) fn sign(&self, input: &ToSign) -> Result<Vec<u8>, Refused> {
+        let (pair, digest) = match self {
+            Self::Ed25519(pair) => {
+                return match input {
+                    ToSign::Data(data) => Ok(pair.sign(data).as_ref().to_vec()),
+                    ToSign::Digest(..) => Err(Refused::Input("EC_SIGN_ED25519 signs data, not a digest.")),
+                };
+            }
+            Self::OfDigests(pair @ KeyPair::P256(_)) => (pair, digest_of(input, "sha256", &digest::SHA256)?),
+            Self::OfDigests(pair @ KeyPair::Rsa(_)) => (pair, digest_of(input, "sha512", &digest::SHA512)?),
+        };
+        Ok(pair.sign(&digest, &RSA_PSS_SHA512)?)
+    }
 }
 
 fn digest_of(input: &ToSign, field: &str, hash: &'static digest::Algorithm) -> Result<Digest, Refused> {

@@ -4,7 +4,7 @@ use base64ct::{Base64, Base64Url, Encoding as _};
 use serde_json::{Map, Value, json};
 
 use super::{
-    algorithm::{self, Refused, ToSign},
+    algorithm::{Refused, ToSign},
     status::{Answer, Status},
     store::{Enums, SOFTWARE, Store, VersionName},
 };
@@ -13,12 +13,12 @@ use super::{
 const MAX_DATA_LEN: usize = 64 * 1024;
 
 pub(super) fn public_key(store: &Store, name: &VersionName, enums: Enums) -> Answer {
-    let (version_algorithm, pair) = store.enabled(name)?;
-    let pem = algorithm::public_key_pem(&pair).map_err(|_| Status::internal())?;
+    let (algorithm, pair) = store.enabled(name)?;
+    let pem = pair.public_key_pem().map_err(|_| Status::internal())?;
     Ok(json!({
         "pemCrc32c": checksum(pem.as_bytes()).to_string(),
         "pem": pem,
-        "algorithm": enums.write(version_algorithm.wire()),
+        "algorithm": enums.write(algorithm.wire()),
         "name": name.full(),
         "protectionLevel": enums.write(SOFTWARE),
     }))
@@ -38,7 +38,7 @@ pub(super) fn asymmetric_sign(store: &Store, name: &VersionName, body: &Value, e
         }
         reply.insert(verified.to_owned(), true.into());
     }
-    let signature = algorithm::sign(&pair, &input).map_err(|refused| match refused {
+    let signature = pair.sign(&input).map_err(|refused| match refused {
         Refused::Input(why) => Status::invalid_argument(why),
         Refused::Internal => Status::internal(),
     })?;

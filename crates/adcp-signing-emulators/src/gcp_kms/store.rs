@@ -8,10 +8,9 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    algorithm::{Algorithm, generate},
+    algorithm::{Algorithm, VersionKey},
     status::{Answer, Status},
 };
-use crate::service::KeyPair;
 
 /// When everything was created: nothing that is tested depends on a clock.
 const CREATED: &str = "2026-01-01T00:00:00Z";
@@ -36,7 +35,7 @@ struct Key {
 #[derive(Debug)]
 struct Version {
     state: State,
-    pair: Option<Arc<KeyPair>>,
+    pair: Option<Arc<VersionKey>>,
 }
 
 /// `CryptoKeyVersionState`.
@@ -186,7 +185,7 @@ impl Store {
     }
 
     fn generate(&self, name: &VersionName, algorithm: Algorithm) {
-        let Ok(pair) = generate(algorithm) else { return };
+        let Ok(pair) = VersionKey::generate(algorithm) else { return };
         let _ = self.with_version(name, |_, version| {
             version.pair = Some(Arc::new(pair));
             version.state = State::Enabled;
@@ -237,7 +236,7 @@ impl Store {
     }
 
     /// The key pair of a version that may be used.
-    pub(super) fn enabled(&self, name: &VersionName) -> Result<(Algorithm, Arc<KeyPair>), Status> {
+    pub(super) fn enabled(&self, name: &VersionName) -> Result<(Algorithm, Arc<VersionKey>), Status> {
         self.with_version(name, |algorithm, version| match (&version.pair, version.state) {
             (Some(pair), State::Enabled) => Ok((algorithm, Arc::clone(pair))),
             (_, state) => Err(not_in_state(name, state)),

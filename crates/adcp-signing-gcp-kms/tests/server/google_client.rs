@@ -4,42 +4,36 @@
 //! It is what keeps a server of this project honest. `ADCP_TEST_GCP_KMS_PYTHON` can name a Python that has
 //! `tests/python/requirements.txt` installed; without it a virtual environment is made beside the build.
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-    process::{Command, Output},
-};
+use std::path::Path;
 
 use adcp_signing_core::{Algorithm, KeyPurpose, Signature, SigningProvider as _};
+use adcp_signing_emulators::{PythonClient, skip};
 use adcp_signing_gcp_kms::GcpKmsConfig;
 use base64ct::{Base64, Encoding as _};
 use serde_json::Value;
 
 use crate::keys::Server;
 
-const TESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python");
+const VARIABLE: &str = "ADCP_TEST_GCP_KMS_PYTHON";
 
 #[tokio::test]
-async fn google_s_own_client_signs_and_verifies_and_so_do_we() {
-    let ready = Server::from_env().and_then(|server| Ok((server, python()?)));
-    let (server, python) = match ready {
+async fn google_s_own_client_signs_and_verifies_and_so_do_we() -> Result<(), String> {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python");
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("google-cloud-kms");
+    let google =
+        |server| Ok((server, PythonClient::find(VARIABLE, &place, &tests.join("requirements.txt"))?));
+    let (server, google) = match Server::from_env().and_then(google) {
         Ok(ready) => ready,
-        Err(reason) => {
-            let in_ci = env::var_os("CI").is_some_and(|value| value == "true");
-            assert!(!in_ci, "skipped under CI, where everything must run: {reason}");
-            println!("skipped: {reason}");
-            return;
-        }
+        Err(reason) => return skip(&reason),
     };
-    let run = Command::new(python).arg(format!("{TESTS}/google_client.py")).output().unwrap();
-    assert!(run.status.success(), "Google's client failed:\n{}", errors(&run));
 
     let mut verified = Vec::new();
-    for line in String::from_utf8(run.stdout).unwrap().lines() {
+    for line in google.run(&tests.join("google_client.py"))?.lines() {
         let signed: Value = serde_json::from_str(line).unwrap();
         verified.push(verify(&server, &signed).await);
     }
     assert_eq!(verified, Algorithm::ALL);
+    Ok(())
 }
 
 /// Verifies one signature under the key that the provider fetches, and has the provider sign with it too.
@@ -62,36 +56,4 @@ async fn verify(server: &Server, signed: &Value) -> Algorithm {
     let by_us = provider.sign(&bytes("message")).await.unwrap();
     key.verify(&bytes("message"), &by_us.signature).unwrap();
     algorithm
-}
-
-/// A Python with Google's client, or why there is none.
-fn python() -> Result<PathBuf, String> {
-    if let Some(python) = env::var_os("ADCP_TEST_GCP_KMS_PYTHON") {
-        return Ok(python.into());
-    }
-    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("google-cloud-kms");
-    let python = place.join("bin/python");
-    let works = || {
-        let tried = Command::new(&python).args(["-c", "import google.cloud.kms_v1, cryptography"]).output();
-        tried.is_ok_and(|run| run.status.success())
-    };
-    if !works() {
-        run(Command::new("python3").args(["-m", "venv"]).arg(&place))?;
-        let requirements = format!("{TESTS}/requirements.txt");
-        run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "-r", &requirements]))?;
-    }
-    Ok(python)
-}
-
-fn run(command: &mut Command) -> Result<(), String> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    match command.output() {
-        Ok(run) if run.status.success() => Ok(()),
-        Ok(run) => Err(format!("{program} failed: {}", errors(&run))),
-        Err(error) => Err(format!("{program} cannot be run: {error}")),
-    }
-}
-
-fn errors(run: &Output) -> String {
-    String::from_utf8_lossy(&run.stderr).into_owned()
 }
