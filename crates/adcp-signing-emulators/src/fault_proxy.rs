@@ -8,7 +8,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::{
@@ -20,11 +20,12 @@ use tokio::{
 
 use crate::{
     CannedReply,
-    http_framing::{Reader, closes, is_head},
+    http_framing::{Message, Reader, closes, is_head},
 };
 
 const BACKLOG: u32 = 1024;
 const READ_LEN: usize = 16 * 1024;
+const MAX_EXCHANGES: usize = 1_000;
 
 /// A proxy between a client and one upstream. It listens on a loopback port of the system's choice, forwards
 /// everything, and does to each request what it was told last. Dropping it closes everything.
@@ -69,6 +70,15 @@ pub enum Action {
     Reply(CannedReply),
 }
 
+/// A request that the upstream answered, over [`Traffic::Http`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchange {
+    /// The request line and header of the request.
+    pub head: String,
+    /// From the request's last byte to the answer's.
+    pub took: Duration,
+}
+
 enum Command {
     Refuse(oneshot::Sender<io::Result<()>>),
     Accept(oneshot::Sender<io::Result<()>>),
@@ -78,6 +88,7 @@ struct Shared {
     upstream: SocketAddr,
     traffic: Traffic,
     plan: Mutex<Plan>,
+    exchanges: Mutex<Vec<Exchange>>,
     connections: AtomicU64,
     requests: AtomicU64,
     bytes_up: AtomicU64,
@@ -101,6 +112,7 @@ impl FaultProxy {
             upstream,
             traffic,
             plan: Mutex::new(Plan { next: VecDeque::new(), standing: Action::Forward }),
+            exchanges: Mutex::default(),
             connections: AtomicU64::new(0),
             requests: AtomicU64::new(0),
             bytes_up: AtomicU64::new(0),
@@ -153,6 +165,11 @@ impl FaultProxy {
         self.shared.requests.load(Ordering::SeqCst)
     }
 
+    /// The first thousand requests that the upstream answered.
+    pub fn exchanges(&self) -> Vec<Exchange> {
+        self.shared.exchanges().clone()
+    }
+
     /// How many bytes clients sent.
     pub fn bytes_up(&self) -> u64 {
         self.shared.bytes_up.load(Ordering::SeqCst)
@@ -193,6 +210,18 @@ impl fmt::Debug for Shared {
 impl Shared {
     fn plan(&self) -> std::sync::MutexGuard<'_, Plan> {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn exchanges(&self) -> std::sync::MutexGuard<'_, Vec<Exchange>> {
+        self.exchanges.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep(&self, request: &Message, took: Duration) {
+        let head = request.bytes.get(..request.head_len).unwrap_or_default();
+        let mut exchanges = self.exchanges();
+        if exchanges.len() < MAX_EXCHANGES {
+            exchanges.push(Exchange { head: String::from_utf8_lossy(head).into_owned(), took });
+        }
     }
 
     /// Counts a request, and says what to do with it.
@@ -241,8 +270,10 @@ impl Shared {
                 Some(open) => open,
                 None => (TcpStream::connect(self.upstream).await?, Reader::default()),
             };
+            let sent = Instant::now();
             connection.write_all(&request.bytes).await?;
             let answer = answers.answer(&mut connection, is_head(&request.bytes)).await?;
+            self.keep(&request, sent.elapsed());
             if let Some((body_only, len)) = keep {
                 let len = if body_only { answer.head_len.saturating_add(len) } else { len };
                 let kept = answer.bytes.get(..len).unwrap_or(&answer.bytes);

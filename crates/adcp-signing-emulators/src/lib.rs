@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "bench")]
+pub mod bench;
 mod canned_reply;
 mod fault_proxy;
 #[cfg(feature = "gcp-kms")]
@@ -9,6 +11,6 @@ mod proxy_faults;
 
 pub use self::{
     canned_reply::CannedReply,
-    fault_proxy::{Action, FaultProxy, Traffic},
+    fault_proxy::{Action, Exchange, FaultProxy, Traffic},
     proxy_faults::{ProxyFaults, Replies},
 };
