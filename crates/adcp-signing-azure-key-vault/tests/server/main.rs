@@ -7,4 +7,5 @@
 
 mod conformance;
 mod keys;
+mod microsoft_client;
 mod ready_client;
