@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: runs the criterion benchmarks and compares each with what it should be measured against.
 
+mod kms;
+
 use std::{
     fs,
     io::{self, Write as _},
@@ -7,17 +9,27 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde::Deserialize;
 
 use crate::process;
 
 /// Options of `cargo xtask bench`.
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    of: Option<Of>,
     /// Print the table of the last run again instead of measuring.
     #[arg(long)]
     no_run: bool,
+}
+
+/// What else is measured.
+#[derive(Subcommand)]
+enum Of {
+    /// The key services: each backend beside its client's bare call, against a running server.
+    Kms(kms::KmsArgs),
 }
 
 /// How a measurement is set against its base, and what it may come to.
@@ -49,6 +61,9 @@ const VERIFY: f64 = 5_000.0;
 /// Replay: 300 ns an insert, and "flat" allows this factor for the caches of the machine.
 const INSERT: f64 = 300.0;
 const FLAT: f64 = 2.0;
+
+/// The head of the tables.
+const HEAD: &str = "| what | measured | against | result | target | met |\n|---|--:|--:|--:|--:|---|\n";
 
 /// The comparisons. Each name is `group/function` as the benchmarks in adcp-signing-core give it.
 const ROWS: &[Row] = &[
@@ -119,6 +134,9 @@ const ROWS: &[Row] = &[
 /// Measures and prints the table. A missed target is shown, not an error: time depends on the machine. A benchmark
 /// that is missing is an error.
 pub(crate) fn run(args: &BenchArgs) -> Result<bool> {
+    if let Some(Of::Kms(args)) = &args.of {
+        return kms::run(args);
+    }
     if !args.no_run {
         let mut command = process::cargo(["bench", "--package", "adcp-signing-core"]);
         let status = process::status(command.args(["--bench", "pipeline", "--bench", "replay"]))?;
@@ -165,8 +183,7 @@ fn table(estimate: impl Fn(&str) -> Result<f64>) -> (String, Vec<&'static str>) 
         }
         found
     };
-    let mut text =
-        String::from("| what | measured | against | result | target | met |\n|---|--:|--:|--:|--:|---|\n");
+    let mut text = HEAD.to_owned();
     for Row { label, measured, compare } in ROWS {
         let time = look_up(measured);
         let (base, value, target) = match *compare {
@@ -213,8 +230,10 @@ fn dash() -> String {
 fn duration(nanoseconds: f64) -> String {
     if nanoseconds.abs() < 1_000.0 {
         format!("{nanoseconds:.0} ns")
-    } else {
+    } else if nanoseconds.abs() < 1_000_000.0 {
         format!("{:.2} µs", nanoseconds / 1_000.0)
+    } else {
+        format!("{:.2} ms", nanoseconds / 1_000_000.0)
     }
 }
 

@@ -34,6 +34,7 @@ const NETWORK: &[&str] = &[
     "tokio-postgres",
     "tokio-rustls",
     "tonic*",
+    "typespec*",
     "ureq*",
 ];
 
@@ -44,10 +45,23 @@ const FREE_OF_NETWORK: &[(&str, &[&str])] = &[
     ("deps-facade", &["--package", "adcp-signing"]),
 ];
 
+/// Crates that would be a second TLS stack beside `rustls` with `aws-lc-rs`.
+const OTHER_TLS: &[&str] =
+    &["boring*", "native-tls", "openssl", "openssl-sys", "ring", "s2n-*", "tokio-native-tls"];
+
+/// What has one TLS stack, which is [`OTHER_TLS`]' opposite.
+const ONE_TLS: &[(&str, &[&str])] = &[
+    ("deps-tls-aws-kms", &["--package", "adcp-signing-aws-kms"]),
+    ("deps-tls-azure-key-vault", &["--package", "adcp-signing-azure-key-vault"]),
+    ("deps-tls-gcp-kms", &["--package", "adcp-signing-gcp-kms"]),
+    ("deps-tls-vault-transit", &["--package", "adcp-signing-vault-transit"]),
+];
+
 /// One outcome a rule.
 pub(crate) fn check() -> Vec<Outcome> {
     let mut outcomes: Vec<Outcome> =
-        FREE_OF_NETWORK.iter().map(|(name, package)| outcome(name, network_crates(package))).collect();
+        FREE_OF_NETWORK.iter().map(|(name, package)| outcome(name, offenders(package, of_network))).collect();
+    outcomes.extend(ONE_TLS.iter().map(|(name, package)| outcome(name, offenders(package, of_other_tls))));
     outcomes.push(outcome("deps-sources", foreign_sources()));
     outcomes
 }
@@ -60,23 +74,31 @@ fn outcome(name: &str, offenders: Result<Vec<String>>) -> Outcome {
     }
 }
 
-fn network_crates(package: &[&str]) -> Result<Vec<String>> {
+fn offenders(package: &[&str], is_offender: fn(&str, &str) -> bool) -> Result<Vec<String>> {
     let mut tree = process::cargo(["tree", "--locked", "--edges", "normal,build", "--prefix", "none"]);
     // `{f}` shows features: tokio is allowed for its timer, never with `net`.
     let text = process::capture(tree.args(["--format", "{p}|{f}"]).args(package))?;
     anyhow::ensure!(!text.trim().is_empty(), "`cargo tree` printed nothing");
-    let mut offenders: Vec<String> = text.lines().filter_map(offender).collect();
+    let mut offenders: Vec<String> = text.lines().filter_map(|line| offender(line, is_offender)).collect();
     offenders.sort_unstable();
     offenders.dedup();
     Ok(offenders)
 }
 
 /// The crate of a line `name v1.2.3 …|features`, if it may not be there.
-fn offender(line: &str) -> Option<String> {
+fn offender(line: &str, is_offender: fn(&str, &str) -> bool) -> Option<String> {
     let (package, features) = line.split_once('|')?;
     let name = package.split(' ').next()?;
+    is_offender(name, features).then(|| name.to_owned())
+}
+
+fn of_network(name: &str, features: &str) -> bool {
     let net = name == "tokio" && features.split([',', ' ']).any(|feature| feature == "net");
-    (net || NETWORK.iter().any(|pattern| matches(pattern, name))).then(|| name.to_owned())
+    net || NETWORK.iter().any(|pattern| matches(pattern, name))
+}
+
+fn of_other_tls(name: &str, _: &str) -> bool {
+    OTHER_TLS.iter().any(|pattern| matches(pattern, name))
 }
 
 fn matches(pattern: &str, name: &str) -> bool {
@@ -113,7 +135,21 @@ mod tests {
             ("aws-sdk-kms v1.0.0|", Some("aws-sdk-kms")),
             ("h2 v0.4.0|", Some("h2")),
         ] {
-            assert_eq!(offender(line).as_deref(), expected, "{line}");
+            assert_eq!(offender(line, of_network).as_deref(), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_second_tls_stack_is_named_and_the_one_there_is_not() {
+        for (line, expected) in [
+            ("ring v0.17.14|default", Some("ring")),
+            ("openssl v0.10.79|", Some("openssl")),
+            ("native-tls v0.2.14|", Some("native-tls")),
+            ("openssl-probe v0.2.2|", None),
+            ("rustls v0.23.46|aws_lc_rs,ring", None),
+            ("aws-lc-rs v1.19.0|", None),
+        ] {
+            assert_eq!(offender(line, of_other_tls).as_deref(), expected, "{line}");
         }
     }
 }

@@ -1,8 +1,12 @@
 //! What it takes to reach one key in AWS KMS.
 
-use std::{env, time::Duration};
+use std::{ffi::OsString, time::Duration};
 
-use adcp_signing_core::{Algorithm, KeyPurpose, ProviderError, ProviderErrorKind, key_uri::KeyOptions};
+use adcp_signing_core::{
+    Algorithm, KeyPurpose, ProviderError, ProviderErrorKind,
+    key_uri::{Endpoint, KeyOptions},
+    provider::Environment,
+};
 use aws_config::{
     BehaviorVersion, Region,
     environment::EnvironmentVariableRegionProvider,
@@ -15,7 +19,7 @@ use aws_sdk_kms::{
     config::{retry::RetryConfig, timeout::TimeoutConfig},
 };
 
-use crate::{AwsKmsProvider, Endpoint, KeyIdentifier, key_identifier::is_region, provider::Identity};
+use crate::{AwsKmsProvider, KeyIdentifier, key_identifier::is_region};
 
 /// A connection that does not come about in this time will not.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -23,10 +27,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// milliseconds, and the SDK by itself would wait for ever.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
-const KEY: &str = "ADCP_AWS_KMS_KEY";
-const PURPOSE: &str = "ADCP_AWS_KMS_PURPOSE";
-const ALGORITHM: &str = "ADCP_AWS_KMS_ALG";
-const KEY_ID: &str = "ADCP_AWS_KMS_KID";
+const VARIABLES: &str = "ADCP_AWS_KMS";
 
 /// One key in AWS KMS and the way to it.
 ///
@@ -50,9 +51,7 @@ const KEY_ID: &str = "ADCP_AWS_KMS_KID";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AwsKmsConfig {
     pub(crate) key: KeyIdentifier,
-    pub(crate) purpose: KeyPurpose,
-    pub(crate) algorithm: Option<Algorithm>,
-    pub(crate) key_id: Option<String>,
+    pub(crate) options: KeyOptions,
     pub(crate) region: Option<String>,
     pub(crate) profile: Option<String>,
     pub(crate) endpoint: Option<Endpoint>,
@@ -61,7 +60,11 @@ pub struct AwsKmsConfig {
 impl AwsKmsConfig {
     /// The key that `key` names, published for `purpose`.
     pub fn new(key: KeyIdentifier, purpose: KeyPurpose) -> Self {
-        Self { key, purpose, algorithm: None, key_id: None, region: None, profile: None, endpoint: None }
+        Self::with_options(key, KeyOptions::new(purpose))
+    }
+
+    pub(crate) fn with_options(key: KeyIdentifier, options: KeyOptions) -> Self {
+        Self { key, options, region: None, profile: None, endpoint: None }
     }
 
     /// The configuration that the environment holds: `ADCP_AWS_KMS_KEY` (a key ID, an ARN or an alias) and
@@ -71,41 +74,27 @@ impl AwsKmsConfig {
     /// # Errors
     /// [`ProviderErrorKind::Configuration`] when a variable is missing or has a value that it cannot have.
     pub fn from_env() -> Result<Self, ProviderError> {
-        Self::from_variables(|name| env::var(name).ok())
+        Self::from_environment(&Environment::of_process(VARIABLES))
     }
 
-    fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ProviderError> {
-        let wanted = |name: &'static str| variable(name).filter(|value| !value.is_empty());
-        let needed = |name| wanted(name).ok_or_else(|| configuration(format!("{name} is not set")));
-        let refused = |name, why: &dyn std::fmt::Display| configuration(format!("{name} is refused: {why}"));
-
-        let key = needed(KEY)?.parse().map_err(|error| refused(KEY, &error))?;
-        let purpose = match KeyPurpose::from(needed(PURPOSE)?.as_str()) {
-            // A misspelt purpose would make a key that no verifier accepts.
-            KeyPurpose::Unknown(_) => return Err(refused(PURPOSE, &"not a value of adcp_use")),
-            purpose => purpose,
-        };
-        let mut config = Self::new(key, purpose);
-        if let Some(name) = wanted(ALGORITHM) {
-            let algorithm = Algorithm::from_rfc9421_name(&name)
-                .ok_or_else(|| refused(ALGORITHM, &"not ed25519, ecdsa-p256-sha256 or rsa-pss-sha512"))?;
-            config.algorithm = Some(algorithm);
-        }
-        config.key_id = wanted(KEY_ID);
-        Ok(config)
+    fn from_environment(
+        environment: &Environment<impl Fn(&str) -> Option<OsString>>,
+    ) -> Result<Self, ProviderError> {
+        let key = environment.needed_as("KEY", "a key ID, an ARN or alias/NAME")?;
+        Ok(Self::with_options(key, environment.key_options(None)?))
     }
 
     /// The algorithm that the key is for. Without it AWS KMS is asked when connecting.
     #[must_use]
     pub fn with_algorithm(mut self, algorithm: Algorithm) -> Self {
-        self.algorithm = Some(algorithm);
+        self.options.algorithm = Some(algorithm);
         self
     }
 
     /// The `keyid` to sign with. Without it, it is the RFC 7638 thumbprint of the key that AWS KMS has when connecting.
     #[must_use]
     pub fn with_key_id(mut self, key_id: impl Into<String>) -> Self {
-        self.key_id = Some(key_id.into());
+        self.options.key_id = Some(key_id.into());
         self
     }
 
@@ -164,14 +153,7 @@ impl AwsKmsConfig {
     }
 
     async fn connect_with(&self, client: &Client) -> Result<AwsKmsProvider, ProviderError> {
-        let (key, purpose) = (self.key.clone(), self.purpose.clone());
-        match (self.algorithm, &self.key_id) {
-            (Some(algorithm), Some(key_id)) => AwsKmsProvider::new(client, key, key_id, algorithm, purpose),
-            (algorithm, key_id) => {
-                let identity = Identity { key, purpose, algorithm, key_id: key_id.clone() };
-                AwsKmsProvider::learn(client, identity).await
-            }
-        }
+        AwsKmsProvider::connect(client, self.key.clone(), &self.options).await
     }
 
     async fn client(&self) -> Result<Client, ProviderError> {
@@ -228,14 +210,6 @@ impl AwsKmsConfig {
             (of_arn, region) => Ok(of_arn.or(region)),
         }
     }
-
-    pub(crate) fn options(&self) -> KeyOptions {
-        let mut options = KeyOptions::default();
-        options.algorithm = self.algorithm;
-        options.key_id = self.key_id.clone();
-        options.purpose = self.purpose.clone();
-        options
-    }
 }
 
 pub(crate) fn configuration(message: impl Into<std::borrow::Cow<'static, str>>) -> ProviderError {
@@ -248,9 +222,16 @@ mod tests {
 
     const ARN: &str = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd";
 
+    const KEY: &str = "ADCP_AWS_KMS_KEY";
+    const PURPOSE: &str = "ADCP_AWS_KMS_PURPOSE";
+    const ALGORITHM: &str = "ADCP_AWS_KMS_ALG";
+    const KEY_ID: &str = "ADCP_AWS_KMS_KID";
+
     fn read(variables: &[(&str, &str)]) -> Result<AwsKmsConfig, ProviderError> {
         let value = |name: &str| variables.iter().find(|(given, _)| *given == name).map(|(_, value)| *value);
-        AwsKmsConfig::from_variables(|name| value(name).map(str::to_owned))
+        AwsKmsConfig::from_environment(&Environment::through(VARIABLES, |name| {
+            value(name).map(OsString::from)
+        }))
     }
 
     #[test]

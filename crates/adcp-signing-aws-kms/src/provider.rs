@@ -5,7 +5,8 @@ use std::fmt;
 use adcp_signing_core::{
     Algorithm, Fingerprint, KeyError, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey,
     SigningProvider,
-    provider::{Capability, KeyVersion, Signed},
+    key_uri::KeyOptions,
+    provider::{Capability, KeyIdentity, KeyVersion, Signed, check_algorithm},
 };
 use async_trait::async_trait;
 use aws_sdk_kms::{
@@ -42,9 +43,8 @@ use crate::{KeyIdentifier, config::configuration, failure, signing_spec::Signing
 pub struct AwsKmsProvider {
     client: Client,
     key: KeyIdentifier,
+    identity: KeyIdentity,
     spec: SigningSpec,
-    purpose: KeyPurpose,
-    key_id: String,
     fingerprint: Fingerprint,
     learned: Option<Learned>,
 }
@@ -54,14 +54,6 @@ pub struct AwsKmsProvider {
 struct Learned {
     public_key: PublicKey,
     arn: String,
-}
-
-/// What is known of a key before AWS KMS is asked.
-pub(crate) struct Identity {
-    pub(crate) key: KeyIdentifier,
-    pub(crate) purpose: KeyPurpose,
-    pub(crate) algorithm: Option<Algorithm>,
-    pub(crate) key_id: Option<String>,
 }
 
 impl AwsKmsProvider {
@@ -77,10 +69,24 @@ impl AwsKmsProvider {
         algorithm: Algorithm,
         purpose: KeyPurpose,
     ) -> Result<Self, ProviderError> {
-        let key_id = key_id.into();
-        if key_id.is_empty() {
-            return Err(configuration("the key ID to sign with (`kid`) is empty"));
+        Self::of(client, key, KeyIdentity::new(key_id, algorithm, purpose)?)
+    }
+
+    /// A provider with the algorithm and the thumbprint of the key that AWS KMS has, where they are not stated.
+    pub(crate) async fn connect(
+        client: &Client,
+        key: KeyIdentifier,
+        options: &KeyOptions,
+    ) -> Result<Self, ProviderError> {
+        if !options.is_open() {
+            return Self::of(client, key, options.identity()?);
         }
+        let learned = fetch(&without_retries(client), &key, options.algorithm).await?;
+        let provider = Self::of(client, key, options.identity_of(&learned.public_key)?)?;
+        Ok(Self { learned: Some(learned), ..provider })
+    }
+
+    fn of(client: &Client, key: KeyIdentifier, identity: KeyIdentity) -> Result<Self, ProviderError> {
         let region = client.config().region().map(Region::as_ref);
         if key.region().is_some_and(|of_arn| region.is_some_and(|region| region != of_arn)) {
             return Err(configuration("the key's ARN is of another Region than the AWS KMS client"));
@@ -93,37 +99,26 @@ impl AwsKmsProvider {
         Ok(Self {
             client: without_retries(client),
             fingerprint: Fingerprint::new("aws-kms", &resource),
-            spec: SigningSpec::of(algorithm)?,
+            spec: SigningSpec::of(identity.algorithm())?,
             key,
-            purpose,
-            key_id,
+            identity,
             learned: None,
         })
-    }
-
-    /// A provider with the algorithm and the thumbprint of the key that AWS KMS has, where they are not given.
-    pub(crate) async fn learn(client: &Client, identity: Identity) -> Result<Self, ProviderError> {
-        let Identity { key, purpose, algorithm, key_id } = identity;
-        let client = without_retries(client);
-        let learned = fetch(&client, &key, algorithm).await?;
-        let key_id = key_id.unwrap_or_else(|| learned.public_key.thumbprint());
-        let provider = Self::new(&client, key, key_id, learned.public_key.algorithm(), purpose)?;
-        Ok(Self { learned: Some(learned), ..provider })
     }
 }
 
 #[async_trait]
 impl SigningProvider for AwsKmsProvider {
     fn key_id(&self) -> &str {
-        &self.key_id
+        self.identity.key_id()
     }
 
     fn algorithm(&self) -> Algorithm {
-        self.spec.algorithm()
+        self.identity.algorithm()
     }
 
     fn purpose(&self) -> &KeyPurpose {
-        &self.purpose
+        self.identity.purpose()
     }
 
     fn fingerprint(&self) -> &Fingerprint {
@@ -171,9 +166,7 @@ impl SigningProvider for AwsKmsProvider {
 impl fmt::Debug for AwsKmsProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AwsKmsProvider")
-            .field("key_id", &self.key_id)
-            .field("algorithm", &self.spec.algorithm())
-            .field("purpose", &self.purpose)
+            .field("identity", &self.identity)
             .field("fingerprint", &self.fingerprint)
             .finish_non_exhaustive()
     }
@@ -229,11 +222,7 @@ fn checked_public_key(
         error => invalid("the reply of AWS KMS holds no public key that can be read").with_source(error),
     })?;
     let algorithm = public_key.algorithm();
-    if let Some(declared) = declared.filter(|declared| *declared != algorithm) {
-        return Err(mismatch(format!(
-            "the key in AWS KMS is one for {algorithm}, but the provider is set up for {declared}"
-        )));
-    }
+    check_algorithm(algorithm, declared)?;
     if !reply.signing_algorithms().contains(&SigningSpec::of(algorithm)?.signing_algorithm()) {
         return Err(mismatch(format!("AWS KMS does not sign with {algorithm} under this key")));
     }

@@ -54,10 +54,6 @@ impl SigningSpec {
         Ok(Self { algorithm, message, encoding })
     }
 
-    pub(crate) fn algorithm(self) -> Algorithm {
-        self.algorithm
-    }
-
     pub(crate) fn capability(self) -> Capability {
         let capability = Capability::new(Custody::External, Algorithm::ALL);
         match self.message {

@@ -4,10 +4,10 @@ use std::{fmt, str::FromStr};
 
 use adcp_signing_core::{
     ProviderError,
-    key_uri::{KeyUriError, KeyUriParts, PercentEncoded, percent_decode, write_query},
+    key_uri::{Endpoint, KeyUriError, KeyUriParts, PercentEncoded, percent_decode, write_query},
 };
 
-use crate::{AwsKmsConfig, AwsKmsProvider, Endpoint, key_identifier::is_region};
+use crate::{AwsKmsConfig, AwsKmsProvider, key_identifier::is_region};
 
 const FORM: &str = "awskms:///KEY-ID, awskms:///arn:…, awskms:///alias/NAME or awskms://HOST[:PORT]/…";
 const REGIONS: &str = "names of Regions, such as eu-west-1, and with an ARN only the ARN's own";
@@ -81,10 +81,7 @@ impl FromStr for AwsKmsUri {
                 Some(endpoint)
             }
         };
-        let options = parts.take_common()?;
-        let mut config = AwsKmsConfig::new(key, options.purpose);
-        config.algorithm = options.algorithm;
-        config.key_id = options.key_id;
+        let mut config = AwsKmsConfig::with_options(key, parts.take_common()?);
         config.profile = parts.take_text("profile")?;
         config.region = parts.take("region");
         let no_region = KeyUriError::Value { member: "region", allowed: REGIONS };
@@ -110,7 +107,6 @@ impl FromStr for AwsKmsUri {
 impl fmt::Display for AwsKmsUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let config = &self.0;
-        let options = config.options();
         let authority = config.endpoint.as_ref().and_then(Endpoint::https_authority);
         let endpoint = config.endpoint.as_ref().filter(|_| authority.is_none()).map(Endpoint::as_str);
         write!(
@@ -125,7 +121,7 @@ impl fmt::Display for AwsKmsUri {
             ("profile", config.profile.as_deref()),
             ("endpoint", endpoint),
         ];
-        write_query(f, members.into_iter().chain(options.members()))
+        write_query(f, members.into_iter().chain(config.options.members()))
     }
 }
 

@@ -1,24 +1,20 @@
 //! What it takes to reach one key in Key Vault.
 
-use std::{borrow::Cow, env, fmt, fs, path::Path, sync::Arc};
+use std::{env, ffi::OsString, fmt, fs, path::Path, sync::Arc};
 
-use adcp_signing_core::{Algorithm, KeyPurpose, ProviderError, ProviderErrorKind, key_uri::KeyOptions};
+use adcp_signing_core::{
+    Algorithm, KeyPurpose, ProviderError, ProviderErrorKind, key_uri::KeyOptions, provider::Environment,
+};
 use azure_core::credentials::TokenCredential;
 use azure_security_keyvault_keys::{KeyClient, KeyClientOptions};
 
 use crate::{
     AzureKeyVaultProvider, KeyIdentifier, credentials,
     failure::{self, Operation},
-    provider::Identity,
     transport::{self, Roots},
 };
 
-const KEY: &str = "ADCP_AZURE_KEY_VAULT_KEY";
-const PURPOSE: &str = "ADCP_AZURE_KEY_VAULT_PURPOSE";
-const ALGORITHM: &str = "ADCP_AZURE_KEY_VAULT_ALG";
-const KEY_ID: &str = "ADCP_AZURE_KEY_VAULT_KID";
-const ACCESS_TOKEN: &str = "ADCP_AZURE_KEY_VAULT_ACCESS_TOKEN";
-const CA_FILE: &str = "ADCP_AZURE_KEY_VAULT_CA_FILE";
+const VARIABLES: &str = "ADCP_AZURE_KEY_VAULT";
 /// The longest file of root certificates read.
 const MAX_CA_LEN: u64 = 1024 * 1024;
 
@@ -54,8 +50,10 @@ pub struct AzureKeyVaultConfig {
 impl AzureKeyVaultConfig {
     /// The key that `key` names, published for `purpose`.
     pub fn new(key: KeyIdentifier, purpose: KeyPurpose) -> Self {
-        let mut options = KeyOptions::default();
-        options.purpose = purpose;
+        Self::with_options(key, KeyOptions::new(purpose))
+    }
+
+    pub(crate) fn with_options(key: KeyIdentifier, options: KeyOptions) -> Self {
         Self { key, options, credential: None, roots: None }
     }
 
@@ -67,43 +65,35 @@ impl AzureKeyVaultConfig {
     /// # Errors
     /// [`ProviderErrorKind::Configuration`] when a variable is missing or has a value that it cannot have.
     pub fn from_env() -> Result<Self, ProviderError> {
-        Self::from_variables(|name| env::var(name).ok())
+        Self::from_environment(&Environment::of_process(VARIABLES))
     }
 
-    fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ProviderError> {
-        let wanted = |name: &'static str| variable(name).filter(|value| !value.is_empty());
-        let needed = |name| wanted(name).ok_or_else(|| configuration(format!("{name} is not set")));
-        let refused = |name, why: &dyn fmt::Display| configuration(format!("{name} is refused: {why}"));
-
-        let key = needed(KEY)?.parse().map_err(|error| refused(KEY, &error))?;
-        let purpose = match KeyPurpose::from(needed(PURPOSE)?.as_str()) {
-            // A misspelt purpose would make a key that no verifier accepts.
-            KeyPurpose::Unknown(_) => return Err(refused(PURPOSE, &"not a value of adcp_use")),
-            purpose => purpose,
-        };
-        let mut config = Self::new(key, purpose);
-        if let Some(name) = wanted(ALGORITHM) {
-            let algorithm = Algorithm::from_rfc9421_name(&name)
-                .ok_or_else(|| refused(ALGORITHM, &"not ecdsa-p256-sha256 or rsa-pss-sha512"))?;
-            config = config.with_algorithm(algorithm);
-        }
-        config.options.key_id = wanted(KEY_ID);
-        config.with_access_of(variable)
+    fn from_environment(
+        environment: &Environment<impl Fn(&str) -> Option<OsString>>,
+    ) -> Result<Self, ProviderError> {
+        let what = "a key identifier, https://VAULT.vault.azure.net/keys/NAME/VERSION";
+        let key = environment.needed_as("KEY", what)?;
+        Self::with_options(key, environment.key_options(None)?).with_access_of(environment)
     }
 
     /// Takes the access token and the root certificates that the environment holds, if any.
     pub(crate) fn with_env_access(self) -> Result<Self, ProviderError> {
-        self.with_access_of(|name| env::var(name).ok())
+        self.with_access_of(&Environment::of_process(VARIABLES))
     }
 
-    fn with_access_of(self, variable: impl Fn(&str) -> Option<String>) -> Result<Self, ProviderError> {
-        let wanted = |name: &'static str| variable(name).filter(|value| !value.is_empty());
-        let config = match wanted(ACCESS_TOKEN) {
+    fn with_access_of(
+        self,
+        environment: &Environment<impl Fn(&str) -> Option<OsString>>,
+    ) -> Result<Self, ProviderError> {
+        let config = match environment.get("ACCESS_TOKEN")? {
             Some(token) => self.with_access_token(&token)?,
             None => self,
         };
-        match wanted(CA_FILE) {
-            Some(path) => config.with_root_certificates(&read_roots(Path::new(&path))?),
+        match environment.get("CA_FILE")? {
+            Some(path) => {
+                let pem = read_roots(Path::new(&path)).map_err(|why| environment.refused("CA_FILE", why))?;
+                config.with_root_certificates(&pem)
+            }
             None => Ok(config),
         }
     }
@@ -173,7 +163,7 @@ impl AzureKeyVaultConfig {
         let credential = match &self.credential {
             Some(credential) => Arc::clone(credential),
             None => credentials::from_env(
-                |name| env::var(name).ok(),
+                &|name| env::var_os(name),
                 self.key.cloud(),
                 transport::to_credentials(self.roots.as_ref())?,
             )?,
@@ -206,15 +196,7 @@ impl AzureKeyVaultConfig {
     }
 
     async fn connect_with(&self, client: Arc<KeyClient>) -> Result<AzureKeyVaultProvider, ProviderError> {
-        let (key, KeyOptions { algorithm, key_id, purpose, .. }) = (self.key.clone(), self.options.clone());
-        match (algorithm, key_id) {
-            (Some(algorithm), Some(key_id)) => {
-                AzureKeyVaultProvider::new(client, key, key_id, algorithm, purpose)
-            }
-            (algorithm, key_id) => {
-                AzureKeyVaultProvider::learn(client, Identity { key, purpose, algorithm, key_id }).await
-            }
-        }
+        AzureKeyVaultProvider::connect(client, self.key.clone(), &self.options).await
     }
 }
 
@@ -227,18 +209,17 @@ impl fmt::Debug for AzureKeyVaultConfig {
     }
 }
 
-fn read_roots(path: &Path) -> Result<Vec<u8>, ProviderError> {
-    let unreadable = |error: std::io::Error| {
-        configuration(format!("{CA_FILE} names a file that cannot be read")).with_source(error)
-    };
+/// What a file of root certificates holds, or what is wrong with it.
+fn read_roots(path: &Path) -> Result<Vec<u8>, String> {
+    let unreadable = |error: std::io::Error| format!("the file cannot be read ({})", error.kind());
     let metadata = fs::metadata(path).map_err(unreadable)?;
     if !metadata.is_file() || metadata.len() > MAX_CA_LEN {
-        return Err(configuration(format!("{CA_FILE} does not name a regular file of at most 1 MiB")));
+        return Err("not a regular file of at most 1 MiB".to_owned());
     }
     fs::read(path).map_err(unreadable)
 }
 
-pub(crate) fn configuration(message: impl Into<Cow<'static, str>>) -> ProviderError {
+pub(crate) fn configuration(message: &'static str) -> ProviderError {
     ProviderError::new(ProviderErrorKind::Configuration, message)
 }
 
@@ -246,12 +227,18 @@ pub(crate) fn configuration(message: impl Into<Cow<'static, str>>) -> ProviderEr
 mod tests {
     use super::*;
 
+    const KEY: &str = "ADCP_AZURE_KEY_VAULT_KEY";
+    const PURPOSE: &str = "ADCP_AZURE_KEY_VAULT_PURPOSE";
+    const ALGORITHM: &str = "ADCP_AZURE_KEY_VAULT_ALG";
+    const KEY_ID: &str = "ADCP_AZURE_KEY_VAULT_KID";
+    const ACCESS_TOKEN: &str = "ADCP_AZURE_KEY_VAULT_ACCESS_TOKEN";
+    const CA_FILE: &str = "ADCP_AZURE_KEY_VAULT_CA_FILE";
     const IDENTIFIER: &str = "https://secret-vault.vault.azure.net/keys/buyer";
 
     fn read(variables: &[(&str, &str)]) -> Result<AzureKeyVaultConfig, ProviderError> {
-        AzureKeyVaultConfig::from_variables(|name| {
-            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
-        })
+        AzureKeyVaultConfig::from_environment(&Environment::through(VARIABLES, |name| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
+        }))
     }
 
     #[test]

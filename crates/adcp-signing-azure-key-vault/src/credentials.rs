@@ -1,11 +1,12 @@
 //! Where access tokens come from: from the environment, as the clients of Azure find them, or from the caller.
 
 use std::{
+    ffi::OsString,
     fmt,
     sync::{Arc, OnceLock},
 };
 
-use adcp_signing_core::ProviderError;
+use adcp_signing_core::{ProviderError, provider::Environment};
 use async_trait::async_trait;
 use azure_core::{
     cloud::{CloudConfiguration, CustomConfiguration},
@@ -23,16 +24,20 @@ use azure_identity::{
 
 use crate::config::configuration;
 
-const TENANT_ID: &str = "AZURE_TENANT_ID";
-const CLIENT_ID: &str = "AZURE_CLIENT_ID";
-const CLIENT_SECRET: &str = "AZURE_CLIENT_SECRET";
+/// The variables that the clients of Azure read.
+const VARIABLES: &str = "AZURE";
+/// Those that App Service, Functions and Container Apps set where they give out tokens.
+const OF_MANAGED_IDENTITY: &str = "IDENTITY";
+const TENANT_ID: &str = "TENANT_ID";
+const CLIENT_ID: &str = "CLIENT_ID";
+const CLIENT_SECRET: &str = "CLIENT_SECRET";
 /// Microsoft Entra ID at another address than the cloud's.
-const AUTHORITY_HOST: &str = "AZURE_AUTHORITY_HOST";
-const FEDERATED_TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
+const AUTHORITY_HOST: &str = "AUTHORITY_HOST";
+const FEDERATED_TOKEN_FILE: &str = "FEDERATED_TOKEN_FILE";
 /// What the default credential of Azure's other clients is told its choice by.
-const CHOICE: &str = "AZURE_TOKEN_CREDENTIALS";
-/// What App Service, Functions and Container Apps set where they give out tokens.
-const IDENTITY_ENDPOINT: &str = "IDENTITY_ENDPOINT";
+const CHOICE: &str = "TOKEN_CREDENTIALS";
+const CHOICES: &str = "one of prod, dev, EnvironmentCredential, WorkloadIdentityCredential, ManagedIdentityCredential, \
+                       AzureCliCredential, AzureDeveloperCliCredential";
 /// The client asks again within five minutes of the end, so a token that nobody renews is said to last a day.
 const STATIC_LIFETIME: Duration = Duration::days(1);
 
@@ -64,11 +69,11 @@ enum Source {
 /// # Errors
 /// [`Configuration`](adcp_signing_core::ProviderErrorKind::Configuration) when what is set does not make credentials.
 pub(crate) fn from_env(
-    variable: impl Fn(&str) -> Option<String>,
+    variable: &impl Fn(&str) -> Option<OsString>,
     cloud: CloudConfiguration,
     options: ClientOptions,
 ) -> Result<Arc<dyn TokenCredential>, ProviderError> {
-    let cloud = match variable(AUTHORITY_HOST).filter(|host| !host.is_empty()) {
+    let cloud = match Environment::through(VARIABLES, variable).get(AUTHORITY_HOST)? {
         Some(host) => {
             let mut custom = CustomConfiguration::default();
             custom.authority_host = host;
@@ -87,37 +92,33 @@ pub(crate) fn from_env(
 }
 
 impl Source {
-    fn chosen(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ProviderError> {
-        let set = |name: &str| variable(name).filter(|value| !value.is_empty());
-        let needed = |name: &'static str, by: &str| {
-            set(name).ok_or_else(|| configuration(format!("{name} is not set, which {by} needs")))
-        };
+    fn chosen(variable: &impl Fn(&str) -> Option<OsString>) -> Result<Self, ProviderError> {
+        let environment = Environment::through(VARIABLES, variable);
+        let is_set = |name| environment.get(name).map(|value| value.is_some());
         let client_secret = || {
             Ok(Self::ClientSecret {
-                tenant: needed(TENANT_ID, CLIENT_SECRET)?,
-                client: needed(CLIENT_ID, CLIENT_SECRET)?,
-                secret: needed(CLIENT_SECRET, CHOICE)?,
+                tenant: environment.needed(TENANT_ID, "the tenant's ID; a client secret needs it")?,
+                client: environment.needed(CLIENT_ID, "the application's ID; a client secret needs it")?,
+                secret: environment.needed(CLIENT_SECRET, "the secret of the application")?,
             })
         };
-        let managed_identity = || Self::ManagedIdentity { client: set(CLIENT_ID) };
-        let has = |name| set(name).is_some();
-        let choice = set(CHOICE).map(|choice| choice.to_ascii_lowercase());
+        let managed_identity = || Ok(Self::ManagedIdentity { client: environment.get(CLIENT_ID)? });
+        let choice = environment.get(CHOICE)?.map(|choice| choice.to_ascii_lowercase());
         match choice.as_deref() {
             Some("environmentcredential") => client_secret(),
             Some("workloadidentitycredential") => Ok(Self::WorkloadIdentity),
-            Some("managedidentitycredential") => Ok(managed_identity()),
+            Some("managedidentitycredential") => managed_identity(),
             Some("azureclicredential") => Ok(Self::AzureCli),
             Some("azuredeveloperclicredential") => Ok(Self::AzureDeveloperCli),
             Some("dev") => Ok(Self::DeveloperTools),
-            None | Some("prod") if has(CLIENT_SECRET) => client_secret(),
-            None | Some("prod") if has(FEDERATED_TOKEN_FILE) => Ok(Self::WorkloadIdentity),
-            None if has(IDENTITY_ENDPOINT) => Ok(managed_identity()),
-            Some("prod") => Ok(managed_identity()),
-            None => Ok(Self::Whatever),
-            Some(_) => Err(configuration(format!(
-                "{CHOICE} is none of prod, dev, EnvironmentCredential, WorkloadIdentityCredential, \
-                 ManagedIdentityCredential, AzureCliCredential, AzureDeveloperCliCredential"
-            ))),
+            None | Some("prod") if is_set(CLIENT_SECRET)? => client_secret(),
+            None | Some("prod") if is_set(FEDERATED_TOKEN_FILE)? => Ok(Self::WorkloadIdentity),
+            Some("prod") => managed_identity(),
+            None => match Environment::through(OF_MANAGED_IDENTITY, variable).get("ENDPOINT")? {
+                Some(_) => managed_identity(),
+                None => Ok(Self::Whatever),
+            },
+            Some(_) => Err(environment.refused(CHOICE, format_args!("not {CHOICES}"))),
         }
     }
 }
@@ -239,10 +240,20 @@ mod tests {
         transport::{self, Roots},
     };
 
+    const TENANT_ID: &str = "AZURE_TENANT_ID";
+    const CLIENT_ID: &str = "AZURE_CLIENT_ID";
+    const CLIENT_SECRET: &str = "AZURE_CLIENT_SECRET";
+    const AUTHORITY_HOST: &str = "AZURE_AUTHORITY_HOST";
+    const FEDERATED_TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
+    const CHOICE: &str = "AZURE_TOKEN_CREDENTIALS";
+    const IDENTITY_ENDPOINT: &str = "IDENTITY_ENDPOINT";
+
+    fn lookup(variables: &[(&str, &str)]) -> impl Fn(&str) -> Option<OsString> {
+        |name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
+    }
+
     fn chosen(variables: &[(&str, &str)]) -> Result<Source, ProviderError> {
-        Source::chosen(|name| {
-            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
-        })
+        Source::chosen(&lookup(variables))
     }
 
     #[test]
@@ -307,7 +318,7 @@ mod tests {
         ];
         let roots = Roots::from_pem(entra.certificate().unwrap().as_bytes()).unwrap();
         let credential = from_env(
-            |name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()),
+            &lookup(&variables),
             CloudConfiguration::AzurePublic,
             transport::to_credentials(Some(&roots))?,
         )?;

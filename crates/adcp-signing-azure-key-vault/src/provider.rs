@@ -4,7 +4,8 @@ use std::{fmt, sync::Arc};
 
 use adcp_signing_core::{
     Algorithm, Fingerprint, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey, SigningProvider,
-    provider::{Capability, FetchOnce, KeyVersion, Signed},
+    key_uri::KeyOptions,
+    provider::{Capability, FetchOnce, KeyIdentity, KeyVersion, Signed},
 };
 use async_trait::async_trait;
 use azure_security_keyvault_keys::{
@@ -44,9 +45,8 @@ use crate::{
 pub struct AzureKeyVaultProvider {
     client: Arc<KeyClient>,
     key: KeyIdentifier,
+    identity: KeyIdentity,
     scheme: SigningScheme,
-    purpose: KeyPurpose,
-    key_id: String,
     fingerprint: Fingerprint,
     /// Shared by clones: a key version never changes its material.
     found: Arc<FetchOnce<Found>>,
@@ -54,19 +54,11 @@ pub struct AzureKeyVaultProvider {
 
 /// A key version as the vault describes it.
 #[derive(Debug)]
-pub(crate) struct Found {
+struct Found {
     public_key: PublicKey,
     version: String,
     /// The identifier of the version, with which the vault answers.
     kid: KeyVersion,
-}
-
-/// What is known of a key before the vault is asked.
-pub(crate) struct Identity {
-    pub(crate) key: KeyIdentifier,
-    pub(crate) purpose: KeyPurpose,
-    pub(crate) algorithm: Option<Algorithm>,
-    pub(crate) key_id: Option<String>,
 }
 
 impl AzureKeyVaultProvider {
@@ -84,34 +76,44 @@ impl AzureKeyVaultProvider {
         algorithm: Algorithm,
         purpose: KeyPurpose,
     ) -> Result<Self, ProviderError> {
-        let (client, key_id) = (client.into(), key_id.into());
-        if key_id.is_empty() {
-            return Err(configuration("the key ID to sign with (`kid`) is empty"));
-        }
+        Self::of(client.into(), key, KeyIdentity::new(key_id, algorithm, purpose)?, FetchOnce::new())
+    }
+
+    /// A provider with the algorithm and the thumbprint of the key that the vault has, where they are not stated.
+    pub(crate) async fn connect(
+        client: Arc<KeyClient>,
+        key: KeyIdentifier,
+        options: &KeyOptions,
+    ) -> Result<Self, ProviderError> {
+        // Before the vault is asked, and what it has could never be what is stated.
+        options.algorithm.map(SigningScheme::of).transpose()?;
+        check_vault(&client, &key)?;
+        let found = FetchOnce::new();
+        let identity = match options.is_open() {
+            false => options.identity()?,
+            true => {
+                let found = found.get_or_fetch(|| fetch(&client, &key, options.algorithm)).await?;
+                options.identity_of(&found.public_key)?
+            }
+        };
+        Self::of(client, key, identity, found)
+    }
+
+    fn of(
+        client: Arc<KeyClient>,
+        key: KeyIdentifier,
+        identity: KeyIdentity,
+        found: FetchOnce<Found>,
+    ) -> Result<Self, ProviderError> {
         check_vault(&client, &key)?;
         Ok(Self {
             client,
             fingerprint: key.fingerprint(),
-            scheme: SigningScheme::of(algorithm)?,
+            scheme: SigningScheme::of(identity.algorithm())?,
             key,
-            purpose,
-            key_id,
-            found: Arc::new(FetchOnce::new()),
+            identity,
+            found: Arc::new(found),
         })
-    }
-
-    /// A provider with the algorithm and the thumbprint of the key that the vault has, where they are not given.
-    pub(crate) async fn learn(client: Arc<KeyClient>, identity: Identity) -> Result<Self, ProviderError> {
-        let Identity { key, purpose, algorithm, key_id } = identity;
-        if let Some(algorithm) = algorithm {
-            SigningScheme::of(algorithm)?;
-        }
-        check_vault(&client, &key)?;
-        let cell = FetchOnce::new();
-        let public_key = &cell.get_or_fetch(|| fetch(&client, &key, algorithm)).await?.public_key;
-        let (algorithm, key_id) = (public_key.algorithm(), key_id.unwrap_or_else(|| public_key.thumbprint()));
-        let provider = Self::new(client, key, key_id, algorithm, purpose)?;
-        Ok(Self { found: Arc::new(cell), ..provider })
     }
 
     /// The key version, checked to be of the algorithm.
@@ -123,15 +125,15 @@ impl AzureKeyVaultProvider {
 #[async_trait]
 impl SigningProvider for AzureKeyVaultProvider {
     fn key_id(&self) -> &str {
-        &self.key_id
+        self.identity.key_id()
     }
 
     fn algorithm(&self) -> Algorithm {
-        self.scheme.algorithm()
+        self.identity.algorithm()
     }
 
     fn purpose(&self) -> &KeyPurpose {
-        &self.purpose
+        self.identity.purpose()
     }
 
     fn fingerprint(&self) -> &Fingerprint {
@@ -178,9 +180,7 @@ impl SigningProvider for AzureKeyVaultProvider {
 impl fmt::Debug for AzureKeyVaultProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AzureKeyVaultProvider")
-            .field("key_id", &self.key_id)
-            .field("algorithm", &self.scheme.algorithm())
-            .field("purpose", &self.purpose)
+            .field("identity", &self.identity)
             .field("fingerprint", &self.fingerprint)
             .finish_non_exhaustive()
     }

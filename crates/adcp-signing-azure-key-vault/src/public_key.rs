@@ -1,8 +1,8 @@
 //! From the JWK members of a reply to a public key.
 
-use std::borrow::Cow;
-
-use adcp_signing_core::{Algorithm, KeyError, ProviderError, ProviderErrorKind, PublicKey};
+use adcp_signing_core::{
+    Algorithm, KeyError, ProviderError, ProviderErrorKind, PublicKey, provider::check_algorithm,
+};
 use azure_security_keyvault_keys::models::{CurveName, JsonWebKey, KeyType};
 
 const COORDINATE_LEN: usize = 32;
@@ -20,11 +20,7 @@ pub(crate) fn checked(key: &JsonWebKey, declared: Option<Algorithm>) -> Result<P
             ));
         }
     };
-    if let Some(declared) = declared.filter(|declared| *declared != algorithm) {
-        return Err(mismatch(format!(
-            "the key is one for {algorithm}, but the provider is set up for {declared}"
-        )));
-    }
+    check_algorithm(algorithm, declared)?;
     if key.key_ops.as_ref().is_some_and(|operations| !operations.iter().any(|name| name == SIGN)) {
         return Err(mismatch("the key is not for signing; create one with --ops sign verify"));
     }
@@ -61,7 +57,7 @@ fn unsigned(bytes: &[u8]) -> &[u8] {
     bytes.get(zeros..).unwrap_or_default()
 }
 
-fn mismatch(message: impl Into<Cow<'static, str>>) -> ProviderError {
+fn mismatch(message: &'static str) -> ProviderError {
     ProviderError::new(ProviderErrorKind::AlgorithmMismatch, message)
 }
 

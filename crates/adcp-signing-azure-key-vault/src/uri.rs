@@ -53,9 +53,7 @@ impl AzureKeyVaultUri {
 
     /// What the URI says, as a configuration, with the credentials of the environment.
     pub fn config(&self) -> AzureKeyVaultConfig {
-        let mut config = AzureKeyVaultConfig::new(self.key.clone(), self.options.purpose.clone());
-        config.options = self.options.clone();
-        config
+        AzureKeyVaultConfig::with_options(self.key.clone(), self.options.clone())
     }
 
     /// Builds the provider, as [`AzureKeyVaultConfig::connect`], with the access token of

@@ -1,9 +1,11 @@
 //! The command line's grammar.
 
-use std::{num::NonZeroU32, path::PathBuf};
+use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum, value_parser};
 use clap_complete::Shell;
+
+use crate::published::Place;
 
 /// Sign and verify Ad Context Protocol requests and webhooks (RFC 9421).
 #[derive(Debug, Parser)]
@@ -19,6 +21,11 @@ const EXIT_CODES: &str = "Exit codes:
   2  the input or an option cannot be used
   3  a key could not be used, or is not ready";
 
+/// Every latency is kept until the end.
+const MAX_SIGNATURES: i64 = 1_000_000;
+/// More in flight says nothing about a key service that one process would ever see.
+const MAX_CONCURRENCY: i64 = 256;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Signs a message with a key made on the spot, and shows everything a deployment needs.
@@ -31,13 +38,19 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  adcp-signing keygen --kid buyer-2026 --out buyer.jwk > jwks.json")]
     Keygen(KeygenArgs),
     /// Prints the public JWKS of keys, ready to publish.
-    #[command(
-        after_help = "Example:\n  adcp-signing jwks --allow-in-process-keys --key file:buyer.jwk > jwks.json"
-    )]
+    #[command(after_help = "Examples:
+  adcp-signing jwks --allow-in-process-keys --key file:buyer.jwk > jwks.json
+  adcp-signing jwks --key 'openbao://buyer?version=1&kid=buyer-1' --key 'openbao://buyer?version=2&kid=buyer-2'")]
     Jwks(JwksArgs),
     /// Signs with a key for real, and checks everything that a cut-over depends on.
-    #[command(after_help = "Example:
-  adcp-signing probe --allow-in-process-keys --key file:buyer.jwk --jwks jwks.json --count 100")]
+    #[command(after_help = "Examples:
+  adcp-signing probe --allow-in-process-keys --key file:buyer.jwk --jwks jwks.json --count 100
+  adcp-signing probe --key 'awskms:///alias/adcp/buyer?kid=buyer-2026' --jwks https://buyer.example/jwks.json
+
+Exit codes:
+  0  every check passed
+  2  the key URI, a file or an option cannot be used
+  3  the key could not be opened, or a check failed: the line says what to do")]
     Probe(ProbeArgs),
     /// Signs a message and prints it with its signature.
     #[command(after_help = "Examples:
@@ -93,6 +106,20 @@ pub(crate) enum KeyAlgorithm {
     EcdsaP256Sha256,
 }
 
+impl Command {
+    /// Whether the answer is one JSON object, so that a failure is to be one too.
+    pub(crate) fn answers_json(&self) -> bool {
+        match self {
+            Self::Probe(args) => args.json,
+            Self::Sign(args) => args.stream.json,
+            Self::Verify(args) | Self::Explain(args) => args.stream.json,
+            Self::Canonicalize(args) => args.json,
+            Self::Vectors(args) => args.json,
+            Self::Demo { .. } | Self::Keygen(_) | Self::Jwks(_) | Self::Completions { .. } => false,
+        }
+    }
+}
+
 /// Keys named by URI.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct KeyUriArgs {
@@ -120,26 +147,31 @@ pub(crate) struct ProbeArgs {
     /// The public key that the service must have: SPKI PEM or a JWK.
     #[arg(long, value_name = "FILE")]
     pub(crate) pin: Option<PathBuf>,
-    /// The published JWKS that must hold the key.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) jwks: Option<PathBuf>,
+    /// The published JWKS that must hold the key. Of an https:// URL the server's clock is compared with this one; proxies
+    /// and redirects are not used, and SSL_CERT_FILE names other CAs to trust than the system's.
+    #[arg(long, value_name = "FILE|URL")]
+    pub(crate) jwks: Option<Place>,
     /// How many signatures to make.
-    #[arg(long, value_name = "N", default_value = "10")]
-    pub(crate) count: NonZeroU32,
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = value_parser!(u32).range(1..=MAX_SIGNATURES))]
+    pub(crate) count: u32,
+    /// How many of them to have under way at once.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u16).range(1..=MAX_CONCURRENCY))]
+    pub(crate) concurrency: u16,
     /// Answers with a JSON object.
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// The profile of a message that does not come as JSON.
+/// The profile of a message, where the message itself does not say it.
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct ProfileArgs {
-    /// The wire version of the endpoint's profile.
-    #[arg(long, default_value = "3.2")]
-    pub(crate) profile: String,
-    /// request or webhook.
-    #[arg(long, default_value = "request")]
-    pub(crate) kind: String,
+    /// The wire version of the endpoint's profile: 3.0, 3.1 or 3.2. A message file is for 3.2 unless said otherwise; JSON
+    /// must say it.
+    #[arg(long)]
+    pub(crate) profile: Option<String>,
+    /// request or webhook; request unless said otherwise.
+    #[arg(long)]
+    pub(crate) kind: Option<String>,
     /// The AdCP version, pre-releases included; the newest of the profile by default.
     #[arg(long, value_name = "VERSION")]
     pub(crate) contract: Option<String>,
@@ -183,9 +215,9 @@ pub(crate) struct VerifyArgs {
     pub(crate) stream: StreamArgs,
     #[command(flatten)]
     pub(crate) profile: ProfileArgs,
-    /// The signer's published JWKS.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) jwks: Option<PathBuf>,
+    /// The signer's published JWKS: a file, or an https:// URL.
+    #[arg(long, value_name = "FILE|URL")]
+    pub(crate) jwks: Option<Place>,
     /// The request_signing capability of the endpoint.
     #[arg(long, value_name = "FILE")]
     pub(crate) capability: Option<PathBuf>,

@@ -4,9 +4,13 @@ mod args;
 mod commands;
 mod failure;
 mod http_file;
+#[cfg(feature = "https")]
+mod https;
 mod input;
+mod keys;
 mod ndjson;
 mod output;
+mod published;
 mod shapes;
 mod signing;
 mod verifying;
@@ -19,16 +23,22 @@ use self::{args::Args, failure::Failure};
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(commands::run(args.command)),
+    let json = args.command.answers_json();
+    let outcome = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => {
+            let outcome = runtime.block_on(commands::run(args.command));
+            // A look-up that hangs in the system's resolver is not waited for.
+            runtime.shutdown_background();
+            outcome
+        }
         Err(error) => Err(Failure::invalid(format!("the runtime could not start: {error}"))),
     };
-    match outcome {
-        Ok(code) => code,
-        Err(failure) => {
-            output::error(&failure);
-            failure.exit_code()
+    outcome.unwrap_or_else(|failure| {
+        if json {
+            anstream::println!("{}", failure.to_json())
+        } else {
+            output::error(&failure)
         }
-    }
+        failure.exit_code()
+    })
 }

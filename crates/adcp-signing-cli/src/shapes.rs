@@ -26,11 +26,10 @@ pub(crate) struct Message {
 }
 
 /// Which profile a message is for.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct Selector {
-    #[serde(default = "request")]
-    pub(crate) kind: String,
-    pub(crate) profile: String,
+    pub(crate) kind: Option<String>,
+    pub(crate) profile: Option<String>,
     pub(crate) contract: Option<String>,
 }
 
@@ -63,7 +62,7 @@ pub(crate) struct SignFields {
 pub(crate) struct VerifyFields {
     pub(crate) transport: Option<String>,
     /// Kept as text, as is the capability: an in-between tree would hide duplicate members.
-    pub(crate) jwks: Box<RawValue>,
+    pub(crate) jwks: Option<Box<RawValue>>,
     pub(crate) now: Option<i64>,
     pub(crate) capability: Option<Box<RawValue>>,
     pub(crate) operation: Option<String>,
@@ -101,10 +100,6 @@ pub(crate) struct Headers(pub(crate) Vec<(String, String)>);
 pub(crate) type SignInput = Input<SignFields>;
 pub(crate) type VerifyInput = Input<VerifyFields>;
 
-fn request() -> String {
-    "request".to_owned()
-}
-
 impl<T: for<'de> Deserialize<'de>> Input<T> {
     /// Reads one JSON object.
     pub(crate) fn from_json(json: &str) -> Result<Self, Failure> {
@@ -122,12 +117,29 @@ pub(crate) fn from_json<T: for<'de> Deserialize<'de>>(json: &str) -> Result<T, F
 }
 
 impl Selector {
+    /// Requests of a wire version.
+    pub(crate) fn request(profile: &str) -> Self {
+        Self { profile: Some(profile.to_owned()), ..Self::default() }
+    }
+
+    /// This one, completed by another.
+    pub(crate) fn or(self, other: &Self) -> Self {
+        Self {
+            kind: self.kind.or_else(|| other.kind.clone()),
+            profile: self.profile.or_else(|| other.profile.clone()),
+            contract: self.contract.or_else(|| other.contract.clone()),
+        }
+    }
+
     /// The profile that is selected.
     pub(crate) fn profile(&self) -> Result<Profile, Failure> {
-        let wire: WireVersion = self.profile.parse().map_err(|_| {
-            Failure::invalid(format!("profile is {:?}; write 3.0, 3.1 or 3.2", shorten(&self.profile)))
+        let Some(wire) = &self.profile else {
+            return Err(Failure::invalid("no profile: write 3.0, 3.1 or 3.2"));
+        };
+        let wire: WireVersion = wire.parse().map_err(|_| {
+            Failure::invalid(format!("profile is {:?}; write 3.0, 3.1 or 3.2", shorten(wire)))
         })?;
-        let profile = match self.kind.as_str() {
+        let profile = match self.kind.as_deref().unwrap_or("request") {
             "request" => Profile::request(wire),
             "webhook" => Profile::webhook(wire),
             other => {

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use adcp_signing::{
-    SigningProvider, UnixSeconds, UriOptions,
+    SigningProvider, UnixSeconds,
     message::Request,
     profile::LABEL,
-    provider_from_uri,
     sign::{AmbiguousUrls, DigestCoverage, SignOptions, SignedFields, Signer},
     structured_fields::{BareItem, Dictionary, MemberValue},
 };
@@ -14,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     failure::Failure,
+    keys::Keys,
     shapes::{Headers, SignInput, inline_key},
 };
 
@@ -27,9 +27,9 @@ pub(crate) struct Signed {
 }
 
 /// Signs the message of an input.
-pub(crate) async fn sign(input: &SignInput, options: UriOptions) -> Result<Signed, Failure> {
+pub(crate) async fn sign(input: &SignInput, keys: &mut Keys) -> Result<Signed, Failure> {
     let profile = input.selector.profile()?;
-    let provider = provider(input, options).await?;
+    let provider = provider(input, keys).await?;
     let failed = |error| Failure::from_sign(&error, &profile);
     let coverage = match input.options.cover_content_digest {
         Some(false) => DigestCoverage::Leave,
@@ -63,7 +63,7 @@ pub(crate) async fn sign(input: &SignInput, options: UriOptions) -> Result<Signe
     Ok(Signed { headers, signature_base, signature_input: fields.signature_input, label })
 }
 
-async fn provider(input: &SignInput, options: UriOptions) -> Result<Arc<dyn SigningProvider>, Failure> {
+async fn provider(input: &SignInput, keys: &mut Keys) -> Result<Arc<dyn SigningProvider>, Failure> {
     match (&input.options.key, &input.options.key_uri, &input.options.keyid) {
         (Some(key), None, keyid) => {
             let provider = inline_key(key, &input.selector.profile()?)?;
@@ -72,7 +72,7 @@ async fn provider(input: &SignInput, options: UriOptions) -> Result<Arc<dyn Sign
                 None => provider,
             }))
         }
-        (None, Some(uri), None) => Ok(provider_from_uri(uri, options).await?),
+        (None, Some(uri), None) => keys.open(uri).await,
         (None, Some(_), Some(_)) => {
             Err(Failure::invalid("keyid goes with an inline key; write ?kid= in the key URI instead"))
         }

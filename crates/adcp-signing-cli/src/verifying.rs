@@ -100,8 +100,11 @@ fn request<'a>(
 }
 
 fn keys(input: &VerifyInput) -> Result<StaticKeys, Failure> {
-    let set = JwkSet::parse(input.options.jwks.get().as_bytes())
-        .map_err(|error| Failure::invalid(format!("jwks: {error}")))?;
+    let Some(jwks) = &input.options.jwks else {
+        return Err(Failure::invalid("no keys: give the signer's published JWKS as jwks, or with --jwks"));
+    };
+    let set =
+        JwkSet::parse(jwks.get().as_bytes()).map_err(|error| Failure::invalid(format!("jwks: {error}")))?;
     Ok(StaticKeys::from_jwks(&set))
 }
 

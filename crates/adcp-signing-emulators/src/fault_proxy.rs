@@ -1,6 +1,7 @@
 //! A TCP proxy on loopback that does to the traffic what a test tells it to.
 
 use std::{
+    borrow::Cow,
     collections::VecDeque,
     fmt, io,
     net::{Ipv4Addr, SocketAddr},
@@ -8,7 +9,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::{
@@ -34,6 +35,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 const BACKLOG: u32 = 1024;
 const READ_LEN: usize = 16 * 1024;
+const MAX_EXCHANGES: usize = 1_000;
 
 /// A proxy between a client and one upstream. It listens on a loopback port of the system's choice, forwards
 /// everything, and does to each request what it was told last. Dropping it closes everything.
@@ -78,6 +80,15 @@ pub enum Action {
     Reply(CannedReply),
 }
 
+/// A request that the upstream answered, over [`Traffic::Http`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchange {
+    /// The request line and header of the request.
+    pub head: String,
+    /// From the request's last byte to the answer's.
+    pub took: Duration,
+}
+
 enum Command {
     Refuse(oneshot::Sender<io::Result<()>>),
     Accept(oneshot::Sender<io::Result<()>>),
@@ -89,6 +100,7 @@ struct Shared {
     #[cfg(feature = "tls")]
     tls: Option<Tls>,
     plan: Mutex<Plan>,
+    exchanges: Mutex<Vec<Exchange>>,
     connections: AtomicU64,
     requests: AtomicU64,
     bytes_up: AtomicU64,
@@ -180,6 +192,11 @@ impl FaultProxy {
         self.shared.requests.load(Ordering::SeqCst)
     }
 
+    /// The first thousand requests that the upstream answered.
+    pub fn exchanges(&self) -> Vec<Exchange> {
+        self.shared.exchanges().clone()
+    }
+
     /// How many bytes clients sent.
     pub fn bytes_up(&self) -> u64 {
         self.shared.bytes_up.load(Ordering::SeqCst)
@@ -225,6 +242,7 @@ impl Shared {
             #[cfg(feature = "tls")]
             tls: None,
             plan: Mutex::new(Plan { next: VecDeque::new(), standing: Action::Forward }),
+            exchanges: Mutex::default(),
             connections: AtomicU64::new(0),
             requests: AtomicU64::new(0),
             bytes_up: AtomicU64::new(0),
@@ -234,6 +252,18 @@ impl Shared {
 
     fn plan(&self) -> std::sync::MutexGuard<'_, Plan> {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn exchanges(&self) -> std::sync::MutexGuard<'_, Vec<Exchange>> {
+        self.exchanges.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep(&self, request: &Message, took: Duration) {
+        let head = request.bytes.get(..request.head_len).unwrap_or_default();
+        let mut exchanges = self.exchanges();
+        if exchanges.len() < MAX_EXCHANGES {
+            exchanges.push(Exchange { head: String::from_utf8_lossy(head).into_owned(), took });
+        }
     }
 
     /// Counts a request, and says what to do with it.
@@ -276,12 +306,12 @@ impl Shared {
     }
 
     /// The request as the upstream is to see it.
-    fn outgoing(&self, request: Message) -> Vec<u8> {
+    fn outgoing<'a>(&self, request: &'a Message) -> Cow<'a, [u8]> {
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
-            return with_host(&request, tls.authority());
+            return with_host(request, tls.authority()).into();
         }
-        request.bytes
+        Cow::Borrowed(&request.bytes)
     }
 
     async fn serve_http(&self, mut client: Connection) -> io::Result<()> {
@@ -308,10 +338,12 @@ impl Shared {
                 Some(open) => open,
                 None => (self.connect().await?, Reader::default()),
             };
+            let sent = Instant::now();
             let to_head = is_head(&request.bytes);
-            connection.write_all(&self.outgoing(request)).await?;
+            connection.write_all(&self.outgoing(&request)).await?;
             connection.flush().await?;
             let answer = answers.answer(&mut connection, to_head).await?;
+            self.keep(&request, sent.elapsed());
             if let Some((body_only, len)) = keep {
                 let len = if body_only { answer.head_len.saturating_add(len) } else { len };
                 let kept = answer.bytes.get(..len).unwrap_or(&answer.bytes);

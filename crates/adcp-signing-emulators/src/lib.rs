@@ -2,6 +2,8 @@
 
 #[cfg(feature = "azure-key-vault")]
 pub mod azure_key_vault;
+#[cfg(feature = "bench")]
+pub mod bench;
 mod canned_reply;
 mod fault_proxy;
 #[cfg(feature = "gcp-kms")]
@@ -19,7 +21,7 @@ mod tls;
 
 pub use self::{
     canned_reply::CannedReply,
-    fault_proxy::{Action, FaultProxy, Traffic},
+    fault_proxy::{Action, Exchange, FaultProxy, Traffic},
     proxy_faults::{ProxyFaults, Replies},
     python_client::PythonClient,
     skip::skip,

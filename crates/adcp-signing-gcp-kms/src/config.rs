@@ -1,20 +1,19 @@
 //! What it takes to reach one key version in Cloud KMS.
 
-use std::{borrow::Cow, env, fmt};
+use std::{ffi::OsString, fmt};
 
-use adcp_signing_core::{Algorithm, KeyPurpose, ProviderError, ProviderErrorKind, key_uri::KeyOptions};
+use adcp_signing_core::{
+    Algorithm, KeyPurpose, ProviderError, ProviderErrorKind,
+    key_uri::{Endpoint, KeyOptions},
+    provider::Environment,
+};
 use google_cloud_auth::credentials::Credentials;
 use google_cloud_gax::retry_policy::NeverRetry;
 use google_cloud_kms_v1::client::KeyManagementService;
 
-use crate::{Endpoint, GcpKmsProvider, KeyVersionName, credentials, failure, provider::Identity};
+use crate::{GcpKmsProvider, KeyVersionName, credentials, failure};
 
-const KEY_VERSION: &str = "ADCP_GCP_KMS_KEY_VERSION";
-const PURPOSE: &str = "ADCP_GCP_KMS_PURPOSE";
-const ALGORITHM: &str = "ADCP_GCP_KMS_ALG";
-const KEY_ID: &str = "ADCP_GCP_KMS_KID";
-const ENDPOINT: &str = "ADCP_GCP_KMS_ENDPOINT";
-const ACCESS_TOKEN: &str = "ADCP_GCP_KMS_ACCESS_TOKEN";
+const VARIABLES: &str = "ADCP_GCP_KMS";
 
 /// One key version in Cloud KMS and the way to it.
 ///
@@ -47,8 +46,10 @@ pub struct GcpKmsConfig {
 impl GcpKmsConfig {
     /// The key version that `key` names, published for `purpose`.
     pub fn new(key: KeyVersionName, purpose: KeyPurpose) -> Self {
-        let mut options = KeyOptions::default();
-        options.purpose = purpose;
+        Self::with_options(key, KeyOptions::new(purpose))
+    }
+
+    pub(crate) fn with_options(key: KeyVersionName, options: KeyOptions) -> Self {
         Self { key, options, endpoint: None, credentials: None }
     }
 
@@ -59,40 +60,29 @@ impl GcpKmsConfig {
     /// # Errors
     /// [`ProviderErrorKind::Configuration`] when a variable is missing or has a value that it cannot have.
     pub fn from_env() -> Result<Self, ProviderError> {
-        Self::from_variables(|name| env::var(name).ok())
+        Self::from_environment(&Environment::of_process(VARIABLES))
     }
 
-    fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ProviderError> {
-        let wanted = |name: &'static str| variable(name).filter(|value| !value.is_empty());
-        let needed = |name| wanted(name).ok_or_else(|| configuration(format!("{name} is not set")));
-        let refused = |name, why: &dyn fmt::Display| configuration(format!("{name} is refused: {why}"));
-
-        let key = needed(KEY_VERSION)?.parse().map_err(|error| refused(KEY_VERSION, &error))?;
-        let purpose = match KeyPurpose::from(needed(PURPOSE)?.as_str()) {
-            // A misspelt purpose would make a key that no verifier accepts.
-            KeyPurpose::Unknown(_) => return Err(refused(PURPOSE, &"not a value of adcp_use")),
-            purpose => purpose,
-        };
-        let mut config = Self::new(key, purpose);
-        if let Some(name) = wanted(ALGORITHM) {
-            let algorithm = Algorithm::from_rfc9421_name(&name)
-                .ok_or_else(|| refused(ALGORITHM, &"not ed25519, ecdsa-p256-sha256 or rsa-pss-sha512"))?;
-            config = config.with_algorithm(algorithm);
-        }
-        if let Some(url) = wanted(ENDPOINT) {
-            config = config.with_endpoint(url.parse().map_err(|error| refused(ENDPOINT, &error))?);
-        }
-        config.options.key_id = wanted(KEY_ID);
-        config.with_token_of(variable)
+    fn from_environment(
+        environment: &Environment<impl Fn(&str) -> Option<OsString>>,
+    ) -> Result<Self, ProviderError> {
+        let what = "the resource name of a key version, projects/…/cryptoKeyVersions/N";
+        let key = environment.needed_as("KEY_VERSION", what)?;
+        let mut config = Self::with_options(key, environment.key_options(None)?);
+        config.endpoint = environment.parsed("ENDPOINT")?;
+        config.with_token_of(environment)
     }
 
     /// Takes the access token that the environment holds, if any.
     pub(crate) fn with_env_access_token(self) -> Result<Self, ProviderError> {
-        self.with_token_of(|name| env::var(name).ok())
+        self.with_token_of(&Environment::of_process(VARIABLES))
     }
 
-    fn with_token_of(self, variable: impl Fn(&str) -> Option<String>) -> Result<Self, ProviderError> {
-        match variable(ACCESS_TOKEN).filter(|token| !token.is_empty()) {
+    fn with_token_of(
+        self,
+        environment: &Environment<impl Fn(&str) -> Option<OsString>>,
+    ) -> Result<Self, ProviderError> {
+        match environment.get("ACCESS_TOKEN")? {
             Some(token) => self.with_access_token(&token),
             None => Ok(self),
         }
@@ -173,13 +163,7 @@ impl GcpKmsConfig {
     }
 
     async fn connect_with(&self, client: KeyManagementService) -> Result<GcpKmsProvider, ProviderError> {
-        let (key, KeyOptions { algorithm, key_id, purpose, .. }) = (self.key.clone(), self.options.clone());
-        match (algorithm, key_id) {
-            (Some(algorithm), Some(key_id)) => GcpKmsProvider::new(client, key, key_id, algorithm, purpose),
-            (algorithm, key_id) => {
-                GcpKmsProvider::learn(client, Identity { key, purpose, algorithm, key_id }).await
-            }
-        }
+        GcpKmsProvider::connect(client, self.key.clone(), &self.options).await
     }
 }
 
@@ -193,7 +177,7 @@ impl fmt::Debug for GcpKmsConfig {
     }
 }
 
-pub(crate) fn configuration(message: impl Into<Cow<'static, str>>) -> ProviderError {
+pub(crate) fn configuration(message: &'static str) -> ProviderError {
     ProviderError::new(ProviderErrorKind::Configuration, message)
 }
 
@@ -201,12 +185,19 @@ pub(crate) fn configuration(message: impl Into<Cow<'static, str>>) -> ProviderEr
 mod tests {
     use super::*;
 
+    const KEY_VERSION: &str = "ADCP_GCP_KMS_KEY_VERSION";
+    const PURPOSE: &str = "ADCP_GCP_KMS_PURPOSE";
+    const ALGORITHM: &str = "ADCP_GCP_KMS_ALG";
+    const KEY_ID: &str = "ADCP_GCP_KMS_KID";
+    const ENDPOINT: &str = "ADCP_GCP_KMS_ENDPOINT";
+    const ACCESS_TOKEN: &str = "ADCP_GCP_KMS_ACCESS_TOKEN";
+
     const NAME: &str = "projects/secret-project/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1";
 
     fn read(variables: &[(&str, &str)]) -> Result<GcpKmsConfig, ProviderError> {
-        GcpKmsConfig::from_variables(|name| {
-            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
-        })
+        GcpKmsConfig::from_environment(&Environment::through(VARIABLES, |name| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value))
+        }))
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! The provider: `AsymmetricSign` and `GetPublicKey`, and the checks of their replies.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use adcp_signing_core::{
     Algorithm, Fingerprint, KeyError, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey,
     SigningProvider,
-    provider::{Capability, FetchOnce, KeyVersion, Signed},
+    key_uri::KeyOptions,
+    provider::{Capability, FetchOnce, KeyIdentity, KeyVersion, Signed, check_algorithm},
 };
 use async_trait::async_trait;
 use google_cloud_gax::{options::RequestOptionsBuilder as _, retry_policy::NeverRetry};
@@ -41,20 +42,11 @@ use crate::{
 pub struct GcpKmsProvider {
     client: KeyManagementService,
     key: KeyVersionName,
+    identity: KeyIdentity,
     scheme: SigningScheme,
-    purpose: KeyPurpose,
-    key_id: String,
     fingerprint: Fingerprint,
     /// Shared by clones: a key version never changes its material.
     public_key: Arc<FetchOnce<PublicKey>>,
-}
-
-/// What is known of a key before Cloud KMS is asked.
-pub(crate) struct Identity {
-    pub(crate) key: KeyVersionName,
-    pub(crate) purpose: KeyPurpose,
-    pub(crate) algorithm: Option<Algorithm>,
-    pub(crate) key_id: Option<String>,
 }
 
 impl GcpKmsProvider {
@@ -70,32 +62,38 @@ impl GcpKmsProvider {
         algorithm: Algorithm,
         purpose: KeyPurpose,
     ) -> Result<Self, ProviderError> {
-        let key_id = key_id.into();
-        if key_id.is_empty() {
-            return Err(configuration("the key ID to sign with (`kid`) is empty"));
-        }
+        Self::of(client, key, KeyIdentity::new(key_id, algorithm, purpose)?, FetchOnce::new())
+    }
+
+    /// A provider with the algorithm and the thumbprint of the key that Cloud KMS has, where they are not stated.
+    pub(crate) async fn connect(
+        client: KeyManagementService,
+        key: KeyVersionName,
+        options: &KeyOptions,
+    ) -> Result<Self, ProviderError> {
+        let public_key = FetchOnce::new();
+        let identity = match options.is_open() {
+            false => options.identity()?,
+            true => options
+                .identity_of(public_key.get_or_fetch(|| fetch(&client, &key, options.algorithm)).await?)?,
+        };
+        Self::of(client, key, identity, public_key)
+    }
+
+    fn of(
+        client: KeyManagementService,
+        key: KeyVersionName,
+        identity: KeyIdentity,
+        public_key: FetchOnce<PublicKey>,
+    ) -> Result<Self, ProviderError> {
         Ok(Self {
             client,
             fingerprint: key.fingerprint(),
-            scheme: SigningScheme::of(algorithm)?,
+            scheme: SigningScheme::of(identity.algorithm())?,
             key,
-            purpose,
-            key_id,
-            public_key: Arc::new(FetchOnce::new()),
+            identity,
+            public_key: Arc::new(public_key),
         })
-    }
-
-    /// A provider with the algorithm and the thumbprint of the key that Cloud KMS has, where they are not given.
-    pub(crate) async fn learn(
-        client: KeyManagementService,
-        identity: Identity,
-    ) -> Result<Self, ProviderError> {
-        let Identity { key, purpose, algorithm, key_id } = identity;
-        let cell = FetchOnce::new();
-        let found = cell.get_or_fetch(|| fetch(&client, &key, algorithm)).await?;
-        let (algorithm, key_id) = (found.algorithm(), key_id.unwrap_or_else(|| found.thumbprint()));
-        let provider = Self::new(client, key, key_id, algorithm, purpose)?;
-        Ok(Self { public_key: Arc::new(cell), ..provider })
     }
 
     /// The public key, checked to be of the algorithm.
@@ -107,15 +105,15 @@ impl GcpKmsProvider {
 #[async_trait]
 impl SigningProvider for GcpKmsProvider {
     fn key_id(&self) -> &str {
-        &self.key_id
+        self.identity.key_id()
     }
 
     fn algorithm(&self) -> Algorithm {
-        self.scheme.algorithm()
+        self.identity.algorithm()
     }
 
     fn purpose(&self) -> &KeyPurpose {
-        &self.purpose
+        self.identity.purpose()
     }
 
     fn fingerprint(&self) -> &Fingerprint {
@@ -164,9 +162,7 @@ impl SigningProvider for GcpKmsProvider {
 impl fmt::Debug for GcpKmsProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GcpKmsProvider")
-            .field("key_id", &self.key_id)
-            .field("algorithm", &self.scheme.algorithm())
-            .field("purpose", &self.purpose)
+            .field("identity", &self.identity)
             .field("fingerprint", &self.fingerprint)
             .finish_non_exhaustive()
     }
@@ -203,11 +199,7 @@ fn checked_public_key(
         ));
     };
     let algorithm = scheme.algorithm();
-    if let Some(declared) = declared.filter(|declared| *declared != algorithm) {
-        return Err(mismatch(format!(
-            "the key version is for {algorithm}, but the provider is set up for {declared}"
-        )));
-    }
+    check_algorithm(algorithm, declared)?;
     let unreadable = |error: KeyError| {
         invalid("the reply of Cloud KMS holds no public key that can be read").with_source(error)
     };
@@ -228,7 +220,7 @@ fn check_name(key: &KeyVersionName, name: &str) -> Result<(), ProviderError> {
     ))
 }
 
-fn mismatch(message: impl Into<Cow<'static, str>>) -> ProviderError {
+fn mismatch(message: &'static str) -> ProviderError {
     ProviderError::new(ProviderErrorKind::AlgorithmMismatch, message)
 }
 

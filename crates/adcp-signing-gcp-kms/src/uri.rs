@@ -4,10 +4,10 @@ use std::{fmt, str::FromStr};
 
 use adcp_signing_core::{
     ProviderError,
-    key_uri::{KeyOptions, KeyUriError, KeyUriParts, PercentEncoded, percent_decode, write_query},
+    key_uri::{Endpoint, KeyOptions, KeyUriError, KeyUriParts, PercentEncoded, percent_decode, write_query},
 };
 
-use crate::{Endpoint, GcpKmsConfig, GcpKmsProvider, KeyVersionName};
+use crate::{GcpKmsConfig, GcpKmsProvider, KeyVersionName};
 
 const FORM: &str =
     "gcpkms://projects/P/locations/L/keyRings/R/cryptoKeys/K/cryptoKeyVersions/N, with the version";
@@ -45,8 +45,7 @@ impl GcpKmsUri {
 
     /// What the URI says, as a configuration, with default credentials.
     pub fn config(&self) -> GcpKmsConfig {
-        let mut config = GcpKmsConfig::new(self.key.clone(), self.options.purpose.clone());
-        config.options = self.options.clone();
+        let mut config = GcpKmsConfig::with_options(self.key.clone(), self.options.clone());
         config.endpoint = self.endpoint.clone();
         config
     }
@@ -76,12 +75,17 @@ impl FromStr for GcpKmsUri {
         let no_endpoint = KeyUriError::Value { member: "endpoint", allowed: ENDPOINTS };
         let endpoint = match parts.take("endpoint").map(|url| url.parse::<Endpoint>()) {
             None => None,
-            Some(Ok(endpoint)) if endpoint.is_google_or_loopback() => Some(endpoint),
+            Some(Ok(endpoint)) if may_get_a_token(&endpoint) => Some(endpoint),
             Some(_) => return Err(no_endpoint),
         };
         parts.finish()?;
         Ok(Self { key, endpoint, options })
     }
+}
+
+/// Whether an access token found in the environment may go there on the word of a URI alone.
+fn may_get_a_token(endpoint: &Endpoint) -> bool {
+    endpoint.is_loopback() || endpoint.host().ends_with(".googleapis.com")
 }
 
 impl fmt::Display for GcpKmsUri {
@@ -149,6 +153,21 @@ mod tests {
             ),
         ] {
             assert_eq!(uri.parse::<GcpKmsUri>(), Err(expected), "{uri}");
+        }
+    }
+
+    #[test]
+    fn only_google_and_this_machine_get_a_token_on_the_word_of_a_uri() {
+        for (text, expected) in [
+            ("https://cloudkms-psc.p.googleapis.com", true),
+            ("https://CLOUDKMS.googleapis.com:443", true),
+            ("http://127.0.0.1:4588", true),
+            ("https://localhost", true),
+            ("https://evil-googleapis.com", false),
+            ("https://googleapis.com.evil.example", false),
+            ("https://evil.example", false),
+        ] {
+            assert_eq!(may_get_a_token(&text.parse().unwrap()), expected, "{text}");
         }
     }
 }

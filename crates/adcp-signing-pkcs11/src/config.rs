@@ -1,15 +1,11 @@
 //! What a provider is built from: typed, from the environment, or from a key URI.
 
-use std::{
-    env, fmt,
-    num::NonZeroUsize,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{ffi::OsString, fmt, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use adcp_signing_core::{
     Algorithm, Fingerprint, KeyPurpose, ProviderError, ProviderErrorKind,
     key_uri::{KeyOptions, KeyUriError},
+    provider::Environment,
 };
 use cryptoki::{context::Pkcs11, slot::Slot};
 
@@ -17,7 +13,7 @@ use crate::{
     module::TokenPlace,
     pin::PinSource,
     pool::Limits,
-    selector::{KeySelector, TokenSelector, fingerprint},
+    selector::{KeySelector, Path, TokenSelector, fingerprint},
     uri::{Pkcs11Uri, UriPinSource},
 };
 
@@ -25,9 +21,8 @@ const SESSIONS: NonZeroUsize = NonZeroUsize::new(4).unwrap();
 const QUEUE: usize = 1024;
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-const MODULE_VARIABLE: &str = "ADCP_PKCS11_MODULE";
+const VARIABLES: &str = "ADCP_PKCS11";
 const PIN_VARIABLE: &str = "ADCP_PKCS11_PIN";
-const PIN_SOURCE_VARIABLE: &str = "ADCP_PKCS11_PIN_SOURCE";
 
 /// Everything a [`Pkcs11Provider`](crate::Pkcs11Provider) needs to know. Nothing is loaded or opened by it.
 ///
@@ -84,7 +79,7 @@ impl Pkcs11Config {
     /// # Errors
     /// [`ProviderErrorKind::Configuration`] when nothing names a module, or a variable cannot be used.
     pub fn from_uri(uri: &Pkcs11Uri) -> Result<Self, ProviderError> {
-        Self::from_uri_and(uri.clone(), variable)
+        Self::from_uri_and(uri.clone(), &Environment::of_process(VARIABLES))
     }
 
     /// The key that the environment names.
@@ -100,7 +95,7 @@ impl Pkcs11Config {
     /// # Errors
     /// [`ProviderErrorKind::Configuration`], with what is missing or cannot be used.
     pub fn from_env() -> Result<Self, ProviderError> {
-        Self::from_variables(variable)
+        Self::from_environment(&Environment::of_process(VARIABLES))
     }
 
     /// Sets where the PIN comes from.
@@ -155,29 +150,28 @@ impl Pkcs11Config {
     }
 
     fn of(place: TokenPlace, key: KeySelector, fingerprint: Fingerprint, purpose: KeyPurpose) -> Self {
-        let mut options = KeyOptions::default();
-        options.purpose = purpose;
+        let options = KeyOptions::new(purpose);
         let limits = Limits { threads: SESSIONS, queue: QUEUE, timeout: TIMEOUT };
         Self { place, key, fingerprint, pin: PinSource::None, options, limits }
     }
 
     fn from_uri_and(
         uri: Pkcs11Uri,
-        variable: impl Fn(&str) -> Result<Option<String>, ProviderError>,
+        environment: &Environment<impl Fn(&str) -> Option<OsString>>,
     ) -> Result<Self, ProviderError> {
         let Pkcs11Uri { token, key, module_path, pin_source, options } = uri;
         let module = match module_path {
             Some(path) => path,
-            None => absolute_module(&variable)?.ok_or_else(|| {
+            None => absolute_module(environment)?.ok_or_else(|| {
                 configuration("nothing names the PKCS#11 module; set ADCP_PKCS11_MODULE, or `module-path` in the key URI")
             })?,
         };
         let pin = match pin_source {
             Some(source) => source.into(),
-            None => match (variable(PIN_SOURCE_VARIABLE)?, variable(PIN_VARIABLE)?) {
+            None => match (environment.parsed::<UriPinSource>("PIN_SOURCE")?, environment.get("PIN")?) {
                 (None, None) => PinSource::None,
                 (None, Some(_)) => PinSource::Env(PIN_VARIABLE.to_owned()),
-                (Some(source), None) => source.parse::<UriPinSource>().map_err(refused)?.into(),
+                (Some(source), None) => source.into(),
                 (Some(_), Some(_)) => {
                     return Err(configuration("set ADCP_PKCS11_PIN or ADCP_PKCS11_PIN_SOURCE, not both"));
                 }
@@ -187,42 +181,27 @@ impl Pkcs11Config {
         Ok(Self { options, ..Self::new(module, token, key, purpose).with_pin(pin) })
     }
 
-    /// Writes the variables as a key URI, so that both are read and checked in one place.
-    fn from_variables(
-        variable: impl Fn(&str) -> Result<Option<String>, ProviderError>,
+    /// Writes what names the key as a key URI, so that both are read and checked in one place.
+    fn from_environment(
+        environment: &Environment<impl Fn(&str) -> Option<OsString>>,
     ) -> Result<Self, ProviderError> {
-        let number = |name: &str| match variable(name)?.map(|value| value.parse()) {
-            None => Ok(None),
-            Some(Ok(number)) => Ok(Some(number)),
-            Some(Err(_)) => Err(configuration("ADCP_PKCS11_SLOT_ID is not a decimal number")),
-        };
         let token = TokenSelector {
-            label: variable("ADCP_PKCS11_TOKEN")?,
-            serial: variable("ADCP_PKCS11_SERIAL")?,
-            slot_id: number("ADCP_PKCS11_SLOT_ID")?,
+            label: environment.get("TOKEN")?,
+            serial: environment.get("SERIAL")?,
+            slot_id: environment.parsed("SLOT_ID")?,
             ..TokenSelector::only()
         };
-        let id = variable("ADCP_PKCS11_ID")?.map(|id| {
-            from_hex(&id).ok_or_else(|| configuration("ADCP_PKCS11_ID is not hexadecimal, two digits a byte"))
+        let id = environment.get("ID")?.map(|id| {
+            from_hex(&id).ok_or_else(|| environment.refused("ID", "not hexadecimal, two digits a byte"))
         });
-        let key = KeySelector { label: variable("ADCP_PKCS11_OBJECT")?, id: id.transpose()? };
-        let mut members = String::new();
-        for (member, name) in
-            [("alg", "ADCP_PKCS11_ALG"), ("kid", "ADCP_PKCS11_KID"), ("purpose", "ADCP_PKCS11_PURPOSE")]
-        {
-            if let Some(value) = variable(name)? {
-                let separator = if members.is_empty() { '?' } else { '&' };
-                members.push_str(&format!(
-                    "{separator}{member}={}",
-                    adcp_signing_core::key_uri::PercentEncoded(&value)
-                ));
-            }
-        }
-        let uri = format!("pkcs11:{}{members}", crate::selector::Path { token: &token, key: &key });
+        let key = KeySelector { label: environment.get("OBJECT")?, id: id.transpose()? };
         if key.label.is_none() && key.id.is_none() {
             return Err(configuration("nothing names the key; set ADCP_PKCS11_OBJECT or ADCP_PKCS11_ID"));
         }
-        Self::from_uri_and(uri.parse::<Pkcs11Uri>().map_err(refused)?, variable)
+        let path = Path { token: &token, key: &key };
+        let uri: Pkcs11Uri = format!("pkcs11:{path}").parse().map_err(refused)?;
+        let options = environment.key_options(Some(KeyPurpose::RequestSigning))?;
+        Self::from_uri_and(Pkcs11Uri { options, ..uri }, environment)
     }
 }
 
@@ -247,25 +226,13 @@ impl fmt::Debug for Pkcs11Config {
 
 /// The loader would look for a module of another path in places that other users may write to.
 fn absolute_module(
-    variable: impl Fn(&str) -> Result<Option<String>, ProviderError>,
+    environment: &Environment<impl Fn(&str) -> Option<OsString>>,
 ) -> Result<Option<String>, ProviderError> {
-    match variable(MODULE_VARIABLE)? {
-        Some(path) if !Path::new(&path).is_absolute() => {
-            Err(configuration("ADCP_PKCS11_MODULE is not an absolute path"))
+    match environment.get("MODULE")? {
+        Some(path) if !std::path::Path::new(&path).is_absolute() => {
+            Err(environment.refused("MODULE", "not an absolute path"))
         }
         path => Ok(path),
-    }
-}
-
-/// A variable that is set and not empty.
-fn variable(name: &str) -> Result<Option<String>, ProviderError> {
-    match env::var(name) {
-        Ok(value) if value.is_empty() => Ok(None),
-        Ok(value) => Ok(Some(value)),
-        Err(env::VarError::NotPresent) => Ok(None),
-        Err(env::VarError::NotUnicode(_)) => {
-            Err(configuration("a variable of the PKCS#11 configuration (ADCP_PKCS11_…) is not UTF-8"))
-        }
     }
 }
 
@@ -294,7 +261,9 @@ mod tests {
 
     fn read(variables: &[(&str, &str)]) -> Result<Pkcs11Config, ProviderError> {
         let variables: HashMap<&str, &str> = variables.iter().copied().collect();
-        Pkcs11Config::from_variables(|name| Ok(variables.get(name).map(|value| (*value).to_owned())))
+        Pkcs11Config::from_environment(&Environment::through(VARIABLES, |name| {
+            variables.get(name).map(OsString::from)
+        }))
     }
 
     #[test]
@@ -341,7 +310,7 @@ mod tests {
             (&[("ADCP_PKCS11_MODULE", "m.so"), object], "absolute path"),
             (&[module, ("ADCP_PKCS11_ID", "0")], "not hexadecimal"),
             (&[module, ("ADCP_PKCS11_ID", "0x")], "not hexadecimal"),
-            (&[module, object, ("ADCP_PKCS11_SLOT_ID", "-1")], "not a decimal number"),
+            (&[module, object, ("ADCP_PKCS11_SLOT_ID", "-1")], "ADCP_PKCS11_SLOT_ID is refused"),
             (&[module, object, ("ADCP_PKCS11_PIN", "1234"), ("ADCP_PKCS11_PIN_SOURCE", "env:P")], "not both"),
             (&[module, object, ("ADCP_PKCS11_ALG", "EdDSA")], "is refused"),
         ];
@@ -355,7 +324,11 @@ mod tests {
     #[test]
     fn what_a_uri_says_goes_before_the_environment() {
         let uri: Pkcs11Uri = "pkcs11:object=k?module-path=/uri.so&pin-source=env:URI_PIN".parse().unwrap();
-        let config = Pkcs11Config::from_uri_and(uri, |_| Ok(Some("/environment".to_owned()))).unwrap();
+        let config = Pkcs11Config::from_uri_and(
+            uri,
+            &Environment::through(VARIABLES, |_| Some("/environment".into())),
+        )
+        .unwrap();
         assert!(
             matches!(&config.place, TokenPlace::Module { path, .. } if path == &PathBuf::from("/uri.so"))
         );

@@ -8,8 +8,7 @@ use std::{
 use adcp_signing_core::{
     Algorithm, Fingerprint, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey, Signature,
     SigningProvider,
-    key_uri::KeyOptions,
-    provider::{Capability, Custody, Signed},
+    provider::{Capability, Custody, KeyIdentity, Signed},
 };
 use async_trait::async_trait;
 
@@ -30,9 +29,7 @@ use crate::{
 /// Dropping the provider ends its threads, and waits for up to half a second while they close their sessions. A provider
 /// does not survive a fork: build it in the child.
 pub struct Pkcs11Provider {
-    key_id: String,
-    algorithm: Algorithm,
-    purpose: KeyPurpose,
+    identity: KeyIdentity,
     fingerprint: Fingerprint,
     sessions: Sessions,
 }
@@ -44,15 +41,8 @@ impl Pkcs11Provider {
     /// [`ProviderErrorKind::Configuration`] when the algorithm or the key id is left open, which only the token can tell:
     /// see [`connect`](Self::connect).
     pub fn new(config: Pkcs11Config) -> Result<Self, ProviderError> {
-        let (Some(algorithm), Some(key_id)) = (config.options.algorithm, config.options.key_id.clone())
-        else {
-            return Err(ProviderError::new(
-                ProviderErrorKind::Configuration,
-                "the algorithm and the key id must both be given, or the provider be connected to the token first",
-            ));
-        };
-        let (fingerprint, purpose) = (config.fingerprint.clone(), config.options.purpose.clone());
-        Ok(Self { key_id, algorithm, purpose, fingerprint, sessions: Sessions::new(config) })
+        let (identity, fingerprint) = (config.options.identity()?, config.fingerprint.clone());
+        Ok(Self { identity, fingerprint, sessions: Sessions::new(config) })
     }
 
     /// A provider that has looked at its key where the configuration leaves the algorithm or the key id open; with both
@@ -61,15 +51,13 @@ impl Pkcs11Provider {
     /// # Errors
     /// A [`ProviderError`] of the kind the token's answer stands for.
     pub async fn connect(config: Pkcs11Config) -> Result<Self, ProviderError> {
-        if config.options.algorithm.is_some() && config.options.key_id.is_some() {
+        if !config.options.is_open() {
             return Self::new(config);
         }
-        let (fingerprint, KeyOptions { key_id, purpose, .. }) =
-            (config.fingerprint.clone(), config.options.clone());
+        let (options, fingerprint) = (config.options.clone(), config.fingerprint.clone());
         let sessions = Sessions::new(config);
-        let key = sessions.public_key().await?;
-        let key_id = key_id.unwrap_or_else(|| key.thumbprint());
-        Ok(Self { key_id, algorithm: key.algorithm(), purpose, fingerprint, sessions })
+        let identity = options.identity_of(&sessions.public_key().await?)?;
+        Ok(Self { identity, fingerprint, sessions })
     }
 
     /// The provider of the key that the environment names, connected: see [`Pkcs11Config::from_env`].
@@ -84,15 +72,15 @@ impl Pkcs11Provider {
 #[async_trait]
 impl SigningProvider for Pkcs11Provider {
     fn key_id(&self) -> &str {
-        &self.key_id
+        self.identity.key_id()
     }
 
     fn algorithm(&self) -> Algorithm {
-        self.algorithm
+        self.identity.algorithm()
     }
 
     fn purpose(&self) -> &KeyPurpose {
-        &self.purpose
+        self.identity.purpose()
     }
 
     fn fingerprint(&self) -> &Fingerprint {
@@ -117,9 +105,7 @@ impl SigningProvider for Pkcs11Provider {
 impl fmt::Debug for Pkcs11Provider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pkcs11Provider")
-            .field("key_id", &self.key_id)
-            .field("algorithm", &self.algorithm)
-            .field("purpose", &self.purpose)
+            .field("identity", &self.identity)
             .field("fingerprint", &self.fingerprint)
             .finish_non_exhaustive()
     }

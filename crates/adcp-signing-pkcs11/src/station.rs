@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use adcp_signing_core::{Algorithm, ProviderError, ProviderErrorKind, PublicKey, Signature};
+use adcp_signing_core::{
+    Algorithm, ProviderError, ProviderErrorKind, PublicKey, Signature, provider::check_algorithm,
+};
 use cryptoki::{
     context::Pkcs11,
     error::RvError,
@@ -109,13 +111,7 @@ impl OpenKey {
         let (context, slot, session) = shared.token.open_session()?;
         let key = key::find(&session, &shared.key).map_err(|fault| explain_hidden(fault, &shared.token))?;
         let algorithm = key.public_key.algorithm();
-        if let Some(declared) = shared.algorithm
-            && declared != algorithm
-        {
-            let message =
-                format!("the token's key is for {algorithm}, but the provider is set up for {declared}");
-            return Err(ProviderError::new(ProviderErrorKind::AlgorithmMismatch, message).into());
-        }
+        check_algorithm(algorithm, shared.algorithm)?;
         let scheme = Scheme::of(algorithm, &context, slot)?;
         // PKCS#11 has no key versions, so a key that was replaced under the same label shows here only.
         if *shared.public_key.get_or_init(|| key.public_key.clone()) != key.public_key {

@@ -51,7 +51,7 @@ impl VaultClientOptions {
     /// [`Configuration`](adcp_signing_core::ProviderErrorKind::Configuration) when there is no address or no login, more
     /// than one login, or `VAULT_SKIP_VERIFY`.
     pub fn from_environment(product: Product) -> Result<Self, ProviderError> {
-        environment::options(product, |name| std::env::var(name).ok())
+        environment::options(product, |name| std::env::var_os(name))
     }
 
     /// Makes all calls, logins included, in this namespace.

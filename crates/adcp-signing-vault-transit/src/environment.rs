@@ -1,8 +1,8 @@
 //! The settings that Vault's and OpenBao's own command lines read from the environment, and the logins they leave out.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
-use adcp_signing_core::ProviderError;
+use adcp_signing_core::{ProviderError, provider::Environment};
 
 use crate::{
     VaultAuth, VaultClientOptions,
@@ -25,22 +25,24 @@ pub enum Product {
 /// Reads the options of a client through `variable`; an empty value counts as none.
 pub(crate) fn options(
     product: Product,
-    variable: impl Fn(&str) -> Option<String>,
+    variable: impl Fn(&str) -> Option<OsString>,
 ) -> Result<VaultClientOptions, ProviderError> {
     let families = match product {
-        Product::Vault => ["VAULT_", "BAO_"],
-        Product::OpenBao => ["BAO_", "VAULT_"],
+        Product::Vault => ["VAULT", "BAO"],
+        Product::OpenBao => ["BAO", "VAULT"],
     };
-    let get =
-        |family: &str, name: &str| variable(&format!("{family}{name}")).filter(|value| !value.is_empty());
-    let found = families.into_iter().find_map(|family| Some((family, get(family, "ADDR")?)));
-    let Some((family, address)) = found else {
-        return Err(configuration(
-            "no server address; set VAULT_ADDR or BAO_ADDR, such as https://vault.example:8200",
-        ));
+    let [first, second] = families.map(|prefix| Environment::through(prefix, &variable));
+    let (environment, address) = match (first.get("ADDR")?, second.get("ADDR")?) {
+        (Some(address), _) => (first, address),
+        (None, Some(address)) => (second, address),
+        (None, None) => {
+            return Err(configuration(
+                "no server address; set VAULT_ADDR or BAO_ADDR, such as https://vault.example:8200",
+            ));
+        }
     };
-    let get = |name: &str| get(family, name);
-    if get("SKIP_VERIFY")
+    if environment
+        .get("SKIP_VERIFY")?
         .is_some_and(|value| !matches!(value.to_ascii_lowercase().as_str(), "0" | "f" | "false"))
     {
         return Err(configuration(
@@ -49,22 +51,22 @@ pub(crate) fn options(
         ));
     }
     let home = variable("HOME").filter(|home| !home.is_empty());
-    let auth = auth(get, || Some(PathBuf::from(home?).join(".vault-token")))?;
+    let auth = auth(&environment, || Some(PathBuf::from(home?).join(".vault-token")))?;
     let mut options = VaultClientOptions::new(address, auth);
-    if let Some(namespace) = get("NAMESPACE") {
+    if let Some(namespace) = environment.get("NAMESPACE")? {
         options = options.with_namespace(namespace.trim_matches('/'));
     }
-    if let Some(path) = get("CACERT") {
+    if let Some(path) = environment.get("CACERT")? {
         options = options.with_ca_file(path);
     }
     Ok(options)
 }
 
 fn auth(
-    get: impl Fn(&str) -> Option<String>,
+    environment: &Environment<impl Fn(&str) -> Option<OsString>>,
     home_token: impl FnOnce() -> Option<PathBuf>,
 ) -> Result<VaultAuth, ProviderError> {
-    let secret_id = match (get("SECRET_ID"), get("SECRET_ID_FILE")) {
+    let secret_id = match (environment.get("SECRET_ID")?, environment.get("SECRET_ID_FILE")?) {
         (Some(_), Some(_)) => {
             return Err(configuration("VAULT_SECRET_ID and VAULT_SECRET_ID_FILE are both set; keep one"));
         }
@@ -72,14 +74,19 @@ fn auth(
         (None, Some(path)) => Some(SecretId::File(path.into())),
         (None, None) => None,
     };
-    let method = match (get("TOKEN"), get("ROLE_ID"), get("KUBERNETES_ROLE")) {
+    let method = match (
+        environment.get("TOKEN")?,
+        environment.get("ROLE_ID")?,
+        environment.get("KUBERNETES_ROLE")?,
+    ) {
         (Some(token), None, None) => Method::Token(token.into()),
         (None, Some(role_id), None) => match secret_id {
             Some(secret_id) => Method::AppRole { role_id, secret_id },
             None => return Err(configuration("VAULT_ROLE_ID needs VAULT_SECRET_ID or VAULT_SECRET_ID_FILE")),
         },
         (None, None, Some(role)) => {
-            let jwt_file = get("KUBERNETES_JWT_FILE").unwrap_or_else(|| KUBERNETES_JWT_FILE.to_owned());
+            let jwt_file =
+                environment.get("KUBERNETES_JWT_FILE")?.unwrap_or_else(|| KUBERNETES_JWT_FILE.to_owned());
             Method::Kubernetes { role, jwt_file: jwt_file.into() }
         }
         (None, None, None) => match home_token().filter(|path| path.is_file()) {
@@ -97,7 +104,7 @@ fn auth(
         }
     };
     let auth = VaultAuth::from(method);
-    Ok(match get("AUTH_MOUNT") {
+    Ok(match environment.get("AUTH_MOUNT")? {
         Some(mount) => auth.with_mount(mount.trim_matches('/')),
         None => auth,
     })
@@ -109,7 +116,7 @@ mod tests {
 
     fn read(product: Product, set: &[(&str, &str)]) -> Result<VaultClientOptions, ProviderError> {
         options(product, |name| {
-            set.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).to_owned())
+            set.iter().find(|(variable, _)| *variable == name).map(|(_, value)| OsString::from(value))
         })
     }
 

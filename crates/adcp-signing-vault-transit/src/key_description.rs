@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use adcp_signing_core::{Algorithm, ProviderError, ProviderErrorKind as Kind, PublicKey};
+use adcp_signing_core::{
+    Algorithm, ProviderError, ProviderErrorKind as Kind, PublicKey, provider::check_algorithm,
+};
 use base64ct::{Base64, Encoding as _};
 use serde::Deserialize;
 use serde_json::Value;
@@ -51,7 +53,7 @@ pub(crate) fn signing_version(
             "the key is of a type that signs none of ed25519, ecdsa-p256-sha256 and rsa-pss-sha512",
         )
     })?;
-    check_declared(algorithm, declared)?;
+    check_algorithm(algorithm, declared)?;
     if key.derived {
         return Err(configuration(
             "the key is a derived one, which is another key for each context; make one without",
@@ -81,7 +83,9 @@ pub(crate) fn signing_version(
     };
     let text = entry.get("public_key").and_then(Value::as_str).unwrap_or_default();
     let public_key = public_key(algorithm, text)?;
-    check_declared(public_key.algorithm(), Some(algorithm))?;
+    if public_key.algorithm() != algorithm {
+        return Err(invalid("the server's public key is not of the type that the server says the key has"));
+    }
     Ok(SigningVersion { version, public_key })
 }
 
@@ -91,16 +95,6 @@ fn algorithm_of(key_type: &str) -> Option<Algorithm> {
         "ecdsa-p256" => Some(Algorithm::EcdsaP256Sha256),
         "rsa-2048" | "rsa-3072" | "rsa-4096" => Some(Algorithm::RsaPssSha512),
         _ => None,
-    }
-}
-
-fn check_declared(actual: Algorithm, declared: Option<Algorithm>) -> Result<(), ProviderError> {
-    match declared {
-        Some(declared) if declared != actual => Err(ProviderError::new(
-            Kind::AlgorithmMismatch,
-            format!("the Transit engine holds a key for {actual}, but {declared} is declared"),
-        )),
-        _ => Ok(()),
     }
 }
 

@@ -4,13 +4,12 @@ use std::fmt;
 
 use adcp_signing_core::{
     Algorithm, Fingerprint, KeyPurpose, ProviderError, PublicKey, SigningProvider,
-    provider::{Capability, Custody, FetchOnce, Signed},
+    provider::{Capability, Custody, FetchOnce, KeyIdentity, Signed},
 };
 use async_trait::async_trait;
 
 use crate::{
     TransitKey, VaultClient, VaultClientOptions, VaultKeyUri,
-    address::configuration,
     key_description::{SigningVersion, signing_version},
     sign_request,
 };
@@ -41,9 +40,7 @@ pub struct VaultTransit {
     key_path: String,
     sign_path: String,
     version: Option<u32>,
-    algorithm: Algorithm,
-    key_id: String,
-    purpose: KeyPurpose,
+    identity: KeyIdentity,
     fingerprint: Fingerprint,
     signing: FetchOnce<SigningVersion>,
 }
@@ -56,12 +53,8 @@ impl VaultTransit {
     /// id, which [`open`](Self::open) asks the server for, or when a name is not one that the server takes.
     pub fn new(client: VaultClient, key: TransitKey) -> Result<Self, ProviderError> {
         key.check()?;
-        let (Some(algorithm), Some(key_id)) = (key.algorithm, key.key_id.clone()) else {
-            return Err(configuration(
-                "state the algorithm and the key id, or open the key, which asks the server",
-            ));
-        };
-        Ok(Self::assemble(client, key, algorithm, key_id, FetchOnce::new()))
+        let identity = key.options.identity()?;
+        Ok(Self::assemble(client, key, identity, FetchOnce::new()))
     }
 
     /// A provider whose algorithm is the key's, and whose key id is its RFC 7638 thumbprint, where they are not stated.
@@ -72,16 +65,15 @@ impl VaultTransit {
     pub async fn open(client: VaultClient, key: TransitKey) -> Result<Self, ProviderError> {
         key.check()?;
         let signing = FetchOnce::new();
-        let (algorithm, key_id) = match (key.algorithm, key.key_id.clone()) {
-            (Some(algorithm), Some(key_id)) => (algorithm, key_id),
-            (declared, key_id) => {
-                let path = key_path(&key);
+        let identity = match key.options.is_open() {
+            false => key.options.identity()?,
+            true => {
+                let (path, declared) = (key_path(&key), key.options.algorithm);
                 let found = signing.get_or_fetch(|| fetch(&client, &path, key.version, declared)).await?;
-                let key_id = key_id.unwrap_or_else(|| found.public_key.thumbprint());
-                (found.public_key.algorithm(), key_id)
+                key.options.identity_of(&found.public_key)?
             }
         };
-        Ok(Self::assemble(client, key, algorithm, key_id, signing))
+        Ok(Self::assemble(client, key, identity, signing))
     }
 
     /// A provider for a key URI, with the server and the login from the environment
@@ -100,14 +92,13 @@ impl VaultTransit {
     fn assemble(
         client: VaultClient,
         key: TransitKey,
-        algorithm: Algorithm,
-        key_id: String,
+        identity: KeyIdentity,
         signing: FetchOnce<SigningVersion>,
     ) -> Self {
         let key_path = key_path(&key);
-        if key.version.is_none() && key.key_id.is_some() {
+        if key.version.is_none() && key.options.key_id.is_some() {
             tracing::warn!(
-                kid = key_id,
+                kid = identity.key_id(),
                 "a key id is stated and no version: after a rotation, the next start would sign with the new version \
                  under this key id; state the version"
             );
@@ -119,9 +110,7 @@ impl VaultTransit {
             sign_path: format!("{}/sign/{}", key.mount, key.name),
             key_path,
             version: key.version,
-            algorithm,
-            key_id,
-            purpose: key.purpose,
+            identity,
             client,
             signing,
         }
@@ -129,7 +118,7 @@ impl VaultTransit {
 
     async fn signing_version(&self) -> Result<&SigningVersion, ProviderError> {
         self.signing
-            .get_or_fetch(|| fetch(&self.client, &self.key_path, self.version, Some(self.algorithm)))
+            .get_or_fetch(|| fetch(&self.client, &self.key_path, self.version, Some(self.algorithm())))
             .await
     }
 }
@@ -151,15 +140,15 @@ async fn fetch(
 #[async_trait]
 impl SigningProvider for VaultTransit {
     fn key_id(&self) -> &str {
-        &self.key_id
+        self.identity.key_id()
     }
 
     fn algorithm(&self) -> Algorithm {
-        self.algorithm
+        self.identity.algorithm()
     }
 
     fn purpose(&self) -> &KeyPurpose {
-        &self.purpose
+        self.identity.purpose()
     }
 
     fn fingerprint(&self) -> &Fingerprint {
@@ -176,18 +165,16 @@ impl SigningProvider for VaultTransit {
 
     async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
         let version = self.signing_version().await?.version;
-        let body = sign_request::body(self.algorithm, version, signature_base)?;
+        let body = sign_request::body(self.algorithm(), version, signature_base)?;
         let reply = self.client.sign(&self.sign_path, &body).await?;
-        sign_request::signed(self.algorithm, version, &reply.body)
+        sign_request::signed(self.algorithm(), version, &reply.body)
     }
 }
 
 impl fmt::Debug for VaultTransit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VaultTransit")
-            .field("key_id", &self.key_id)
-            .field("algorithm", &self.algorithm)
-            .field("purpose", &self.purpose)
+            .field("identity", &self.identity)
             .field("version", &self.version)
             .field("fingerprint", &self.fingerprint)
             .finish_non_exhaustive()

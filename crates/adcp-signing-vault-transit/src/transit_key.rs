@@ -28,9 +28,7 @@ pub struct TransitKey {
     pub(crate) name: String,
     pub(crate) mount: String,
     pub(crate) version: Option<u32>,
-    pub(crate) algorithm: Option<Algorithm>,
-    pub(crate) key_id: Option<String>,
-    pub(crate) purpose: KeyPurpose,
+    pub(crate) options: KeyOptions,
 }
 
 impl TransitKey {
@@ -40,9 +38,7 @@ impl TransitKey {
             name: name.into(),
             mount: DEFAULT_MOUNT.to_owned(),
             version: None,
-            algorithm: None,
-            key_id: None,
-            purpose,
+            options: KeyOptions::new(purpose),
         }
     }
 
@@ -63,14 +59,14 @@ impl TransitKey {
     /// Declares the algorithm. A key of another type is then refused.
     #[must_use]
     pub fn with_algorithm(mut self, algorithm: Algorithm) -> Self {
-        self.algorithm = Some(algorithm);
+        self.options.algorithm = Some(algorithm);
         self
     }
 
     /// Sets what the key is published for.
     #[must_use]
     pub fn with_purpose(mut self, purpose: KeyPurpose) -> Self {
-        self.purpose = purpose;
+        self.options.purpose = purpose;
         self
     }
 
@@ -78,12 +74,12 @@ impl TransitKey {
     /// thumbprint of the version that signs.
     #[must_use]
     pub fn with_key_id(mut self, key_id: impl Into<String>) -> Self {
-        self.key_id = Some(key_id.into());
+        self.options.key_id = Some(key_id.into());
         self
     }
 
     pub(crate) fn with_options(self, options: KeyOptions) -> Self {
-        Self { algorithm: options.algorithm, key_id: options.key_id, purpose: options.purpose, ..self }
+        Self { options, ..self }
     }
 
     pub(crate) fn check(&self) -> Result<(), ProviderError> {
@@ -109,9 +105,7 @@ impl fmt::Debug for TransitKey {
         f.debug_struct("TransitKey")
             .field("key", &Fingerprint::new("transit-key", &format!("{}/{}", self.mount, self.name)))
             .field("version", &self.version)
-            .field("algorithm", &self.algorithm)
-            .field("key_id", &self.key_id)
-            .field("purpose", &self.purpose)
+            .field("options", &self.options)
             .finish()
     }
 }

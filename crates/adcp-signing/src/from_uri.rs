@@ -67,8 +67,8 @@ struct Scheme {
 const SCHEMES: [Scheme; 7] = [
     Scheme { name: "awskms", feature: "aws-kms", built: cfg!(feature = "aws-kms") },
     Scheme { name: "gcpkms", feature: "gcp-kms", built: cfg!(feature = "gcp-kms") },
-    Scheme { name: "azurekms", feature: "azure-key-vault", built: false },
-    Scheme { name: "azurekeyvault", feature: "azure-key-vault", built: false },
+    Scheme { name: "azurekms", feature: "azure-key-vault", built: cfg!(feature = "azure-key-vault") },
+    Scheme { name: "azurekeyvault", feature: "azure-key-vault", built: cfg!(feature = "azure-key-vault") },
     Scheme { name: "hashivault", feature: "vault-transit", built: cfg!(feature = "vault-transit") },
     Scheme { name: "openbao", feature: "vault-transit", built: cfg!(feature = "vault-transit") },
     Scheme { name: "pkcs11", feature: "pkcs11", built: cfg!(feature = "pkcs11") },
@@ -123,6 +123,11 @@ pub async fn provider_from_uri(
         let provider = uri.parse::<adcp_signing_gcp_kms::GcpKmsUri>()?.connect().await?;
         return Ok(Arc::new(provider));
     }
+    #[cfg(feature = "azure-key-vault")]
+    if adcp_signing_azure_key_vault::AzureKeyVaultUri::has_scheme(uri) {
+        let provider = uri.parse::<adcp_signing_azure_key_vault::AzureKeyVaultUri>()?.connect().await?;
+        return Ok(Arc::new(provider));
+    }
     #[cfg(feature = "pkcs11")]
     if name == adcp_signing_pkcs11::Pkcs11Uri::SCHEME {
         let provider = uri.parse::<adcp_signing_pkcs11::Pkcs11Uri>()?.connect().await?;
@@ -147,6 +152,11 @@ mod tests {
         }
         #[cfg(feature = "vault-transit")]
         for uri in ["hashivault://a/b", "openbao://k?token=t"] {
+            let error = provider_from_uri(uri, UriOptions::default()).await;
+            assert!(matches!(error, Err(KeyUriError::Malformed(_))), "{error:?}");
+        }
+        #[cfg(feature = "azure-key-vault")]
+        for uri in ["azurekms://v.vault.azure.net", "azurekeyvault://v/secrets/k", "azurekms://v/k?pin=1"] {
             let error = provider_from_uri(uri, UriOptions::default()).await;
             assert!(matches!(error, Err(KeyUriError::Malformed(_))), "{error:?}");
         }

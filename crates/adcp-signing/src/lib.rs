@@ -4,6 +4,8 @@ mod from_uri;
 
 #[cfg(feature = "aws-kms")]
 pub use adcp_signing_aws_kms as aws_kms;
+#[cfg(feature = "azure-key-vault")]
+pub use adcp_signing_azure_key_vault as azure_key_vault;
 pub use adcp_signing_core::*;
 #[cfg(feature = "gcp-kms")]
 pub use adcp_signing_gcp_kms as gcp_kms;

@@ -19,13 +19,14 @@ use crate::{
 };
 
 pub(crate) async fn run(args: &CanonicalizeArgs) -> Result<ExitCode, Failure> {
+    let selector = Selector { contract: args.contract.clone(), ..Selector::request(&args.profile) };
     if args.ndjson {
         let stream = StreamArgs { file: None, ndjson: true, json: true };
         let lines = BufReader::new(super::ndjson_source(&stream)?);
         ndjson::run(lines, stdout().lock(), async |line: &str| {
             let input: CanonicalizeInput = from_json(line)?;
-            let profile = input.profile.unwrap_or_else(|| args.profile.clone());
-            Ok(answer(&canonicalize(&input.url, profile, input.contract)?))
+            let line = Selector { kind: None, profile: input.profile, contract: input.contract };
+            Ok(answer(&canonicalize(&input.url, line.or(&selector))?))
         })
         .await?;
         return Ok(ExitCode::SUCCESS);
@@ -35,7 +36,7 @@ pub(crate) async fn run(args: &CanonicalizeArgs) -> Result<ExitCode, Failure> {
     }
     let mut code = ExitCode::SUCCESS;
     for url in &args.urls {
-        match canonicalize(url, args.profile.clone(), args.contract.clone()) {
+        match canonicalize(url, selector.clone()) {
             Ok(target) if args.json => anstream::println!("{}", answer(&target)),
             Ok(target) => anstream::println!("{}\n{}", target.as_str(), target.authority()),
             Err(failure) if args.json => {
@@ -51,8 +52,8 @@ pub(crate) async fn run(args: &CanonicalizeArgs) -> Result<ExitCode, Failure> {
     Ok(code)
 }
 
-fn canonicalize(url: &str, profile: String, contract: Option<String>) -> Result<TargetUri, Failure> {
-    let profile: Profile = Selector { kind: "request".to_owned(), profile, contract }.profile()?;
+fn canonicalize(url: &str, selector: Selector) -> Result<TargetUri, Failure> {
+    let profile: Profile = selector.profile()?;
     TargetUri::canonicalize(url, profile.signer_uri_rules()).map_err(|error| {
         Failure::Refused(Box::new(Refused {
             action: "reject",

@@ -2,13 +2,14 @@
 
 use std::{path::Path, process::ExitCode, sync::Arc};
 
-use adcp_signing::{Algorithm, InMemoryProvider, KeyPurpose, SigningProvider as _};
+use adcp_signing::{Algorithm, InMemoryProvider, KeyPurpose, SigningProvider as _, UriOptions};
 use serde_json::value::RawValue;
 
 use super::keygen::jwks_text;
 use crate::{
     failure::Failure,
     http_file, input,
+    keys::Keys,
     output::{DIM, heading},
     shapes::{Input, Message, Selector, SignFields, VerifyFields, from_json},
     signing::sign,
@@ -31,11 +32,11 @@ pub(crate) async fn run(file: &Path) -> Result<ExitCode, Failure> {
     );
     let jwks = jwks_text(&[key.jwk()]);
 
-    let selector = Selector { kind: "request".to_owned(), profile: "3.2".to_owned(), contract: None };
+    let selector = Selector::request(super::NEWEST);
     let private = key.to_private_jwk().to_json();
     let options = SignFields { key: Some(from_json::<Box<RawValue>>(&private)?), ..SignFields::default() };
     let to_sign = Input { selector: selector.clone(), message: message.clone(), options };
-    let signed = sign(&to_sign, Default::default()).await?;
+    let signed = sign(&to_sign, &mut Keys::new(UriOptions::default())).await?;
 
     heading("The signed message");
     let body = message.body_bytes()?;
@@ -48,7 +49,7 @@ pub(crate) async fn run(file: &Path) -> Result<ExitCode, Failure> {
     heading("What the receiver says");
     let received = Message { headers: signed.headers, ..message };
     let options = VerifyFields {
-        jwks: from_json(&jwks)?,
+        jwks: Some(from_json(&jwks)?),
         capability: Some(from_json(CAPABILITY)?),
         ..VerifyFields::default()
     };

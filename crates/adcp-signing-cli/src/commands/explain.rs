@@ -18,7 +18,7 @@ pub(crate) async fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     if args.stream.ndjson {
         return Err(Failure::invalid("explain reads one message; use verify --ndjson for many"));
     }
-    let input = read(args)?;
+    let input = read(args).await?;
     let outcome = verify(&input, &Arc::default()).await;
     if let Err(failure @ (Failure::Invalid(_) | Failure::Unavailable { .. })) = outcome {
         return Err(failure);

@@ -4,13 +4,13 @@ use std::{fs, io::Write as _, path::Path, process::ExitCode};
 
 use adcp_signing::{
     Algorithm, InMemoryProvider, Jwk, KeyPurpose, SigningProvider, provider::SigningProviderExt as _,
-    provider_from_uri,
 };
 use serde_json::json;
 
 use crate::{
     args::{JwksArgs, KeyAlgorithm, KeygenArgs},
     failure::Failure,
+    keys,
     output::{DIM, GOOD},
     shapes::shorten,
 };
@@ -41,22 +41,22 @@ pub(crate) fn keygen(args: &KeygenArgs) -> Result<ExitCode, Failure> {
 
 /// Prints the public JWKS of the keys that URIs name.
 pub(crate) async fn jwks(args: &JwksArgs) -> Result<ExitCode, Failure> {
-    let mut keys = Vec::with_capacity(args.keys.len());
+    let mut jwks = Vec::with_capacity(args.keys.len());
     for uri in &args.keys {
-        let provider = provider_from_uri(uri, args.uri.options()).await?;
+        let provider = keys::open(uri, args.uri.options()).await?;
         let jwk = provider.public_jwk().await.map_err(|error| Failure::Unavailable {
             code: error.kind().as_str(),
             message: error.to_string(),
         })?;
-        if keys.iter().any(|known: &Jwk| known.kid() == jwk.kid()) {
+        if jwks.iter().any(|known: &Jwk| known.kid() == jwk.kid()) {
             return Err(Failure::invalid(format!(
                 "two keys are named {:?}; a kid is unique in a JWKS, so write ?kid= in one key URI",
                 shorten(provider.key_id())
             )));
         }
-        keys.push(jwk);
+        jwks.push(jwk);
     }
-    anstream::println!("{}", jwks_text(&keys));
+    anstream::println!("{}", jwks_text(&jwks));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -26,6 +26,9 @@ use crate::{
     shapes::{Input, Message, Selector},
 };
 
+/// The newest wire version.
+const NEWEST: &str = "3.2";
+
 /// Runs a command to its exit code.
 pub(crate) async fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
@@ -70,11 +73,10 @@ fn ndjson_source(stream: &StreamArgs) -> Result<Box<dyn Read>, Failure> {
     }
 }
 
-/// Reads one message: a JSON object whole, or a message file completed by the options.
-fn read_one<T: for<'de> serde::Deserialize<'de>>(
+/// Reads one message: a JSON object, or a message file, which is for the newest profile unless `profile` says otherwise.
+fn read_one<T: for<'de> serde::Deserialize<'de> + Default>(
     stream: &StreamArgs,
     profile: &ProfileArgs,
-    options: impl FnOnce() -> Result<T, Failure>,
 ) -> Result<Input<T>, Failure> {
     let bytes = input::read(stream.file.as_deref())?;
     if bytes.trim_ascii_start().starts_with(b"{") {
@@ -82,5 +84,6 @@ fn read_one<T: for<'de> serde::Deserialize<'de>>(
         return Input::from_json(&text);
     }
     let message: Message = http_file::parse(&bytes)?;
-    Ok(Input { selector: profile.selector(), message, options: options()? })
+    let selector = profile.selector().or(&Selector::request(NEWEST));
+    Ok(Input { selector, message, options: T::default() })
 }

@@ -7,35 +7,22 @@ use std::{
 
 use super::read_one;
 use crate::{
-    args::SignArgs,
-    failure::Failure,
-    http_file, ndjson,
-    shapes::{SignFields, SignInput},
-    signing::sign,
+    args::SignArgs, failure::Failure, http_file, keys::Keys, ndjson, shapes::SignInput, signing::sign,
 };
 
 pub(crate) async fn run(args: &SignArgs) -> Result<ExitCode, Failure> {
-    let options = args.uri.options();
+    let mut keys = Keys::new(args.uri.options());
     if args.stream.ndjson {
         let lines = BufReader::new(super::ndjson_source(&args.stream)?);
         ndjson::run(lines, stdout().lock(), async |line: &str| {
-            Ok(sign(&SignInput::from_json(line)?, options).await?.to_json())
+            let input = completed(SignInput::from_json(line)?, args);
+            Ok(sign(&input, &mut keys).await?.to_json())
         })
         .await?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut input: SignInput = read_one(&args.stream, &args.profile, || {
-        Ok(SignFields {
-            key_uri: args.key.clone(),
-            expires_in: args.expires_in,
-            allow_ambiguous_url: args.allow_ambiguous_url,
-            ..SignFields::default()
-        })
-    })?;
-    if input.options.key.is_none() && input.options.key_uri.is_none() {
-        input.options.key_uri.clone_from(&args.key);
-    }
-    let signed = sign(&input, options).await?;
+    let input = completed(read_one(&args.stream, &args.profile)?, args);
+    let signed = sign(&input, &mut keys).await?;
     if args.stream.json {
         anstream::println!("{}", signed.to_json());
     } else {
@@ -47,4 +34,16 @@ pub(crate) async fn run(args: &SignArgs) -> Result<ExitCode, Failure> {
             .map_err(|error| Failure::invalid(format!("standard output: {error}")))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the message leaves out, as the options have it.
+fn completed(mut input: SignInput, args: &SignArgs) -> SignInput {
+    input.selector = input.selector.or(&args.profile.selector());
+    let options = &mut input.options;
+    if options.key.is_none() && options.key_uri.is_none() {
+        options.key_uri.clone_from(&args.key);
+    }
+    options.expires_in = options.expires_in.or(args.expires_in);
+    options.allow_ambiguous_url |= args.allow_ambiguous_url;
+    input
 }

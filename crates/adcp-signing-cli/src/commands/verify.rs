@@ -21,58 +21,72 @@ use crate::{
 
 pub(crate) async fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     if args.stream.ndjson {
+        let defaults = Defaults::read(args).await?;
         let shared = args.shared_replay.then(Arc::<InMemoryReplayStore>::default);
         let lines = BufReader::new(super::ndjson_source(&args.stream)?);
         ndjson::run(lines, stdout().lock(), async |line: &str| {
             let store = shared.clone().unwrap_or_default();
-            Ok(verify(&VerifyInput::from_json(line)?, &store).await?.to_json())
+            let input = defaults.complete(VerifyInput::from_json(line)?);
+            Ok(verify(&input, &store).await?.to_json())
         })
         .await?;
         return Ok(ExitCode::SUCCESS);
     }
-    let outcome = verify(&read(args)?, &Arc::default()).await;
-    match (outcome, args.stream.json) {
-        (Ok(accepted), true) => anstream::println!("{}", accepted.to_json()),
-        (Ok(accepted), false) => accepted.print(),
-        (Err(failure @ Failure::Refused(_)), true) => {
-            anstream::println!("{}", failure.to_json());
-            return Ok(failure.exit_code());
-        }
-        (Err(failure @ Failure::Refused(_)), false) => {
+    match verify(&read(args).await?, &Arc::default()).await {
+        Ok(accepted) if args.stream.json => anstream::println!("{}", accepted.to_json()),
+        Ok(accepted) => accepted.print(),
+        Err(failure @ Failure::Refused(_)) if !args.stream.json => {
             anstream::println!("{BAD}refused{BAD:#} {failure}");
             return Ok(failure.exit_code());
         }
-        (Err(failure), _) => return Err(failure),
+        Err(failure) => return Err(failure),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// One message, from a JSON object or from a message file and the options.
-pub(crate) fn read(args: &VerifyArgs) -> Result<VerifyInput, Failure> {
-    read_one(&args.stream, &args.profile, || {
-        let jwks = args
-            .jwks
-            .as_deref()
-            .ok_or_else(|| Failure::invalid("no keys: name the signer's published JWKS with --jwks FILE"))?;
-        let json = |path: &std::path::Path| {
-            let text = input::read_text(Some(path))?;
-            RawValue::from_string(text.trim().to_owned())
-                .map_err(|error| Failure::invalid(format!("{}: {error}", path.display())))
+/// One message, completed by the options.
+pub(crate) async fn read(args: &VerifyArgs) -> Result<VerifyInput, Failure> {
+    let defaults = Defaults::read(args).await?;
+    Ok(defaults.complete(read_one(&args.stream, &args.profile)?))
+}
+
+/// What the options have for what a message leaves out.
+struct Defaults<'a> {
+    args: &'a VerifyArgs,
+    jwks: Option<Box<RawValue>>,
+    capability: Option<Box<RawValue>>,
+}
+
+impl<'a> Defaults<'a> {
+    async fn read(args: &'a VerifyArgs) -> Result<Self, Failure> {
+        let json = |bytes: Vec<u8>, from: &dyn std::fmt::Display| {
+            let invalid = |error: &dyn std::fmt::Display| Failure::invalid(format!("{from}: {error}"));
+            let text = String::from_utf8(bytes).map_err(|_| invalid(&"not UTF-8"))?;
+            RawValue::from_string(text.trim().to_owned()).map_err(|error| invalid(&error))
         };
-        Ok(VerifyFields {
-            transport: args.transport.clone(),
-            jwks: json(jwks)?,
-            now: args.now,
-            capability: args.capability.as_deref().map(json).transpose()?,
-            operation: args.operation.clone(),
-            fallback_valid: args.fallback_valid,
-            revoked_kids: Vec::new(),
-            revocation_stale: false,
-            replay_seed: Vec::new(),
-            replay_cap: None,
-            cap_hit_for: None,
-        })
-    })
+        let jwks = match &args.jwks {
+            Some(place) => Some(json(place.read().await?, place)?),
+            None => None,
+        };
+        let capability = match &args.capability {
+            Some(path) => Some(json(input::read(Some(path))?, &path.display())?),
+            None => None,
+        };
+        Ok(Self { args, jwks, capability })
+    }
+
+    fn complete(&self, mut input: VerifyInput) -> VerifyInput {
+        input.selector = input.selector.or(&self.args.profile.selector());
+        let VerifyFields { jwks, capability, transport, operation, now, fallback_valid, .. } =
+            &mut input.options;
+        *jwks = jwks.take().or_else(|| self.jwks.clone());
+        *capability = capability.take().or_else(|| self.capability.clone());
+        *transport = transport.take().or_else(|| self.args.transport.clone());
+        *operation = operation.take().or_else(|| self.args.operation.clone());
+        *now = now.or(self.args.now);
+        *fallback_valid |= self.args.fallback_valid;
+        input
+    }
 }
 
 impl Accepted {

@@ -10,6 +10,7 @@ mod captured;
 mod concurrency_limit;
 #[cfg(feature = "tokio")]
 mod deadline;
+mod environment;
 mod error;
 mod ext;
 #[cfg(feature = "tokio")]
@@ -17,6 +18,7 @@ mod failover;
 mod fetch_once;
 mod in_memory;
 mod instrumented;
+mod key_identity;
 mod local_uri;
 mod pinned;
 #[cfg(feature = "tokio")]
@@ -44,11 +46,13 @@ pub use self::{
     retrying::{RetryPolicy, Retrying},
 };
 pub use self::{
+    environment::Environment,
     error::{ProviderError, ProviderErrorKind},
     ext::SigningProviderExt,
     fetch_once::FetchOnce,
     in_memory::InMemoryProvider,
     instrumented::Instrumented,
+    key_identity::{KeyIdentity, check_algorithm},
     local_uri::{InProcessKeys, LocalKeyUri},
     pinned::{Pin, Pinned},
     rotating::{Rotating, Rotation, RotationPhase},

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    KeyVersion, ProviderError, ProviderErrorKind, Signed, SigningProvider, fetch_once::FetchOnce,
-    forward_identity,
+    KeyVersion, ProviderError, ProviderErrorKind, Signed, SigningProvider, check_algorithm,
+    fetch_once::FetchOnce, forward_identity,
 };
 use crate::{Jwk, JwkError, KeyError, PublicKey};
 
@@ -126,14 +126,7 @@ impl<P: SigningProvider> Pinned<P> {
     async fn confirmed_key(&self) -> Result<&PublicKey, ProviderError> {
         let fetch = || async {
             let key = self.inner.public_key().await?;
-            if key.algorithm() != self.inner.algorithm() {
-                let message = format!(
-                    "the service holds a key for {}, but the provider is set up for {}",
-                    key.algorithm(),
-                    self.inner.algorithm()
-                );
-                return Err(ProviderError::new(ProviderErrorKind::AlgorithmMismatch, message));
-            }
+            check_algorithm(key.algorithm(), Some(self.inner.algorithm()))?;
             if !self.pin.matches(&key) {
                 return Err(mismatch(
                     "the service's public key is not the pinned one; find out which of the two is right before \

@@ -4,8 +4,16 @@
 //! form, and the query holds options. Every form takes `alg` (an RFC 9421 name), `kid` and `purpose` (an `adcp_use`
 //! value). Parsing is pure: nothing is opened or called.
 
-use std::fmt::{self, Write as _};
+mod endpoint;
+mod options;
+mod percent;
 
+pub(crate) use self::options::{ALGORITHMS, PURPOSE_NAMES, known_purpose};
+pub use self::{
+    endpoint::{Endpoint, EndpointError},
+    options::KeyOptions,
+    percent::{PercentEncoded, percent_decode, percent_decode_bytes, write_query},
+};
 use crate::{Algorithm, KeyPurpose};
 
 /// The longest URI read.
@@ -27,17 +35,6 @@ const SECRETS: [&str; 12] = [
     "access-key",
     "secret-access-key",
 ];
-const ALGORITHMS: &str = "ed25519, ecdsa-p256-sha256, rsa-pss-sha512";
-const PURPOSES: [KeyPurpose; 5] = [
-    KeyPurpose::RequestSigning,
-    KeyPurpose::WebhookSigning,
-    KeyPurpose::ResponseSigning,
-    KeyPurpose::GovernanceSigning,
-    KeyPurpose::TmpSigning,
-];
-const PURPOSE_NAMES: &str =
-    "request-signing, webhook-signing, response-signing, governance-signing, tmp-signing";
-
 /// A key URI taken apart: scheme, body and query members.
 ///
 /// A backend checks the scheme, reads the body, takes the members that it knows, and calls [`finish`](Self::finish),
@@ -60,18 +57,6 @@ pub struct KeyUriParts {
     body: String,
     members: Vec<(String, String)>,
     known: Vec<&'static str>,
-}
-
-/// What every key URI can say about its key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct KeyOptions {
-    /// `alg`: the algorithm that the key is for.
-    pub algorithm: Option<Algorithm>,
-    /// `kid`: the `keyid` to sign with. Without it that is the RFC 7638 thumbprint.
-    pub key_id: Option<String>,
-    /// `purpose`: what the key is published for; `request-signing` unless the URI says otherwise.
-    pub purpose: KeyPurpose,
 }
 
 /// Why a text is not a key URI.
@@ -220,7 +205,7 @@ impl KeyUriParts {
     /// Takes `purpose`, which must be a known one: a misspelt purpose would make a key that no verifier accepts.
     pub(crate) fn take_purpose(&mut self) -> Result<Option<KeyPurpose>, KeyUriError> {
         let Some(name) = self.take("purpose") else { return Ok(None) };
-        match PURPOSES.into_iter().find(|purpose| purpose.as_str() == name) {
+        match known_purpose(&name) {
             Some(purpose) => Ok(Some(purpose)),
             None => Err(KeyUriError::Value { member: "purpose", allowed: PURPOSE_NAMES }),
         }
@@ -250,117 +235,6 @@ impl KeyUriParts {
     }
 }
 
-impl KeyOptions {
-    /// The members to write back, for [`write_query`]. The default purpose is left out.
-    pub fn members(&self) -> [(&'static str, Option<&str>); 3] {
-        let purpose = Some(self.purpose.as_str()).filter(|_| self.purpose != KeyPurpose::RequestSigning);
-        [
-            ("alg", self.algorithm.map(Algorithm::rfc9421_name)),
-            ("kid", self.key_id.as_deref()),
-            ("purpose", purpose),
-        ]
-    }
-}
-
-impl Default for KeyOptions {
-    fn default() -> Self {
-        Self { algorithm: None, key_id: None, purpose: KeyPurpose::RequestSigning }
-    }
-}
-
-/// Writes the query of a key URI: the members that have a value, percent-encoded, `?` before the first.
-///
-/// ```
-/// use std::fmt;
-///
-/// use adcp_signing_core::key_uri::{KeyOptions, PercentEncoded, write_query};
-///
-/// struct VaultUri {
-///     key: String,
-///     mount: Option<String>,
-///     options: KeyOptions,
-/// }
-///
-/// impl fmt::Display for VaultUri {
-///     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-///         write!(f, "hashivault://{}", PercentEncoded(&self.key))?;
-///         write_query(f, [("mount", self.mount.as_deref())].into_iter().chain(self.options.members()))
-///     }
-/// }
-///
-/// let uri = VaultUri { key: "a b".to_owned(), mount: Some("x&y".to_owned()), options: KeyOptions::default() };
-/// assert_eq!(uri.to_string(), "hashivault://a%20b?mount=x%26y");
-/// ```
-///
-/// # Errors
-/// Those of the formatter.
-pub fn write_query<'a>(
-    f: &mut fmt::Formatter<'_>,
-    members: impl IntoIterator<Item = (&'static str, Option<&'a str>)>,
-) -> fmt::Result {
-    let mut separator = '?';
-    for (name, value) in members {
-        if let Some(value) = value {
-            write!(f, "{separator}{name}={}", PercentEncoded(value))?;
-            separator = '&';
-        }
-    }
-    Ok(())
-}
-
-/// Displays a text as [`percent_decode`] reads it back: `%`, `?`, `#`, `&`, blanks and control characters are encoded
-/// (RFC 3986 §2.1), everything else stays as it is.
-#[derive(Debug, Clone, Copy)]
-pub struct PercentEncoded<'a>(
-    /// The text.
-    pub &'a str,
-);
-
-impl fmt::Display for PercentEncoded<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for char in self.0.chars() {
-            match char {
-                '%' | '?' | '#' | '&' | ' ' => write!(f, "%{:02X}", u32::from(char))?,
-                _ if char.is_ascii_control() => write!(f, "%{:02X}", u32::from(char))?,
-                _ => f.write_char(char)?,
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Decodes percent-encoding (RFC 3986 §2.1) to text. A plus sign is a plus sign.
-///
-/// # Errors
-/// [`KeyUriError::Encoding`] for a percent sign without two hexadecimal digits, for a control character, encoded or
-/// not, and for bytes that are not UTF-8.
-pub fn percent_decode(text: &str) -> Result<String, KeyUriError> {
-    let decoded = percent_decode_bytes(text)?;
-    if decoded.iter().any(u8::is_ascii_control) {
-        return Err(KeyUriError::Encoding);
-    }
-    String::from_utf8(decoded).map_err(|_| KeyUriError::Encoding)
-}
-
-/// Decodes percent-encoding (RFC 3986 §2.1) to bytes, for what need not be text.
-///
-/// # Errors
-/// [`KeyUriError::Encoding`] for a percent sign without two hexadecimal digits.
-pub fn percent_decode_bytes(text: &str) -> Result<Vec<u8>, KeyUriError> {
-    let mut bytes = text.bytes();
-    let mut decoded = Vec::with_capacity(text.len());
-    while let Some(byte) = bytes.next() {
-        if byte != b'%' {
-            decoded.push(byte);
-            continue;
-        }
-        let mut digit = || bytes.next().and_then(|byte| char::from(byte).to_digit(16));
-        let (Some(high), Some(low)) = (digit(), digit()) else { return Err(KeyUriError::Encoding) };
-        decoded.push(u8::try_from(high * 16 + low).map_err(|_| KeyUriError::Encoding)?);
-    }
-    Ok(decoded)
-}
-
 /// RFC 3986 §3.1, in lower case.
 fn is_scheme(text: &str) -> bool {
     let rest = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.".contains(&byte);
@@ -379,6 +253,8 @@ fn shown(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt;
+
     use super::*;
 
     fn read(uri: &str) -> Result<(KeyUriParts, KeyOptions), KeyUriError> {
@@ -460,19 +336,5 @@ mod tests {
             assert!(matches!(read(uri), Err(E::Scheme { .. })), "{uri}");
         }
         assert_eq!(KeyUriParts::parse(&format!("x:{}", "k".repeat(9000))), Err(E::TooLong));
-    }
-
-    #[test]
-    fn every_purpose_is_in_the_hint() {
-        assert_eq!(PURPOSES.map(|purpose| purpose.as_str().to_owned()).join(", "), PURPOSE_NAMES);
-        assert_eq!(Algorithm::ALL.map(Algorithm::rfc9421_name).join(", "), ALGORITHMS);
-    }
-
-    #[test]
-    fn what_is_encoded_is_decoded_to_itself() {
-        for text in ["", "a b", "%?#&", "clé/x:y@z", "100%"] {
-            assert_eq!(percent_decode(&PercentEncoded(text).to_string()).unwrap(), text);
-        }
-        assert_eq!(percent_decode_bytes("%00%ffa").unwrap(), [0, 255, b'a']);
     }
 }

@@ -1,0 +1,182 @@
+//! What a provider costs beside its client's bare call, measured against one running server.
+//!
+//! A backend's `benches/kms.rs` gives a [`Service`] for each server and algorithm to [`main`], which prints one line of
+//! JSON for each. What is compared takes turns, so that a machine that slows down slows down both. `cargo xtask bench kms`
+//! brings the servers up, runs the benches and judges the numbers.
+
+mod cold_start;
+mod latency;
+mod sample;
+mod throughput;
+
+use std::{error::Error, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+
+use adcp_signing_core::{
+    Algorithm, PublicKey, SigningProvider,
+    provider::{Pin, ProviderError, RetryPolicy, SigningProviderExt as _},
+};
+use async_trait::async_trait;
+use serde_json::{Value, json};
+
+use self::sample::{median, nanoseconds};
+use crate::{FaultProxy, Traffic};
+
+/// How many calls are in flight where throughput is measured.
+const IN_FLIGHT: usize = 64;
+/// Long enough for the slowest emulator under load: what is measured is the wrapper, not what it prevents.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// A signature base of an ordinary request is as long.
+const MESSAGE: [u8; 512] = [b'a'; 512];
+/// How often the verification is timed.
+const VERIFICATIONS: usize = 500;
+
+/// Whatever keeps a bench from its numbers.
+pub type BenchError = Box<dyn Error + Send + Sync>;
+
+/// One key of one server, as a bench uses it.
+#[async_trait]
+pub trait Service: Send + Sync + 'static {
+    /// The service and the server that stands for it.
+    fn name(&self) -> String;
+
+    /// What the key signs with.
+    fn algorithm(&self) -> Algorithm;
+
+    /// One signature by the client's own call, and nothing of ours: no decoding, no check.
+    ///
+    /// # Errors
+    /// Whatever the client says.
+    async fn bare(&self, message: &[u8]) -> Result<(), BenchError>;
+
+    /// A new provider of the key, with connections of its own, as the backend builds it; at `proxy` in place of the
+    /// server, where one is given.
+    ///
+    /// # Errors
+    /// Whatever the backend says.
+    async fn provider(&self, proxy: Option<SocketAddr>) -> Result<Box<dyn SigningProvider>, BenchError>;
+
+    /// How the command line reaches the same key.
+    fn command_line(&self, proxy: Option<SocketAddr>) -> CommandLine;
+
+    /// Where the server listens, if it speaks HTTP without TLS, and a part of the head of a request for the public key
+    /// in lower case.
+    fn wire(&self) -> Option<(SocketAddr, &'static str)>;
+}
+
+/// A key URI, and the variables that it needs.
+#[derive(Debug, Clone)]
+pub struct CommandLine {
+    /// The key URI; with `alg` and `kid`, as a deployment has it.
+    pub key: String,
+    /// The environment.
+    pub variables: Vec<(String, String)>,
+}
+
+/// Measures each service and prints its line. Fails if one cannot be measured or there is none.
+pub fn main(services: impl Future<Output = Result<Vec<Box<dyn Service>>, BenchError>>) -> ExitCode {
+    let run = || -> Result<(), BenchError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let services = services.await?;
+            if services.is_empty() {
+                return Err("the environment names no server: `cargo xtask emulators env`".into());
+            }
+            for service in services {
+                eprintln!("measuring {}, {}", service.name(), service.algorithm());
+                println!("{}", measure(Arc::from(service)).await?);
+            }
+            Ok(())
+        })
+    };
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn measure(service: Arc<dyn Service>) -> Result<Value, BenchError> {
+    let public = service.provider(None).await?.public_key().await?;
+    let unchecked = unchecked(service.provider(None).await?, &public)?;
+    let checked = checked(service.provider(None).await?, &public)?;
+    let latency = latency::measure(&*service, &*checked).await?;
+    let throughput = throughput::measure(&service, &unchecked, &checked).await?;
+    let mut numbers = json!({
+        "service": service.name(),
+        "algorithm": service.algorithm().rfc9421_name(),
+        "latency": latency,
+        "throughput": throughput,
+        "verification_ns": verification(&*checked, &public).await?,
+        "cores": std::thread::available_parallelism()?.get(),
+    });
+    if let Some(members) = numbers.as_object_mut() {
+        members.insert("public_key_calls".to_owned(), public_key_calls(&*service, &public).await?);
+        members.insert("cold_start".to_owned(), cold_start::measure(&*service).await?);
+    }
+    Ok(numbers)
+}
+
+/// The stack for production without the check of each signature.
+fn unchecked(
+    provider: Box<dyn SigningProvider>,
+    public: &PublicKey,
+) -> Result<Arc<dyn SigningProvider>, ProviderError> {
+    Ok(Arc::new(stack(provider, public)?.instrumented()))
+}
+
+/// The stack for production.
+fn checked(
+    provider: Box<dyn SigningProvider>,
+    public: &PublicKey,
+) -> Result<Arc<dyn SigningProvider>, ProviderError> {
+    Ok(Arc::new(stack(provider, public)?.self_checking().instrumented()))
+}
+
+fn stack(
+    provider: Box<dyn SigningProvider>,
+    public: &PublicKey,
+) -> Result<impl SigningProvider + use<>, ProviderError> {
+    let in_flight = std::num::NonZeroUsize::new(IN_FLIGHT).unwrap_or(std::num::NonZeroUsize::MIN);
+    provider
+        .with_deadline(PATIENCE)
+        .with_concurrency_limit(in_flight, IN_FLIGHT)
+        .retrying(RetryPolicy::default().with_total_deadline(PATIENCE))
+        .pinned(Pin::public_key(public.clone()))
+}
+
+/// What one verification takes alone.
+async fn verification(provider: &dyn SigningProvider, public: &PublicKey) -> Result<f64, BenchError> {
+    let signature = provider.sign(&MESSAGE).await?.signature;
+    let mut times = Vec::with_capacity(VERIFICATIONS);
+    for _ in 0..VERIFICATIONS {
+        let started = std::time::Instant::now();
+        public.verify(&MESSAGE, &signature)?;
+        times.push(nanoseconds(started.elapsed()));
+    }
+    median(times)
+}
+
+/// How often a provider asks for its public key in its life: many first uses at once, then more.
+async fn public_key_calls(service: &dyn Service, public: &PublicKey) -> Result<Value, BenchError> {
+    let Some((server, asks_for_key)) = service.wire() else { return Ok(Value::Null) };
+    let proxy = FaultProxy::start(server, Traffic::Http).await?;
+    let provider = checked(service.provider(Some(proxy.address())).await?, public)?;
+    for _ in 0..2 {
+        let signatures = (0..16).map(|_| {
+            let provider = Arc::clone(&provider);
+            tokio::spawn(async move { provider.sign(&MESSAGE).await })
+        });
+        for signature in signatures.collect::<Vec<_>>() {
+            signature.await??;
+        }
+        provider.public_key().await?;
+    }
+    let exchanges = proxy.exchanges();
+    Ok(exchanges
+        .iter()
+        .filter(|exchange| exchange.head.to_ascii_lowercase().contains(asks_for_key))
+        .count()
+        .into())
+}

@@ -1,0 +1,127 @@
+//! Many calls in flight, the bare ones and the provider's in turn.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use adcp_signing_core::SigningProvider;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use super::{
+    BenchError, IN_FLIGHT, MESSAGE, Service,
+    sample::{median, nanoseconds, quantile},
+};
+
+const ROUNDS: usize = 9;
+const TURN: Duration = Duration::from_millis(1_000);
+
+/// What is called.
+#[derive(Clone)]
+enum Contestant {
+    Bare(Arc<dyn Service>),
+    Provider(Arc<dyn SigningProvider>),
+}
+
+impl Contestant {
+    async fn call(&self) -> Result<(), BenchError> {
+        match self {
+            Self::Bare(service) => service.bare(&MESSAGE).await,
+            Self::Provider(provider) => Ok(provider.sign(&MESSAGE).await.map(drop)?),
+        }
+    }
+
+    /// Calls for one turn: calls a second, and the latency of each.
+    async fn turn(&self) -> Result<(f64, Vec<f64>), BenchError> {
+        let begun = Instant::now();
+        let mut callers = JoinSet::new();
+        for _ in 0..IN_FLIGHT {
+            let contestant = self.clone();
+            callers.spawn(async move {
+                let mut latencies = Vec::new();
+                while begun.elapsed() < TURN {
+                    let started = Instant::now();
+                    contestant.call().await?;
+                    latencies.push(nanoseconds(started.elapsed()));
+                    // Where a call never waits, the others would never have their turn.
+                    tokio::task::yield_now().await;
+                }
+                Ok::<_, BenchError>(latencies)
+            });
+        }
+        let mut latencies = Vec::new();
+        while let Some(caller) = callers.join_next().await {
+            latencies.extend(caller??);
+        }
+        Ok((latencies.len() as f64 / begun.elapsed().as_secs_f64(), latencies))
+    }
+}
+
+/// What one contestant came to, a rate a round.
+struct Lane {
+    contestant: Contestant,
+    rates: Vec<f64>,
+    latencies: Vec<f64>,
+}
+
+impl Lane {
+    /// Its connections are opened before anything counts.
+    async fn warm(contestant: Contestant) -> Result<Self, BenchError> {
+        contestant.turn().await?;
+        Ok(Self { contestant, rates: Vec::new(), latencies: Vec::new() })
+    }
+
+    async fn turn(&mut self) -> Result<(), BenchError> {
+        let (rate, latencies) = self.contestant.turn().await?;
+        self.rates.push(rate);
+        self.latencies.extend(latencies);
+        Ok(())
+    }
+
+    /// The median of the ratios to another one, each within a round.
+    fn ratio_to(&self, other: &Self) -> Result<f64, BenchError> {
+        median(self.rates.iter().zip(&other.rates).map(|(ours, theirs)| ours / theirs).collect())
+    }
+
+    fn rate(&self) -> Result<f64, BenchError> {
+        median(self.rates.clone())
+    }
+
+    fn latency(&self, part: f64) -> Result<f64, BenchError> {
+        quantile(self.latencies.clone(), part)
+    }
+}
+
+/// Medians of the rates, and of the ratios within a round; latencies with so many in flight.
+pub(super) async fn measure(
+    service: &Arc<dyn Service>,
+    unchecked: &Arc<dyn SigningProvider>,
+    checked: &Arc<dyn SigningProvider>,
+) -> Result<Value, BenchError> {
+    let mut lanes = [
+        Lane::warm(Contestant::Bare(Arc::clone(service))).await?,
+        Lane::warm(Contestant::Provider(Arc::clone(unchecked))).await?,
+        Lane::warm(Contestant::Provider(Arc::clone(checked))).await?,
+    ];
+    for round in 0..ROUNDS {
+        // None always comes first.
+        let (before, from) = lanes.split_at_mut(round % 3);
+        for lane in from.iter_mut().chain(before) {
+            lane.turn().await?;
+        }
+    }
+    let [bare, unchecked, checked] = &lanes;
+    Ok(json!({
+        "in_flight": IN_FLIGHT,
+        "bare_per_s": bare.rate()?,
+        "unchecked_per_s": unchecked.rate()?,
+        "checked_per_s": checked.rate()?,
+        "unchecked_to_bare": unchecked.ratio_to(bare)?,
+        "checked_to_unchecked": checked.ratio_to(unchecked)?,
+        "bare_p50_ns": bare.latency(0.5)?,
+        "bare_p99_ns": bare.latency(0.99)?,
+        "unchecked_p50_ns": unchecked.latency(0.5)?,
+        "unchecked_p99_ns": unchecked.latency(0.99)?,
+    }))
+}
