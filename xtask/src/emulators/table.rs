@@ -352,14 +352,17 @@ pub(crate) const SERVERS: &[Server] = &[
                 what: "answers 500 to a disabled key, and to an algorithm or operation that the key has not",
                 so: "exceptions there, with Java's names for codes; not asserted against it (`refusals`)",
             },
-            Lie { what: "signs outside nbf and exp", so: "not implemented; our own fake judges it (`validity`)" },
+            Lie {
+                what: "signs outside nbf and exp",
+                so: "not implemented; our own fake judges it (`validity`)",
+            },
             Lie {
                 what: "accepts any bearer token",
                 so: "tokens are not looked into; our own fake judges credentials (`tokens`)",
             },
             Lie {
                 what: "drops leading zeros of x and y",
-                so: "a bug there, of one key in 128: run the tests again",
+                so: "a bug there, of one key in 128; a coordinate is read as a number, so the tests pass all the same",
             },
             Lie {
                 what: "has a certificate of its own making",

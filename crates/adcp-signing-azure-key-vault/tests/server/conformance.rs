@@ -94,6 +94,9 @@ impl Harness for AzureKeyVault {
             KeyState::WrongAlgorithm => path_of(&self.of_another_algorithm).to_owned(),
             KeyState::Missing => format!("{}-of-nobody", name_of(&self.ready)),
             KeyState::MissingVersion => format!("{}/{NO_VERSION}", name_of(&self.ready)),
+            KeyState::Disabled if self.server.lacks("refusals") => {
+                return Err(HarnessError::not_applicable("the server fails where the service refuses"));
+            }
             KeyState::Disabled => path_of(&self.disabled).to_owned(),
             KeyState::AccessDenied => {
                 token = self.server.denied_token.as_ref().ok_or_else(|| {

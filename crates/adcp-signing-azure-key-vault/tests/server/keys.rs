@@ -34,6 +34,7 @@ pub(crate) struct Server {
     pub(crate) denied_token: Option<String>,
     /// PEM.
     pub(crate) roots: Option<Vec<u8>>,
+    pub(crate) lacks: String,
 }
 
 impl Server {
@@ -49,7 +50,13 @@ impl Server {
             token: variable("ADCP_TEST_AZURE_KEY_VAULT_TOKEN")?,
             denied_token: variable("ADCP_TEST_AZURE_KEY_VAULT_DENIED_TOKEN").ok(),
             roots,
+            lacks: variable("ADCP_TEST_AZURE_KEY_VAULT_LACKS").unwrap_or_default(),
         })
+    }
+
+    /// Whether the server is known not to have this: `refusals` in the service's form, `validity` periods, checks of `tokens`.
+    pub(crate) fn lacks(&self, what: &str) -> bool {
+        self.lacks.split_whitespace().any(|lacked| lacked == what)
     }
 
     /// `HOST[:PORT]`.

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use adcp_signing_conformance::provider::{
     Faults, Harness, HarnessError, KeySpec, KeyState, SuiteReport, run,
 };
-use adcp_signing_core::{Algorithm, KeyPurpose, SigningProvider};
+use adcp_signing_core::{Algorithm, KeyPurpose, ProviderErrorKind, SigningProvider};
 use adcp_signing_emulators::{CannedReply, ProxyFaults, Replies};
 use adcp_signing_gcp_kms::GcpKmsConfig;
 use async_trait::async_trait;
@@ -27,17 +27,11 @@ struct GcpKms {
 
 impl GcpKms {
     async fn new(server: Server, algorithm: Algorithm) -> Outcome<Self> {
-        let (this, other) = match algorithm {
-            Algorithm::Ed25519 => {
-                (CryptoKeyVersionAlgorithm::EcSignEd25519, CryptoKeyVersionAlgorithm::EcSignP256Sha256)
-            }
-            Algorithm::EcdsaP256Sha256 => {
-                (CryptoKeyVersionAlgorithm::EcSignP256Sha256, CryptoKeyVersionAlgorithm::EcSignEd25519)
-            }
-            _ => {
-                (CryptoKeyVersionAlgorithm::RsaSignPss4096Sha512, CryptoKeyVersionAlgorithm::EcSignP256Sha256)
-            }
+        let other = match algorithm {
+            Algorithm::EcdsaP256Sha256 => Algorithm::Ed25519,
+            _ => Algorithm::EcdsaP256Sha256,
         };
+        let (this, other) = (service_name(algorithm), service_name(other));
         let disabled = first(&server.create_key("disabled", this.clone()).await?);
         server.set_state(&disabled, CryptoKeyVersionState::Disabled).await?;
         Ok(Self {
@@ -49,22 +43,33 @@ impl GcpKms {
             server,
         })
     }
+}
 
+impl Server {
     async fn connect(
         &self,
         version: &str,
+        algorithm: Algorithm,
         purpose: KeyPurpose,
         endpoint: &str,
     ) -> Result<Arc<dyn SigningProvider>, HarnessError> {
         let name = version.parse().map_err(HarnessError::setup)?;
         let provider = GcpKmsConfig::new(name, purpose)
-            .with_algorithm(self.algorithm)
+            .with_algorithm(algorithm)
             .with_key_id("gcp-test-1")
             .with_endpoint(endpoint.parse().map_err(HarnessError::setup)?)
-            .with_access_token(&self.server.token)?
+            .with_access_token(&self.token)?
             .connect()
             .await?;
         Ok(Arc::new(provider))
+    }
+}
+
+fn service_name(algorithm: Algorithm) -> CryptoKeyVersionAlgorithm {
+    match algorithm {
+        Algorithm::Ed25519 => CryptoKeyVersionAlgorithm::EcSignEd25519,
+        Algorithm::EcdsaP256Sha256 => CryptoKeyVersionAlgorithm::EcSignP256Sha256,
+        _ => CryptoKeyVersionAlgorithm::RsaSignPss4096Sha512,
     }
 }
 
@@ -96,7 +101,7 @@ impl Harness for GcpKms {
             KeyState::Rotatable => first(&self.rotatable),
             _ => return Err(HarnessError::not_applicable("a state that this harness does not know")),
         };
-        self.connect(&version, spec.purpose.clone(), &self.server.endpoint).await
+        self.server.connect(&version, self.algorithm, spec.purpose.clone(), &self.server.endpoint).await
     }
 
     /// A provider names its version, so a new one changes nothing for it: an asymmetric key has no primary version.
@@ -111,7 +116,9 @@ impl Harness for GcpKms {
         };
         let faults = ProxyFaults::http(address, replies()).await.map_err(HarnessError::setup)?;
         let endpoint = format!("http://{}", faults.address());
-        let provider = self.connect(&first(&self.ready), KeyPurpose::RequestSigning, &endpoint).await?;
+        let ready = first(&self.ready);
+        let provider =
+            self.server.connect(&ready, self.algorithm, KeyPurpose::RequestSigning, &endpoint).await?;
         Ok((provider, Box::new(faults)))
     }
 }
@@ -131,8 +138,26 @@ fn replies() -> Replies {
     })
 }
 
+/// What is left to test where the server does not say that it got the request whole.
+async fn refuses_signatures_without_checksums(server: &Server, algorithm: Algorithm) -> Outcome<()> {
+    let key = server.create_key("unchecked", service_name(algorithm)).await?;
+    let provider =
+        server.connect(&first(&key), algorithm, KeyPurpose::RequestSigning, &server.endpoint).await?;
+    assert_eq!(provider.public_key().await?.algorithm(), algorithm);
+    let error = provider.sign(b"a signature base").await.expect_err("the signature is refused");
+    assert_eq!(error.kind(), ProviderErrorKind::InvalidResponse);
+    Ok(())
+}
+
 async fn suite(algorithm: Algorithm) {
+    let lacking =
+        |what| SuiteReport::skipped(format!("gcp-kms, {algorithm}"), format!("the server lacks {what}"));
     let report = match Server::from_env() {
+        Ok(server) if server.lacks(algorithm.rfc9421_name()) => lacking("the algorithm"),
+        Ok(server) if server.lacks("checksums") => {
+            refuses_signatures_without_checksums(&server, algorithm).await.expect("keys on the server");
+            lacking("checksums of requests, so that its signatures are refused, which was tested")
+        }
         Ok(server) => {
             let harness = GcpKms::new(server, algorithm).await.expect("keys on the server");
             run(&harness).await

@@ -37,6 +37,7 @@ pub(crate) struct Server {
     pub(crate) token: String,
     /// `projects/P/locations/L`.
     pub(crate) parent: String,
+    lacks: String,
 }
 
 impl Server {
@@ -47,7 +48,18 @@ impl Server {
             endpoint: variable("ADCP_TEST_GCP_KMS_ENDPOINT")?,
             token: variable("ADCP_TEST_GCP_KMS_TOKEN")?,
             parent: variable("ADCP_TEST_GCP_KMS_PARENT")?,
+            lacks: variable("ADCP_TEST_GCP_KMS_LACKS").unwrap_or_default(),
         })
+    }
+
+    /// Whether the server is known not to have this: an algorithm, by its RFC 9421 name, or `checksums`.
+    pub(crate) fn lacks(&self, what: &str) -> bool {
+        self.lacks.split_whitespace().any(|lacked| lacked == what)
+    }
+
+    /// All that it lacks.
+    pub(crate) fn lacking(&self) -> &str {
+        self.lacks.trim()
     }
 
     pub(crate) async fn client(&self) -> Outcome<KeyManagementService> {
