@@ -341,7 +341,8 @@ mod tests {
                 CannedReply::new(503).body(r#"{"error":"temporarily_unavailable"}"#),
                 ProviderErrorKind::Unavailable,
             ),
-            ("too much", CannedReply::new(200).body(too_long), ProviderErrorKind::AccessDenied),
+            ("too much", CannedReply::new(200).body(too_long), ProviderErrorKind::Unavailable),
+            ("a page", CannedReply::new(502).body("<html>"), ProviderErrorKind::Unavailable),
         ] {
             let entra = entra(reply).await;
             let error = token_of(&entra, "t").await.err().unwrap();

@@ -143,7 +143,12 @@ fn of_credentials(error: &Error) -> ProviderError {
         };
         return plain((kind, advice)).with_source(answer);
     }
+    let unreadable = |link: &(dyn StdError + 'static)| {
+        link.downcast_ref::<Error>().is_some_and(|error| *error.kind() == ErrorKind::DataConversion)
+    };
+    // Whoever stands in front of Entra answers with a page, and the client does not say with which status.
     let for_now = cause::<reqwest::Error>(error).is_some()
+        || causes(error).any(unreadable)
         || (error.get_ref().is_none() && error.to_string() == TOKEN_RACE);
     plain(if for_now { (Kind::Unavailable, NO_TOKEN_NOW) } else { (Kind::AccessDenied, NO_TOKEN) })
 }
