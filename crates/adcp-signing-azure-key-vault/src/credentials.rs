@@ -22,7 +22,7 @@ use azure_identity::{
     WorkloadIdentityCredentialOptions,
 };
 
-use crate::config::configuration;
+use crate::{config::configuration, failure::answer_to_credentials};
 
 /// The variables that the clients of Azure read.
 const VARIABLES: &str = "AZURE";
@@ -183,14 +183,20 @@ impl TokenCredential for FirstOf {
         if let Some(found) = self.found.get() {
             return found.get_token(scopes, options).await;
         }
+        let mut refusal = None;
         for source in &self.sources {
-            if let Ok(token) = source.get_token(scopes, options.clone()).await {
-                // Whoever was first decides; all of them just gave a token.
-                self.found.get_or_init(|| Arc::clone(source));
-                return Ok(token);
+            match source.get_token(scopes, options.clone()).await {
+                Ok(token) => {
+                    // Whoever was first decides; all of them just gave a token.
+                    self.found.get_or_init(|| Arc::clone(source));
+                    return Ok(token);
+                }
+                // An answer says more than that nothing was found.
+                Err(error) if answer_to_credentials(&error).is_some() => refusal = Some(error),
+                Err(_) => {}
             }
         }
-        Err(Error::new(ErrorKind::Credential, NoCredentials))
+        Err(refusal.unwrap_or_else(|| Error::new(ErrorKind::Credential, NoCredentials)))
     }
 }
 
@@ -233,6 +239,7 @@ impl TokenCredential for StaticToken {
 mod tests {
     use adcp_signing_core::ProviderErrorKind;
     use adcp_signing_emulators::{Action, CannedReply, FaultProxy};
+    use azure_core::http::StatusCode;
 
     use super::*;
     use crate::{
@@ -387,6 +394,35 @@ mod tests {
                 false => Err(Error::with_message(ErrorKind::Credential, "not here")),
             }
         }
+    }
+
+    /// Is refused, as a machine is that has no identity.
+    #[derive(Debug)]
+    struct Refused;
+
+    #[async_trait]
+    impl TokenCredential for Refused {
+        async fn get_token(
+            &self,
+            _: &[&str],
+            _: Option<TokenRequestOptions<'_>>,
+        ) -> azure_core::Result<AccessToken> {
+            let kind = ErrorKind::HttpResponse {
+                status: StatusCode::BadRequest,
+                error_code: None,
+                raw_response: None,
+            };
+            Err(Error::new(ErrorKind::Credential, kind.into_error()))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_source_that_refuses_says_more_than_one_that_is_not_there() {
+        let not_here = Arc::new(Scripted(false, 0.into()));
+        let first = FirstOf { sources: [Arc::new(Refused), not_here], found: OnceLock::new() };
+        let error = first.get_token(&["scope"], None).await.unwrap_err();
+        let failure = failure::of_call(Operation::GetKey, &error);
+        assert_eq!(failure.kind(), ProviderErrorKind::AccessDenied, "{failure}");
     }
 
     #[tokio::test]

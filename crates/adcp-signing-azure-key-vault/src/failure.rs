@@ -129,14 +129,7 @@ fn of_credentials(error: &Error) -> ProviderError {
     if cause::<NoCredentials>(error).is_some() {
         return plain((Kind::Configuration, NoCredentials::ADVICE));
     }
-    let answered =
-        causes(error).filter_map(|link| link.downcast_ref::<Error>()).find_map(|error| match error.kind() {
-            ErrorKind::HttpResponse { status, error_code, .. } => {
-                Some(AzureAnswer::of_credentials(u16::from(*status), error_code.as_deref()))
-            }
-            _ => None,
-        });
-    if let Some(answer) = answered {
+    if let Some(answer) = answer_to_credentials(error) {
         let (kind, advice) = match answer.status() {
             408 | 429 | 500..=599 => (Kind::Unavailable, NO_TOKEN_NOW),
             _ => (Kind::AccessDenied, NO_TOKEN),
@@ -151,6 +144,16 @@ fn of_credentials(error: &Error) -> ProviderError {
         || causes(error).any(unreadable)
         || (error.get_ref().is_none() && error.to_string() == TOKEN_RACE);
     plain(if for_now { (Kind::Unavailable, NO_TOKEN_NOW) } else { (Kind::AccessDenied, NO_TOKEN) })
+}
+
+/// What whoever gives out tokens answered, if anything.
+pub(crate) fn answer_to_credentials(error: &Error) -> Option<AzureAnswer> {
+    causes(error).filter_map(|link| link.downcast_ref::<Error>()).find_map(|error| match error.kind() {
+        ErrorKind::HttpResponse { status, error_code, .. } => {
+            Some(AzureAnswer::of_credentials(u16::from(*status), error_code.as_deref()))
+        }
+        _ => None,
+    })
 }
 
 fn causes(error: &Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
