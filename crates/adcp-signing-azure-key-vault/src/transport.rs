@@ -22,7 +22,7 @@ const MAX_REPLY_LEN: usize = 256 * 1024;
 /// Long enough for a slow network; an address that does not exist is noticed.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The metadata service is on the machine itself, or there is none.
-const CREDENTIALS_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const METADATA_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Root certificates of the caller's own.
 #[derive(Clone)]
@@ -47,66 +47,69 @@ impl Roots {
 #[error("the reply is longer than 256 KiB")]
 pub(crate) struct ReplyTooLong;
 
-/// What failures of the network are told as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Failing {
-    /// As the client expects them.
-    AsNetwork,
-    /// As failures of the credentials, which the client of the metadata service does not repeat for a minute.
-    AsCredentials,
-}
-
 /// The last of the client's policies: sends with `reqwest`, and reads at most so much.
 #[derive(Debug)]
 struct BoundedHttp {
     client: Client,
-    failing: Failing,
+    /// What asks the metadata service of this machine, where tokens are fetched: over plain HTTP, and past any proxy, which
+    /// would see the token.
+    metadata: Option<Client>,
 }
 
 /// How Key Vault is reached: over TLS only, by these roots alone where there are any.
 pub(crate) fn to_key_vault(roots: Option<&Roots>) -> Result<ClientOptions, ProviderError> {
-    let mut builder = client().connect_timeout(CONNECT_TIMEOUT).https_only(true);
+    let mut builder = client(CONNECT_TIMEOUT).https_only(true);
     if let Some(Roots(roots)) = roots {
         builder = builder.tls_certs_only(roots.clone());
     }
-    options(builder, Failing::AsNetwork)
+    Ok(options(BoundedHttp { client: build(builder)?, metadata: None }))
 }
 
-/// How tokens are fetched: from Microsoft Entra ID over TLS, or from the metadata service of the machine without, so
-/// with these roots beside the system's.
+/// How tokens are fetched: from Microsoft Entra ID over TLS, by these roots beside the system's, or from the metadata
+/// service of the machine.
 pub(crate) fn to_credentials(roots: Option<&Roots>) -> Result<ClientOptions, ProviderError> {
-    let mut builder = client().connect_timeout(CREDENTIALS_CONNECT_TIMEOUT);
+    let mut builder = client(CONNECT_TIMEOUT).https_only(true);
     if let Some(Roots(roots)) = roots {
         builder = builder.tls_certs_merge(roots.clone());
     }
-    options(builder, Failing::AsCredentials)
+    // No certificate is looked at, so the system's need not be there.
+    let metadata = client(METADATA_CONNECT_TIMEOUT).tls_certs_only([]).no_proxy();
+    Ok(options(BoundedHttp { client: build(builder)?, metadata: Some(build(metadata)?) }))
 }
 
-fn client() -> ClientBuilder {
-    Client::builder().redirect(redirect::Policy::none()).retry(retry::never()).referer(false)
+fn client(connect_timeout: Duration) -> ClientBuilder {
+    Client::builder()
+        .connect_timeout(connect_timeout)
+        .redirect(redirect::Policy::none())
+        .retry(retry::never())
+        .referer(false)
 }
 
-fn options(builder: ClientBuilder, failing: Failing) -> Result<ClientOptions, ProviderError> {
-    let client = builder.build().map_err(|error| {
+fn build(builder: ClientBuilder) -> Result<Client, ProviderError> {
+    builder.build().map_err(|error| {
         configuration("the TLS client could not be set up; are there root certificates on this machine?")
             .with_source(error.without_url())
-    })?;
-    let http: Arc<dyn Policy> = Arc::new(BoundedHttp { client, failing });
-    Ok(ClientOptions {
+    })
+}
+
+fn options(http: BoundedHttp) -> ClientOptions {
+    let http: Arc<dyn Policy> = Arc::new(http);
+    ClientOptions {
         retry: RetryOptions::none(),
         // Where it comes before the client's own log, which tells vault and key of every failed call at `INFO`.
         per_try_policies: vec![Arc::clone(&http)],
         transport: Some(Transport::with_policy(http)),
         ..ClientOptions::default()
-    })
+    }
 }
 
 impl BoundedHttp {
     fn failure(&self, error: reqwest::Error) -> Error {
-        let kind = match self.failing {
-            Failing::AsCredentials => ErrorKind::Credential,
-            Failing::AsNetwork if error.is_connect() => ErrorKind::Connection,
-            Failing::AsNetwork => ErrorKind::Io,
+        let kind = match self.metadata {
+            // The client of the metadata service would repeat the call for a minute if it were one of the network.
+            Some(_) => ErrorKind::Credential,
+            None if error.is_connect() => ErrorKind::Connection,
+            None => ErrorKind::Io,
         };
         Error::new(kind, error.without_url())
     }
@@ -118,7 +121,11 @@ impl Policy for BoundedHttp {
     async fn send(&self, _: &Context, request: &mut Request, _: &[Arc<dyn Policy>]) -> PolicyResult {
         let method = Method::from_bytes(request.method().as_str().as_bytes())
             .map_err(|error| Error::new(ErrorKind::Other, error))?;
-        let mut outgoing = self.client.request(method, request.url().clone());
+        let client = match &self.metadata {
+            Some(metadata) if request.url().scheme() == "http" => metadata,
+            _ => &self.client,
+        };
+        let mut outgoing = client.request(method, request.url().clone());
         for (name, value) in request.headers().iter() {
             outgoing = outgoing.header(name.as_str(), value.as_str());
         }
@@ -154,9 +161,26 @@ impl Policy for BoundedHttp {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{Ipv4Addr, SocketAddr};
+
     use adcp_signing_core::ProviderErrorKind;
+    use adcp_signing_emulators::{Action, CannedReply, FaultProxy, Traffic};
+    use azure_core::http::{Method, Url};
 
     use super::*;
+
+    #[tokio::test]
+    async fn plain_http_is_for_the_metadata_service_alone() {
+        let nobody = SocketAddr::from((Ipv4Addr::LOCALHOST, 9));
+        let server = FaultProxy::start(nobody, Traffic::Http).await.unwrap();
+        server.set(Action::Reply(CannedReply::new(200)));
+        let url: Url = format!("http://{}/", server.address()).parse().unwrap();
+        for (options, requests) in [(to_key_vault(None), 0), (to_credentials(None), 1)] {
+            let http = Arc::clone(&options.unwrap().per_try_policies[0]);
+            let reply = http.send(&Context::new(), &mut Request::new(url.clone(), Method::Get), &[]).await;
+            assert_eq!((reply.is_ok(), server.requests()), (requests == 1, requests), "{reply:?}");
+        }
+    }
 
     #[test]
     fn what_is_no_certificate_is_refused() {
