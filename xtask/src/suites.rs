@@ -97,6 +97,13 @@ const SUITES: &[(&str, Work)] = &[
         Work::Backend { package: "adcp-signing-azure-key-vault", servers: &["fake-azure-key-vault"] },
     ),
     ("gcp-kms", Work::Backend { package: "adcp-signing-gcp-kms", servers: &["fake-gcp-kms"] }),
+    (
+        "cli-all-features",
+        Work::Backend {
+            package: "adcp-signing-cli",
+            servers: &["ministack", "openbao", "softhsm", "fake-gcp-kms"],
+        },
+    ),
 ];
 
 /// The suites of the crates that this workspace has.
@@ -187,7 +194,7 @@ fn backend(name: &str, package: &str, servers: &[&str], vault: emulators::Vault,
         servers.push("vault");
     }
     // Built first, so that no server waits for the compiler.
-    let arguments = ["--package", package, "--all-features", "--lib", "--tests"];
+    let arguments = ["--package", package, "--all-features", "--tests"];
     let built = process::status(process::cargo(["test", "--no-run"]).args(arguments));
     if !built.is_ok_and(|status| status.success()) {
         return Outcome::fail(name, "the tests do not build");
