@@ -1,5 +1,5 @@
-//! The rules about what may be linked: core and the default facade carry no network, no TLS and no cloud SDK, and
-//! every crate comes from crates.io.
+//! The rules about what may be linked: core, the default facade and the default command line carry no network, no TLS and
+//! no cloud SDK, and every crate comes from crates.io.
 
 use anyhow::Result;
 
@@ -43,6 +43,7 @@ const FREE_OF_NETWORK: &[(&str, &[&str])] = &[
     ("deps-core", &["--package", "adcp-signing-core"]),
     ("deps-core-all-features", &["--package", "adcp-signing-core", "--all-features"]),
     ("deps-facade", &["--package", "adcp-signing"]),
+    ("deps-cli", &["--package", "adcp-signing-cli"]),
 ];
 
 /// Crates that would be a second TLS stack beside `rustls` with `aws-lc-rs`.

@@ -2,6 +2,7 @@
 
 mod bench;
 mod checksums;
+mod conformance;
 mod dependencies;
 mod emulators;
 mod libtest;

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::conformance::Matrix;
+
 /// How one suite ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Outcome {
@@ -60,7 +62,7 @@ pub(crate) fn table(outcomes: &[Outcome]) -> String {
 }
 
 /// The same as one JSON object.
-pub(crate) fn json(outcomes: &[Outcome]) -> Value {
+pub(crate) fn json(outcomes: &[Outcome], matrix: &Matrix) -> Value {
     let (passed, failed, skipped) = totals(outcomes);
     let suites: Vec<Value> = outcomes
         .iter()
@@ -68,7 +70,10 @@ pub(crate) fn json(outcomes: &[Outcome]) -> Value {
             json!({"suite": suite, "passed": passed, "failed": failed, "skipped": skipped, "note": note})
         })
         .collect();
-    json!({"ok": all_passed(outcomes), "passed": passed, "failed": failed, "skipped": skipped, "suites": suites})
+    json!({
+        "ok": all_passed(outcomes), "passed": passed, "failed": failed, "skipped": skipped, "suites": suites,
+        "conformance": matrix.json(),
+    })
 }
 
 fn totals(outcomes: &[Outcome]) -> (u64, u64, u64) {
@@ -93,7 +98,7 @@ mod tests {
     #[test]
     fn no_suite_at_all_is_a_failure() {
         assert!(!all_passed(&[]));
-        assert_eq!(json(&[]).get("ok"), Some(&Value::Bool(false)));
+        assert_eq!(json(&[], &Matrix::default()).get("ok"), Some(&Value::Bool(false)));
     }
 
     #[test]

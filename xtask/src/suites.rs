@@ -10,7 +10,9 @@ use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 
 use crate::{
-    checksums, dependencies, emulators,
+    checksums,
+    conformance::{self, Matrix},
+    dependencies, emulators,
     libtest::Tally,
     lint,
     process::{self, Echo},
@@ -97,6 +99,13 @@ const SUITES: &[(&str, Work)] = &[
         Work::Backend { package: "adcp-signing-azure-key-vault", servers: &["fake-azure-key-vault"] },
     ),
     ("gcp-kms", Work::Backend { package: "adcp-signing-gcp-kms", servers: &["fake-gcp-kms"] }),
+    (
+        "cli-all-features",
+        Work::Backend {
+            package: "adcp-signing-cli",
+            servers: &["ministack", "openbao", "softhsm", "fake-gcp-kms"],
+        },
+    ),
 ];
 
 /// The suites of the crates that this workspace has.
@@ -122,13 +131,19 @@ pub(crate) fn run(args: &TestArgs) -> Result<bool> {
         .collect();
     let echo = if args.json { Echo::Stderr } else { Echo::Stdout };
     let mut outcomes = Vec::new();
+    let mut matrix = Matrix::default();
     for (index, (name, work)) in chosen.iter().enumerate() {
         announce(&format!("[{}/{}] {name}", index + 1, chosen.len()));
         let begun = Instant::now();
-        outcomes.push(perform(name, *work, args, echo));
+        outcomes.push(perform(name, *work, args, echo, &mut matrix));
         eprintln!("{name} took {:.1} s", begun.elapsed().as_secs_f64());
     }
-    let summary = if args.json { format!("{}\n", report::json(&outcomes)) } else { report::table(&outcomes) };
+    matrix.leave()?;
+    let summary = if args.json {
+        format!("{}\n", report::json(&outcomes, &matrix))
+    } else {
+        matrix.text() + &report::table(&outcomes)
+    };
     io::stdout().write_all(summary.as_bytes())?;
     Ok(report::all_passed(&outcomes))
 }
@@ -154,10 +169,16 @@ fn announce(text: &str) {
     }
 }
 
-fn perform(name: &str, work: Work, args: &TestArgs, echo: Echo) -> Outcome {
+fn perform(name: &str, work: Work, args: &TestArgs, echo: Echo, matrix: &mut Matrix) -> Outcome {
     match work {
         Work::Cargo(cargo_args) => cargo_test(name, cargo_args, &[], echo),
-        Work::Backend { package, servers } => backend(name, package, servers, args.vault, echo),
+        Work::Backend { package, servers } => {
+            let mut servers = servers.to_vec();
+            if args.vault == emulators::Vault::Hashicorp && servers.contains(&"openbao") {
+                servers.push("vault");
+            }
+            backend(name, package, &servers, echo, matrix)
+        }
         Work::Compose => emulators::check_compose(),
         Work::Hashes => checksums::check(),
         Work::Dependencies => merged(name, &dependencies::check()),
@@ -180,19 +201,20 @@ fn cargo_test(name: &str, args: &[&str], variables: &[(String, String)], echo: E
     judge(name, &tally, status.success(), &status.to_string())
 }
 
-/// Brings the servers up, runs the crate's tests with their variables, and stops what it started, pass or fail.
-fn backend(name: &str, package: &str, servers: &[&str], vault: emulators::Vault, echo: Echo) -> Outcome {
-    let mut servers = servers.to_vec();
-    if vault == emulators::Vault::Hashicorp && servers.contains(&"openbao") {
-        servers.push("vault");
-    }
+/// Brings the servers up, runs the crate's tests with their variables, stops what it started, pass or fail, and takes
+/// the conformance reports into the matrix.
+fn backend(name: &str, package: &str, servers: &[&str], echo: Echo, matrix: &mut Matrix) -> Outcome {
     // Built first, so that no server waits for the compiler.
-    let arguments = ["--package", package, "--all-features", "--lib", "--tests"];
+    let arguments = ["--package", package, "--all-features", "--tests"];
     let built = process::status(process::cargo(["test", "--no-run"]).args(arguments));
     if !built.is_ok_and(|status| status.success()) {
         return Outcome::fail(name, "the tests do not build");
     }
-    let session = match emulators::up(&servers) {
+    let reports = match conformance::folder_for(name) {
+        Ok(reports) => reports,
+        Err(error) => return Outcome::fail(name, format!("{error:#}")),
+    };
+    let session = match emulators::up(servers) {
         Ok(session) => session,
         // A machine that lacks a server, and the rights to install it, still passes what it can run. CI has no excuse.
         Err(error) if env::var_os("CI").is_none_or(|ci| ci != "true") => {
@@ -201,12 +223,13 @@ fn backend(name: &str, package: &str, servers: &[&str], vault: emulators::Vault,
         Err(error) => return Outcome::fail(name, format!("{error:#}")),
     };
     let mut variables = session.variables();
+    variables.push((conformance::VARIABLE.to_owned(), reports.to_string_lossy().into_owned()));
     if servers.contains(&"softhsm") {
         // The module is loaded more than once into the test's process, and its copies share the token's files.
         variables.push(("RUST_TEST_THREADS".to_owned(), "1".to_owned()));
     }
     let outcome = cargo_test(name, &arguments, &variables, echo);
-    match session.stop() {
+    match session.stop().and(matrix.add_suite(&reports, servers.len())) {
         Err(error) if outcome.failed == 0 => Outcome::fail(name, format!("{error:#}")),
         _ => outcome,
     }

@@ -50,11 +50,9 @@ impl AzureAnswer {
 
     /// An answer of whoever gives out tokens.
     pub(crate) fn of_credentials(status: u16, code: Option<&str>) -> Self {
-        let code = code.and_then(|code| shown(code)).map(|code| {
-            match code.bytes().all(|byte| byte.is_ascii_digit()) {
-                true => format!("AADSTS{code}"),
-                false => code,
-            }
+        let code = code.and_then(shown).map(|code| match code.bytes().all(|byte| byte.is_ascii_digit()) {
+            true => format!("AADSTS{code}"),
+            false => code,
         });
         Self { service: "the source of the Azure credentials", status, code, inner_code: None }
     }

@@ -77,12 +77,13 @@ mod tests {
     }
 
     fn ec(x: &[u8], y: &[u8]) -> JsonWebKey {
-        let mut key = JsonWebKey::default();
-        key.kty = Some(KeyType::EcHsm);
-        key.crv = Some(CurveName::P256);
-        key.x = Some(x.to_vec());
-        key.y = Some(y.to_vec());
-        key
+        JsonWebKey {
+            kty: Some(KeyType::EcHsm),
+            crv: Some(CurveName::P256),
+            x: Some(x.to_vec()),
+            y: Some(y.to_vec()),
+            ..JsonWebKey::default()
+        }
     }
 
     /// A key whose x begins with a zero byte, once in 256.

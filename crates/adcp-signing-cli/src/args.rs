@@ -40,12 +40,14 @@ pub(crate) enum Command {
     /// Prints the public JWKS of keys, ready to publish.
     #[command(after_help = "Examples:
   adcp-signing jwks --allow-in-process-keys --key file:buyer.jwk > jwks.json
-  adcp-signing jwks --key 'openbao://buyer?version=1&kid=buyer-1' --key 'openbao://buyer?version=2&kid=buyer-2'")]
+  adcp-signing jwks --key 'openbao://buyer?version=1&kid=buyer-1' \\
+      --key 'openbao://buyer?version=2&kid=buyer-2' > jwks.json")]
     Jwks(JwksArgs),
     /// Signs with a key for real, and checks everything that a cut-over depends on.
     #[command(after_help = "Examples:
   adcp-signing probe --allow-in-process-keys --key file:buyer.jwk --jwks jwks.json --count 100
-  adcp-signing probe --key 'awskms:///alias/adcp/buyer?kid=buyer-2026' --jwks https://buyer.example/jwks.json
+  adcp-signing probe --key 'awskms:///alias/adcp/buyer?kid=buyer-2026' \\
+      --jwks https://buyer.example/jwks.json
 
 Exit codes:
   0  every check passed
@@ -234,7 +236,7 @@ pub(crate) struct VerifyArgs {
     #[arg(long)]
     pub(crate) fallback_valid: bool,
     /// Keeps one replay store for all lines of --ndjson.
-    #[arg(long)]
+    #[arg(long, requires = "ndjson")]
     pub(crate) shared_replay: bool,
 }
 

@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     };
     outcome.unwrap_or_else(|failure| {
         if json {
-            anstream::println!("{}", failure.to_json())
+            output::outln!("{}", failure.to_json())
         } else {
             output::error(&failure)
         }

@@ -77,7 +77,7 @@ async fn provider(input: &SignInput, keys: &mut Keys) -> Result<Arc<dyn SigningP
             Err(Failure::invalid("keyid goes with an inline key; write ?kid= in the key URI instead"))
         }
         (Some(_), Some(_), _) => Err(Failure::invalid("key and key_uri are both given; keep one")),
-        (None, None, _) => Err(Failure::invalid("no key: give key (a private JWK) or key_uri")),
+        (None, None, _) => Err(Failure::invalid("no key: give key (a private JWK), key_uri, or --key URI")),
     }
 }
 

@@ -328,6 +328,104 @@ fn the_demonstration_signs_publishes_verifies_and_refuses_the_replay() {
 }
 
 #[test]
+fn options_complete_what_a_json_message_leaves_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let made = run(&["keygen", "--kid", "buyer", "--out", &path("key.jwk")], "");
+    std::fs::write(path("jwks.json"), &made.stdout).unwrap();
+    let uri = format!("file:{}", path("key.jwk"));
+    let line = without(to_sign("3.2"), "key");
+    let sign = ["sign", "--ndjson", "--allow-in-process-keys", "--key", &uri, "--expires-in", "100"];
+    let own_expiry = with(line.clone(), "expires_in", json!(200));
+    let signed = ndjson(&sign, &[without(line.clone(), "profile"), line, own_expiry]);
+    assert_eq!(signed[0]["error_code"], "invalid_input", "no profile is guessed: {}", signed[0]);
+    assert_eq!(signed[1]["params"]["keyid"], "buyer");
+    assert_eq!(signed[1]["params"]["expires"], 1_776_520_900);
+    assert_eq!(signed[2]["params"]["expires"], 1_776_521_000, "the line comes first");
+
+    let line = without(without(to_verify("3.2", &signed[1]), "jwks"), "now");
+    let jwks = path("jwks.json");
+    let verify = ["verify", "--ndjson", "--jwks", &jwks, "--now", "1776520801"];
+    let answer = &ndjson(&verify, std::slice::from_ref(&line))[0];
+    assert_eq!(answer["keyid"], "buyer", "{answer}");
+    let answer = &ndjson(&["verify", "--ndjson"], &[line])[0];
+    assert_eq!(answer["error_code"], "invalid_input", "{answer}");
+}
+
+#[test]
+fn with_json_a_failure_is_an_object_too() {
+    let key = ["--allow-in-process-keys", "--key", "file:no-such-key"];
+    let cases: [(&[&str], i32, &str); 5] = [
+        (&[&["probe", "--json"], &key[..]].concat(), 3, "key_not_found"),
+        (&[&["sign", "--json", "examples/webhook.http"], &key[..]].concat(), 3, "key_not_found"),
+        (&["sign", "--json", "no-such-file"], 2, "invalid_input"),
+        (&["verify", "--json", "no-such-file"], 2, "invalid_input"),
+        (&["explain", "--json", "--jwks", "no-such-file"], 2, "invalid_input"),
+    ];
+    for (args, exit, error) in cases {
+        let output = run(args, "");
+        let answer: Value = serde_json::from_str(&stdout(&output)).unwrap();
+        assert_eq!((code(&output), answer["error_code"].as_str()), (exit, Some(error)), "{args:?}: {answer}");
+        assert_eq!(answer["ok"], false, "{args:?}");
+    }
+}
+
+#[test]
+fn a_jwks_by_url_needs_an_https_client_and_a_safe_url() {
+    let output = run(
+        &["probe", "--allow-in-process-keys", "--key", "memory:", "--jwks", "http://buyer.example/jwks.json"],
+        "",
+    );
+    let said = stderr(&output);
+    assert_eq!(code(&output), 2, "{said}");
+    let reason = if cfg!(feature = "https") { "not https://" } else { "feature `https`" };
+    assert!(said.contains(reason), "{said}");
+}
+
+#[test]
+fn many_signatures_may_be_under_way_and_all_are_checked() {
+    let key = ["probe", "--json", "--allow-in-process-keys", "--key", "memory:"];
+    for concurrency in ["1", "64"] {
+        let output = run(&[&key[..], &["--count", "300", "--concurrency", concurrency]].concat(), "");
+        let answer: Value = serde_json::from_str(&stdout(&output)).unwrap();
+        assert_eq!((code(&output), &answer["signed"]), (0, &json!(300)), "{answer}");
+        let at = |name: &str| answer["latency_us"][name].as_f64().unwrap();
+        assert!(0.0 < at("min") && at("min") <= at("p50") && at("p50") <= at("p95"), "{answer}");
+        assert!(at("p95") <= at("p99") && at("p99") <= at("max"), "{answer}");
+        assert!(stderr(&output).is_empty(), "a bar without a terminal: {}", stderr(&output));
+    }
+    for refused in
+        [["--count", "0"], ["--count", "1000001"], ["--concurrency", "0"], ["--concurrency", "257"]]
+    {
+        assert_eq!(code(&run(&[&key[..], &refused].concat(), "")), 2, "{refused:?}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_answer_that_cannot_be_written_whole_is_a_failure_and_a_reader_that_left_is_none() {
+    let commands: [&[&str]; 4] = [
+        &["canonicalize", "https://seller.example/"],
+        &["jwks", "--allow-in-process-keys", "--key", "memory:"],
+        &["sign", "--allow-in-process-keys", "--key", "memory:", "examples/create_media_buy.http"],
+        &["completions", "bash"],
+    ];
+    for args in commands {
+        let into = |stdout: Stdio| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_adcp-signing"));
+            command.args(args).current_dir(workspace()).stdin(Stdio::null()).stdout(stdout).output().unwrap()
+        };
+        let full = into(std::fs::File::options().write(true).open("/dev/full").unwrap().into());
+        assert_eq!(code(&full), 2, "{args:?}");
+        assert!(stderr(&full).contains("standard output"), "{args:?}: {}", stderr(&full));
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let left = into(writer.into());
+        assert_eq!((code(&left), stderr(&left)), (0, String::new()), "{args:?}");
+    }
+}
+
+#[test]
 fn completions_are_generated_for_each_shell() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let output = run(&["completions", shell], "");

@@ -39,8 +39,8 @@ pub enum KeyUriError {
     UnknownScheme,
     /// The scheme's backend is not compiled in.
     #[error(
-        "`{scheme}:` keys need the feature `{feature}` of the crate `adcp-signing`, which this build was made without; \
-         it has {}",
+        "`{scheme}:` keys need the feature `{feature}` of the crate `adcp-signing`, or `adcp-signing-cli`, which this build \
+         was made without; it has {}",
         built_schemes()
     )]
     FeatureMissing {

@@ -15,3 +15,8 @@ pub use adcp_signing_pkcs11 as pkcs11;
 pub use adcp_signing_vault_transit as vault_transit;
 
 pub use self::from_uri::{KeyUriError, UriOptions, provider_from_uri};
+
+/// The example of the guide is a test.
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../../../docs/rotation.md")]
+struct RotationGuide;

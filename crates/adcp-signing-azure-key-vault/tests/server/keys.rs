@@ -105,28 +105,27 @@ impl Server {
 
     /// A new version of the key, which is then the newest; its identifier.
     pub(crate) async fn create_version(&self, name: &str, algorithm: Algorithm) -> Outcome<String> {
-        let mut parameters = CreateKeyParameters::default();
-        parameters.key_ops = Some(vec![KeyOperation::Sign, KeyOperation::Verify]);
-        match algorithm {
-            Algorithm::EcdsaP256Sha256 => {
-                parameters.kty = Some(KeyType::Ec);
-                parameters.curve = Some(CurveName::P256);
-            }
-            _ => {
-                parameters.kty = Some(KeyType::Rsa);
-                parameters.key_size = Some(2048);
-            }
-        }
+        let (kty, curve, key_size) = match algorithm {
+            Algorithm::EcdsaP256Sha256 => (KeyType::Ec, Some(CurveName::P256), None),
+            _ => (KeyType::Rsa, None, Some(2048)),
+        };
+        let parameters = CreateKeyParameters {
+            kty: Some(kty),
+            curve,
+            key_size,
+            key_ops: Some(vec![KeyOperation::Sign, KeyOperation::Verify]),
+            ..CreateKeyParameters::default()
+        };
         let created = self.client()?.create_key(name, parameters.try_into()?, None).await?.into_model()?;
         Ok(created.key.and_then(|key| key.kid).ok_or("the server does not say which key it made")?)
     }
 
     pub(crate) async fn disable(&self, kid: &str) -> Outcome<()> {
         let key: KeyIdentifier = kid.parse()?;
-        let mut attributes = KeyAttributes::default();
-        attributes.enabled = Some(false);
-        let mut parameters = UpdateKeyPropertiesParameters::default();
-        parameters.key_attributes = Some(attributes);
+        let parameters = UpdateKeyPropertiesParameters {
+            key_attributes: Some(KeyAttributes { enabled: Some(false), ..KeyAttributes::default() }),
+            ..UpdateKeyPropertiesParameters::default()
+        };
         let options = KeyClientUpdateKeyPropertiesOptions {
             key_version: key.version().map(str::to_owned),
             ..KeyClientUpdateKeyPropertiesOptions::default()

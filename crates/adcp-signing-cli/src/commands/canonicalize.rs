@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 use crate::{
     args::{CanonicalizeArgs, StreamArgs},
     failure::{Failure, Refused},
-    ndjson, output,
+    ndjson,
+    output::{self, outln},
     shapes::{CanonicalizeInput, Selector, from_json},
 };
 
@@ -37,10 +38,10 @@ pub(crate) async fn run(args: &CanonicalizeArgs) -> Result<ExitCode, Failure> {
     let mut code = ExitCode::SUCCESS;
     for url in &args.urls {
         match canonicalize(url, selector.clone()) {
-            Ok(target) if args.json => anstream::println!("{}", answer(&target)),
-            Ok(target) => anstream::println!("{}\n{}", target.as_str(), target.authority()),
+            Ok(target) if args.json => outln!("{}", answer(&target)),
+            Ok(target) => outln!("{}\n{}", target.as_str(), target.authority()),
             Err(failure) if args.json => {
-                anstream::println!("{}", failure.to_json());
+                outln!("{}", failure.to_json());
                 code = failure.exit_code();
             }
             Err(failure) => {

@@ -10,7 +10,7 @@ use crate::{
     failure::Failure,
     http_file, input,
     keys::Keys,
-    output::{DIM, heading},
+    output::{DIM, heading, outln},
     shapes::{Input, Message, Selector, SignFields, VerifyFields, from_json},
     signing::sign,
     verifying::verify,
@@ -24,12 +24,7 @@ pub(crate) async fn run(file: &Path) -> Result<ExitCode, Failure> {
     let message = http_file::parse(&input::read(Some(file))?)?;
     let key = InMemoryProvider::generate(Algorithm::Ed25519, KeyPurpose::RequestSigning)
         .map_err(|error| Failure::Unavailable { code: error.kind().as_str(), message: error.to_string() })?;
-    anstream::println!(
-        "{DIM}A fresh {} key, {}, signs {}.{DIM:#}",
-        key.algorithm(),
-        key.key_id(),
-        file.display()
-    );
+    outln!("{DIM}A fresh {} key, {}, signs {}.{DIM:#}", key.algorithm(), key.key_id(), file.display());
     let jwks = jwks_text(&[key.jwk()]);
 
     let selector = Selector::request(super::NEWEST);
@@ -41,10 +36,10 @@ pub(crate) async fn run(file: &Path) -> Result<ExitCode, Failure> {
     heading("The signed message");
     let body = message.body_bytes()?;
     let file = http_file::write(&message, &signed.headers, &body);
-    anstream::println!("{}", String::from_utf8_lossy(&file).trim_end());
+    outln!("{}", String::from_utf8_lossy(&file).trim_end());
 
     heading("The JWKS to publish");
-    anstream::println!("{jwks}");
+    outln!("{jwks}");
 
     heading("What the receiver says");
     let received = Message { headers: signed.headers, ..message };
@@ -56,9 +51,9 @@ pub(crate) async fn run(file: &Path) -> Result<ExitCode, Failure> {
     let to_verify = Input { selector, message: received, options };
     let store = Arc::default();
     verify(&to_verify, &store).await?.print();
-    anstream::println!("{DIM}and when the same message comes a second time:{DIM:#}");
+    outln!("{DIM}and when the same message comes a second time:{DIM:#}");
     match verify(&to_verify, &store).await {
-        Err(failure @ Failure::Refused(_)) => anstream::println!("refused {failure}"),
+        Err(failure @ Failure::Refused(_)) => outln!("refused {failure}"),
         Err(failure) => return Err(failure),
         Ok(_) => return Err(Failure::invalid("a replayed message was accepted")),
     }

@@ -9,7 +9,7 @@ use super::verify::read;
 use crate::{
     args::VerifyArgs,
     failure::{Failure, kind_name, step_json},
-    output::{BAD, DIM, GOOD, heading},
+    output::{BAD, DIM, GOOD, heading, outln},
     shapes::VerifyInput,
     verifying::{Accepted, now, signature_base, verify},
 };
@@ -56,7 +56,7 @@ fn steps(outcome: &Result<Accepted, Failure>) -> Vec<(Step, &'static str)> {
 
 fn print(input: &VerifyInput, outcome: &Result<Accepted, Failure>) -> Result<(), Failure> {
     let profile = input.selector.profile()?;
-    anstream::println!(
+    outln!(
         "{} {} {DIM}as {} at {}{DIM:#}",
         input.message.method,
         input.message.url,
@@ -70,22 +70,22 @@ fn print(input: &VerifyInput, outcome: &Result<Accepted, Failure>) -> Result<(),
             "failed" => (BAD, "✗"),
             _ => (DIM, "·"),
         };
-        anstream::println!("  {style}{mark} {:>2}  {}{style:#}", step.as_str(), step.title());
+        outln!("  {style}{mark} {:>2}  {}{style:#}", step.as_str(), step.title());
     }
     heading("Signature base");
     match signature_base(input) {
-        Some(base) => base.lines().for_each(|line| anstream::println!("  {line}")),
-        None => anstream::println!("  {DIM}cannot be built: see the failed step{DIM:#}"),
+        Some(base) => base.lines().for_each(|line| outln!("  {line}")),
+        None => outln!("  {DIM}cannot be built: see the failed step{DIM:#}"),
     }
     heading("Result");
     match outcome {
         Ok(accepted) => {
             accepted.print();
             if let Some(reason) = accepted.warning() {
-                anstream::println!("{BAD}warning{BAD:#} shadow mode let pass: {reason}");
+                outln!("{BAD}warning{BAD:#} shadow mode let pass: {reason}");
             }
         }
-        Err(failure) => anstream::println!("{BAD}refused{BAD:#} {failure}"),
+        Err(failure) => outln!("{BAD}refused{BAD:#} {failure}"),
     }
     Ok(())
 }
@@ -101,5 +101,5 @@ fn print_json(input: &VerifyInput, outcome: &Result<Accepted, Failure>) {
         .collect();
     let kind = input.selector.profile().map(|profile| kind_name(profile.kind())).unwrap_or_default();
     let base = signature_base(input);
-    anstream::println!("{}", json!({"kind": kind, "steps": steps, "signature_base": base, "result": result}));
+    outln!("{}", json!({"kind": kind, "steps": steps, "signature_base": base, "result": result}));
 }

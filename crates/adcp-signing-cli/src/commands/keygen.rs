@@ -11,7 +11,7 @@ use crate::{
     args::{JwksArgs, KeyAlgorithm, KeygenArgs},
     failure::Failure,
     keys,
-    output::{DIM, GOOD},
+    output::{DIM, GOOD, outln},
     shapes::shorten,
 };
 
@@ -35,7 +35,7 @@ pub(crate) fn keygen(args: &KeygenArgs) -> Result<ExitCode, Failure> {
     }
     write_private(&args.out, provider.to_private_jwk().to_json().as_bytes())?;
     anstream::eprintln!("{GOOD}wrote{GOOD:#} {} {DIM}(private, mode 0600){DIM:#}", args.out.display());
-    anstream::println!("{}", jwks_text(&[provider.jwk()]));
+    outln!("{}", jwks_text(&[provider.jwk()]));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -56,7 +56,7 @@ pub(crate) async fn jwks(args: &JwksArgs) -> Result<ExitCode, Failure> {
         }
         jwks.push(jwk);
     }
-    anstream::println!("{}", jwks_text(&jwks));
+    outln!("{}", jwks_text(&jwks));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -11,7 +11,7 @@ mod verify;
 
 use std::{
     fs::File,
-    io::{Read, stdin, stdout},
+    io::{Read, Write as _, stdin, stdout},
     path::Path,
     process::ExitCode,
 };
@@ -22,7 +22,7 @@ use clap::CommandFactory as _;
 use crate::{
     args::{Args, Command, KeyUriArgs, ProfileArgs, StreamArgs},
     failure::Failure,
-    http_file, input,
+    http_file, input, output,
     shapes::{Input, Message, Selector},
 };
 
@@ -42,7 +42,10 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Canonicalize(args) => canonicalize::run(&args).await,
         Command::Vectors(args) => vectors::run(&args),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Args::command(), "adcp-signing", &mut stdout());
+            // Into memory first: the generator panics where it cannot write.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "adcp-signing", &mut script);
+            output::written(stdout().write_all(&script));
             Ok(ExitCode::SUCCESS)
         }
     }

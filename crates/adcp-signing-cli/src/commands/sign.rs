@@ -7,7 +7,14 @@ use std::{
 
 use super::read_one;
 use crate::{
-    args::SignArgs, failure::Failure, http_file, keys::Keys, ndjson, shapes::SignInput, signing::sign,
+    args::SignArgs,
+    failure::Failure,
+    http_file,
+    keys::Keys,
+    ndjson,
+    output::{self, outln},
+    shapes::SignInput,
+    signing::sign,
 };
 
 pub(crate) async fn run(args: &SignArgs) -> Result<ExitCode, Failure> {
@@ -24,14 +31,11 @@ pub(crate) async fn run(args: &SignArgs) -> Result<ExitCode, Failure> {
     let input = completed(read_one(&args.stream, &args.profile)?, args);
     let signed = sign(&input, &mut keys).await?;
     if args.stream.json {
-        anstream::println!("{}", signed.to_json());
+        outln!("{}", signed.to_json());
     } else {
         let body = input.message.body_bytes()?;
         let file = http_file::write(&input.message, &signed.headers, &body);
-        stdout()
-            .lock()
-            .write_all(&file)
-            .map_err(|error| Failure::invalid(format!("standard output: {error}")))?;
+        output::written(stdout().lock().write_all(&file));
     }
     Ok(ExitCode::SUCCESS)
 }

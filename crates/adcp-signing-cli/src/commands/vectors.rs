@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::{
     args::VectorsArgs,
     failure::Failure,
-    output::{BAD, DIM, GOOD},
+    output::{BAD, DIM, GOOD, outln},
 };
 
 pub(crate) fn run(args: &VectorsArgs) -> Result<ExitCode, Failure> {
@@ -29,13 +29,13 @@ pub(crate) fn run(args: &VectorsArgs) -> Result<ExitCode, Failure> {
     if args.json {
         let list: Vec<_> = cases.iter().map(case_json).collect();
         let ok = failed == 0;
-        anstream::println!(
+        outln!(
             "{}",
             json!({"ok": ok, "passed": passed, "failed": failed, "skipped": skipped, "cases": list})
         );
     } else {
         print_table(&cases);
-        anstream::println!("\n{passed} passed, {failed} failed, {skipped} skipped");
+        outln!("\n{passed} passed, {failed} failed, {skipped} skipped");
     }
     Ok(ExitCode::from(u8::from(failed > 0)))
 }
@@ -73,15 +73,12 @@ fn print_table(cases: &[Case]) {
         };
         let contract = cases.first().map(|case| case.contract.as_str()).unwrap_or_default();
         let file = file.display().to_string();
-        anstream::println!(
-            "{file:width$}  {contract:>12}  {passed:>3}/{:<3} {style}{word}{style:#}",
-            cases.len()
-        );
+        outln!("{file:width$}  {contract:>12}  {passed:>3}/{:<3} {style}{word}{style:#}", cases.len());
         for case in cases {
             match &case.result {
                 CaseResult::Passed => {}
-                CaseResult::Failed(reason) => anstream::println!("    {BAD}{}{BAD:#}: {reason}", case.name),
-                CaseResult::Skipped(reason) => anstream::println!("    {DIM}{}: {reason}{DIM:#}", case.name),
+                CaseResult::Failed(reason) => outln!("    {BAD}{}{BAD:#}: {reason}", case.name),
+                CaseResult::Skipped(reason) => outln!("    {DIM}{}: {reason}{DIM:#}", case.name),
             }
         }
     }

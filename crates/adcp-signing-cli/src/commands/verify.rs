@@ -14,7 +14,7 @@ use crate::{
     args::VerifyArgs,
     failure::Failure,
     input, ndjson,
-    output::{BAD, DIM, GOOD},
+    output::{BAD, DIM, GOOD, outln},
     shapes::{VerifyFields, VerifyInput},
     verifying::{Accepted, verify},
 };
@@ -33,10 +33,10 @@ pub(crate) async fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     match verify(&read(args).await?, &Arc::default()).await {
-        Ok(accepted) if args.stream.json => anstream::println!("{}", accepted.to_json()),
+        Ok(accepted) if args.stream.json => outln!("{}", accepted.to_json()),
         Ok(accepted) => accepted.print(),
         Err(failure @ Failure::Refused(_)) if !args.stream.json => {
-            anstream::println!("{BAD}refused{BAD:#} {failure}");
+            outln!("{BAD}refused{BAD:#} {failure}");
             return Ok(failure.exit_code());
         }
         Err(failure) => return Err(failure),
@@ -95,13 +95,13 @@ impl Accepted {
         let operation = self.acceptance.operation.as_deref();
         let operation = operation.map(|name| format!(" for {name}")).unwrap_or_default();
         match &self.acceptance.signer {
-            Some(signer) => anstream::println!(
+            Some(signer) => outln!(
                 "{GOOD}verified{GOOD:#} signed by {} with {}{operation} {DIM}(valid until {}){DIM:#}",
                 signer.keyid,
                 signer.algorithm,
                 signer.expires.as_i64(),
             ),
-            None => anstream::println!(
+            None => outln!(
                 "{GOOD}{}{GOOD:#} unsigned{operation}, authenticated by {}",
                 self.action(),
                 self.source().unwrap_or("nothing"),

@@ -13,6 +13,7 @@ use crate::{
     args::ProbeArgs,
     failure::Failure,
     input, keys,
+    output::outln,
     published::{Place, Published},
 };
 
@@ -28,7 +29,7 @@ pub(crate) async fn run(args: &ProbeArgs) -> Result<ExitCode, Failure> {
         Probe { provider: provider.snapshot().unwrap_or(provider), checks: Vec::new(), signatures: None };
     let probe = probe.collect(args, pinned.as_ref(), published.as_ref()).await;
     if args.json {
-        anstream::println!("{}", probe.to_json());
+        outln!("{}", probe.to_json());
     } else {
         probe.print();
     }

@@ -1,0 +1,170 @@
+//! The commands with a key of each service: published, probed, signed with, and verified by what was published.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use std::{
+    env,
+    path::Path,
+    process::{Command, Output, Stdio},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use serde_json::{Value, json};
+
+/// A key that was made for a test: its URI without `alg` and `kid`, and the variables that it needs.
+struct Key {
+    uri: String,
+    variables: Vec<(&'static str, String)>,
+}
+
+/// The values of variables that lead to a server, or what is missing.
+fn server<const N: usize>(names: [&'static str; N]) -> Result<[String; N], String> {
+    let mut values = names.map(|_| String::new());
+    for (value, name) in values.iter_mut().zip(names) {
+        *value = env::var(name).map_err(|_| format!("{name} is not set"))?;
+    }
+    Ok(values)
+}
+
+/// A name that no other test has.
+fn unique() -> String {
+    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
+    format!("adcp-cli-{nanos:x}-{}", std::process::id())
+}
+
+/// A call that must succeed.
+fn post(url: &str, headers: &[(&str, &str)], body: &Value) -> Value {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let client = reqwest::Client::builder().tls_certs_only([]).no_proxy().build().unwrap();
+        let call = client.post(url).body(body.to_string());
+        let call = headers.iter().fold(call, |call, (name, value)| call.header(*name, *value));
+        let reply = call.send().await.unwrap();
+        let (status, text) = (reply.status(), reply.text().await.unwrap());
+        assert!(status.is_success(), "{url}: {status} {text}");
+        serde_json::from_str(&text).unwrap_or(Value::Null)
+    })
+}
+
+fn aws_kms() -> Result<Key, String> {
+    let [endpoint] = server(["ADCP_TEST_MINISTACK_ENDPOINT"])?;
+    let headers = [
+        ("x-amz-target", "TrentService.CreateKey"),
+        (CONTENT_TYPE.as_str(), "application/x-amz-json-1.1"),
+        (AUTHORIZATION.as_str(), "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/kms/aws4_request"),
+    ];
+    let body = json!({"KeySpec": "ECC_NIST_EDWARDS25519", "KeyUsage": "SIGN_VERIFY"});
+    let made = post(&endpoint, &headers, &body);
+    let arn = made["KeyMetadata"]["Arn"].as_str().unwrap();
+    Ok(Key { uri: format!("awskms:///{arn}?endpoint={endpoint}"), variables: Vec::new() })
+}
+
+fn vault_transit() -> Result<Key, String> {
+    let [address, token] = server(["ADCP_TEST_OPENBAO_ADDR", "ADCP_TEST_OPENBAO_TOKEN"])?;
+    let (name, headers) = (unique(), [("x-vault-token", token.as_str())]);
+    post(&format!("{address}/v1/sys/mounts/{name}"), &headers, &json!({"type": "transit"}));
+    post(&format!("{address}/v1/{name}/keys/buyer"), &headers, &json!({"type": "ed25519"}));
+    let uri = format!("openbao://buyer?mount={name}&version=1");
+    Ok(Key { uri, variables: vec![("BAO_ADDR", address), ("BAO_TOKEN", token)] })
+}
+
+fn gcp_kms() -> Result<Key, String> {
+    let [endpoint, token, parent] =
+        server(["ADCP_TEST_GCP_KMS_ENDPOINT", "ADCP_TEST_GCP_KMS_TOKEN", "ADCP_TEST_GCP_KMS_PARENT"])?;
+    let (name, bearer) = (unique(), format!("Bearer {token}"));
+    let headers = [(AUTHORIZATION.as_str(), bearer.as_str()), (CONTENT_TYPE.as_str(), "application/json")];
+    post(&format!("{endpoint}/v1/{parent}/keyRings?keyRingId={name}"), &headers, &json!({}));
+    let key = json!({"purpose": "ASYMMETRIC_SIGN", "versionTemplate": {"algorithm": "EC_SIGN_P256_SHA256"}});
+    post(&format!("{endpoint}/v1/{parent}/keyRings/{name}/cryptoKeys?cryptoKeyId=buyer"), &headers, &key);
+    let version = format!("{parent}/keyRings/{name}/cryptoKeys/buyer/cryptoKeyVersions/1");
+    let uri = format!("gcpkms://{version}?endpoint={endpoint}");
+    Ok(Key { uri, variables: vec![("ADCP_GCP_KMS_ACCESS_TOKEN", token)] })
+}
+
+fn pkcs11() -> Result<Key, String> {
+    let [module, token, pin] =
+        server(["ADCP_TEST_PKCS11_MODULE", "ADCP_TEST_PKCS11_TOKEN", "ADCP_TEST_PKCS11_PIN"])?;
+    let (name, folder) = (unique(), tempfile::tempdir().unwrap());
+    let pem = folder.path().join("key.pem");
+    std::fs::write(&pem, rcgen::KeyPair::generate().unwrap().serialize_pem()).unwrap();
+    let mut import = Command::new("softhsm2-util");
+    import.args(["--token", &token, "--pin", &pin, "--label", &name, "--id", "01", "--import"]).arg(&pem);
+    let imported = import.output().map_err(|error| format!("softhsm2-util: {error}"))?;
+    assert!(imported.status.success(), "{imported:?}");
+    let uri = format!("pkcs11:token={token};object={name}?module-path={module}&pin-source=env:ADCP_CLI_PIN");
+    Ok(Key { uri, variables: vec![("ADCP_CLI_PIN", pin)] })
+}
+
+impl Key {
+    fn run(&self, args: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_adcp-signing"));
+        command.args(args).envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")).stdin(Stdio::null());
+        command.output().unwrap()
+    }
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// What an operator does with a key, from the first look to a message that a receiver accepts.
+fn journey(key: Result<Key, String>) {
+    let key = match key {
+        Ok(key) => key,
+        Err(reason) => {
+            assert!(env::var("CI").as_deref() != Ok("true"), "under CI this must run: {reason}");
+            return println!("skipped: {reason}");
+        }
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+
+    // Without `kid` it is the thumbprint, and the service is asked what the key is for.
+    let exported = key.run(&["jwks", "--key", &key.uri]);
+    let jwks: Value = serde_json::from_str(&text(&exported)).unwrap_or_else(|_| panic!("{exported:?}"));
+    let jwk = &jwks["keys"][0];
+    let algorithm = if jwk["alg"] == "EdDSA" { "ed25519" } else { "ecdsa-p256-sha256" };
+    std::fs::write(path("jwks.json"), text(&exported)).unwrap();
+    std::fs::write(path("pin.json"), jwk.to_string()).unwrap();
+
+    let (jwks, pin) = (path("jwks.json"), path("pin.json"));
+    let probe = ["probe", "--json", "--count", "20", "--concurrency", "4", "--jwks", &jwks, "--pin", &pin];
+    let ready = key.run(&[&probe[..], &["--key", &key.uri]].concat());
+    let answer: Value = serde_json::from_str(&text(&ready)).unwrap_or_else(|_| panic!("{ready:?}"));
+    assert_eq!((ready.status.code(), &answer["signed"]), (Some(0), &json!(20)), "{answer}");
+
+    let named = format!("{}&alg={algorithm}&kid={}", key.uri, jwk["kid"].as_str().unwrap());
+    let signed = key.run(&["sign", "--key", &named, "examples/create_media_buy.http"]);
+    assert!(signed.status.success(), "{signed:?}");
+    std::fs::write(path("signed.http"), &signed.stdout).unwrap();
+    let verified = key.run(&["verify", "--json", "--jwks", &jwks, &path("signed.http")]);
+    let answer: Value = serde_json::from_str(&text(&verified)).unwrap_or_else(|_| panic!("{verified:?}"));
+    assert_eq!(answer["keyid"], jwk["kid"], "{answer}");
+
+    let other = format!("{}&alg={algorithm}&kid=not-published", key.uri);
+    let early = key.run(&[&probe[..], &["--key", &other]].concat());
+    assert_eq!(early.status.code(), Some(3), "{early:?}");
+    assert!(text(&early).contains("no key named not-published"), "{early:?}");
+}
+
+#[test]
+fn a_key_in_aws_kms_goes_from_probe_to_verified_message() {
+    journey(aws_kms());
+}
+
+#[test]
+fn a_key_in_google_cloud_kms_goes_from_probe_to_verified_message() {
+    journey(gcp_kms());
+}
+
+#[test]
+fn a_key_in_vault_transit_goes_from_probe_to_verified_message() {
+    journey(vault_transit());
+}
+
+#[test]
+fn a_key_in_a_pkcs11_token_goes_from_probe_to_verified_message() {
+    journey(pkcs11());
+}
