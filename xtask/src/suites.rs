@@ -103,7 +103,7 @@ const SUITES: &[(&str, Work)] = &[
         "cli-all-features",
         Work::Backend {
             package: "adcp-signing-cli",
-            servers: &["ministack", "openbao", "softhsm", "fake-gcp-kms"],
+            servers: &["ministack", "openbao", "softhsm", "fake-azure-key-vault", "fake-gcp-kms"],
         },
     ),
 ];

@@ -9,7 +9,10 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use reqwest::{
+    Certificate,
+    header::{AUTHORIZATION, CONTENT_TYPE},
+};
 use serde_json::{Value, json};
 
 /// A key that was made for a test: its URI without `alg` and `kid`, and the variables that it needs.
@@ -35,9 +38,14 @@ fn unique() -> String {
 
 /// A call that must succeed.
 fn post(url: &str, headers: &[(&str, &str)], body: &Value) -> Value {
+    post_trusting(Vec::new(), url, headers, body)
+}
+
+/// A call, over TLS with these roots, that must succeed.
+fn post_trusting(roots: Vec<Certificate>, url: &str, headers: &[(&str, &str)], body: &Value) -> Value {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let client = reqwest::Client::builder().tls_certs_only([]).no_proxy().build().unwrap();
+        let client = reqwest::Client::builder().tls_certs_only(roots).no_proxy().build().unwrap();
         let call = client.post(url).body(body.to_string());
         let call = headers.iter().fold(call, |call, (name, value)| call.header(*name, *value));
         let reply = call.send().await.unwrap();
@@ -67,6 +75,24 @@ fn vault_transit() -> Result<Key, String> {
     post(&format!("{address}/v1/{name}/keys/buyer"), &headers, &json!({"type": "ed25519"}));
     let uri = format!("openbao://buyer?mount={name}&version=1");
     Ok(Key { uri, variables: vec![("BAO_ADDR", address), ("BAO_TOKEN", token)] })
+}
+
+fn azure_key_vault() -> Result<Key, String> {
+    let [url, token, ca] = server([
+        "ADCP_TEST_AZURE_KEY_VAULT_URL",
+        "ADCP_TEST_AZURE_KEY_VAULT_TOKEN",
+        "ADCP_TEST_AZURE_KEY_VAULT_CA",
+    ])?;
+    let (name, bearer) = (unique(), format!("Bearer {token}"));
+    let headers = [(AUTHORIZATION.as_str(), bearer.as_str()), (CONTENT_TYPE.as_str(), "application/json")];
+    let roots = Certificate::from_pem_bundle(&std::fs::read(&ca).unwrap()).unwrap();
+    let key = json!({"kty": "EC", "crv": "P-256", "key_ops": ["sign", "verify"]});
+    let made = post_trusting(roots, &format!("{url}/keys/{name}/create?api-version=7.4"), &headers, &key);
+    let kid = made["key"]["kid"].as_str().unwrap();
+    let variables = vec![("ADCP_AZURE_KEY_VAULT_ACCESS_TOKEN", token), ("ADCP_AZURE_KEY_VAULT_CA_FILE", ca)];
+    // The journey appends members to a query.
+    let uri = format!("{}?purpose=request-signing", kid.replace("https://", "azurekeyvault://"));
+    Ok(Key { uri, variables })
 }
 
 fn gcp_kms() -> Result<Key, String> {
@@ -152,6 +178,11 @@ fn journey(key: Result<Key, String>) {
 #[test]
 fn a_key_in_aws_kms_goes_from_probe_to_verified_message() {
     journey(aws_kms());
+}
+
+#[test]
+fn a_key_in_azure_key_vault_goes_from_probe_to_verified_message() {
+    journey(azure_key_vault());
 }
 
 #[test]

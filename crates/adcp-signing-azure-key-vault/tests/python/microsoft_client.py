@@ -33,6 +33,7 @@ DIGESTS = {
     SignatureAlgorithm.ps512: hashlib.sha512(MESSAGE).digest(),
 }
 NO_VERSION = "0" * 32
+ANY = object()
 
 
 class Bearer:
@@ -64,12 +65,15 @@ def signer(key_id):
 
 
 def expect(status, code, inner, call, what):
+    """An inner code is one of those in the tuple, if it is one."""
     try:
         call()
     except HttpResponseError as refusal:
         error = refusal.response.json()["error"]
         answered = (refusal.status_code, error["code"], error.get("innererror", {}).get("code"))
-        assert answered == (status, code, inner), f"{what} was answered {answered}"
+        assert answered[:2] == (status, code), f"{what} was answered {answered}"
+        inners = inner if isinstance(inner, tuple) else (inner,)
+        assert inner is ANY or answered[2] in inners, f"{what} was answered {answered}"
         return
     raise AssertionError(f"{what} was not refused")
 
@@ -143,12 +147,12 @@ def check_validity(client, key, algorithm):
     # Without the dates, which the client would look at by itself.
     sign = lambda: signer(key.id).sign(algorithm, DIGESTS[algorithm])
     now = datetime.now(timezone.utc)
-    for window, code in [
-        ({"not_before": now + timedelta(hours=1), "expires_on": now + timedelta(hours=2)}, "KeyNotYetValid"),
-        ({"not_before": now - timedelta(hours=2), "expires_on": now - timedelta(hours=1)}, "KeyExpired"),
-    ]:
+    for hours, state in [(1, "not yet valid"), (-2, "expired")]:
+        start = now + timedelta(hours=hours)
+        window = {"not_before": start, "expires_on": start + timedelta(hours=1)}
         client.update_key_properties(key.name, key.properties.version, **window)
-        expect(403, "Forbidden", code, sign, f"a version that is {code}")
+        # The reference names no inner code.
+        expect(403, "Forbidden", ANY, sign, f"a version that is {state}")
     window = {"not_before": now - timedelta(hours=1), "expires_on": now + timedelta(hours=1)}
     client.update_key_properties(key.name, key.properties.version, **window)
     sign()
@@ -190,14 +194,8 @@ def check_deletion(client, algorithm):
 def check_access(key):
     expect(401, "Unauthorized", None, lambda: connect("another-token").get_key(key.name), "another token")
     if DENIED_TOKEN:
-        denied = connect(DENIED_TOKEN)
-        try:
-            denied.get_key(key.name)
-        except HttpResponseError as refusal:
-            inner = refusal.response.json()["error"]["innererror"]["code"]
-            assert (refusal.status_code, inner) in [(403, "ForbiddenByRbac"), (403, "ForbiddenByPolicy")]
-        else:
-            raise AssertionError("a token without permissions was not refused")
+        denied = lambda: connect(DENIED_TOKEN).get_key(key.name)
+        expect(403, "Forbidden", ("ForbiddenByRbac", "ForbiddenByPolicy"), denied, "a token without a role")
 
 
 def check(client, algorithm):

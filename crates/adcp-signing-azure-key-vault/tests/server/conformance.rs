@@ -95,7 +95,7 @@ impl Harness for AzureKeyVault {
             KeyState::Missing => format!("{}-of-nobody", name_of(&self.ready)),
             KeyState::MissingVersion => format!("{}/{NO_VERSION}", name_of(&self.ready)),
             KeyState::Disabled if self.server.lacks("refusals") => {
-                return Err(HarnessError::not_applicable("the server fails where the service refuses"));
+                return Err(HarnessError::not_applicable("the server says 500 of a disabled key"));
             }
             KeyState::Disabled => path_of(&self.disabled).to_owned(),
             KeyState::AccessDenied => {

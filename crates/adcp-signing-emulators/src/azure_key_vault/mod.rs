@@ -7,7 +7,9 @@
 //! `{"status": 429, "count": 2, "retryAfterSeconds": 7}`, and `DELETE /_fake/outage`.
 //!
 //! It differs from the service in that everything is forgotten at the end, a vault has every name that it is called by, the
-//! only curve is P-256, keys neither encrypt nor wrap, deletion is immediate, and nothing has a quota.
+//! only curve is P-256, keys neither encrypt nor wrap, deletion is immediate, and nothing has a quota. The reference does not
+//! say how the use of a key outside its period of validity is refused, but for the 403: the codes are named after
+//! `KeyDisabled`.
 
 mod access;
 mod algorithm;

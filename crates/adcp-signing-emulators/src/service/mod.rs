@@ -94,6 +94,8 @@ where
 {
     loop {
         let (connection, _) = listener.accept().await?;
+        // Answers are small, and a client waits for each.
+        let _ = connection.set_nodelay(true);
         tokio::spawn(handle(connection));
     }
 }
