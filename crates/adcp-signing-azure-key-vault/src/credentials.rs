@@ -59,8 +59,10 @@ enum Source {
     AzureDeveloperCli,
     /// The login of either command line.
     DeveloperTools,
-    /// Nothing is set: the login of a command line, else the identity of the machine.
-    Whatever,
+    /// Nothing is set: the login of a command line, else the identity of the machine, or the user-assigned one.
+    Whatever {
+        client: Option<String>,
+    },
 }
 
 /// The credentials that the environment chooses, of Microsoft Entra ID in `cloud` unless the environment says another
@@ -116,7 +118,7 @@ impl Source {
             Some("prod") => managed_identity(),
             None => match Environment::through(OF_MANAGED_IDENTITY, variable).get("ENDPOINT")? {
                 Some(_) => managed_identity(),
-                None => Ok(Self::Whatever),
+                None => Ok(Self::Whatever { client: environment.get(CLIENT_ID)? }),
             },
             Some(_) => Err(environment.refused(CHOICE, format_args!("not {CHOICES}"))),
         }
@@ -147,10 +149,10 @@ fn build(source: Source, client_options: ClientOptions) -> azure_core::Result<Ar
         Source::AzureCli => AzureCliCredential::new(None)?,
         Source::AzureDeveloperCli => AzureDeveloperCliCredential::new(None)?,
         Source::DeveloperTools => DeveloperToolsCredential::new(None)?,
-        Source::Whatever => Arc::new(FirstOf {
+        Source::Whatever { client } => Arc::new(FirstOf {
             sources: [
                 build(Source::DeveloperTools, client_options.clone())?,
-                build(Source::ManagedIdentity { client: None }, client_options)?,
+                build(Source::ManagedIdentity { client }, client_options)?,
             ],
             found: OnceLock::new(),
         }),
@@ -286,8 +288,9 @@ mod tests {
             (vec![(FEDERATED_TOKEN_FILE, "/f"), (CLIENT_ID, "c")], Source::WorkloadIdentity),
             (vec![(IDENTITY_ENDPOINT, "http://i"), (CLIENT_ID, "c")], of("c")),
             (vec![(CHOICE, "prod")], Source::ManagedIdentity { client: None }),
-            (vec![(CLIENT_SECRET, "")], Source::Whatever),
-            (vec![], Source::Whatever),
+            (vec![(CLIENT_SECRET, "")], Source::Whatever { client: None }),
+            (vec![(CLIENT_ID, "c")], Source::Whatever { client: Some("c".to_owned()) }),
+            (vec![], Source::Whatever { client: None }),
         ] {
             assert!(chosen(&variables).unwrap() == expected, "{variables:?}");
         }

@@ -36,6 +36,11 @@ struct Backend {
 
 const BACKENDS: &[Backend] = &[
     Backend { feature: "aws-kms", package: "adcp-signing-aws-kms", servers: &["ministack"] },
+    Backend {
+        feature: "azure-key-vault",
+        package: "adcp-signing-azure-key-vault",
+        servers: &["fake-azure-key-vault"],
+    },
     Backend { feature: "gcp-kms", package: "adcp-signing-gcp-kms", servers: &["fake-gcp-kms"] },
     Backend { feature: "vault-transit", package: "adcp-signing-vault-transit", servers: &["openbao"] },
     Backend { feature: "pkcs11", package: "adcp-signing-pkcs11", servers: &["softhsm"] },

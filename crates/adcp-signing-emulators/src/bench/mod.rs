@@ -53,14 +53,47 @@ pub trait Service: Send + Sync + 'static {
     ///
     /// # Errors
     /// Whatever the backend says.
-    async fn provider(&self, proxy: Option<SocketAddr>) -> Result<Box<dyn SigningProvider>, BenchError>;
+    async fn provider(&self, proxy: Option<&FaultProxy>) -> Result<Box<dyn SigningProvider>, BenchError>;
 
     /// How the command line reaches the same key.
-    fn command_line(&self, proxy: Option<SocketAddr>) -> CommandLine;
+    fn command_line(&self, proxy: Option<&FaultProxy>) -> CommandLine;
 
-    /// Where the server listens, if it speaks HTTP without TLS, and a part of the head of a request for the public key
-    /// in lower case.
-    fn wire(&self) -> Option<(SocketAddr, &'static str)>;
+    /// How the traffic with the server can be watched, if it speaks HTTP.
+    fn wire(&self) -> Option<Wire>;
+}
+
+/// A server that speaks HTTP, and which of the requests to it ask for the public key.
+#[derive(Debug, Clone)]
+pub struct Wire {
+    server: Upstream,
+    asks_for_key: fn(&str) -> bool,
+}
+
+#[derive(Debug, Clone)]
+enum Upstream {
+    Http(SocketAddr),
+    Https { authority: String, roots: Vec<u8> },
+}
+
+impl Wire {
+    /// A server without TLS. `asks_for_key` looks at the head of a request, in lower case.
+    pub fn http(server: SocketAddr, asks_for_key: fn(&str) -> bool) -> Self {
+        Self { server: Upstream::Http(server), asks_for_key }
+    }
+
+    /// A server `HOST:PORT` with TLS, whose PEM roots these are.
+    pub fn https(authority: &str, roots: &[u8], asks_for_key: fn(&str) -> bool) -> Self {
+        let server = Upstream::Https { authority: authority.to_owned(), roots: roots.to_vec() };
+        Self { server, asks_for_key }
+    }
+
+    /// A proxy in front of the server.
+    async fn proxy(&self) -> std::io::Result<FaultProxy> {
+        match &self.server {
+            Upstream::Http(server) => FaultProxy::start(*server, Traffic::Http).await,
+            Upstream::Https { authority, roots } => FaultProxy::start_tls(authority, roots).await,
+        }
+    }
 }
 
 /// A key URI, and the variables that it needs.
@@ -160,9 +193,9 @@ async fn verification(provider: &dyn SigningProvider, public: &PublicKey) -> Res
 
 /// How often a provider asks for its public key in its life: many first uses at once, then more.
 async fn public_key_calls(service: &dyn Service, public: &PublicKey) -> Result<Value, BenchError> {
-    let Some((server, asks_for_key)) = service.wire() else { return Ok(Value::Null) };
-    let proxy = FaultProxy::start(server, Traffic::Http).await?;
-    let provider = checked(service.provider(Some(proxy.address())).await?, public)?;
+    let Some(wire) = service.wire() else { return Ok(Value::Null) };
+    let proxy = wire.proxy().await?;
+    let provider = checked(service.provider(Some(&proxy)).await?, public)?;
     for _ in 0..2 {
         let signatures = (0..16).map(|_| {
             let provider = Arc::clone(&provider);
@@ -176,7 +209,7 @@ async fn public_key_calls(service: &dyn Service, public: &PublicKey) -> Result<V
     let exchanges = proxy.exchanges();
     Ok(exchanges
         .iter()
-        .filter(|exchange| exchange.head.to_ascii_lowercase().contains(asks_for_key))
+        .filter(|exchange| (wire.asks_for_key)(&exchange.head.to_ascii_lowercase()))
         .count()
         .into())
 }
