@@ -130,7 +130,7 @@ fn lock(text: &str, from: &Version, to: &Version) -> Result<String> {
     Ok(document.to_string())
 }
 
-/// `"0.1"`, `@0.1.0` and `--version 0.1.0` on a line about these crates, and `version 0.1` anywhere.
+/// `"0.1"`, `@0.1.0` and `--version 0.1.0` on a line about these crates, and `Version 0.1` where a line begins.
 fn prose(text: &str, mut of_interest: impl FnMut(&str) -> bool, from: &Version, to: &Version) -> String {
     text.split_inclusive('\n')
         .map(|line| if of_interest(line) { shown(line, from, to) } else { line.to_owned() })
@@ -144,8 +144,9 @@ fn shown(line: &str, from: &Version, to: &Version) -> String {
         let mut rest = line.as_str();
         while let Some((before, after)) = rest.split_once(old.as_str()) {
             done += before;
-            let known =
-                (done.contains(PROJECT) && done.ends_with(['"', '@', '=', '^'])) || done.ends_with("ersion ");
+            let ours = done.contains(PROJECT)
+                && ["\"", "@", "=", "^", "version "].iter().any(|end| done.ends_with(end));
+            let known = ours || done == "Version ";
             if known && ends(after) {
                 done += &new;
                 // What README.md says until the first release.
@@ -248,10 +249,11 @@ source = \"registry\"
                 "`cargo install adcp-signing-cli --version 0.2.0`.",
             ),
             ("Version 0.1, not yet released. The backends", "Version 0.2. The backends"),
-            ("This is version 0.1.", "This is version 0.2."),
+            ("This is adcp-signing, version 0.1.", "This is adcp-signing, version 0.2."),
             ("adcp-signing adds 0.1 ms", "adcp-signing adds 0.1 ms"),
             ("hyper-util = \"0.1\"", "hyper-util = \"0.1\""),
-            ("OpenBao, version 0.1.07", "OpenBao, version 0.1.07"),
+            ("OpenBao, version 0.1", "OpenBao, version 0.1"),
+            ("adcp-signing = \"0.1.07\"", "adcp-signing = \"0.1.07\""),
             ("adcp-signing = \"0.1.0-rc.1\"", "adcp-signing = \"0.1.0-rc.1\""),
         ] {
             assert_eq!(shown(line, &version("0.1.0"), &version("0.2.0")), expected);
@@ -276,8 +278,7 @@ source = \"registry\"
             }
             let ours = |line: &str| {
                 let line = line.to_lowercase();
-                (line.contains("adcp-signing") || line.contains("adcp_signing") || line.contains("version"))
-                    && !line.starts_with("http") // a crate in the workspace's table
+                line.contains("adcp-signing") || line.contains("adcp_signing") || line.starts_with("version")
             };
             let full = from.to_string();
             let text = file.ends_with(".md") || file.ends_with(".toml") || file.ends_with(".yml");
@@ -289,8 +290,7 @@ source = \"registry\"
                         ends(pair[1]) && !before.is_some_and(|c| c.is_ascii_alphanumeric() || c == '.')
                     })
                 };
-                let third_party = file.ends_with("Cargo.toml") && !line.contains("adcp");
-                if stands(&full) || (stands(&short(&from)) && !third_party) {
+                if stands(&full) || stands(&short(&from)) {
                     missed.push(format!("{file}: {line}"));
                 }
             }
