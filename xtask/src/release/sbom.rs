@@ -131,19 +131,22 @@ fn component(package: &Package, checksum: &str) -> Value {
     });
     let Some(fields) = component.as_object_mut() else { return component };
     if let Some(description) = &package.description {
-        fields.insert(
-            "description".to_owned(),
-            json!(description.split_whitespace().collect::<Vec<_>>().join(" ")),
-        );
+        fields.insert("description".to_owned(), json!(one_line(description)));
     }
     if let Some(license) = &package.license {
         // `MIT/Apache-2.0` is what old manifests write for a choice.
-        fields.insert("licenses".to_owned(), json!([{"expression": license.replace('/', " OR ")}]));
+        let expression = one_line(&license.replace('/', " OR "));
+        fields.insert("licenses".to_owned(), json!([{"expression": expression}]));
     }
     if let Some(repository) = &package.repository {
         fields.insert("externalReferences".to_owned(), json!([{"type": "vcs", "url": repository}]));
     }
     component
+}
+
+/// The text with single spaces.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The package URL.
@@ -186,7 +189,7 @@ mod tests {
             "packages": [
                 package("ours", "0.2.0", "lib", "MIT OR Apache-2.0"),
                 package("tool", "0.2.0", "bin", "MIT OR Apache-2.0"),
-                package("theirs", "1.0.0+a", "lib", "MIT/Apache-2.0"),
+                package("theirs", "1.0.0+a", "lib", "MIT / Apache-2.0"),
                 package("only-in-tests", "1.0.0", "lib", "MIT"),
             ],
             "workspace_members": ["ours", "tool"],

@@ -33,9 +33,10 @@ impl<'a> Workshop<'a> {
     pub(crate) fn lay_out(&self, commit: &str) -> Result<Checkout> {
         self.clear();
         let tree = self.tree();
-        let mut git =
-            self.work.git(["-c", "core.hooksPath=/dev/null", "worktree", "add", "--quiet", "--detach"]);
-        let output = git.arg(&tree).arg(commit).output().context("cannot start git")?;
+        let mut git = self.work.git(["-c", "core.hooksPath=/dev/null", "worktree", "add", "--quiet"]);
+        // Forced, as git may still list one whose folder was deleted.
+        let output =
+            git.args(["--force", "--detach"]).arg(&tree).arg(commit).output().context("cannot start git")?;
         ensure!(
             output.status.success(),
             "git worktree add failed: {}",
@@ -63,7 +64,6 @@ impl<'a> Workshop<'a> {
         let tree = self.tree();
         let _ = self.work.git(["worktree", "remove", "--force", "--force"]).arg(&tree).output();
         let _ = fs::remove_dir_all(&tree);
-        let _ = self.work.git(["worktree", "prune"]).output();
     }
 }
 
