@@ -155,6 +155,9 @@ async fn a_thread_without_a_session_leaves_its_call_to_the_others() {
     // The second thread has none, and the first is busy.
     let mut waiting = pin!(pool.call(Mutex::new(Ask::NeedsSession)));
     assert!(poll!(&mut waiting).is_pending());
+    while started.load(Ordering::SeqCst) < 2 {
+        std::thread::yield_now();
+    }
     go.send(()).unwrap();
     assert_eq!(waiting.await.unwrap(), 1);
     assert_eq!(hung.await.unwrap(), 0);
