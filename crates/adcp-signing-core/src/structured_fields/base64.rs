@@ -227,6 +227,20 @@ impl<'a> ByteSequence<'a> {
         Ok(bytes)
     }
 
+    /// Like [`decode`](Self::decode), for bytes of which only `N` are of use: `None` where they are more or fewer.
+    pub(crate) fn decode_exactly<const N: usize>(
+        &self,
+        alphabet: Alphabet,
+    ) -> Result<Option<[u8; N]>, Base64Error> {
+        let digits = alphabet.digits(self.raw)?;
+        if decoded_len(digits.len()) != N {
+            return self.decode(alphabet).map(|_| None);
+        }
+        let mut bytes = [0; N];
+        alphabet.decode(self.raw, digits, &mut bytes)?;
+        Ok(Some(bytes))
+    }
+
     /// Like [`decode`](Self::decode), into the front of `buffer`.
     ///
     /// # Errors
@@ -285,6 +299,8 @@ mod tests {
             assert_eq!(sequence.decode(alphabet), expected, "{alphabet:?} {text:?}");
             let mut buffer = [0xaa; 8];
             assert_eq!(sequence.decode_into(alphabet, &mut buffer).map(<[u8]>::to_vec), expected);
+            let of_length_two = expected.map(|bytes| bytes.try_into().ok());
+            assert_eq!(sequence.decode_exactly::<2>(alphabet), of_length_two, "{alphabet:?} {text:?}");
         }
     }
 

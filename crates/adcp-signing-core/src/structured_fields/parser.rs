@@ -43,11 +43,11 @@ impl<'a> Cursor<'a> {
 
     /// RFC 8941 §4.2.2.
     pub(super) fn dictionary(&mut self) -> Parsed<Dictionary<'a>> {
-        let mut members: Vec<Member<'a>> = Vec::with_capacity(2);
+        let mut dictionary = Dictionary::empty();
         self.members(|cursor| {
             let start = cursor.at;
             let key = cursor.key()?;
-            if members.iter().any(|member| member.key == key) {
+            if dictionary.get(key).is_some() {
                 return Err(ParseError { offset: start, kind: ParseErrorKind::DuplicateKey(key.to_owned()) });
             }
             let has_value = cursor.eat(b'=');
@@ -57,10 +57,10 @@ impl<'a> Cursor<'a> {
             } else {
                 MemberValue::Item(Item { bare: BareItem::Boolean(true), params: cursor.params()? })
             };
-            members.push(Member { key, value, raw: cursor.since(from) });
+            dictionary.push(Member { key, value, raw: cursor.since(from) });
             Ok(())
         })?;
-        Ok(Dictionary { members })
+        Ok(dictionary)
     }
 
     /// RFC 8941 §4.2.1.
@@ -273,10 +273,12 @@ impl<'a> Cursor<'a> {
         while self.eat(b' ') || self.eat(b'\t') {}
     }
 
+    #[cold]
     fn error(&self, kind: ParseErrorKind) -> ParseError {
         ParseError { offset: self.at, kind }
     }
 
+    #[cold]
     fn unexpected(&self, expected: &'static str) -> ParseError {
         self.error(ParseErrorKind::Unexpected { found: self.peek(), expected })
     }

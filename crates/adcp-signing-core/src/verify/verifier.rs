@@ -284,10 +284,12 @@ impl Verifier {
         Ok(committed.check_body(now))
     }
 
+    #[cold]
     fn precheck(&self, fault: Fault, detail: String) -> Rejection {
         Rejection::new(&self.profile, Step::Precheck, fault, detail)
     }
 
+    #[cold]
     fn reject(&self, operation: Option<String>, rejection: Rejection) -> Refusal {
         Refusal { kind: RefusalKind::Reject, rejection, operation }
     }
