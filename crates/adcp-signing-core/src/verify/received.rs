@@ -60,9 +60,13 @@ impl<'a> Received<'a> {
             return Err(self.malformed("Signature-Input has no component list labelled sig1"));
         };
         let value = signatures.into_iter().find(|member| member.key == LABEL).map(|member| member.value);
-        let Some(MemberValue::Item(Item { bare: BareItem::ByteSequence(bytes), .. })) = value else {
+        let Some(MemberValue::Item(Item { bare: BareItem::ByteSequence(bytes), params })) = value else {
             return Err(self.malformed("Signature has no byte sequence labelled sig1"));
         };
+        // Nothing signs them, and neither RFC 9421 nor AdCP gives one a meaning.
+        if !params.is_empty() {
+            return Err(self.malformed("sig1 of Signature has parameters: write the byte sequence alone"));
+        }
         let signature = bytes
             .decode_exactly(self.profile.signature_alphabet())
             .map_err(|error| self.malformed(format!("Signature sig1: {error}")))?;
