@@ -1,23 +1,35 @@
 //! The rules about what may be linked: core, the default facade and the default command line carry no network, no TLS and
 //! no cloud SDK, and every crate comes from crates.io.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
-use crate::{process, report::Outcome};
+use crate::{checkout::Checkout, metadata::Metadata, process, report::Outcome};
 
 /// Crates that mean a network, TLS, an HTTP stack or a cloud SDK. A trailing `*` matches any ending.
 const NETWORK: &[&str] = &[
+    "async-io",
+    "attohttpc",
     "aws-config",
+    "aws-credential-types",
+    "aws-runtime",
     "aws-sdk-*",
+    "aws-sig*",
     "aws-smithy-*",
+    "aws-types",
+    "axum*",
     "azure_*",
+    "boring*",
     "cryptoki*",
     "curl*",
     "google-cloud-*",
     "h2",
+    "h3*",
     "hickory-*",
+    "http",
+    "http-*",
     "hyper*",
     "isahc",
+    "minreq",
     "mio",
     "native-tls",
     "openssl*",
@@ -26,25 +38,34 @@ const NETWORK: &[&str] = &[
     "reqwest*",
     "ring",
     "rustls*",
+    "s2n-*",
     "schannel",
     "security-framework*",
+    "smol",
     "socket2",
     "sqlx*",
     "tokio-native-tls",
     "tokio-postgres",
     "tokio-rustls",
     "tonic*",
+    "tower*",
+    "tungstenite",
     "typespec*",
     "ureq*",
+    "vaultrs",
+    "webpki*",
 ];
 
 /// What must stay free of [`NETWORK`]: the name of the check and the arguments of `cargo tree`.
 const FREE_OF_NETWORK: &[(&str, &[&str])] = &[
     ("deps-core", &["--package", "adcp-signing-core"]),
     ("deps-core-all-features", &["--package", "adcp-signing-core", "--all-features"]),
-    ("deps-facade", &["--package", "adcp-signing"]),
+    ("deps-facade", &["--package", FACADE]),
     ("deps-cli", &["--package", "adcp-signing-cli"]),
+    ("deps-conformance", &["--package", "adcp-signing-conformance", "--all-features"]),
 ];
+
+const FACADE: &str = "adcp-signing";
 
 /// Crates that would be a second TLS stack beside `rustls` with `aws-lc-rs`.
 const OTHER_TLS: &[&str] =
@@ -62,9 +83,21 @@ const ONE_TLS: &[(&str, &[&str])] = &[
 pub(crate) fn check() -> Vec<Outcome> {
     let mut outcomes: Vec<Outcome> =
         FREE_OF_NETWORK.iter().map(|(name, package)| outcome(name, offenders(package, of_network))).collect();
+    outcomes.push(outcome("deps-facade-without-backends", facade_without_backends()));
     outcomes.extend(ONE_TLS.iter().map(|(name, package)| outcome(name, offenders(package, of_other_tls))));
     outcomes.push(outcome("deps-sources", foreign_sources()));
     outcomes
+}
+
+/// The facade with every feature that adds no crate of its own: whatever is not a backend.
+fn facade_without_backends() -> Result<Vec<String>> {
+    let metadata = Metadata::of_workspace(&Checkout::here())?;
+    let facade =
+        metadata.packages.iter().find(|package| package.name == FACADE).context("there is no facade")?;
+    let adds_none = |adds: &Vec<String>| !adds.iter().any(|added| added.starts_with("dep:"));
+    let features =
+        facade.features.iter().filter(|(_, adds)| adds_none(adds)).map(|(feature, _)| feature.as_str());
+    offenders(&["--package", FACADE, "--features", &features.collect::<Vec<_>>().join(",")], of_network)
 }
 
 fn outcome(name: &str, offenders: Result<Vec<String>>) -> Outcome {
@@ -76,7 +109,16 @@ fn outcome(name: &str, offenders: Result<Vec<String>>) -> Outcome {
 }
 
 fn offenders(package: &[&str], is_offender: fn(&str, &str) -> bool) -> Result<Vec<String>> {
-    let mut tree = process::cargo(["tree", "--locked", "--edges", "normal,build", "--prefix", "none"]);
+    let mut tree = process::cargo([
+        "tree",
+        "--locked",
+        "--edges",
+        "normal,build",
+        "--target",
+        "all",
+        "--prefix",
+        "none",
+    ]);
     // `{f}` shows features: tokio is allowed for its timer, never with `net`.
     let text = process::capture(tree.args(["--format", "{p}|{f}"]).args(package))?;
     anyhow::ensure!(!text.trim().is_empty(), "`cargo tree` printed nothing");
@@ -124,6 +166,16 @@ fn foreign_sources() -> Result<Vec<String>> {
 mod tests {
     use super::*;
 
+    /// Else the check could pass by seeing nothing.
+    #[test]
+    fn a_facade_with_its_backends_has_network_crates() {
+        let found = offenders(&["--package", FACADE, "--all-features"], of_network).unwrap();
+        for expected in ["aws-sdk-kms", "hyper", "rustls", "tokio"] {
+            assert!(found.iter().any(|found| found == expected), "{expected} is not in {found:?}");
+        }
+        assert_eq!(facade_without_backends().unwrap(), Vec::<String>::new());
+    }
+
     #[test]
     fn a_network_crate_is_named_and_a_timer_is_not() {
         for (line, expected) in [
@@ -131,7 +183,8 @@ mod tests {
             ("tokio v1.48.0|net,time", Some("tokio")),
             ("tokio v1.48.0|time,net (*)", Some("tokio")),
             ("hyper-util v0.1.0|default", Some("hyper-util")),
-            ("http v1.4.0|default,std", None),
+            ("http v1.4.0|default,std", Some("http")),
+            ("httpdate v1.0.3|", None),
             ("aws-lc-rs v1.19.0|alloc", None),
             ("aws-sdk-kms v1.0.0|", Some("aws-sdk-kms")),
             ("h2 v0.4.0|", Some("h2")),

@@ -13,6 +13,9 @@ use crate::{
     report::{self, Outcome},
 };
 
+/// A warning of rustdoc fails.
+pub(crate) const DOC_FLAGS: &str = "-D warnings";
+
 /// Runs every check and prints the table.
 pub(crate) fn run() -> Result<bool> {
     let mut outcomes = vec![fmt(Echo::Stdout), clippy(Echo::Stdout), doc(Echo::Stdout), checksums::check()];
@@ -38,7 +41,7 @@ pub(crate) fn clippy(echo: Echo) -> Outcome {
 pub(crate) fn doc(echo: Echo) -> Outcome {
     let mut command = process::cargo(["doc", "--workspace", "--no-deps", "--all-features"]);
     command.args(["--exclude", "adcp-signing-cli", "--exclude", "xtask"]);
-    check("doc", command.env("RUSTDOCFLAGS", "-D warnings"), echo)
+    check("doc", command.env("RUSTDOCFLAGS", DOC_FLAGS), echo)
 }
 
 /// Licences, bans and sources by cargo-deny, where it is installed. Its advisories need a network and are left out.

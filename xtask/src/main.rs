@@ -1,13 +1,17 @@
-//! Developer tasks of the workspace: `cargo xtask test`, `lint`, `bench`, `vectors` and `emulators`.
+//! Developer tasks of the workspace: `cargo xtask test`, `lint`, `bench`, `vectors`, `emulators` and `release`.
 
 mod bench;
+mod checkout;
 mod checksums;
 mod conformance;
 mod dependencies;
 mod emulators;
+mod features;
 mod libtest;
 mod lint;
+mod metadata;
 mod process;
+mod release;
 mod report;
 mod suites;
 
@@ -34,6 +38,8 @@ enum Task {
     Bench(bench::BenchArgs),
     /// Install, start and stop the servers that the backends are tested against.
     Emulators(emulators::EmulatorsArgs),
+    /// Prepare a release, prove its packages, and print or run the commands that publish it.
+    Release(release::ReleaseArgs),
     /// Run the command line's `vectors` over test-vectors/, or over the folders given.
     Vectors {
         /// Passed on to `adcp-signing vectors`: folders and options.
@@ -59,6 +65,7 @@ fn run(task: Task) -> Result<bool> {
         Task::Lint => lint::run(),
         Task::Bench(args) => bench::run(&args),
         Task::Emulators(args) => emulators::run(&args),
+        Task::Release(args) => release::run(&args),
         Task::Vectors { args } => vectors(args),
     }
 }

@@ -12,20 +12,21 @@ use clap::Args;
 use crate::{
     checksums,
     conformance::{self, Matrix},
-    dependencies, emulators,
+    dependencies, emulators, features,
     libtest::Tally,
     lint,
     process::{self, Echo},
+    release,
     report::{self, Outcome},
 };
 
 /// Options of `cargo xtask test`.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(crate) struct TestArgs {
     /// Run only this suite; may be repeated.
     #[arg(long, value_name = "SUITE")]
     only: Vec<String>,
-    /// Skip clippy and the docs, and count them as skipped.
+    /// Leave out clippy, the docs, each feature alone, and the dry run of a release, and count them as skipped.
     #[arg(long)]
     fast: bool,
     /// Print one JSON object on standard output, and all else on standard error.
@@ -62,6 +63,10 @@ enum Work {
     Clippy,
     /// The docs; left out by `--fast`.
     Doc,
+    /// Each feature alone; left out by `--fast`.
+    Features,
+    /// The dry run of a release; left out by `--fast`.
+    Release,
 }
 
 /// Every suite, in the order of running.
@@ -91,6 +96,8 @@ const SUITES: &[(&str, Work)] = &[
     ("readme-command", Work::Demo),
     ("clippy", Work::Clippy),
     ("doc", Work::Doc),
+    ("features", Work::Features),
+    ("release", Work::Release),
     ("vault-transit", Work::Backend { package: "adcp-signing-vault-transit", servers: &["openbao"] }),
     ("pkcs11", Work::Backend { package: "adcp-signing-pkcs11", servers: &["softhsm"] }),
     ("aws-kms", Work::Backend { package: "adcp-signing-aws-kms", servers: &["localstack", "ministack"] }),
@@ -112,6 +119,11 @@ const SUITES: &[(&str, Work)] = &[
 fn suites() -> Vec<(&'static str, Work)> {
     let listed = |work: &Work| !matches!(work, Work::Backend { package, .. } if !process::has_crate(package));
     SUITES.iter().filter(|(_, work)| listed(work)).copied().collect()
+}
+
+/// Runs all of it, as a release needs it.
+pub(crate) fn run_all() -> Result<bool> {
+    run(&TestArgs::default())
 }
 
 /// Runs the suites, prints the table and says whether all passed.
@@ -184,9 +196,13 @@ fn perform(name: &str, work: Work, args: &TestArgs, echo: Echo, matrix: &mut Mat
         Work::Dependencies => merged(name, &dependencies::check()),
         Work::Demo => demo(name, echo),
         Work::Fmt => lint::fmt(echo),
-        Work::Clippy | Work::Doc if args.fast => Outcome::skip(name, "left out by --fast"),
+        Work::Clippy | Work::Doc | Work::Features | Work::Release if args.fast => {
+            Outcome::skip(name, "left out by --fast")
+        }
         Work::Clippy => lint::clippy(echo),
         Work::Doc => lint::doc(echo),
+        Work::Features => features::check(name, echo),
+        Work::Release => release::rehearse(name, echo),
     }
 }
 

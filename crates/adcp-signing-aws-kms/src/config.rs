@@ -23,8 +23,8 @@ use crate::{AwsKmsProvider, KeyIdentifier, key_identifier::is_region};
 
 /// A connection that does not come about in this time will not.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// A backstop for callers without [`Deadline`](adcp_signing_core::provider::Deadline): KMS answers in tens of
-/// milliseconds, and the SDK by itself would wait for ever.
+/// A backstop for callers without core's `Deadline`: KMS answers in tens of milliseconds, and the SDK by itself would
+/// wait for ever.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 const VARIABLES: &str = "ADCP_AWS_KMS";
@@ -123,8 +123,8 @@ impl AwsKmsConfig {
     /// Builds a client of its own, and the provider on it.
     ///
     /// Calls AWS KMS once, for the public key, where algorithm or `keyid` are not given, and not at all where both are.
-    /// Credentials are looked for on the first call. The client does not retry: that is for
-    /// [`Retrying`](adcp_signing_core::provider::Retrying).
+    /// Credentials are looked for on the first call. The client does not retry: that is for core's
+    /// `Retrying`.
     ///
     /// # Errors
     /// [`ProviderErrorKind::Configuration`] when no Region is to be had or two disagree, else as

@@ -173,7 +173,7 @@ impl fmt::Debug for AwsKmsProvider {
 }
 
 /// The same client, connections and credentials included, that tries each call once: retries of its own would multiply
-/// with those of [`Retrying`](adcp_signing_core::provider::Retrying).
+/// with those of core's `Retrying`.
 fn without_retries(client: &Client) -> Client {
     Client::from_conf(client.config().to_builder().retry_config(RetryConfig::disabled()).build())
 }

@@ -11,6 +11,7 @@ pub mod gcp_kms;
 mod http_framing;
 #[cfg(feature = "tls")]
 mod loopback_identity;
+mod own_server;
 mod proxy_faults;
 mod python_client;
 #[cfg(any(feature = "azure-key-vault", feature = "gcp-kms"))]
@@ -18,11 +19,14 @@ mod service;
 mod skip;
 #[cfg(feature = "tls")]
 mod tls;
+mod under_load;
 
 pub use self::{
     canned_reply::CannedReply,
     fault_proxy::{Action, Exchange, FaultProxy, Traffic},
+    own_server::{DurableServer, OwnProcess, OwnServer, Ready, free_address, named_program},
     proxy_faults::{ProxyFaults, Replies},
     python_client::PythonClient,
     skip::skip,
+    under_load::{Survived, survives_a_kill},
 };

@@ -10,7 +10,7 @@
 
 mod support;
 
-use std::{num::NonZeroUsize, time::Duration};
+use std::{io, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use adcp_signing_core::{
     Algorithm, KeyPurpose, ProviderError,
@@ -20,11 +20,13 @@ use adcp_signing_core::{
     },
     SigningProvider,
 };
+use adcp_signing_emulators::{OwnServer, survives_a_kill};
 use adcp_signing_pkcs11::{
     KeySelector, Pin, PinSource, Pkcs11Config, Pkcs11Provider, Pkcs11Uri, TokenSelector,
 };
+use async_trait::async_trait;
 use futures_util::future::join_all;
-use support::TestToken;
+use support::{FaultyModule, TestToken};
 
 const ED25519: Algorithm = Algorithm::Ed25519;
 const BASE: &[u8] = b"signature base";
@@ -241,6 +243,32 @@ async fn a_module_that_hangs_costs_its_callers_their_deadline_and_no_more() {
     assert_eq!(kinds, [Timeout; 8]);
     module.heal();
     signs(&provider).await;
+}
+
+/// A token that is pulled out and put back.
+struct Pulled(FaultyModule);
+
+#[async_trait]
+impl OwnServer for Pulled {
+    async fn kill(&mut self) -> io::Result<()> {
+        // CKR_TOKEN_NOT_PRESENT
+        self.0.fail("return 224");
+        Ok(())
+    }
+
+    async fn restart(&mut self) -> io::Result<()> {
+        self.0.heal();
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_pulled_out_under_load_costs_patient_callers_no_request() {
+    let token = token!();
+    let key = token.key(ED25519);
+    let Some(module) = token.faulty_module() else { return println!("skipped: no C compiler") };
+    let provider = built(token.config_through(&module.path, &key.label));
+    println!("{:?}", survives_a_kill(Arc::new(provider), &mut Pulled(module)).await.unwrap());
 }
 
 #[tokio::test]

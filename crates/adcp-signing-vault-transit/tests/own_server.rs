@@ -1,5 +1,5 @@
-//! A server that the test itself stops, seals and puts behind TLS: the `bao` or `vault` program that
-//! `ADCP_TEST_OPENBAO_BIN` names.
+//! A server that the test itself kills, seals and puts behind TLS: the `bao` or `vault` program that
+//! `ADCP_TEST_OPENBAO_BIN` or `ADCP_TEST_VAULT_BIN` names.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,18 +11,17 @@
 mod support;
 
 use std::{
-    fs,
-    net::TcpListener,
+    fs, io,
+    net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use adcp_signing_core::{
-    Algorithm, ProviderErrorKind as Kind, SigningProvider as _,
-    provider::{RetryPolicy, SigningProviderExt as _},
-};
+use adcp_signing_core::{Algorithm, ProviderErrorKind as Kind, SigningProvider as _};
+use adcp_signing_emulators::{OwnProcess, OwnServer, Ready, free_address, named_program, survives_a_kill};
 use adcp_signing_vault_transit::{VaultAuth, VaultClient, VaultClientOptions, VaultTransit};
+use async_trait::async_trait;
 use serde_json::{Value, json};
 use support::{Server, Transit};
 
@@ -30,72 +29,64 @@ const BASE: &[u8] = b"signature base";
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
 /// A server with its data in a folder, so that it can be killed and started again.
-struct OwnServer {
-    program: PathBuf,
-    dir: tempfile::TempDir,
-    child: Option<Child>,
+struct Durable {
+    process: OwnProcess,
+    address: SocketAddr,
     server: Server,
     unseal_key: String,
 }
 
-fn program() -> Option<PathBuf> {
-    let program = std::env::var_os("ADCP_TEST_OPENBAO_BIN").filter(|path| !path.is_empty());
-    if program.is_none() {
-        support::skipped("ADCP_TEST_OPENBAO_BIN does not name the server's program");
+/// The programs there are: OpenBao's always, HashiCorp's where it was asked for.
+fn programs() -> Vec<PathBuf> {
+    let vault = std::env::var_os("ADCP_TEST_VAULT_BIN").filter(|path| !path.is_empty()).map(PathBuf::from);
+    named_program("ADCP_TEST_OPENBAO_BIN").into_iter().chain(vault).collect()
+}
+
+#[async_trait]
+impl OwnServer for Durable {
+    async fn kill(&mut self) -> io::Result<()> {
+        self.process.kill()
     }
-    program.map(PathBuf::from)
+
+    async fn restart(&mut self) -> io::Result<()> {
+        self.run().await?;
+        self.unseal().await;
+        Ok(())
+    }
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
-}
-
-fn spawn(program: &Path, args: &[&str], dir: &Path) -> Child {
-    let log = fs::File::create(dir.join("server.log")).unwrap();
-    let mut command = Command::new(program);
-    command.arg("server").args(args).current_dir(dir).env("HOME", dir);
-    command.stdin(Stdio::null()).stderr(log.try_clone().unwrap()).stdout(log).spawn().unwrap()
-}
-
-impl OwnServer {
-    async fn start() -> Option<Self> {
-        let program = program()?;
-        let dir = tempfile::tempdir().unwrap();
-        let [port, cluster_port] = [free_port(), free_port()];
+impl Durable {
+    async fn start(program: &Path) -> Self {
+        let [address, cluster] = [free_address().unwrap(), free_address().unwrap()];
         let config = format!(
             "storage \"raft\" {{\n  path = \"data\"\n  node_id = \"one\"\n}}\n\
-             listener \"tcp\" {{\n  address = \"127.0.0.1:{port}\"\n  \
-             cluster_address = \"127.0.0.1:{cluster_port}\"\n  tls_disable = true\n}}\n\
-             api_addr = \"http://127.0.0.1:{port}\"\n\
-             cluster_addr = \"http://127.0.0.1:{cluster_port}\"\n\
-             disable_mlock = true\n"
+             listener \"tcp\" {{\n  address = \"{address}\"\n  cluster_address = \"{cluster}\"\n  \
+             tls_disable = true\n}}\n\
+             api_addr = \"http://{address}\"\ncluster_addr = \"http://{cluster}\"\ndisable_mlock = true\n"
         );
-        fs::create_dir(dir.path().join("data")).unwrap();
-        fs::write(dir.path().join("server.hcl"), config).unwrap();
+        let mut process = OwnProcess::new(program).unwrap();
+        process.command().args(["server", "-config=server.hcl"]);
+        fs::create_dir(process.folder().join("data")).unwrap();
+        fs::write(process.folder().join("server.hcl"), config).unwrap();
         let server = Server {
             name: "a server of the test's own",
-            addr: format!("http://127.0.0.1:{port}"),
+            addr: format!("http://{address}"),
             token: String::new(),
         };
-        let mut own = Self { program, dir, child: None, server, unseal_key: String::new() };
-        own.run();
+        let mut own = Self { process, address, server, unseal_key: String::new() };
+        own.run().await.unwrap();
         let shares = json!({ "secret_shares": 1, "secret_threshold": 1 });
         let reply = own.answer("PUT", "sys/init", &shares).await;
         own.server.token = reply["root_token"].as_str().unwrap().to_owned();
         own.unseal_key = reply["keys"][0].as_str().unwrap().to_owned();
         own.unseal().await;
-        Some(own)
+        own
     }
 
-    fn run(&mut self) {
-        self.child = Some(spawn(&self.program, &["-config=server.hcl"], self.dir.path()));
-    }
-
-    fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().unwrap();
-            child.wait().unwrap();
-        }
+    async fn run(&mut self) -> io::Result<()> {
+        let address = self.address;
+        self.process.start()?;
+        self.process.until_ready(|| Ready::Port.is(address)).await
     }
 
     /// The reply to a call, asked again until the server is there.
@@ -109,8 +100,7 @@ impl OwnServer {
             {
                 return serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
             }
-            let log = || fs::read_to_string(self.dir.path().join("server.log")).unwrap_or_default();
-            assert!(start.elapsed() < READY_WITHIN, "the server does not answer {path}: {}", log());
+            assert!(start.elapsed() < READY_WITHIN, "the server does not answer {path}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -134,83 +124,69 @@ impl OwnServer {
     }
 }
 
-impl Drop for OwnServer {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sealed_server_is_unavailable_until_it_is_unsealed() {
-    let Some(own) = OwnServer::start().await else { return };
-    let (_, provider) = own.provider().await;
-    let (_, unused) = own.provider().await;
-    let key = provider.public_key().await.unwrap();
-    own.server.call("PUT", "sys/seal", Value::Null).await;
-    for provider in [&provider, &unused] {
-        let error = provider.sign(BASE).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::Unavailable);
-        assert!(error.to_string().contains("sealed"), "{error}");
+    for program in programs() {
+        let own = Durable::start(&program).await;
+        let (_, provider) = own.provider().await;
+        let (_, unused) = own.provider().await;
+        let key = provider.public_key().await.unwrap();
+        own.server.call("PUT", "sys/seal", Value::Null).await;
+        for provider in [&provider, &unused] {
+            let error = provider.sign(BASE).await.unwrap_err();
+            assert_eq!(error.kind(), Kind::Unavailable);
+            assert!(error.to_string().contains("sealed"), "{error}");
+        }
+        own.unseal().await;
+        key.verify(BASE, &provider.sign(BASE).await.unwrap().signature).unwrap();
+        unused.sign(BASE).await.unwrap();
     }
-    own.unseal().await;
-    key.verify(BASE, &provider.sign(BASE).await.unwrap().signature).unwrap();
-    unused.sign(BASE).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_server_that_comes_back_loses_no_signature() {
-    let Some(mut own) = OwnServer::start().await else { return };
-    let (_, provider) = own.provider().await;
-    let key = provider.public_key().await.unwrap();
-    provider.sign(BASE).await.unwrap();
-    own.kill();
-    let error = provider.sign(BASE).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Unavailable);
-
-    // What is asked while it is away is signed once it is back.
-    let policy = RetryPolicy::default()
-        .with_max_attempts(std::num::NonZeroUsize::MAX)
-        .with_pauses(Duration::from_millis(10), Duration::from_millis(50))
-        .with_total_deadline(READY_WITHIN);
-    let retrying = provider.retrying(policy);
-    let waiting = tokio::spawn(async move { retrying.sign(BASE).await });
-    own.run();
-    own.unseal().await;
-    let signed = waiting.await.unwrap().unwrap();
-    key.verify(BASE, &signed.signature).unwrap();
+async fn a_server_killed_under_load_costs_patient_callers_no_request() {
+    for program in programs() {
+        let mut own = Durable::start(&program).await;
+        let (_, provider) = own.provider().await;
+        println!("{:?}", survives_a_kill(Arc::new(provider), &mut own).await.unwrap());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_behind_tls_is_trusted_by_its_ca_and_not_without() {
-    let Some(program) = program() else { return };
-    let dir = tempfile::tempdir().unwrap();
-    let certificates = dir.path().join("tls");
-    fs::create_dir(&certificates).unwrap();
-    let listen = format!("-dev-listen-address=127.0.0.1:{}", free_port());
-    let certificate_dir = format!("-dev-tls-cert-dir={}", certificates.display());
-    let args =
-        ["-dev", "-dev-tls", &certificate_dir, &listen, "-dev-root-token-id=root", "-dev-no-store-token"];
-    let mut child = spawn(&program, &args, dir.path());
-    let address = format!("https://{}", listen.rsplit_once('=').unwrap().1);
-    let ca = certificate_file(&certificates).await;
-    let options = || VaultClientOptions::new(&address, VaultAuth::token("root"));
-    let open = async |options: VaultClientOptions| {
-        let key =
-            adcp_signing_vault_transit::TransitKey::new("k", adcp_signing_core::KeyPurpose::RequestSigning);
-        VaultTransit::open(VaultClient::new(options).unwrap(), key).await.unwrap_err().kind()
-    };
-    let start = Instant::now();
-    loop {
-        // No Transit engine is mounted, which only the server itself can say.
-        match open(options().with_ca_file(&ca)).await {
-            Kind::Configuration => break,
-            kind => assert!(start.elapsed() < READY_WITHIN, "{kind}"),
+    for program in programs() {
+        let mut process = OwnProcess::new(&program).unwrap();
+        let certificates = process.folder().join("tls");
+        fs::create_dir(&certificates).unwrap();
+        let address = free_address().unwrap();
+        process.command().args([
+            "server",
+            "-dev",
+            "-dev-tls",
+            "-dev-root-token-id=root",
+            "-dev-no-store-token",
+        ]);
+        process.command().arg(format!("-dev-tls-cert-dir={}", certificates.display()));
+        process.command().arg(format!("-dev-listen-address={address}"));
+        process.start().unwrap();
+        let ca = certificate_file(&certificates).await;
+        let options = || VaultClientOptions::new(format!("https://{address}"), VaultAuth::token("root"));
+        let open = async |options: VaultClientOptions| {
+            let purpose = adcp_signing_core::KeyPurpose::RequestSigning;
+            let key = adcp_signing_vault_transit::TransitKey::new("k", purpose);
+            VaultTransit::open(VaultClient::new(options).unwrap(), key).await.unwrap_err().kind()
+        };
+        let start = Instant::now();
+        loop {
+            // No Transit engine is mounted, which only the server itself can say.
+            match open(options().with_ca_file(&ca)).await {
+                Kind::Configuration => break,
+                kind => assert!(start.elapsed() < READY_WITHIN, "{kind}"),
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert_eq!(open(options()).await, Kind::Unavailable, "the system does not trust this CA");
     }
-    assert_eq!(open(options()).await, Kind::Unavailable, "the system does not trust this CA");
-    child.kill().unwrap();
-    child.wait().unwrap();
 }
 
 /// The CA that the server made, once it has.

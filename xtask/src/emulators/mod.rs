@@ -78,9 +78,10 @@ enum Action {
 }
 
 /// The Vault to test against.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Vault {
     /// OpenBao alone.
+    #[default]
     Openbao,
     /// HashiCorp Vault as well.
     Hashicorp,

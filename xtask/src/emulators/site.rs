@@ -66,6 +66,7 @@ impl Site {
         let port = self.port(server).map(|port| port.to_string()).unwrap_or_default();
         text.replace("{port}", &port)
             .replace("{dir}", &self.folder(server).to_string_lossy())
+            .replace("{target}", &process::target_dir().to_string_lossy())
             .replace("{module}", &softhsm_module().unwrap_or_default().to_string_lossy())
     }
 

@@ -22,7 +22,8 @@ pub(crate) struct Server {
     pub(crate) instead_of: Option<&'static str>,
     /// What the tests read. `{port}` and `{dir}` (the server's own folder) are filled in.
     pub(crate) variables: &'static [(&'static str, &'static str)],
-    /// Variables that name a file of the native installation; set where the file is there.
+    /// Variables that name a file of the native installation; set where the file is there. `{target}` is the build's
+    /// folder.
     pub(crate) native_files: &'static [(&'static str, &'static str)],
     /// Where it answers otherwise than the service does.
     pub(crate) lies: &'static [Lie],
@@ -187,7 +188,7 @@ pub(crate) const SERVERS: &[Server] = &[
             ("AWS_SECRET_ACCESS_KEY", "test"),
             ("AWS_REGION", "us-east-1"),
         ],
-        native_files: &[],
+        native_files: &[("ADCP_TEST_LOCALSTACK_BIN", "{dir}/venv/bin/python")],
         lies: &[
             Lie { what: "has no Ed25519", so: "not implemented in 4.13; ministack has it" },
             Lie {
@@ -232,7 +233,7 @@ pub(crate) const SERVERS: &[Server] = &[
             ("AWS_SECRET_ACCESS_KEY", "test"),
             ("AWS_REGION", "us-east-1"),
         ],
-        native_files: &[],
+        native_files: &[("ADCP_TEST_MINISTACK_BIN", "{dir}/venv/bin/ministack")],
         lies: &[
             NO_LENGTH_LIMIT,
             Lie {
@@ -302,7 +303,7 @@ pub(crate) const SERVERS: &[Server] = &[
         }),
         instead_of: None,
         variables: &[("ADCP_TEST_VAULT_ADDR", "http://127.0.0.1:{port}"), ("ADCP_TEST_VAULT_TOKEN", "root")],
-        native_files: &[],
+        native_files: &[("ADCP_TEST_VAULT_BIN", "{dir}/server")],
         lies: &[],
     },
     Server {
@@ -447,12 +448,13 @@ pub(crate) const SERVERS: &[Server] = &[
         image: None,
         instead_of: None,
         variables: &[
+            ("ADCP_TEST_GCP_KMS_SERVER", "fake"),
             ("ADCP_TEST_GCP_KMS_ENDPOINT", "http://127.0.0.1:{port}"),
             ("ADCP_TEST_GCP_KMS_TOKEN", "fake-gcp-token"),
             ("ADCP_TEST_GCP_KMS_PARENT", "projects/adcp-test-project/locations/global"),
             ("ADCP_TEST_GCP_KMS_LACKS", ""),
         ],
-        native_files: &[],
+        native_files: &[("ADCP_TEST_GCP_KMS_BIN", "{target}/debug/fake-gcp-kms")],
         lies: &[],
     },
     Server {

@@ -59,6 +59,11 @@ impl Emulator {
         [Self::localstack(), Self::ministack()].into_iter().flatten().collect()
     }
 
+    /// A server of the test's own. Its administrator's credentials are the environment's, or any: an emulator takes all.
+    pub(crate) fn at(name: &'static str, address: SocketAddr) -> Self {
+        Self { name, endpoint: format!("http://{address}") }
+    }
+
     /// Where the environment does not name the server, the reason is printed, and under `CI=true` the test fails.
     fn named(name: &'static str, variable: &str) -> Option<Self> {
         let variables = [variable, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"];

@@ -25,7 +25,8 @@ pub enum Case {
     PinMismatch,
     /// Pinned to another version of the key, the provider refuses to sign.
     WrongKeyVersion,
-    /// Many concurrent first signatures fetch the public key once, and none is mixed up with another.
+    /// Many concurrent first signatures fetch the public key once and have the service prepared once, and none is mixed
+    /// up with another.
     ConcurrentSigns,
     /// A base of 4,096 bytes.
     BaseOf4096,

@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use adcp_signing_core::{
-    Algorithm, Fingerprint, InMemoryProvider, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey,
-    SigningProvider, SystemClock,
-    provider::{Capability, Rotating, Rotation, Signed},
+    Algorithm, InMemoryProvider, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey, SigningProvider,
+    SystemClock,
+    provider::{Rotating, Rotation, Signed, forward_identity},
 };
 use async_trait::async_trait;
 
@@ -164,25 +164,7 @@ impl Fails {
 
 #[async_trait]
 impl SigningProvider for Fails {
-    fn key_id(&self) -> &str {
-        self.inner.key_id()
-    }
-
-    fn algorithm(&self) -> Algorithm {
-        self.inner.algorithm()
-    }
-
-    fn purpose(&self) -> &KeyPurpose {
-        self.inner.purpose()
-    }
-
-    fn fingerprint(&self) -> &Fingerprint {
-        self.inner.fingerprint()
-    }
-
-    fn capability(&self) -> Capability {
-        self.inner.capability()
-    }
+    forward_identity!(inner);
 
     async fn public_key(&self) -> Result<PublicKey, ProviderError> {
         Err(self.error())

@@ -43,6 +43,7 @@ pub(crate) enum Flaw {
     SnapshotAppears,
     IgnoresPins,
     FetchesTheKeyForEachSignature,
+    PreparesForEachSignature,
     SignsBeyondItsLimit,
     HasASecretLimit,
     EmptyBaseAsUnavailable,
@@ -293,7 +294,11 @@ impl Fake {
     async fn request(&self) -> Result<(), ProviderError> {
         use ProviderErrorKind as K;
         let Some(line) = &self.line else { return Ok(()) };
-        let requests = if self.has(F::RetriesItself) { 3 } else { 1 };
+        let requests = match (line.fault.lock().unwrap().is_some(), self.flaw) {
+            (true, Some(F::RetriesItself)) => 3,
+            (false, Some(F::PreparesForEachSignature)) => 2,
+            _ => 1,
+        };
         line.requests.fetch_add(requests, Ordering::SeqCst);
         if self.failed_for_good.load(Ordering::SeqCst) {
             return Err(self.error(K::Unavailable));

@@ -40,7 +40,7 @@ async fn a_conforming_provider_passes_every_case() {
 #[tokio::test]
 async fn a_provider_with_one_flaw_fails_exactly_the_cases_of_that_flaw() {
     use Case as C;
-    let flaws: [(Flaw, &[Case]); 45] = [
+    let flaws: [(Flaw, &[Case]); 46] = [
         (Flaw::AnswersDer, &[C::WireForm]),
         (Flaw::SaysAnotherAlgorithm, &[C::WireForm]),
         (Flaw::SignsWithAnotherKey, &[C::SignsAndVerifies]),
@@ -55,6 +55,7 @@ async fn a_provider_with_one_flaw_fails_exactly_the_cases_of_that_flaw() {
         (Flaw::SnapshotAppears, &[C::Snapshot]),
         (Flaw::IgnoresPins, &[C::PinMismatch, C::WrongKeyVersion]),
         (Flaw::FetchesTheKeyForEachSignature, &[C::ConcurrentSigns]),
+        (Flaw::PreparesForEachSignature, &[C::ConcurrentSigns]),
         (Flaw::SignsBeyondItsLimit, &[C::BaseOf4097, C::LongestBase]),
         (Flaw::HasASecretLimit, &[C::BaseOf4097]),
         (Flaw::EmptyBaseAsUnavailable, &[C::EmptyBase]),

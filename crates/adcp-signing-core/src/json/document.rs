@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::StrictJsonError;
-use super::scanner::{Container, Event, Scanner, Text};
+use super::scanner::{Container, Reader, Scalar, Text, scan};
 
 /// A parsed document, as one flat list of nodes: a subtree is skipped in one step and nothing recurses.
 pub(crate) struct Document<'a> {
@@ -18,13 +18,9 @@ struct Node<'a> {
 
 #[derive(Clone, Copy)]
 enum Token<'a> {
-    Object,
-    Array,
+    Open(Container),
     Key(Text<'a>),
-    String(Text<'a>),
-    Number,
-    Bool,
-    Null,
+    Scalar(Scalar<'a>),
 }
 
 /// The type of a value.
@@ -41,34 +37,10 @@ pub(crate) enum Kind {
 impl<'a> Document<'a> {
     /// Reads one strict RFC 8259 document.
     pub(crate) fn parse(body: &'a [u8]) -> Result<Self, StrictJsonError> {
-        let mut scanner = Scanner::new(body)?;
-        let mut nodes: Vec<Node<'a>> = Vec::with_capacity(body.len().min(4096) / 8);
-        let mut open: Vec<usize> = Vec::with_capacity(16);
-        while let Some(event) = scanner.next()? {
-            let token = match event {
-                Event::Close(_) => {
-                    let end = nodes.len();
-                    if let Some(node) = open.pop().and_then(|index| nodes.get_mut(index)) {
-                        node.next = end;
-                    }
-                    continue;
-                }
-                Event::Open(container) => {
-                    open.push(nodes.len());
-                    match container {
-                        Container::Object => Token::Object,
-                        Container::Array => Token::Array,
-                    }
-                }
-                Event::Key(text) => Token::Key(text),
-                Event::String(text) => Token::String(text),
-                Event::Number => Token::Number,
-                Event::Bool => Token::Bool,
-                Event::Null => Token::Null,
-            };
-            nodes.push(Node { token, next: nodes.len() + 1 });
-        }
-        Ok(Self { nodes })
+        let nodes = Vec::with_capacity(body.len().min(4096) / 8);
+        let mut nodes = Nodes { nodes, open: Vec::with_capacity(16) };
+        scan(body, &mut nodes)?;
+        Ok(Self { nodes: nodes.nodes })
     }
 
     /// The outermost value.
@@ -78,6 +50,39 @@ impl<'a> Document<'a> {
 
     fn node(&self, index: usize) -> Option<&Node<'a>> {
         self.nodes.get(index)
+    }
+}
+
+struct Nodes<'a> {
+    nodes: Vec<Node<'a>>,
+    open: Vec<usize>,
+}
+
+impl<'a> Nodes<'a> {
+    fn push(&mut self, token: Token<'a>) {
+        self.nodes.push(Node { token, next: self.nodes.len() + 1 });
+    }
+}
+
+impl<'a> Reader<'a> for Nodes<'a> {
+    fn open(&mut self, container: Container) {
+        self.open.push(self.nodes.len());
+        self.push(Token::Open(container));
+    }
+
+    fn close(&mut self, _: Container) {
+        let end = self.nodes.len();
+        if let Some(node) = self.open.pop().and_then(|index| self.nodes.get_mut(index)) {
+            node.next = end;
+        }
+    }
+
+    fn key(&mut self, name: Text<'a>) {
+        self.push(Token::Key(name));
+    }
+
+    fn scalar(&mut self, scalar: Scalar<'a>) {
+        self.push(Token::Scalar(scalar));
     }
 }
 
@@ -91,19 +96,19 @@ pub(crate) struct Value<'d, 'a> {
 impl<'d, 'a> Value<'d, 'a> {
     pub(crate) fn kind(self) -> Kind {
         match self.document.node(self.index).map(|node| node.token) {
-            Some(Token::Object) => Kind::Object,
-            Some(Token::Array) => Kind::Array,
-            Some(Token::String(_) | Token::Key(_)) => Kind::String,
-            Some(Token::Number) => Kind::Number,
-            Some(Token::Bool) => Kind::Bool,
-            Some(Token::Null) | None => Kind::Null,
+            Some(Token::Open(Container::Object)) => Kind::Object,
+            Some(Token::Open(Container::Array)) => Kind::Array,
+            Some(Token::Scalar(Scalar::String(_)) | Token::Key(_)) => Kind::String,
+            Some(Token::Scalar(Scalar::Number)) => Kind::Number,
+            Some(Token::Scalar(Scalar::Bool)) => Kind::Bool,
+            Some(Token::Scalar(Scalar::Null)) | None => Kind::Null,
         }
     }
 
     /// The unescaped text, where this is a string.
     pub(crate) fn as_str(self) -> Option<Cow<'a, str>> {
         match self.document.node(self.index)?.token {
-            Token::String(text) => Some(text.unescape()),
+            Token::Scalar(Scalar::String(text)) => Some(text.unescape()),
             _ => None,
         }
     }

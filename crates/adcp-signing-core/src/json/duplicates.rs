@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::StrictJsonError;
 use super::sanitize::sanitize_key_name;
-use super::scanner::{Container, Event, Scanner};
+use super::scanner::{Container, Reader, Scalar, Text, scan};
 
 /// How many names are kept and shown (step 14b, rule c).
 const MAX_NAMES: usize = 4;
@@ -50,8 +50,12 @@ impl DuplicateKeys {
             return;
         }
         for (index, name) in members.iter().enumerate() {
-            // The second occurrence is the one that counts; a third adds nothing.
-            if members.iter().take(index).filter(|earlier| earlier.eq(name)).count() == 1 {
+            let earlier = members.get(..index).unwrap_or_default();
+            // All marks are compared, without an early exit that a processor would guess wrong. The second occurrence is the
+            // one that counts; a third adds nothing.
+            if earlier.iter().fold(false, |any, earlier| any | (earlier.mark == name.mark))
+                && earlier.iter().filter(|earlier| earlier.eq(name)).count() == 1
+            {
                 self.add(name);
             }
         }
@@ -60,16 +64,20 @@ impl DuplicateKeys {
 
 /// A member's name, unescaped, behind a mark that nearly always tells it from the others of its object.
 struct Name<'a> {
-    mark: u32,
+    mark: u64,
     text: Cow<'a, [u8]>,
 }
 
 impl<'a> Name<'a> {
+    #[inline(always)]
     fn new(text: Cow<'a, [u8]>) -> Self {
-        let bytes: &[u8] = &text;
-        let at = |index: usize| bytes.get(index).copied().unwrap_or_default();
-        let last = bytes.len().wrapping_sub(1);
-        Self { mark: u32::from_le_bytes([at(0), at(last / 2), at(last), bytes.len() as u8]), text }
+        let mark = match (text.first_chunk(), text.last_chunk()) {
+            (Some(first), Some(last)) => {
+                u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last))
+            }
+            _ => text.iter().fold(0, |mark, byte| mark << 8 | u64::from(*byte)),
+        };
+        Self { mark: mark ^ (text.len() as u64) << 24, text }
     }
 
     fn eq(&self, other: &Self) -> bool {
@@ -105,22 +113,44 @@ impl fmt::Display for DuplicateKeys {
 /// assert_eq!(keys.names(), ["a"]);
 /// ```
 pub fn check_no_duplicate_keys(body: &[u8]) -> Result<(), StrictJsonError> {
-    let mut scanner = Scanner::new(body)?;
-    // The members of all objects that are open, innermost last, and where each object's members start.
-    let mut members: Vec<Name<'_>> = Vec::with_capacity(64);
-    let mut starts: Vec<usize> = Vec::with_capacity(16);
-    let mut duplicates = DuplicateKeys { names: Vec::new(), count: 0 };
-    while let Some(event) = scanner.next()? {
-        match event {
-            Event::Open(Container::Object) => starts.push(members.len()),
-            Event::Key(name) => members.push(Name::new(name.unescaped_bytes())),
-            Event::Close(Container::Object) => {
-                let start = starts.pop().unwrap_or_default();
-                duplicates.add_from(members.get_mut(start..).unwrap_or_default());
-                members.truncate(start);
-            }
-            _ => {}
+    let mut members = Members {
+        names: Vec::with_capacity(32),
+        starts: Vec::with_capacity(16),
+        duplicates: DuplicateKeys { names: Vec::new(), count: 0 },
+    };
+    scan(body, &mut members)?;
+    if members.duplicates.count == 0 { Ok(()) } else { Err(StrictJsonError::Duplicate(members.duplicates)) }
+}
+
+/// The members of all objects that are open, innermost last, and where each object's members start.
+struct Members<'a> {
+    names: Vec<Name<'a>>,
+    starts: Vec<usize>,
+    duplicates: DuplicateKeys,
+}
+
+impl<'a> Reader<'a> for Members<'a> {
+    #[inline(always)]
+    fn open(&mut self, container: Container) {
+        if container == Container::Object {
+            self.starts.push(self.names.len());
         }
     }
-    if duplicates.count == 0 { Ok(()) } else { Err(StrictJsonError::Duplicate(duplicates)) }
+
+    #[inline(always)]
+    fn close(&mut self, container: Container) {
+        if container == Container::Object {
+            let start = self.starts.pop().unwrap_or_default();
+            self.duplicates.add_from(self.names.get_mut(start..).unwrap_or_default());
+            self.names.truncate(start);
+        }
+    }
+
+    #[inline(always)]
+    fn key(&mut self, name: Text<'a>) {
+        self.names.push(Name::new(name.unescaped_bytes()));
+    }
+
+    #[inline(always)]
+    fn scalar(&mut self, _: Scalar<'a>) {}
 }

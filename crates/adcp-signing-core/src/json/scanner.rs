@@ -4,12 +4,17 @@ use std::borrow::Cow;
 
 use super::{MAX_DEPTH, StrictJsonError};
 
-/// One step through a document.
+/// What a document is made of, in order. One method an event, so that what a reader does not ask for costs nothing.
+pub(super) trait Reader<'a> {
+    fn open(&mut self, container: Container);
+    fn close(&mut self, container: Container);
+    fn key(&mut self, name: Text<'a>);
+    fn scalar(&mut self, scalar: Scalar<'a>);
+}
+
+/// A value without parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Event<'a> {
-    Open(Container),
-    Close(Container),
-    Key(Text<'a>),
+pub(super) enum Scalar<'a> {
     String(Text<'a>),
     Number,
     Bool,
@@ -74,154 +79,165 @@ impl<'a> Text<'a> {
     }
 }
 
-/// What may come next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Expect {
-    Value,
-    FirstElement,
-    FirstKey,
-    Key,
-    CommaOrEnd,
+/// Reads the one document that `body` is. An error comes after the events of all that precedes it.
+pub(super) fn scan<'a>(body: &'a [u8], reader: &mut impl Reader<'a>) -> Result<(), StrictJsonError> {
+    let mut cursor = Cursor::new(body)?;
+    let mut open = Open::default();
+    'value: loop {
+        match cursor.skip_whitespace() {
+            Some(b'"') => reader.scalar(Scalar::String(cursor.string()?)),
+            Some(b'{') => {
+                open.push(Container::Object, &cursor)?;
+                cursor.offset += 1;
+                reader.open(Container::Object);
+                if cursor.skip_whitespace() != Some(b'}') {
+                    reader.key(cursor.key()?);
+                    continue 'value;
+                }
+            }
+            Some(b'[') => {
+                open.push(Container::Array, &cursor)?;
+                cursor.offset += 1;
+                reader.open(Container::Array);
+                if cursor.skip_whitespace() != Some(b']') {
+                    continue 'value;
+                }
+            }
+            Some(b'-' | b'0'..=b'9') => {
+                cursor.number()?;
+                reader.scalar(Scalar::Number);
+            }
+            Some(b't') => reader.scalar(cursor.literal(b"true", Scalar::Bool)?),
+            Some(b'f') => reader.scalar(cursor.literal(b"false", Scalar::Bool)?),
+            Some(b'n') => reader.scalar(cursor.literal(b"null", Scalar::Null)?),
+            Some(_) => return Err(cursor.invalid("expected a value")),
+            None => return Err(cursor.ends_early()),
+        }
+        // A value is complete, or a container was opened that the next byte closes.
+        loop {
+            let byte = cursor.skip_whitespace();
+            let Some(container) = open.innermost() else {
+                return if byte.is_none() {
+                    Ok(())
+                } else {
+                    Err(cursor.invalid("content after the document"))
+                };
+            };
+            match (byte, container) {
+                (Some(b','), Container::Object) => {
+                    cursor.offset += 1;
+                    reader.key(cursor.key()?);
+                    continue 'value;
+                }
+                (Some(b','), Container::Array) => {
+                    cursor.offset += 1;
+                    continue 'value;
+                }
+                (Some(b'}'), Container::Object) | (Some(b']'), Container::Array) => {
+                    cursor.offset += 1;
+                    open.pop();
+                    reader.close(container);
+                }
+                (Some(_), _) => return Err(cursor.invalid("expected ',' or the end of the object or array")),
+                (None, _) => return Err(cursor.ends_early()),
+            }
+        }
+    }
 }
 
-pub(super) struct Scanner<'a> {
-    bytes: &'a [u8],
-    offset: usize,
-    expect: Expect,
+/// The containers that are open.
+#[derive(Default)]
+struct Open {
     depth: usize,
-    /// Whether the innermost open container is an object.
-    in_object: bool,
-    /// Bit `n` says that level `n` is an object; as wide as `MAX_DEPTH`.
+    /// A bit for each, the innermost lowest, set for an object; as wide as `MAX_DEPTH`.
     objects: u128,
 }
 
-// A verifier scans every body, so all that events pass through is inlined into the loop over the events: the scanner then
-// lives in registers.
-impl<'a> Scanner<'a> {
-    pub(super) fn new(body: &'a [u8]) -> Result<Self, StrictJsonError> {
+impl Open {
+    fn push(&mut self, container: Container, cursor: &Cursor<'_>) -> Result<(), StrictJsonError> {
+        if self.depth == MAX_DEPTH {
+            return Err(StrictJsonError::TooDeep { offset: cursor.offset });
+        }
+        self.depth += 1;
+        self.objects = self.objects << 1 | u128::from(container == Container::Object);
+        Ok(())
+    }
+
+    fn pop(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+        self.objects >>= 1;
+    }
+
+    fn innermost(&self) -> Option<Container> {
+        let container = if self.objects & 1 == 1 { Container::Object } else { Container::Array };
+        (self.depth > 0).then_some(container)
+    }
+}
+
+/// A place in the document.
+struct Cursor<'a> {
+    bytes: &'a [u8],
+    offset: usize,
+}
+
+// A verifier scans every body, so the short methods are inlined into the loop of `scan`: the cursor then lives in registers.
+impl<'a> Cursor<'a> {
+    fn new(body: &'a [u8]) -> Result<Self, StrictJsonError> {
         let text = std::str::from_utf8(body)
             .map_err(|error| StrictJsonError::Invalid { offset: error.valid_up_to(), what: "not UTF-8" })?;
         if text.starts_with('\u{feff}') {
             return Err(StrictJsonError::Invalid { offset: 0, what: "byte order mark" });
         }
-        let expect = Expect::Value;
-        Ok(Self { bytes: body, offset: 0, expect, depth: 0, in_object: false, objects: 0 })
+        Ok(Self { bytes: body, offset: 0 })
     }
 
-    /// The next event, or `None` at the end of a complete document.
+    /// A member's name and the colon after it.
     #[inline(always)]
-    pub(super) fn next(&mut self) -> Result<Option<Event<'a>>, StrictJsonError> {
-        let mut byte = self.skip_whitespace();
-        if self.expect == Expect::CommaOrEnd {
-            match byte {
-                None if self.depth == 0 => return Ok(None),
-                Some(_) if self.depth == 0 => return Err(self.invalid("content after the document")),
-                Some(b',') => {
-                    self.offset += 1;
-                    self.expect = if self.in_object { Expect::Key } else { Expect::Value };
-                    byte = self.skip_whitespace();
-                }
-                Some(b'}') if self.in_object => return Ok(Some(self.close(Container::Object))),
-                Some(b']') if !self.in_object => return Ok(Some(self.close(Container::Array))),
-                Some(_) => return Err(self.invalid("expected ',' or the end of the object or array")),
-                None => {}
-            }
+    fn key(&mut self) -> Result<Text<'a>, StrictJsonError> {
+        match self.skip_whitespace() {
+            Some(b'"') => {}
+            Some(_) => return Err(self.invalid("expected a member name in double quotes")),
+            None => return Err(self.ends_early()),
         }
-        let Some(byte) = byte else { return Err(self.invalid("the document ends early")) };
-        match (self.expect, byte) {
-            (Expect::FirstKey | Expect::Key, b'"') => self.key().map(Some),
-            (Expect::FirstKey, b'}') => Ok(Some(self.close(Container::Object))),
-            (Expect::FirstKey | Expect::Key, _) => {
-                Err(self.invalid("expected a member name in double quotes"))
-            }
-            (Expect::FirstElement, b']') => Ok(Some(self.close(Container::Array))),
-            _ => self.value(byte).map(Some),
-        }
-    }
-
-    #[inline(always)]
-    fn key(&mut self) -> Result<Event<'a>, StrictJsonError> {
         let name = self.string()?;
         if self.skip_whitespace() != Some(b':') {
             return Err(self.invalid("expected ':' after a member name"));
         }
         self.offset += 1;
-        self.expect = Expect::Value;
-        Ok(Event::Key(name))
+        Ok(name)
     }
 
-    #[inline(always)]
-    fn value(&mut self, byte: u8) -> Result<Event<'a>, StrictJsonError> {
-        match byte {
-            b'{' => return self.open(Container::Object),
-            b'[' => return self.open(Container::Array),
-            _ => self.expect = Expect::CommaOrEnd,
-        }
-        match byte {
-            b'"' => self.string().map(Event::String),
-            b'-' | b'0'..=b'9' => self.number(),
-            b't' => self.literal("true", Event::Bool),
-            b'f' => self.literal("false", Event::Bool),
-            b'n' => self.literal("null", Event::Null),
-            _ => Err(self.invalid("expected a value")),
-        }
-    }
-
-    #[inline(always)]
-    fn open(&mut self, container: Container) -> Result<Event<'a>, StrictJsonError> {
-        if self.depth == MAX_DEPTH {
-            return Err(StrictJsonError::TooDeep { offset: self.offset });
-        }
-        let level = 1 << self.depth;
-        match container {
-            Container::Object => {
-                self.objects |= level;
-                self.expect = Expect::FirstKey;
-            }
-            Container::Array => {
-                self.objects &= !level;
-                self.expect = Expect::FirstElement;
-            }
-        }
-        self.in_object = container == Container::Object;
-        self.depth += 1;
-        self.offset += 1;
-        Ok(Event::Open(container))
-    }
-
-    #[inline(always)]
-    fn close(&mut self, container: Container) -> Event<'a> {
-        self.depth = self.depth.saturating_sub(1);
-        self.in_object = self.depth.checked_sub(1).is_some_and(|level| self.objects >> level & 1 == 1);
-        self.offset += 1;
-        self.expect = Expect::CommaOrEnd;
-        Event::Close(container)
-    }
-
+    /// A string literal, at its opening quote.
     #[inline(always)]
     fn string(&mut self) -> Result<Text<'a>, StrictJsonError> {
-        self.offset += 1;
-        let start = self.offset;
-        let mut escaped = false;
+        let start = self.offset + 1;
+        let end = start + plain_length(self.bytes.get(start..).unwrap_or_default());
+        if self.bytes.get(end) == Some(&b'"') {
+            self.offset = end + 1;
+            return Ok(Text { raw: self.bytes.get(start..end).unwrap_or_default(), escaped: false });
+        }
+        self.offset = end;
+        self.escaped_string(start)
+    }
+
+    /// The rest of a string literal whose first special byte does not end it.
+    #[inline(never)]
+    fn escaped_string(&mut self, start: usize) -> Result<Text<'a>, StrictJsonError> {
         loop {
-            self.offset += plain_length(self.bytes.get(self.offset..).unwrap_or_default());
             match self.peek() {
                 Some(b'"') => {
                     let raw = self.bytes.get(start..self.offset).unwrap_or_default();
                     self.offset += 1;
-                    return Ok(Text { raw, escaped });
+                    return Ok(Text { raw, escaped: true });
                 }
-                Some(b'\\') => {
-                    escaped = true;
-                    self.escape()?;
-                }
+                Some(b'\\') => self.escape()?,
                 Some(_) => return Err(self.invalid("control character in a string")),
                 None => return Err(self.invalid("the string has no end")),
             }
+            self.offset += plain_length(self.bytes.get(self.offset..).unwrap_or_default());
         }
     }
 
-    #[inline(always)]
     fn escape(&mut self) -> Result<(), StrictJsonError> {
         let length = match self.bytes.get(self.offset + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
@@ -237,8 +253,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    #[inline(always)]
-    fn number(&mut self) -> Result<Event<'a>, StrictJsonError> {
+    fn number(&mut self) -> Result<(), StrictJsonError> {
         if self.peek() == Some(b'-') {
             self.offset += 1;
         }
@@ -258,7 +273,7 @@ impl<'a> Scanner<'a> {
             }
             self.digits()?;
         }
-        Ok(Event::Number)
+        Ok(())
     }
 
     #[inline(always)]
@@ -270,23 +285,24 @@ impl<'a> Scanner<'a> {
         if self.offset == start { Err(self.invalid("expected a digit")) } else { Ok(()) }
     }
 
-    #[inline(always)]
-    fn literal(&mut self, literal: &str, event: Event<'a>) -> Result<Event<'a>, StrictJsonError> {
-        if !self.bytes.get(self.offset..).is_some_and(|rest| rest.starts_with(literal.as_bytes())) {
+    fn literal(&mut self, literal: &[u8], scalar: Scalar<'a>) -> Result<Scalar<'a>, StrictJsonError> {
+        if !self.bytes.get(self.offset..).is_some_and(|rest| rest.starts_with(literal)) {
             return Err(self.invalid("expected a value"));
         }
         self.offset += literal.len();
-        Ok(event)
+        Ok(scalar)
     }
 
     /// Skips whitespace and says which byte follows.
     #[inline(always)]
     fn skip_whitespace(&mut self) -> Option<u8> {
         loop {
-            match self.peek() {
-                Some(b' ' | b'\t' | b'\n' | b'\r') => self.offset += 1,
-                byte => return byte,
+            let byte = self.peek()?;
+            // All whitespace is below what may follow it.
+            if byte > b' ' || !matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
+                return Some(byte);
             }
+            self.offset += 1;
         }
     }
 
@@ -295,34 +311,42 @@ impl<'a> Scanner<'a> {
         self.bytes.get(self.offset).copied()
     }
 
-    #[inline(always)]
+    #[cold]
+    fn ends_early(&self) -> StrictJsonError {
+        self.invalid("the document ends early")
+    }
+
+    #[cold]
     fn invalid(&self, what: &'static str) -> StrictJsonError {
         StrictJsonError::Invalid { offset: self.offset, what }
     }
 }
 
 /// How many bytes of a string literal come before a quote, a backslash or a control character.
-///
-/// Eight bytes are looked at together: a byte of `word` that is zero, or less than a space, borrows into its top bit.
-/// The borrow can mark bytes above a real match too, so only the lowest mark counts, which is the first byte.
+#[inline(always)]
 fn plain_length(bytes: &[u8]) -> usize {
-    const ONES: u64 = u64::MAX / 0xff;
-    const TOPS: u64 = ONES << 7;
-    let (words, tail) = bytes.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let quote = word ^ (ONES * u64::from(b'"'));
-        let backslash = word ^ (ONES * u64::from(b'\\'));
-        let marks = (quote.wrapping_sub(ONES) & !quote
-            | backslash.wrapping_sub(ONES) & !backslash
-            | word.wrapping_sub(ONES * u64::from(b' ')) & !word)
-            & TOPS;
-        if marks != 0 {
-            return index * 8 + marks.trailing_zeros() as usize / 8;
+    let mut rest = bytes;
+    while let Some((word, after)) = rest.split_first_chunk() {
+        let special = specials(u64::from_le_bytes(*word));
+        if special != 0 {
+            return bytes.len() - rest.len() + special.trailing_zeros() as usize / 8;
         }
+        rest = after;
     }
-    let end = tail.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < b' ');
-    bytes.len() - tail.len() + end.unwrap_or(tail.len())
+    let end = rest.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < b' ');
+    bytes.len() - rest.len() + end.unwrap_or(rest.len())
+}
+
+/// The top bit of each of eight bytes that is a quote, a backslash or a control character.
+#[inline(always)]
+fn specials(word: u64) -> u64 {
+    const EACH: u64 = u64::MAX / 0xff;
+    // Without its top bit a byte can be added to without a carry into the next.
+    let low = word & (EACH * 0x7f);
+    // Flipping this bit makes a quote the first byte after the control characters, in place of the space.
+    let no_quote_or_control = (low ^ (EACH * 0x02)) + EACH * (0x7f - 0x20);
+    let no_backslash = (low ^ (EACH * b'\\' as u64)) + EACH * 0x7f;
+    !(no_quote_or_control & no_backslash | word) & (EACH * 0x80)
 }
 
 /// The character of a `\u` escape whose hex digits start `digits`, and how many bytes it takes after the `\u`: four, or

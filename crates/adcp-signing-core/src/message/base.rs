@@ -46,11 +46,8 @@ pub fn signature_base(
         return Err(ComponentError::InvalidParamsText);
     }
     let mut base = Vec::with_capacity(64 * components.len() + 32 + params_text.len());
-    let mut identifier = String::with_capacity(32);
     for component in components {
-        identifier.clear();
-        component.write_identifier(&mut identifier);
-        base.extend_from_slice(identifier.as_bytes());
+        component.identifier(|piece| base.extend_from_slice(piece.as_bytes()));
         base.extend_from_slice(b": ");
         let start = base.len();
         source.append_value(component, &mut base)?;

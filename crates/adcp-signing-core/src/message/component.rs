@@ -142,16 +142,23 @@ impl<'a> Component<'a> {
 
     /// Appends the identifier as RFC 9421 §2.5 has it in the signature base: the quoted name and the parameters.
     pub fn write_identifier(&self, out: &mut String) {
-        out.push('"');
-        out.push_str(self.name.as_str());
-        out.push('"');
+        self.identifier(|piece| out.push_str(piece));
+    }
+
+    /// Hands out the identifier piece by piece.
+    pub(super) fn identifier(&self, mut push: impl FnMut(&str)) {
+        push("\"");
+        push(self.name.as_str());
+        push("\"");
         for param in &self.params {
-            out.push(';');
-            out.push_str(param.name());
+            push(";");
+            push(param.name());
             if let ComponentParam::Key(value) | ComponentParam::Name(value) = param {
-                out.push('=');
+                push("=");
+                let mut quoted = String::new();
                 // The constructors admit only what a structured field string can hold.
-                let _ = push_string(out, value);
+                let _ = push_string(&mut quoted, value);
+                push(&quoted);
             }
         }
     }

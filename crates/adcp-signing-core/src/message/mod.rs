@@ -14,6 +14,7 @@ mod target;
 pub use self::base::{ComponentSource, signature_base};
 pub use self::component::{Component, ComponentName, ComponentParam, components};
 pub use self::error::ComponentError;
+pub(crate) use self::params::push_inner_list;
 pub use self::params::{SignatureParams, SignatureParamsError, inner_list_text};
 pub use self::source::ResponseInContext;
 

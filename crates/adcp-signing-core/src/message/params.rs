@@ -87,29 +87,39 @@ pub fn inner_list_text(
     params: &SignatureParams<'_>,
 ) -> Result<String, WriteError> {
     let mut text = String::with_capacity(256);
+    push_inner_list(&mut text, components, params)?;
+    Ok(text)
+}
+
+/// [`inner_list_text`], appended.
+pub(crate) fn push_inner_list(
+    text: &mut String,
+    components: &[Component<'_>],
+    params: &SignatureParams<'_>,
+) -> Result<(), WriteError> {
     text.push('(');
     for (index, component) in components.iter().enumerate() {
         if index > 0 {
             text.push(' ');
         }
-        component.write_identifier(&mut text);
+        component.write_identifier(text);
     }
     text.push(')');
     for (name, value) in [("created", params.created), ("expires", params.expires)] {
         if let Some(value) = value {
-            push_name(&mut text, name);
-            push_integer(&mut text, value)?;
+            push_name(text, name);
+            push_integer(text, value)?;
         }
     }
     let strings =
         [("nonce", &params.nonce), ("keyid", &params.keyid), ("alg", &params.alg), ("tag", &params.tag)];
     for (name, value) in strings {
         if let Some(value) = value {
-            push_name(&mut text, name);
-            push_string(&mut text, value)?;
+            push_name(text, name);
+            push_string(text, value)?;
         }
     }
-    Ok(text)
+    Ok(())
 }
 
 fn push_name(text: &mut String, name: &str) {

@@ -180,18 +180,49 @@ pub enum Custody {
 
 /// The identity methods of a wrapper, answered by the provider in its field `$inner`: all of them or none, so that no
 /// wrapper can drop the purpose.
+///
+/// ```
+/// use adcp_signing_core::{
+///     PublicKey, SigningProvider,
+///     provider::{ProviderError, Signed, forward_identity},
+/// };
+/// use async_trait::async_trait;
+///
+/// #[derive(Debug)]
+/// struct Audited<P> {
+///     inner: P,
+/// }
+///
+/// #[async_trait]
+/// impl<P: SigningProvider> SigningProvider for Audited<P> {
+///     forward_identity!(inner);
+///
+///     async fn public_key(&self) -> Result<PublicKey, ProviderError> {
+///         self.inner.public_key().await
+///     }
+///
+///     async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
+///         let signed = self.inner.sign(signature_base).await;
+///         println!("{}: {}", self.key_id(), if signed.is_ok() { "signed" } else { "failed" });
+///         signed
+///     }
+///     // A wrapper around providers whose key rotates forwards `snapshot` too.
+/// }
+/// ```
+#[macro_export]
+#[doc(hidden)]
 macro_rules! forward_identity {
     ($inner:ident) => {
         fn key_id(&self) -> &str {
             self.$inner.key_id()
         }
-        fn algorithm(&self) -> crate::Algorithm {
+        fn algorithm(&self) -> $crate::Algorithm {
             self.$inner.algorithm()
         }
-        fn purpose(&self) -> &crate::KeyPurpose {
+        fn purpose(&self) -> &$crate::KeyPurpose {
             self.$inner.purpose()
         }
-        fn fingerprint(&self) -> &crate::Fingerprint {
+        fn fingerprint(&self) -> &$crate::Fingerprint {
             self.$inner.fingerprint()
         }
         fn capability(&self) -> $crate::provider::Capability {
@@ -199,7 +230,8 @@ macro_rules! forward_identity {
         }
     };
 }
-use forward_identity;
+#[doc(inline)]
+pub use crate::forward_identity;
 
 macro_rules! forward {
     ($($pointer:ty),*) => {$(

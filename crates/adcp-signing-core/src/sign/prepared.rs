@@ -7,7 +7,7 @@ use crate::{
     Algorithm, Signature,
     clock::UnixSeconds,
     digest::{CONTENT_DIGEST, ContentDigest, content_digest},
-    message::{Component, ComponentName, Request, SignatureParams, inner_list_text, signature_base},
+    message::{Component, ComponentName, Request, SignatureParams, push_inner_list, signature_base},
     nonce::Nonce,
     operation::DigestPolicy,
     profile::{
@@ -41,9 +41,10 @@ pub struct Parameters<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prepared {
     base: Vec<u8>,
+    /// The value of `Signature-Input`, and how much of it is the label.
     input: String,
+    label_len: usize,
     digest: Option<String>,
-    label: String,
     algorithm: Algorithm,
     alphabet: Alphabet,
 }
@@ -129,17 +130,20 @@ pub(super) fn prepare_target(
         alg: Some(Cow::Borrowed(parameters.algorithm.rfc9421_name())),
         tag: Some(Cow::Borrowed(profile.tag())),
     };
-    let input = inner_list_text(&covered, &params)
-        .map_err(|source| SignError::Parameter { what: "the signature parameters", source })?;
-    let base = signature_base(&covered, &input, &AdcpComponents::new(request, &target, digest.as_deref()))?;
-    let mut label = String::with_capacity(parameters.label.len());
-    push_key(&mut label, parameters.label)
+    let mut input = String::with_capacity(288);
+    push_key(&mut input, parameters.label)
         .map_err(|source| SignError::Parameter { what: "the label", source })?;
+    let label_len = input.len();
+    input.push('=');
+    push_inner_list(&mut input, &covered, &params)
+        .map_err(|source| SignError::Parameter { what: "the signature parameters", source })?;
+    let list = input.get(label_len + 1..).unwrap_or_default();
+    let base = signature_base(&covered, list, &AdcpComponents::new(request, &target, digest.as_deref()))?;
     Ok(Prepared {
         base,
         input,
+        label_len,
         digest,
-        label,
         algorithm: parameters.algorithm,
         alphabet: profile.signature_alphabet(),
     })
@@ -185,14 +189,11 @@ impl Prepared {
                 signed: signature.algorithm(),
             });
         }
-        let mut value = String::with_capacity(self.label.len().saturating_add(92));
-        value.push_str(&self.label);
+        let label = self.input.get(..self.label_len).unwrap_or_default();
+        let mut value = String::with_capacity(label.len().saturating_add(92));
+        value.push_str(label);
         value.push('=');
         push_byte_sequence(&mut value, signature.as_bytes(), self.alphabet);
-        let mut input = self.label;
-        input.reserve_exact(self.input.len().saturating_add(1));
-        input.push('=');
-        input.push_str(&self.input);
-        Ok(SignedFields { signature_input: input, signature: value, content_digest: self.digest })
+        Ok(SignedFields { signature_input: self.input, signature: value, content_digest: self.digest })
     }
 }

@@ -1,7 +1,5 @@
 //! Byte sequences, and the two base64 alphabets AdCP has put on the wire.
 
-use base64ct::{Base64, Base64UrlUnpadded, Encoding as _};
-
 /// How the bytes of a byte sequence are spelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Alphabet {
@@ -76,41 +74,78 @@ impl Alphabet {
         values.get(usize::from(byte)).copied().unwrap_or(NO_DIGIT)
     }
 
-    /// Appends the spelling of `bytes`, without colons.
+    /// Appends the spelling of `bytes`, without colons. What goes on the wire is no secret, so this may look things up.
     pub(super) fn encode(self, bytes: &[u8], out: &mut String) {
-        out.push_str(&match self {
-            Self::Standard => Base64::encode_string(bytes),
-            Self::UrlUnpadded => Base64UrlUnpadded::encode_string(bytes),
-        });
+        const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        const URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        let (digits, is_padded) = match self {
+            Self::Standard => (STANDARD, true),
+            Self::UrlUnpadded => (URL, false),
+        };
+        let digit = |bits: u32| digits.get(bits as usize & 0x3f).copied().unwrap_or(b'=');
+        for bytes in bytes.chunks(48) {
+            let mut text = [b'='; 64];
+            let (whole, last) = bytes.as_chunks::<3>();
+            let mut groups = text.as_chunks_mut::<4>().0.iter_mut();
+            for ([first, second, third], group) in whole.iter().zip(&mut groups) {
+                let bits = u32::from_be_bytes([0, *first, *second, *third]);
+                *group = [digit(bits >> 18), digit(bits >> 12), digit(bits >> 6), digit(bits)];
+            }
+            match (last, groups.next()) {
+                ([byte], Some([first, second, ..])) => {
+                    let bits = u32::from(*byte) << 4;
+                    (*first, *second) = (digit(bits >> 6), digit(bits));
+                }
+                ([high, low], Some([first, second, third, _])) => {
+                    let bits = u32::from(u16::from_be_bytes([*high, *low])) << 2;
+                    (*first, *second, *third) = (digit(bits >> 12), digit(bits >> 6), digit(bits));
+                }
+                _ => {}
+            }
+            let length = if is_padded { bytes.len().div_ceil(3) * 4 } else { (bytes.len() * 4).div_ceil(3) };
+            // All of it is ASCII, so nothing is left out.
+            out.push_str(
+                text.get(..length).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default(),
+            );
+        }
     }
 
-    /// `text` without its padding, which is then known to be well-formed but for stray bits.
+    /// `text` without its padding, where so many digits can be spelled so; whether they are digits is told by
+    /// [`decode`](Self::decode).
     fn digits(self, text: &str) -> Result<&[u8], Base64Error> {
         let digits = text.trim_end_matches('=').as_bytes();
-        let is_digit = |byte: u8| self.value(byte) != NO_DIGIT;
-        if let Some((offset, found)) = digits.iter().copied().enumerate().find(|(_, byte)| !is_digit(*byte)) {
-            return Err(match found {
-                b'=' => Base64Error::Padding { alphabet: self },
-                _ => Base64Error::Character { offset, found, alphabet: self },
-            });
-        }
         let padding = text.len() - digits.len();
-        match self {
-            Self::Standard if !text.len().is_multiple_of(4) || padding > 2 => {
-                Err(Base64Error::Padding { alphabet: self })
+        let sound = match self {
+            Self::Standard => text.len().is_multiple_of(4) && padding <= 2,
+            Self::UrlUnpadded => padding == 0 && digits.len() % 4 != 1,
+        };
+        if sound { Ok(digits) } else { Err(self.fault(text)) }
+    }
+
+    /// What is wrong with a text that is: the first character that is no digit, else its length.
+    #[cold]
+    fn fault(self, text: &str) -> Base64Error {
+        let digits = text.trim_end_matches('=').as_bytes();
+        let other = digits.iter().copied().enumerate().find(|(_, byte)| self.value(*byte) == NO_DIGIT);
+        match (other, self) {
+            (Some((offset, found)), _) if found != b'=' => {
+                Base64Error::Character { offset, found, alphabet: self }
             }
-            Self::UrlUnpadded if padding > 0 => Err(Base64Error::Padding { alphabet: self }),
-            Self::UrlUnpadded if digits.len() % 4 == 1 => Err(Base64Error::Length(digits.len())),
-            Self::Standard | Self::UrlUnpadded => Ok(digits),
+            (None, Self::UrlUnpadded) if digits.len() == text.len() => Base64Error::Length(digits.len()),
+            _ => Base64Error::Padding { alphabet: self },
         }
     }
 
-    /// Decodes `digits` into `bytes`, as many as [`decoded_len`] says. What comes off the wire is no secret, so this may
-    /// look things up.
-    fn decode(self, digits: &[u8], bytes: &mut [u8]) -> Result<(), Base64Error> {
-        let spelled = |digits: &[u8]| {
-            let value = |digit: &u8| u32::from(self.value(*digit));
-            digits.iter().fold(0, |bits, digit| bits << 6 | value(digit))
+    /// Decodes the `digits` of `text` into `bytes`, as many as [`decoded_len`] says. What comes off the wire is no
+    /// secret, so this may look things up.
+    fn decode(self, text: &str, digits: &[u8], bytes: &mut [u8]) -> Result<(), Base64Error> {
+        let mut seen = 0;
+        let mut spelled = |digits: &[u8]| {
+            digits.iter().fold(0, |bits, digit| {
+                let value = self.value(*digit);
+                seen |= value;
+                bits << 6 | u32::from(value & 0x3f)
+            })
         };
         let (whole, last) = digits.as_chunks::<4>();
         let (whole_bytes, last_bytes) = bytes.as_chunks_mut::<3>();
@@ -131,7 +166,14 @@ impl Alphabet {
             }
             _ => 0,
         };
-        if stray == 0 { Ok(()) } else { Err(Base64Error::StrayBits) }
+        // Only what is no digit has the two highest bits.
+        if seen > 0x3f {
+            Err(self.fault(text))
+        } else if stray != 0 {
+            Err(Base64Error::StrayBits)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -181,8 +223,22 @@ impl<'a> ByteSequence<'a> {
     pub fn decode(&self, alphabet: Alphabet) -> Result<Vec<u8>, Base64Error> {
         let digits = alphabet.digits(self.raw)?;
         let mut bytes = vec![0; decoded_len(digits.len())];
-        alphabet.decode(digits, &mut bytes)?;
+        alphabet.decode(self.raw, digits, &mut bytes)?;
         Ok(bytes)
+    }
+
+    /// Like [`decode`](Self::decode), for bytes of which only `N` are of use: `None` where they are more or fewer.
+    pub(crate) fn decode_exactly<const N: usize>(
+        &self,
+        alphabet: Alphabet,
+    ) -> Result<Option<[u8; N]>, Base64Error> {
+        let digits = alphabet.digits(self.raw)?;
+        if decoded_len(digits.len()) != N {
+            return self.decode(alphabet).map(|_| None);
+        }
+        let mut bytes = [0; N];
+        alphabet.decode(self.raw, digits, &mut bytes)?;
+        Ok(Some(bytes))
     }
 
     /// Like [`decode`](Self::decode), into the front of `buffer`.
@@ -194,13 +250,14 @@ impl<'a> ByteSequence<'a> {
         let needed = decoded_len(digits.len());
         let available = buffer.len();
         let bytes = buffer.get_mut(..needed).ok_or(Base64Error::BufferTooSmall { needed, available })?;
-        alphabet.decode(digits, bytes)?;
+        alphabet.decode(self.raw, digits, bytes)?;
         Ok(bytes)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use base64ct::{Base64, Base64UrlUnpadded, Encoding as _};
     use proptest::prelude::*;
 
     use super::*;
@@ -242,6 +299,8 @@ mod tests {
             assert_eq!(sequence.decode(alphabet), expected, "{alphabet:?} {text:?}");
             let mut buffer = [0xaa; 8];
             assert_eq!(sequence.decode_into(alphabet, &mut buffer).map(<[u8]>::to_vec), expected);
+            let of_length_two = expected.map(|bytes| bytes.try_into().ok());
+            assert_eq!(sequence.decode_exactly::<2>(alphabet), of_length_two, "{alphabet:?} {text:?}");
         }
     }
 
@@ -258,10 +317,15 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_read_back(bytes in prop::collection::vec(any::<u8>(), 0..70)) {
+        fn any_bytes_are_spelled_as_base64ct_spells_them_and_read_back(bytes in prop::collection::vec(any::<u8>(), 0..110)) {
             for alphabet in [Alphabet::Standard, Alphabet::UrlUnpadded] {
                 let mut text = String::new();
                 alphabet.encode(&bytes, &mut text);
+                let expected = match alphabet {
+                    Alphabet::Standard => Base64::encode_string(&bytes),
+                    Alphabet::UrlUnpadded => Base64UrlUnpadded::encode_string(&bytes),
+                };
+                prop_assert_eq!(&text, &expected);
                 let read = ByteSequence::new(&text).decode(alphabet);
                 prop_assert_eq!(read.as_ref(), Ok(&bytes));
             }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::class::Class;
 use super::{
     BareItem, ByteSequence, Dictionary, InnerList, Item, List, MAX_FIELD_LEN, MAX_INNER_ITEMS, MAX_MEMBERS,
     MAX_PARAMS, Member, MemberValue, Params, ParseError, ParseErrorKind,
@@ -42,11 +43,11 @@ impl<'a> Cursor<'a> {
 
     /// RFC 8941 §4.2.2.
     pub(super) fn dictionary(&mut self) -> Parsed<Dictionary<'a>> {
-        let mut members: Vec<Member<'a>> = Vec::with_capacity(2);
+        let mut dictionary = Dictionary::empty();
         self.members(|cursor| {
             let start = cursor.at;
             let key = cursor.key()?;
-            if members.iter().any(|member| member.key == key) {
+            if dictionary.get(key).is_some() {
                 return Err(ParseError { offset: start, kind: ParseErrorKind::DuplicateKey(key.to_owned()) });
             }
             let has_value = cursor.eat(b'=');
@@ -56,10 +57,10 @@ impl<'a> Cursor<'a> {
             } else {
                 MemberValue::Item(Item { bare: BareItem::Boolean(true), params: cursor.params()? })
             };
-            members.push(Member { key, value, raw: cursor.since(from) });
+            dictionary.push(Member { key, value, raw: cursor.since(from) });
             Ok(())
         })?;
-        Ok(Dictionary { members })
+        Ok(dictionary)
     }
 
     /// RFC 8941 §4.2.1.
@@ -153,7 +154,7 @@ impl<'a> Cursor<'a> {
     /// RFC 8941 §4.2.3.3.
     fn key(&mut self) -> Parsed<&'a str> {
         match self.peek() {
-            Some(b'a'..=b'z' | b'*') => Ok(self.take_while(is_key_byte)),
+            Some(b'a'..=b'z' | b'*') => Ok(self.take_while(Class::KEY)),
             _ => Err(self.unexpected("a key: a lower-case letter or '*' first")),
         }
     }
@@ -165,7 +166,7 @@ impl<'a> Cursor<'a> {
             Some(b'"') => self.string().map(BareItem::String),
             Some(b':') => self.byte_sequence().map(BareItem::ByteSequence),
             Some(b'?') => self.boolean().map(BareItem::Boolean),
-            Some(b'A'..=b'Z' | b'a'..=b'z' | b'*') => Ok(BareItem::Token(self.take_while(is_token_byte))),
+            Some(b'A'..=b'Z' | b'a'..=b'z' | b'*') => Ok(BareItem::Token(self.take_while(Class::TOKEN))),
             _ => Err(self.unexpected("an integer, decimal, string, token, byte sequence or boolean")),
         }
     }
@@ -174,12 +175,12 @@ impl<'a> Cursor<'a> {
     fn number(&mut self) -> Parsed<BareItem<'a>> {
         let start = self.at;
         let negative = self.eat(b'-');
-        let digits = self.take_while(|byte| byte.is_ascii_digit());
+        let digits = self.take_while(Class::DIGIT);
         if digits.is_empty() {
             return Err(self.unexpected("a digit"));
         }
         if self.eat(b'.') {
-            let fraction = self.take_while(|byte| byte.is_ascii_digit());
+            let fraction = self.take_while(Class::DIGIT);
             if fraction.is_empty() {
                 return Err(self.unexpected("a digit after the decimal point"));
             }
@@ -198,7 +199,7 @@ impl<'a> Cursor<'a> {
     /// RFC 8941 §4.2.5.
     fn string(&mut self) -> Parsed<Cow<'a, str>> {
         self.eat(b'"');
-        let mut chunk = self.take_while(is_plain_string_byte);
+        let mut chunk = self.take_while(Class::PLAIN_STRING);
         if self.eat(b'"') {
             return Ok(Cow::Borrowed(chunk));
         }
@@ -216,14 +217,14 @@ impl<'a> Cursor<'a> {
                 _ => return Err(self.unexpected("'\"' or '\\' after the '\\' of a string")),
             }
             self.at += 1;
-            chunk = self.take_while(is_plain_string_byte);
+            chunk = self.take_while(Class::PLAIN_STRING);
         }
     }
 
     /// RFC 8941 §4.2.7, with the base64url characters admitted and decoding left to the caller.
     fn byte_sequence(&mut self) -> Parsed<ByteSequence<'a>> {
         self.eat(b':');
-        let raw = self.take_long_while(is_base64_byte);
+        let raw = self.take_while(Class::BASE64);
         if self.eat(b':') {
             Ok(ByteSequence::new(raw))
         } else {
@@ -253,22 +254,10 @@ impl<'a> Cursor<'a> {
         found
     }
 
-    fn take_while(&mut self, admits: impl Fn(u8) -> bool) -> &'a str {
+    fn take_while(&mut self, class: Class) -> &'a str {
         let start = self.at;
         let rest = self.text.as_bytes().get(start..).unwrap_or_default();
-        self.at += rest.iter().position(|byte| !admits(*byte)).unwrap_or(rest.len());
-        self.since(start)
-    }
-
-    /// As [`take_while`](Self::take_while), for what may be long: eight bytes at a time while all of them are admitted.
-    fn take_long_while(&mut self, admits: impl Fn(u8) -> bool) -> &'a str {
-        let start = self.at;
-        let rest = self.text.as_bytes().get(start..).unwrap_or_default();
-        let eights = rest.as_chunks::<8>().0.iter();
-        let whole =
-            eights.take_while(|eight| eight.iter().fold(true, |all, byte| all & admits(*byte))).count();
-        self.at += whole * 8;
-        self.take_while(admits);
+        self.at += rest.iter().position(|byte| !class.has(*byte)).unwrap_or(rest.len());
         self.since(start)
     }
 
@@ -284,47 +273,15 @@ impl<'a> Cursor<'a> {
         while self.eat(b' ') || self.eat(b'\t') {}
     }
 
+    #[cold]
     fn error(&self, kind: ParseErrorKind) -> ParseError {
         ParseError { offset: self.at, kind }
     }
 
+    #[cold]
     fn unexpected(&self, expected: &'static str) -> ParseError {
         self.error(ParseErrorKind::Unexpected { found: self.peek(), expected })
     }
-}
-
-pub(super) const fn is_key_byte(byte: u8) -> bool {
-    matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.' | b'*')
-}
-
-pub(super) const fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'!' | b'#'
-                | b'$'
-                | b'%'
-                | b'&'
-                | b'\''
-                | b'*'
-                | b'+'
-                | b'-'
-                | b'.'
-                | b'^'
-                | b'_'
-                | b'`'
-                | b'|'
-                | b'~'
-        )
-        || matches!(byte, b':' | b'/')
-}
-
-const fn is_plain_string_byte(byte: u8) -> bool {
-    matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')
-}
-
-const fn is_base64_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=')
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The data types of RFC 8941 §3, borrowing from the field value they were parsed from.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, iter, option, slice, vec};
 
 use super::parser::Cursor;
 use super::{ByteSequence, ParseError};
@@ -21,7 +21,9 @@ use super::{ByteSequence, ParseError};
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dictionary<'a> {
-    pub(super) members: Vec<Member<'a>>,
+    // Nearly every dictionary of a signed message has one member, which then needs no memory of its own.
+    first: Option<Member<'a>>,
+    rest: Vec<Member<'a>>,
 }
 
 /// One member of a dictionary.
@@ -104,40 +106,51 @@ impl<'a> Dictionary<'a> {
 
     /// The member with this key.
     pub fn get(&self, key: &str) -> Option<&Member<'a>> {
-        self.members.iter().find(|member| member.key == key)
+        self.iter().find(|member| member.key == key)
     }
 
     /// The members in the order received.
-    pub fn iter(&self) -> std::slice::Iter<'_, Member<'a>> {
-        self.members.iter()
+    pub fn iter(&self) -> impl Iterator<Item = &Member<'a>> {
+        self.into_iter()
     }
 
     /// How many members there are.
     pub fn len(&self) -> usize {
-        self.members.len()
+        usize::from(self.first.is_some()) + self.rest.len()
     }
 
     /// Whether there is no member.
     pub fn is_empty(&self) -> bool {
-        self.members.is_empty()
+        self.first.is_none()
+    }
+
+    pub(super) const fn empty() -> Self {
+        Self { first: None, rest: Vec::new() }
+    }
+
+    pub(super) fn push(&mut self, member: Member<'a>) {
+        match self.first {
+            None => self.first = Some(member),
+            Some(_) => self.rest.push(member),
+        }
     }
 }
 
 impl<'a> IntoIterator for Dictionary<'a> {
     type Item = Member<'a>;
-    type IntoIter = std::vec::IntoIter<Member<'a>>;
+    type IntoIter = iter::Chain<option::IntoIter<Member<'a>>, vec::IntoIter<Member<'a>>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.members.into_iter()
+        self.first.into_iter().chain(self.rest)
     }
 }
 
 impl<'d, 'a> IntoIterator for &'d Dictionary<'a> {
     type Item = &'d Member<'a>;
-    type IntoIter = std::slice::Iter<'d, Member<'a>>;
+    type IntoIter = iter::Chain<option::Iter<'d, Member<'a>>, slice::Iter<'d, Member<'a>>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.iter()
+        self.first.iter().chain(&self.rest)
     }
 }
 

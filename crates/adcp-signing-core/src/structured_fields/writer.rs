@@ -1,8 +1,6 @@
 //! The serialization algorithms of RFC 8941 §4.1.
 
-use std::fmt::Write as _;
-
-use super::parser::{is_key_byte, is_token_byte};
+use super::class::Class;
 use super::{Alphabet, BareItem, Base64Error, Dictionary, InnerList, Item, List, MemberValue, Params};
 
 /// The largest magnitude of an integer (RFC 8941 §3.3.1).
@@ -49,21 +47,25 @@ pub enum WriteError {
 /// # Ok::<(), adcp_signing_core::structured_fields::WriteError>(())
 /// ```
 pub fn push_string(out: &mut String, value: &str) -> Result<(), WriteError> {
-    if let Some(offset) = value.bytes().position(|byte| !matches!(byte, b' '..=b'~')) {
+    let printable = |byte: u8| matches!(byte, b' '..=b'~');
+    // Nearly every string is plain, and without an early exit the compiler looks at many bytes at once.
+    let is_plain =
+        value.bytes().fold(true, |plain, byte| plain & printable(byte) & (byte != b'"') & (byte != b'\\'));
+    if !is_plain && let Some(offset) = value.bytes().position(|byte| !printable(byte)) {
         return Err(WriteError::String { offset });
     }
     out.reserve(value.len() + 2);
     out.push('"');
-    let mut rest = value;
-    while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\')) {
-        let (plain, special) = rest.split_at_checked(at).unwrap_or_default();
-        out.push_str(plain);
-        out.push('\\');
-        let (special, after) = special.split_at_checked(1).unwrap_or_default();
-        out.push_str(special);
-        rest = after;
+    if is_plain {
+        out.push_str(value);
+    } else {
+        for character in value.chars() {
+            if matches!(character, '"' | '\\') {
+                out.push('\\');
+            }
+            out.push(character);
+        }
     }
-    out.push_str(rest);
     out.push('"');
     Ok(())
 }
@@ -83,8 +85,22 @@ pub fn push_integer(out: &mut String, value: i64) -> Result<(), WriteError> {
     if value.unsigned_abs() > MAX_INTEGER {
         return Err(WriteError::Integer(value));
     }
-    // Writing to a string cannot fail.
-    let _ = write!(out, "{value}");
+    if value < 0 {
+        out.push('-');
+    }
+    let mut digits = [b'0'; 15];
+    let mut rest = value.unsigned_abs();
+    let mut first = digits.len() - 1;
+    for (place, digit) in digits.iter_mut().enumerate().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        first = place;
+        if rest == 0 {
+            break;
+        }
+    }
+    // All of it is ASCII, so nothing is left out.
+    out.push_str(digits.get(first..).and_then(|digits| std::str::from_utf8(digits).ok()).unwrap_or_default());
     Ok(())
 }
 
@@ -94,7 +110,7 @@ pub fn push_integer(out: &mut String, value: i64) -> Result<(), WriteError> {
 /// [`WriteError::Key`] for anything else.
 pub fn push_key(out: &mut String, key: &str) -> Result<(), WriteError> {
     if !key.starts_with(|first: char| first.is_ascii_lowercase() || first == '*')
-        || !key.bytes().all(is_key_byte)
+        || !key.bytes().all(|byte| Class::KEY.has(byte))
     {
         return Err(WriteError::Key);
     }
@@ -108,7 +124,7 @@ pub fn push_key(out: &mut String, key: &str) -> Result<(), WriteError> {
 /// [`WriteError::Token`] for anything else.
 pub fn push_token(out: &mut String, token: &str) -> Result<(), WriteError> {
     let first = |first: char| first.is_ascii_alphabetic() || first == '*';
-    if !token.starts_with(first) || !token.bytes().all(is_token_byte) {
+    if !token.starts_with(first) || !token.bytes().all(|byte| Class::TOKEN.has(byte)) {
         return Err(WriteError::Token);
     }
     out.push_str(token);

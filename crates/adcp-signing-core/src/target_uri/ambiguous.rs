@@ -109,7 +109,7 @@ pub(crate) fn unambiguous_target(url: &str) -> Result<TargetUri, AmbiguousUrl> {
     check_authority(parts.authority)?;
     check_path(parts.path)?;
     parts.query.map_or(Ok(()), check_query)?;
-    Ok(TargetUri::canonicalize(url, Rules { root_dot: RootDot::Strip, raw_host: RawHost::Refuse })?)
+    Ok(TargetUri::of_parts(&parts, Rules { root_dot: RootDot::Strip, raw_host: RawHost::Refuse })?)
 }
 
 fn check_authority(authority: &str) -> Result<(), AmbiguousUrl> {

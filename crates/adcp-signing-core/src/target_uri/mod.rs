@@ -73,10 +73,16 @@ impl TargetUri {
     /// [`TargetUriError`], `request_target_uri_malformed` on the wire.
     pub fn canonicalize(url: &str, rules: Rules) -> Result<Self, TargetUriError> {
         check_text(url)?;
-        let Parts { scheme, authority, path, query } = Parts::of(url)?;
+        Self::of_parts(&Parts::of(url)?, rules)
+    }
+
+    fn of_parts(parts: &Parts<'_>, rules: Rules) -> Result<Self, TargetUriError> {
+        let &Parts { scheme, authority, path, query } = parts;
         let (_, host_port) = authority::split_userinfo(authority)?;
 
-        let mut uri = String::with_capacity(url.len() + 1);
+        // With the separators, and the slash that an empty path becomes.
+        let length = scheme.as_str().len() + authority.len() + path.len() + query.map_or(0, str::len) + 5;
+        let mut uri = String::with_capacity(length);
         uri.push_str(scheme.as_str());
         uri.push_str("://");
         authority::push(&mut uri, host_port, scheme, rules)?;

@@ -12,7 +12,7 @@ use crate::{
 /// A message whose signature and digest verify (steps 10 and 11). Only such a message has a replay entry.
 #[derive(Debug, Clone)]
 pub struct Authentic<'a, K> {
-    pub(super) parsed: Parsed<'a>,
+    pub(super) parsed: Box<Parsed<'a>>,
     pub(super) key: K,
     pub(super) base: Vec<u8>,
 }
@@ -69,7 +69,7 @@ impl<'a, K: AsRef<VerificationKey>> Committed<'a, K> {
         check_body(received.request)
             .map_err(|error| received.refuse(Step::Body, Fault::BodyMalformed, error.to_string()))?;
         Ok(Verified {
-            keyid: parsed.params.keyid.into_owned(),
+            keyid: String::from(&*parsed.params.keyid),
             agent_url: key.as_ref().agent_url().map(str::to_owned),
             algorithm: parsed.algorithm,
             created: UnixSeconds::new(parsed.params.created),

@@ -6,7 +6,7 @@ use crate::{digest::CONTENT_DIGEST, profile::Fault, resolver::VerificationKey};
 /// A message whose key may sign it (steps 8 to 9a). Cryptography starts here.
 #[derive(Debug, Clone)]
 pub struct Authorized<'a, K> {
-    pub(super) parsed: Parsed<'a>,
+    pub(super) parsed: Box<Parsed<'a>>,
     pub(super) key: K,
 }
 
@@ -22,7 +22,7 @@ impl<'a, K: AsRef<VerificationKey>> Authorized<'a, K> {
         let invalid = |detail: String| received.refuse(Step::Signature, Fault::SignatureInvalid, detail);
         let (public, _) = self.key.as_ref().usable().map_err(|reason| invalid(reason.to_string()))?;
         public
-            .verify_bytes(&base, &self.parsed.labelled.signature)
+            .verify_bytes(&base, self.parsed.labelled.signature.as_ref().map_or(&[], <[u8; 64]>::as_slice))
             .map_err(|error| invalid(format!("{error}; compare the signature base on both sides")))?;
         let digest_matches = match (&self.parsed.digest, self.parsed.covers(CONTENT_DIGEST)) {
             (Some(digest), _) => digest.matches(received.request.body),

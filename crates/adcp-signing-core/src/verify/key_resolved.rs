@@ -6,7 +6,7 @@ use crate::{profile::Fault, resolver::VerificationKey, revocation::RevocationSta
 /// A message whose key was found (step 7).
 #[derive(Debug, Clone)]
 pub struct KeyResolved<'a, K> {
-    pub(super) parsed: Parsed<'a>,
+    pub(super) parsed: Box<Parsed<'a>>,
     pub(super) key: K,
 }
 

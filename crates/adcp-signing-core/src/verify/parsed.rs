@@ -51,7 +51,7 @@ impl<'a> Parsed<'a> {
         };
         match refused {
             Some(detail) => Err(self.received.refuse(Step::Window, Fault::WindowInvalid, detail)),
-            None => Ok(InWindow(self)),
+            None => Ok(InWindow(Box::new(self))),
         }
     }
 
@@ -79,8 +79,10 @@ impl<'a> Parsed<'a> {
 }
 
 /// A message within its window (step 5).
+///
+/// From here on the parsed message is boxed: each of the steps that follow moves it.
 #[derive(Debug, Clone)]
-pub struct InWindow<'a>(Parsed<'a>);
+pub struct InWindow<'a>(Box<Parsed<'a>>);
 
 impl<'a> InWindow<'a> {
     /// Step 6: everything that must be covered is, and nothing that must not be.
@@ -127,7 +129,7 @@ impl<'a> InWindow<'a> {
 
 /// A message that covers what it must (step 6), ready for its key.
 #[derive(Debug, Clone)]
-pub struct Covered<'a>(Parsed<'a>);
+pub struct Covered<'a>(Box<Parsed<'a>>);
 
 impl<'a> Covered<'a> {
     /// The `keyid` to resolve.

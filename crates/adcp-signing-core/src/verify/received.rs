@@ -60,11 +60,15 @@ impl<'a> Received<'a> {
             return Err(self.malformed("Signature-Input has no component list labelled sig1"));
         };
         let value = signatures.into_iter().find(|member| member.key == LABEL).map(|member| member.value);
-        let Some(MemberValue::Item(Item { bare: BareItem::ByteSequence(bytes), .. })) = value else {
+        let Some(MemberValue::Item(Item { bare: BareItem::ByteSequence(bytes), params })) = value else {
             return Err(self.malformed("Signature has no byte sequence labelled sig1"));
         };
+        // Nothing signs them, and neither RFC 9421 nor AdCP gives one a meaning.
+        if !params.is_empty() {
+            return Err(self.malformed("sig1 of Signature has parameters: write the byte sequence alone"));
+        }
         let signature = bytes
-            .decode(self.profile.signature_alphabet())
+            .decode_exactly(self.profile.signature_alphabet())
             .map_err(|error| self.malformed(format!("Signature sig1: {error}")))?;
         Ok(Labelled { received: self, list, raw, signature })
     }
@@ -96,23 +100,27 @@ impl<'a> Received<'a> {
 
     /// Step 2.
     fn complete<'p>(&self, params: SignatureParams<'p>) -> Result<Complete<'p>, Rejection> {
-        let absent = |name: &'static str| {
-            self.refuse(Step::Params, Fault::ParamsIncomplete, format!("the parameter {name} is absent"))
-        };
         Ok(Complete {
-            created: params.created.ok_or_else(|| absent("created"))?,
-            expires: params.expires.ok_or_else(|| absent("expires"))?,
-            nonce: params.nonce.ok_or_else(|| absent("nonce"))?,
-            keyid: params.keyid.ok_or_else(|| absent("keyid"))?,
-            alg: params.alg.ok_or_else(|| absent("alg"))?,
-            tag: params.tag.ok_or_else(|| absent("tag"))?,
+            created: params.created.ok_or_else(|| self.absent("created"))?,
+            expires: params.expires.ok_or_else(|| self.absent("expires"))?,
+            nonce: params.nonce.ok_or_else(|| self.absent("nonce"))?,
+            keyid: params.keyid.ok_or_else(|| self.absent("keyid"))?,
+            alg: params.alg.ok_or_else(|| self.absent("alg"))?,
+            tag: params.tag.ok_or_else(|| self.absent("tag"))?,
         })
     }
 
+    #[cold]
+    fn absent(&self, name: &str) -> Rejection {
+        self.refuse(Step::Params, Fault::ParamsIncomplete, format!("the parameter {name} is absent"))
+    }
+
+    #[cold]
     fn malformed(&self, detail: impl Into<Cow<'static, str>>) -> Rejection {
         self.refuse(Step::Parse, Fault::HeaderMalformed, detail)
     }
 
+    #[cold]
     pub(super) fn refuse(&self, step: Step, fault: Fault, detail: impl Into<Cow<'static, str>>) -> Rejection {
         Rejection::new(self.profile, step, fault, detail)
     }
@@ -125,7 +133,8 @@ pub struct Labelled<'a> {
     list: InnerList<'a>,
     /// The received text, which is what `@signature-params` is built from.
     pub(super) raw: &'a str,
-    pub(super) signature: Vec<u8>,
+    /// `None` where the bytes are not as many as a signature of the profiles' algorithms has.
+    pub(super) signature: Option<[u8; 64]>,
 }
 
 impl Labelled<'_> {

@@ -189,28 +189,27 @@ impl Verifier {
         }
         let resolved = resolved
             .map_err(|error| self.reject(None, self.precheck(Fault::BodyMalformed, error.to_string())))?;
-        let accept = |signer, warning, by_fallback| Acceptance {
-            signer,
-            by_fallback,
-            warning,
-            operation: resolved.operation.clone(),
-        };
         let received = Received::new(&self.profile, request);
         let posture = self.capability.posture(&resolved);
         if received.is_unsigned() {
             let warning = self.unsigned(request, &resolved, posture, by_fallback)?;
-            return Ok(accept(None, warning, by_fallback));
+            return Ok(Acceptance { signer: None, by_fallback, warning, operation: resolved.operation });
         }
-        match self.checklist(&received).await? {
-            Ok(verified) => Ok(accept(Some(verified), None, false)),
+        let checked = self.checklist(&received).await?;
+        let operation = resolved.operation;
+        match checked {
+            Ok(verified) => {
+                Ok(Acceptance { signer: Some(verified), by_fallback: false, warning: None, operation })
+            }
             Err(rejection) if is_shadowed(&rejection, request, posture) => {
                 if by_fallback {
-                    Ok(accept(None, Some(Warning::Failed(rejection)), true))
+                    let warning = Some(Warning::Failed(rejection));
+                    Ok(Acceptance { signer: None, by_fallback, warning, operation })
                 } else {
-                    Err(self.refuse(RefusalKind::Unauthenticated, &resolved, rejection).into())
+                    Err(Refusal { kind: RefusalKind::Unauthenticated, rejection, operation }.into())
                 }
             }
-            Err(rejection) => Err(self.refuse(RefusalKind::Reject, &resolved, rejection).into()),
+            Err(rejection) => Err(self.reject(operation, rejection).into()),
         }
     }
 
@@ -233,7 +232,7 @@ impl Verifier {
     ) -> Result<Option<Warning>, Refusal> {
         let required = |kind, detail: &'static str| {
             let rejection = self.precheck(Fault::SignatureRequired, detail.to_owned());
-            Err(self.refuse(kind, resolved, rejection))
+            Err(Refusal { kind, rejection, operation: resolved.operation.clone() })
         };
         if registers_webhook_authentication(request.body) {
             return required(
@@ -285,16 +284,14 @@ impl Verifier {
         Ok(committed.check_body(now))
     }
 
+    #[cold]
     fn precheck(&self, fault: Fault, detail: String) -> Rejection {
         Rejection::new(&self.profile, Step::Precheck, fault, detail)
     }
 
+    #[cold]
     fn reject(&self, operation: Option<String>, rejection: Rejection) -> Refusal {
         Refusal { kind: RefusalKind::Reject, rejection, operation }
-    }
-
-    fn refuse(&self, kind: RefusalKind, resolved: &Resolved, rejection: Rejection) -> Refusal {
-        Refusal { kind, rejection, operation: resolved.operation.clone() }
     }
 }
 

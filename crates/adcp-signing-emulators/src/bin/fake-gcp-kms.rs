@@ -1,12 +1,12 @@
 //! The fake Google Cloud KMS as a program: `fake-gcp-kms --port 4589 --token TOKEN --project PROJECT`.
 
-use std::{io, net::Ipv4Addr};
+use std::{io, net::Ipv4Addr, path::PathBuf};
 
 use adcp_signing_emulators::gcp_kms::FakeGcpKms;
 use clap::Parser;
 use tokio::net::TcpListener;
 
-/// A fake Google Cloud KMS on loopback, for tests. Keys are kept in memory and gone at the end.
+/// A fake Google Cloud KMS on loopback, for tests. Keys are gone at the end unless they are kept in a file.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// The port on 127.0.0.1; 0 takes a free one.
@@ -18,12 +18,19 @@ struct Arguments {
     /// The project that the token may use.
     #[arg(long, default_value = "adcp-test-project")]
     project: String,
+    /// A file to keep the keys in, private keys included.
+    #[arg(long)]
+    keys: Option<PathBuf>,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> io::Result<()> {
-    let Arguments { port, token, project } = Arguments::parse();
+    let Arguments { port, token, project, keys } = Arguments::parse();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     println!("fake-gcp-kms listens on http://{}", listener.local_addr()?);
-    FakeGcpKms::new(&token, &project).serve(listener).await
+    let server = FakeGcpKms::new(&token, &project);
+    match keys {
+        Some(file) => server.kept_in(file)?.serve(listener).await,
+        None => server.serve(listener).await,
+    }
 }

@@ -3,7 +3,7 @@
 use aws_lc_rs::{
     digest::{self, Digest},
     encoding::{AsDer as _, PublicKeyX509Der},
-    error::Unspecified,
+    error::{KeyRejected, Unspecified},
     rsa::KeySize,
     signature::{ECDSA_P256_SHA256_ASN1_SIGNING, Ed25519KeyPair, KeyPair as _, RSA_PSS_SHA512},
 };
@@ -58,6 +58,15 @@ impl Algorithm {
         }
     }
 
+    /// The kind of key pair, where it is one that signs digests.
+    fn kind(self) -> Option<Kind> {
+        match self {
+            Self::Ed25519 => None,
+            Self::P256 => Some(Kind::P256(&ECDSA_P256_SHA256_ASN1_SIGNING)),
+            Self::RsaPss4096 => Some(Kind::Rsa(KeySize::Rsa4096)),
+        }
+    }
+
     /// An enum value of a request, by name or by number.
     pub(super) fn from_wire(value: &Value) -> Option<Self> {
         Self::ALL.into_iter().find(|algorithm| {
@@ -77,12 +86,25 @@ pub(super) enum VersionKey {
 impl VersionKey {
     /// A new key pair. RSA takes a second or so.
     pub(super) fn generate(algorithm: Algorithm) -> Result<Self, Unspecified> {
-        let kind = match algorithm {
-            Algorithm::Ed25519 => return Ok(Self::Ed25519(Ed25519KeyPair::generate()?)),
-            Algorithm::P256 => Kind::P256(&ECDSA_P256_SHA256_ASN1_SIGNING),
-            Algorithm::RsaPss4096 => Kind::Rsa(KeySize::Rsa4096),
-        };
-        KeyPair::generate(kind).map(Self::OfDigests)
+        match algorithm.kind() {
+            Some(kind) => KeyPair::generate(kind).map(Self::OfDigests),
+            None => Ok(Self::Ed25519(Ed25519KeyPair::generate()?)),
+        }
+    }
+
+    /// The private key as a PKCS #8 document.
+    pub(super) fn to_pkcs8(&self) -> Result<Vec<u8>, Unspecified> {
+        match self {
+            Self::Ed25519(pair) => Ok(pair.to_pkcs8()?.as_ref().to_vec()),
+            Self::OfDigests(pair) => pair.to_pkcs8(),
+        }
+    }
+
+    pub(super) fn from_pkcs8(algorithm: Algorithm, der: &[u8]) -> Result<Self, KeyRejected> {
+        match algorithm.kind() {
+            Some(kind) => KeyPair::from_pkcs8(kind, der).map(Self::OfDigests),
+            None => Ok(Self::Ed25519(Ed25519KeyPair::from_pkcs8(der)?)),
+        }
     }
 
     pub(super) fn public_key_pem(&self) -> Result<String, Unspecified> {

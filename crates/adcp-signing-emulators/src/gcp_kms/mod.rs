@@ -5,16 +5,17 @@
 //! own makes it answer 429 and 503: `POST /_fake/outage` with `{"status": 429, "count": 2, "retryAfterSeconds": 7}`,
 //! and `DELETE /_fake/outage`.
 //!
-//! It differs from the service in that everything is forgotten at the end, IAM knows one token and one project, and
-//! nothing has a quota.
+//! It differs from the service in that everything is forgotten at the end unless it is given a file, IAM knows one token
+//! and one project, and nothing has a quota.
 
 mod algorithm;
 mod call;
+mod saved;
 mod sign;
 mod status;
 mod store;
 
-use std::{io, sync::Arc};
+use std::{io, path::PathBuf, sync::Arc};
 
 use http::{HeaderMap, StatusCode, header, request::Parts};
 use hyper::body::Bytes;
@@ -56,6 +57,15 @@ impl FakeGcpKms {
             store: Store::default(),
             outage: Outage::default(),
         }
+    }
+
+    /// Keeps its keys in this file, private keys included, and begins with those that are in it.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is not one that this wrote.
+    pub fn kept_in(mut self, file: PathBuf) -> io::Result<Self> {
+        self.store = Store::kept_in(file)?;
+        Ok(self)
     }
 
     /// Answers every connection until dropped.

@@ -2,6 +2,9 @@
 
 use std::{
     collections::BTreeMap,
+    io,
+    ops::{Deref, DerefMut},
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -9,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::{
     algorithm::{Algorithm, VersionKey},
+    saved,
     status::{Answer, Status},
 };
 
@@ -22,25 +26,32 @@ const MAX_ID_LEN: usize = 63;
 
 /// All that the server holds.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Store(Arc<Mutex<Rings>>);
+pub(super) struct Store(Arc<Mutex<Held>>);
 
-type Rings = BTreeMap<String, BTreeMap<String, Key>>;
+#[derive(Debug, Default)]
+struct Held {
+    rings: Rings,
+    /// Where it is kept over the server's end, if anywhere.
+    file: Option<PathBuf>,
+}
+
+pub(super) type Rings = BTreeMap<String, BTreeMap<String, Key>>;
 
 #[derive(Debug)]
-struct Key {
-    algorithm: Algorithm,
-    versions: Vec<Version>,
+pub(super) struct Key {
+    pub(super) algorithm: Algorithm,
+    pub(super) versions: Vec<Version>,
 }
 
 #[derive(Debug)]
-struct Version {
-    state: State,
-    pair: Option<Arc<VersionKey>>,
+pub(super) struct Version {
+    pub(super) state: State,
+    pub(super) pair: Option<Arc<VersionKey>>,
 }
 
 /// `CryptoKeyVersionState`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     PendingGeneration,
     Enabled,
     Disabled,
@@ -48,7 +59,10 @@ enum State {
 }
 
 impl State {
-    fn wire(self) -> (&'static str, u64) {
+    pub(super) const ALL: [Self; 4] =
+        [Self::PendingGeneration, Self::Enabled, Self::Disabled, Self::DestroyScheduled];
+
+    pub(super) fn wire(self) -> (&'static str, u64) {
         match self {
             Self::Enabled => ("ENABLED", 1),
             Self::Disabled => ("DISABLED", 2),
@@ -92,9 +106,41 @@ impl VersionName {
     }
 }
 
+/// The rings while nobody else has them. Whoever changes them saves them before answering.
+struct Locked<'a>(MutexGuard<'a, Held>);
+
+impl Deref for Locked<'_> {
+    type Target = Rings;
+
+    fn deref(&self) -> &Rings {
+        &self.0.rings
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut Rings {
+        &mut self.0.rings
+    }
+}
+
+impl Locked<'_> {
+    fn save(self) -> Result<(), Status> {
+        match &self.0.file {
+            Some(file) => saved::write(file, &self.0.rings).map_err(|_| Status::internal()),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Store {
-    fn rings(&self) -> MutexGuard<'_, Rings> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A store that is kept in `file`, where it may be from before.
+    pub(super) fn kept_in(file: PathBuf) -> io::Result<Self> {
+        let rings = saved::read(&file)?;
+        Ok(Self(Arc::new(Mutex::new(Held { rings, file: Some(file) }))))
+    }
+
+    fn rings(&self) -> Locked<'_> {
+        Locked(self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(super) fn create_ring(&self, name: &str, id: &str) -> Answer {
@@ -104,6 +150,7 @@ impl Store {
             return Err(Status::already_exists(name));
         }
         rings.insert(name.to_owned(), BTreeMap::new());
+        rings.save()?;
         Ok(ring_json(name))
     }
 
@@ -149,6 +196,7 @@ impl Store {
                 return Err(Status::already_exists(&format!("{ring}/cryptoKeys/{id}")));
             }
             keys.insert(id.to_owned(), Key { algorithm, versions: Vec::new() });
+            rings.save()?;
         }
         if !without_version {
             self.create_version(ring, id, enums)?;
@@ -191,6 +239,7 @@ impl Store {
             version.state = State::Enabled;
             Ok(())
         });
+        let _ = self.rings().save();
     }
 
     pub(super) fn version(&self, name: &VersionName, enums: Enums) -> Answer {
@@ -226,13 +275,15 @@ impl Store {
     }
 
     fn transition(&self, name: &VersionName, from: &[State], to: State, enums: Enums) -> Answer {
-        self.with_version(name, |algorithm, version| {
+        let answer = self.with_version(name, |algorithm, version| {
             if !from.contains(&version.state) {
                 return Err(not_in_state(name, version.state));
             }
             version.state = to;
             Ok(version_json(name, algorithm, to, enums))
-        })
+        })?;
+        self.rings().save()?;
+        Ok(answer)
     }
 
     /// The key pair of a version that may be used.

@@ -6,6 +6,11 @@ use aws_lc_rs::{
     rsa::KeySize,
     signature::{EcdsaKeyPair, EcdsaSigningAlgorithm, RsaKeyPair, RsaSignatureEncoding},
 };
+#[cfg(feature = "gcp-kms")]
+use aws_lc_rs::{
+    encoding::{AsDer as _, Pkcs8V1Der},
+    error::KeyRejected,
+};
 
 /// What to generate. The algorithm of P-256 says how signatures are encoded.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +32,27 @@ impl KeyPair {
         Ok(match kind {
             Kind::P256(encoding) => Self::P256(EcdsaKeyPair::generate(encoding)?),
             Kind::Rsa(size) => Self::Rsa(RsaKeyPair::generate(size)?),
+        })
+    }
+
+    /// The private key as a PKCS #8 document.
+    #[cfg(feature = "gcp-kms")]
+    pub(crate) fn to_pkcs8(&self) -> Result<Vec<u8>, Unspecified> {
+        match self {
+            Self::P256(pair) => Ok(pair.to_pkcs8v1()?.as_ref().to_vec()),
+            Self::Rsa(pair) => {
+                let der: Pkcs8V1Der<'_> = pair.as_der()?;
+                Ok(der.as_ref().to_vec())
+            }
+        }
+    }
+
+    /// The key pair of a PKCS #8 document. The size of an RSA key is the document's.
+    #[cfg(feature = "gcp-kms")]
+    pub(crate) fn from_pkcs8(kind: Kind, der: &[u8]) -> Result<Self, KeyRejected> {
+        Ok(match kind {
+            Kind::P256(encoding) => Self::P256(EcdsaKeyPair::from_pkcs8(encoding, der)?),
+            Kind::Rsa(_) => Self::Rsa(RsaKeyPair::from_pkcs8(der)?),
         })
     }
 

@@ -80,7 +80,7 @@ fn first(key: &str) -> String {
 #[async_trait]
 impl Harness for GcpKms {
     fn name(&self) -> String {
-        format!("gcp-kms, {}, {}", self.server.endpoint, self.algorithm)
+        format!("gcp-kms, {}, {}", self.server.name, self.algorithm)
     }
 
     fn secrets(&self) -> Vec<String> {

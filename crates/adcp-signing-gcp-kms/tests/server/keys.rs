@@ -33,6 +33,8 @@ const POLL_PAUSE: Duration = Duration::from_millis(50);
 /// The server that the environment names.
 #[derive(Debug, Clone)]
 pub(crate) struct Server {
+    /// What reports call it.
+    pub(crate) name: String,
     pub(crate) endpoint: String,
     pub(crate) token: String,
     /// `projects/P/locations/L`.
@@ -44,8 +46,11 @@ impl Server {
     /// The server, or why there is none.
     pub(crate) fn from_env() -> Result<Self, String> {
         let variable = |name| env::var(name).map_err(|_| format!("{name} is not set"));
+        let endpoint = variable("ADCP_TEST_GCP_KMS_ENDPOINT")?;
+        let host = || endpoint.rsplit_once("://").map_or(&*endpoint, |(_, host)| host).to_owned();
         Ok(Self {
-            endpoint: variable("ADCP_TEST_GCP_KMS_ENDPOINT")?,
+            name: variable("ADCP_TEST_GCP_KMS_SERVER").unwrap_or_else(|_| host()),
+            endpoint,
             token: variable("ADCP_TEST_GCP_KMS_TOKEN")?,
             parent: variable("ADCP_TEST_GCP_KMS_PARENT")?,
             lacks: variable("ADCP_TEST_GCP_KMS_LACKS").unwrap_or_default(),

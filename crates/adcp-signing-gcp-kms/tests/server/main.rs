@@ -7,3 +7,4 @@
 mod conformance;
 mod google_client;
 mod keys;
+mod own_server;

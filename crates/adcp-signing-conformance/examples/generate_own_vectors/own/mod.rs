@@ -42,6 +42,8 @@ pub(crate) fn generate() -> Result<BTreeMap<PathBuf, String>> {
     sequences::add(&mut suite, &keys)?;
     webhooks::add(&mut suite, &keys)?;
     contracts::add(&mut suite, &keys)?;
+    // After the others, whose numbers stay.
+    parsing::add_later(&mut suite, &keys)?;
     suite.into_files(&keys)
 }
 

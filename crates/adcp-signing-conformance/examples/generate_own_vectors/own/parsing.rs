@@ -286,6 +286,15 @@ fn malformed_fields(suite: &mut Suite, keys: &Keys) -> Result<()> {
     Ok(())
 }
 
+/// What nothing signs is not read over.
+pub(super) fn add_later(suite: &mut Suite, keys: &Keys) -> Result<()> {
+    let name = "sig1 of Signature has a parameter, which nothing signs";
+    let sent = request().sign(keys, ED25519)?;
+    let sent = sent.respell("Signature", |text| format!("{text};alg=\"ed25519\""));
+    suite.add(Vector::new(FOLDER, "signature-parameter", name, BINARY, sent).refused("header_malformed", 1));
+    Ok(())
+}
+
 /// Each bound from both sides.
 fn bounds(suite: &mut Suite, keys: &Keys) -> Result<()> {
     let signed = || request().sign(keys, ED25519);

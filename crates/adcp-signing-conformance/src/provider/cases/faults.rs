@@ -10,10 +10,10 @@ use std::{
 };
 
 use adcp_signing_core::{
-    Algorithm, Fingerprint, KeyPurpose, ProviderError,
+    ProviderError,
     ProviderErrorKind::{self, InvalidResponse, Throttled, Timeout, Unavailable},
     PublicKey, SigningProvider,
-    provider::{Capability, Deadline, RetryPolicy, Retrying, Signed},
+    provider::{Deadline, RetryPolicy, Retrying, Signed, forward_identity},
 };
 use async_trait::async_trait;
 
@@ -150,25 +150,7 @@ impl Outage {
 
 #[async_trait]
 impl SigningProvider for Outage {
-    fn key_id(&self) -> &str {
-        self.inner.key_id()
-    }
-
-    fn algorithm(&self) -> Algorithm {
-        self.inner.algorithm()
-    }
-
-    fn purpose(&self) -> &KeyPurpose {
-        self.inner.purpose()
-    }
-
-    fn fingerprint(&self) -> &Fingerprint {
-        self.inner.fingerprint()
-    }
-
-    fn capability(&self) -> Capability {
-        self.inner.capability()
-    }
+    forward_identity!(inner);
 
     async fn public_key(&self) -> Result<PublicKey, ProviderError> {
         self.seen(self.inner.public_key().await).await

@@ -6,23 +6,25 @@ use std::sync::{
 };
 
 use adcp_signing_core::{
-    Algorithm, Fingerprint, KeyPurpose, ProviderError,
+    Algorithm, ProviderError,
     ProviderErrorKind::MessageTooLarge,
     PublicKey, SigningProvider,
-    provider::{Capability, Pinned, Signed},
+    provider::{Pinned, Signed, forward_identity},
 };
 use async_trait::async_trait;
 use rand::RngExt as _;
 
 use crate::provider::{
     KeyState, independent,
-    suite::{Dyn, Run, Stop, concurrently, fail},
+    suite::{Dyn, Faulty, Run, Stop, concurrently, fail},
 };
 
 /// Enough that their agreement on a prefix is no chance.
 const FORMS: usize = 8;
 /// How many signatures are under way while many are made: a hard-working caller, and not yet a load test.
 const WIDTH: usize = 16;
+/// What preparing once may take: a login, its renewal, a look at the key.
+const INIT_REQUESTS: u64 = 4;
 const LONGEST_RANDOM_BASE: usize = 2048;
 
 pub(super) async fn wire_form(run: &Run<'_>) -> Result<(), Stop> {
@@ -75,15 +77,8 @@ pub(super) async fn concurrent_signs(run: &Run<'_>) -> Result<(), Stop> {
     let fetched_before = run.harness.public_key_fetches();
     let counted =
         Arc::new(Counted { inner: run.provider(KeyState::Ready).await?, fetches: AtomicU64::new(0) });
-    let pinned = Pinned::new(Arc::clone(&counted), key.clone())
-        .map_err(|error| run.unexpected("the provider cannot be pinned", error))?;
-    let pinned: Dyn = Arc::new(pinned);
+    all_at_once(run, Arc::clone(&counted), &key).await?;
     let width = run.suite.concurrency;
-    let one = |index: usize| {
-        let (pinned, key) = (&pinned, &key);
-        async move { run.sign_well(pinned, key, format!("signature base {index}").as_bytes()).await }
-    };
-    concurrently(width.max(1), (0..width).map(one)).await?;
     let fetches = match (fetched_before, run.harness.public_key_fetches()) {
         (Some(before), Some(after)) => after.saturating_sub(before),
         _ => counted.fetches.load(Ordering::SeqCst),
@@ -91,7 +86,39 @@ pub(super) async fn concurrent_signs(run: &Run<'_>) -> Result<(), Stop> {
     if fetches > 1 {
         fail!("{width} first signatures fetched the public key {fetches} times; once is enough");
     }
+    one_init_at_the_service(run, &key).await
+}
+
+/// As the service counts it, where requests on the way to it can be counted.
+async fn one_init_at_the_service(run: &Run<'_>, key: &PublicKey) -> Result<(), Stop> {
+    let Faulty { provider, faults } = match run.faulty().await {
+        Err(Stop::NotApplicable(_)) => return Ok(()),
+        faulty => faulty?,
+    };
+    let Some(before) = faults.requests() else { return Ok(()) };
+    all_at_once(run, provider, key).await?;
+    let width = run.suite.concurrency;
+    let asked = faults.requests().unwrap_or_default().saturating_sub(before);
+    if asked > width as u64 + INIT_REQUESTS {
+        fail!("{width} first signatures made {asked} requests; one of them is to prepare for all");
+    }
     Ok(())
+}
+
+/// The first signatures of a pinned provider, all under way at once.
+async fn all_at_once<P>(run: &Run<'_>, provider: P, key: &PublicKey) -> Result<(), Stop>
+where
+    P: SigningProvider + 'static,
+{
+    let pinned = Pinned::new(provider, key.clone())
+        .map_err(|error| run.unexpected("the provider cannot be pinned", error))?;
+    let pinned: Dyn = Arc::new(pinned);
+    let one = |index: usize| {
+        let pinned = &pinned;
+        async move { run.sign_well(pinned, key, format!("signature base {index}").as_bytes()).await }
+    };
+    let width = run.suite.concurrency;
+    concurrently(width.max(1), (0..width).map(one)).await
 }
 
 pub(super) async fn base_of(run: &Run<'_>, len: usize) -> Result<(), Stop> {
@@ -150,25 +177,7 @@ struct Counted {
 
 #[async_trait]
 impl SigningProvider for Counted {
-    fn key_id(&self) -> &str {
-        self.inner.key_id()
-    }
-
-    fn algorithm(&self) -> Algorithm {
-        self.inner.algorithm()
-    }
-
-    fn purpose(&self) -> &KeyPurpose {
-        self.inner.purpose()
-    }
-
-    fn fingerprint(&self) -> &Fingerprint {
-        self.inner.fingerprint()
-    }
-
-    fn capability(&self) -> Capability {
-        self.inner.capability()
-    }
+    forward_identity!(inner);
 
     async fn public_key(&self) -> Result<PublicKey, ProviderError> {
         self.fetches.fetch_add(1, Ordering::SeqCst);
