@@ -119,7 +119,7 @@ impl Counts {
 }
 
 const fn is_patient(caller: usize) -> bool {
-    caller % 2 == 0
+    caller.is_multiple_of(2)
 }
 
 /// Waits for what the callers bring about.

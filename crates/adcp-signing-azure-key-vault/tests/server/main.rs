@@ -9,4 +9,5 @@
 mod conformance;
 mod keys;
 mod microsoft_client;
+mod own_server;
 mod ready_client;
