@@ -1,6 +1,12 @@
 //! What a provider costs beside the module's bare call. Run by `cargo xtask bench kms`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a benchmark"
+)]
 
 #[path = "../tests/support/mod.rs"]
 mod support;

@@ -431,6 +431,7 @@ pub(crate) const SERVERS: &[Server] = &[
             ("ADCP_TEST_AZURE_KEY_VAULT_DENIED_TOKEN", "fake-azure-denied-token"),
             ("ADCP_TEST_AZURE_KEY_VAULT_CA", "{dir}/ca.pem"),
             ("ADCP_TEST_AZURE_KEY_VAULT_LACKS", ""),
+            ("ADCP_TEST_AZURE_KEY_VAULT_SERVER", "fake"),
         ],
         native_files: &[],
         lies: &[],

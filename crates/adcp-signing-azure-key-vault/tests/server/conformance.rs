@@ -73,7 +73,7 @@ fn name_of(kid: &str) -> String {
 #[async_trait]
 impl Harness for AzureKeyVault {
     fn name(&self) -> String {
-        format!("azure-key-vault, {}, {}", self.server.url, self.algorithm)
+        format!("azure-key-vault, {}, {}", self.server.name, self.algorithm)
     }
 
     fn secrets(&self) -> Vec<String> {

@@ -29,6 +29,8 @@ pub(crate) type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 /// The server that the environment names.
 #[derive(Debug, Clone)]
 pub(crate) struct Server {
+    /// What reports call it.
+    pub(crate) name: String,
     pub(crate) url: String,
     pub(crate) token: String,
     pub(crate) denied_token: Option<String>,
@@ -42,11 +44,14 @@ impl Server {
     pub(crate) fn from_env() -> Result<Self, String> {
         let variable = |name| env::var(name).map_err(|_| format!("{name} is not set"));
         let roots = match variable("ADCP_TEST_AZURE_KEY_VAULT_CA") {
-            Ok(path) => Some(fs::read(path).expect("ADCP_TEST_AZURE_KEY_VAULT_CA names a file")),
+            Ok(path) => Some(fs::read(&path).map_err(|error| format!("{path}: {error}"))?),
             Err(_) => None,
         };
+        let url = variable("ADCP_TEST_AZURE_KEY_VAULT_URL")?.trim_end_matches('/').to_owned();
+        let host = || url.rsplit_once("://").map_or(&*url, |(_, host)| host).to_owned();
         Ok(Self {
-            url: variable("ADCP_TEST_AZURE_KEY_VAULT_URL")?.trim_end_matches('/').to_owned(),
+            name: variable("ADCP_TEST_AZURE_KEY_VAULT_SERVER").unwrap_or_else(|_| host()),
+            url,
             token: variable("ADCP_TEST_AZURE_KEY_VAULT_TOKEN")?,
             denied_token: variable("ADCP_TEST_AZURE_KEY_VAULT_DENIED_TOKEN").ok(),
             roots,

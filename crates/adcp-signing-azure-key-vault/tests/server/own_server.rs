@@ -74,6 +74,7 @@ impl Drop for InProcess {
 async fn a_server_killed_under_load_costs_patient_callers_no_request() {
     let mut own = InProcess::start().await.unwrap();
     let server = Server {
+        name: "a server of the test's own".to_owned(),
         url: format!("https://{}", own.address),
         token: TOKEN.to_owned(),
         denied_token: None,

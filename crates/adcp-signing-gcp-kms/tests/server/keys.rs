@@ -39,7 +39,7 @@ pub(crate) struct Server {
     pub(crate) token: String,
     /// `projects/P/locations/L`.
     pub(crate) parent: String,
-    lacks: String,
+    pub(crate) lacks: String,
 }
 
 impl Server {

@@ -24,6 +24,7 @@ async fn a_server_killed_under_load_costs_patient_callers_no_request() {
         endpoint: format!("http://{address}"),
         token: "t".to_owned(),
         parent: "projects/p/locations/global".to_owned(),
+        lacks: String::new(),
     };
     let key = server.create_key("key", CryptoKeyVersionAlgorithm::EcSignEd25519).await.unwrap();
     let version = format!("{key}/cryptoKeyVersions/1").parse().unwrap();
