@@ -5,11 +5,14 @@
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-use std::{net::SocketAddr, process::ExitCode};
+use std::process::ExitCode;
 
 use adcp_signing_aws_kms::{AwsKmsConfig, KeyIdentifier};
 use adcp_signing_core::{Algorithm, KeyPurpose, SigningProvider};
-use adcp_signing_emulators::bench::{self, BenchError, CommandLine, Service};
+use adcp_signing_emulators::{
+    FaultProxy, Traffic,
+    bench::{self, BenchError, CommandLine, Service},
+};
 use async_trait::async_trait;
 use aws_sdk_kms::{
     Client,
@@ -33,8 +36,11 @@ impl AwsKms {
         Self { emulator, algorithm, key, client }
     }
 
-    fn endpoint(&self, proxy: Option<SocketAddr>) -> String {
-        proxy.map_or_else(|| self.emulator.endpoint().as_str().to_owned(), |proxy| format!("http://{proxy}"))
+    fn endpoint(&self, proxy: Option<&FaultProxy>) -> String {
+        proxy.map_or_else(
+            || self.emulator.endpoint().as_str().to_owned(),
+            |proxy| format!("http://{}", proxy.address()),
+        )
     }
 }
 
@@ -64,7 +70,15 @@ impl Service for AwsKms {
         Ok(())
     }
 
-    async fn provider(&self, proxy: Option<SocketAddr>) -> Result<Box<dyn SigningProvider>, BenchError> {
+    async fn proxy(&self) -> Result<Option<FaultProxy>, BenchError> {
+        Ok(Some(FaultProxy::start(self.emulator.socket(), Traffic::Http).await?))
+    }
+
+    fn asks_for_key(&self, head: &str) -> bool {
+        head.contains("x-amz-target: trentservice.getpublickey")
+    }
+
+    async fn provider(&self, proxy: Option<&FaultProxy>) -> Result<Box<dyn SigningProvider>, BenchError> {
         let provider = AwsKmsConfig::new(self.key.clone(), KeyPurpose::RequestSigning)
             .with_algorithm(self.algorithm)
             .with_key_id("bench")
@@ -74,17 +88,13 @@ impl Service for AwsKms {
         Ok(Box::new(provider))
     }
 
-    fn command_line(&self, proxy: Option<SocketAddr>) -> CommandLine {
+    fn command_line(&self, proxy: Option<&FaultProxy>) -> CommandLine {
         let (key, endpoint, algorithm) =
             (self.key.expose(), self.endpoint(proxy), self.algorithm.rfc9421_name());
         CommandLine {
             key: format!("awskms:///{key}?endpoint={endpoint}&alg={algorithm}&kid=bench"),
             variables: Vec::new(),
         }
-    }
-
-    fn wire(&self) -> Option<(SocketAddr, &'static str)> {
-        Some((self.emulator.socket(), "x-amz-target: trentservice.getpublickey"))
     }
 }
 

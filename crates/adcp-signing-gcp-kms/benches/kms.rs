@@ -7,7 +7,10 @@ mod keys;
 use std::{net::SocketAddr, process::ExitCode};
 
 use adcp_signing_core::{Algorithm, KeyPurpose, SigningProvider};
-use adcp_signing_emulators::bench::{self, BenchError, CommandLine, Service};
+use adcp_signing_emulators::{
+    FaultProxy, Traffic,
+    bench::{self, BenchError, CommandLine, Service},
+};
 use adcp_signing_gcp_kms::GcpKmsConfig;
 use async_trait::async_trait;
 use google_cloud_kms_v1::{
@@ -38,8 +41,8 @@ impl GcpKms {
         Ok(Self { server, socket, algorithm, version: format!("{key}/cryptoKeyVersions/1"), client })
     }
 
-    fn endpoint(&self, proxy: Option<SocketAddr>) -> String {
-        proxy.map_or_else(|| self.server.endpoint.clone(), |proxy| format!("http://{proxy}"))
+    fn endpoint(&self, proxy: Option<&FaultProxy>) -> String {
+        proxy.map_or_else(|| self.server.endpoint.clone(), |proxy| format!("http://{}", proxy.address()))
     }
 }
 
@@ -63,7 +66,15 @@ impl Service for GcpKms {
         Ok(())
     }
 
-    async fn provider(&self, proxy: Option<SocketAddr>) -> Result<Box<dyn SigningProvider>, BenchError> {
+    async fn proxy(&self) -> Result<Option<FaultProxy>, BenchError> {
+        Ok(Some(FaultProxy::start(self.socket, Traffic::Http).await?))
+    }
+
+    fn asks_for_key(&self, head: &str) -> bool {
+        head.contains("/publickey")
+    }
+
+    async fn provider(&self, proxy: Option<&FaultProxy>) -> Result<Box<dyn SigningProvider>, BenchError> {
         let provider = GcpKmsConfig::new(self.version.parse()?, KeyPurpose::RequestSigning)
             .with_algorithm(self.algorithm)
             .with_key_id("bench")
@@ -74,17 +85,13 @@ impl Service for GcpKms {
         Ok(Box::new(provider))
     }
 
-    fn command_line(&self, proxy: Option<SocketAddr>) -> CommandLine {
+    fn command_line(&self, proxy: Option<&FaultProxy>) -> CommandLine {
         let (version, endpoint, algorithm) =
             (&self.version, self.endpoint(proxy), self.algorithm.rfc9421_name());
         CommandLine {
             key: format!("gcpkms://{version}?endpoint={endpoint}&alg={algorithm}&kid=bench"),
             variables: vec![("ADCP_GCP_KMS_ACCESS_TOKEN".to_owned(), self.server.token.clone())],
         }
-    }
-
-    fn wire(&self) -> Option<(SocketAddr, &'static str)> {
-        Some((self.socket, "/publickey"))
     }
 }
 

@@ -5,10 +5,13 @@
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-use std::{net::SocketAddr, process::ExitCode};
+use std::process::ExitCode;
 
 use adcp_signing_core::{Algorithm, SigningProvider};
-use adcp_signing_emulators::bench::{self, BenchError, CommandLine, Service};
+use adcp_signing_emulators::{
+    FaultProxy,
+    bench::{self, BenchError, CommandLine, Service},
+};
 use adcp_signing_pkcs11::{
     Pkcs11Provider,
     cryptoki::{
@@ -71,12 +74,20 @@ impl Service for Token {
         Ok(())
     }
 
-    async fn provider(&self, _: Option<SocketAddr>) -> Result<Box<dyn SigningProvider>, BenchError> {
+    async fn proxy(&self) -> Result<Option<FaultProxy>, BenchError> {
+        Ok(None)
+    }
+
+    fn asks_for_key(&self, _: &str) -> bool {
+        false
+    }
+
+    async fn provider(&self, _: Option<&FaultProxy>) -> Result<Box<dyn SigningProvider>, BenchError> {
         let config = self.token.config(&self.key.label).with_algorithm(self.algorithm).with_key_id("bench");
         Ok(Box::new(Pkcs11Provider::new(config)?))
     }
 
-    fn command_line(&self, _: Option<SocketAddr>) -> CommandLine {
+    fn command_line(&self, _: Option<&FaultProxy>) -> CommandLine {
         let (token, label, module) = (&self.token.label, &self.key.label, self.token.module.display());
         let algorithm = self.algorithm.rfc9421_name();
         CommandLine {
@@ -86,10 +97,6 @@ impl Service for Token {
             ),
             variables: vec![("ADCP_BENCH_PIN".to_owned(), self.token.pin.clone())],
         }
-    }
-
-    fn wire(&self) -> Option<(SocketAddr, &'static str)> {
-        None
     }
 }
 

@@ -8,7 +8,10 @@ mod support;
 use std::{net::SocketAddr, process::ExitCode};
 
 use adcp_signing_core::{Algorithm, SigningProvider};
-use adcp_signing_emulators::bench::{self, BenchError, CommandLine, Service};
+use adcp_signing_emulators::{
+    FaultProxy, Traffic,
+    bench::{self, BenchError, CommandLine, Service},
+};
 use adcp_signing_vault_transit::{VaultAuth, VaultClient, VaultClientOptions, VaultTransit};
 use async_trait::async_trait;
 use base64ct::{Base64, Encoding as _};
@@ -43,8 +46,8 @@ impl TransitService {
         }
     }
 
-    fn address(&self, proxy: Option<SocketAddr>) -> String {
-        proxy.map_or_else(|| self.transit.server.addr.clone(), |proxy| format!("http://{proxy}"))
+    fn address(&self, proxy: Option<&FaultProxy>) -> String {
+        proxy.map_or_else(|| self.transit.server.addr.clone(), |proxy| format!("http://{}", proxy.address()))
     }
 }
 
@@ -75,13 +78,21 @@ impl Service for TransitService {
         Ok(())
     }
 
-    async fn provider(&self, proxy: Option<SocketAddr>) -> Result<Box<dyn SigningProvider>, BenchError> {
+    async fn proxy(&self) -> Result<Option<FaultProxy>, BenchError> {
+        Ok(Some(FaultProxy::start(self.socket, Traffic::Http).await?))
+    }
+
+    fn asks_for_key(&self, head: &str) -> bool {
+        head.contains("/keys/")
+    }
+
+    async fn provider(&self, proxy: Option<&FaultProxy>) -> Result<Box<dyn SigningProvider>, BenchError> {
         let options = VaultClientOptions::new(self.address(proxy), VaultAuth::token(&*self.token));
         let key = self.transit.key(&self.key, self.algorithm).with_version(1);
         Ok(Box::new(VaultTransit::new(VaultClient::new(options)?, key)?))
     }
 
-    fn command_line(&self, proxy: Option<SocketAddr>) -> CommandLine {
+    fn command_line(&self, proxy: Option<&FaultProxy>) -> CommandLine {
         let (key, mount, algorithm) = (&self.key, &self.transit.mount, self.algorithm.rfc9421_name());
         CommandLine {
             key: format!("openbao://{key}?mount={mount}&version=1&alg={algorithm}&kid=bench"),
@@ -90,10 +101,6 @@ impl Service for TransitService {
                 ("BAO_TOKEN".to_owned(), self.token.clone()),
             ],
         }
-    }
-
-    fn wire(&self) -> Option<(SocketAddr, &'static str)> {
-        Some((self.socket, "/keys/"))
     }
 }
 

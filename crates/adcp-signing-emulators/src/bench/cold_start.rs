@@ -9,7 +9,7 @@ use super::{
     BenchError, Service,
     sample::{median, nanoseconds},
 };
-use crate::{FaultProxy, Traffic};
+use crate::FaultProxy;
 
 /// The built program, and a message to sign.
 const PROGRAM: &str = "ADCP_BENCH_PROGRAM";
@@ -21,11 +21,8 @@ pub(super) async fn measure(service: &dyn Service) -> Result<Value, BenchError> 
     let (Some(program), Some(message)) = (env::var_os(PROGRAM), env::var_os(MESSAGE_FILE)) else {
         return Ok(Value::Null);
     };
-    let proxy = match service.wire() {
-        Some((server, _)) => Some(FaultProxy::start(server, Traffic::Http).await?),
-        None => None,
-    };
-    let command_line = service.command_line(proxy.as_ref().map(FaultProxy::address));
+    let proxy = service.proxy().await?;
+    let command_line = service.command_line(proxy.as_ref());
     let (mut whole, mut servers, mut ours) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..STARTS {
         let seen = proxy.as_ref().map_or(0, |proxy| proxy.exchanges().len());

@@ -9,7 +9,7 @@ mod latency;
 mod sample;
 mod throughput;
 
-use std::{error::Error, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+use std::{error::Error, num::NonZeroUsize, process::ExitCode, sync::Arc, time::Duration};
 
 use adcp_signing_core::{
     Algorithm, PublicKey, SigningProvider,
@@ -19,7 +19,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use self::sample::{median, nanoseconds};
-use crate::{FaultProxy, Traffic};
+use crate::FaultProxy;
 
 /// How many calls are in flight where throughput is measured.
 const IN_FLIGHT: usize = 64;
@@ -48,19 +48,24 @@ pub trait Service: Send + Sync + 'static {
     /// Whatever the client says.
     async fn bare(&self, message: &[u8]) -> Result<(), BenchError>;
 
-    /// A new provider of the key, with connections of its own, as the backend builds it; at `proxy` in place of the
+    /// A proxy in front of the server, which sees what is asked of it; a library has none.
+    ///
+    /// # Errors
+    /// When none can be had.
+    async fn proxy(&self) -> Result<Option<FaultProxy>, BenchError>;
+
+    /// Whether a request with this head, in lower case, is one for the public key.
+    fn asks_for_key(&self, head: &str) -> bool;
+
+    /// A new provider of the key, with connections of its own, as the backend builds it; at the proxy in place of the
     /// server, where one is given.
     ///
     /// # Errors
     /// Whatever the backend says.
-    async fn provider(&self, proxy: Option<SocketAddr>) -> Result<Box<dyn SigningProvider>, BenchError>;
+    async fn provider(&self, proxy: Option<&FaultProxy>) -> Result<Box<dyn SigningProvider>, BenchError>;
 
     /// How the command line reaches the same key.
-    fn command_line(&self, proxy: Option<SocketAddr>) -> CommandLine;
-
-    /// Where the server listens, if it speaks HTTP without TLS, and a part of the head of a request for the public key
-    /// in lower case.
-    fn wire(&self) -> Option<(SocketAddr, &'static str)>;
+    fn command_line(&self, proxy: Option<&FaultProxy>) -> CommandLine;
 }
 
 /// A key URI, and the variables that it needs.
@@ -138,7 +143,7 @@ fn stack(
     provider: Box<dyn SigningProvider>,
     public: &PublicKey,
 ) -> Result<impl SigningProvider + use<>, ProviderError> {
-    let in_flight = std::num::NonZeroUsize::new(IN_FLIGHT).unwrap_or(std::num::NonZeroUsize::MIN);
+    let in_flight = NonZeroUsize::new(IN_FLIGHT).unwrap_or(NonZeroUsize::MIN);
     provider
         .with_deadline(PATIENCE)
         .with_concurrency_limit(in_flight, IN_FLIGHT)
@@ -160,9 +165,8 @@ async fn verification(provider: &dyn SigningProvider, public: &PublicKey) -> Res
 
 /// How often a provider asks for its public key in its life: many first uses at once, then more.
 async fn public_key_calls(service: &dyn Service, public: &PublicKey) -> Result<Value, BenchError> {
-    let Some((server, asks_for_key)) = service.wire() else { return Ok(Value::Null) };
-    let proxy = FaultProxy::start(server, Traffic::Http).await?;
-    let provider = checked(service.provider(Some(proxy.address())).await?, public)?;
+    let Some(proxy) = service.proxy().await? else { return Ok(Value::Null) };
+    let provider = checked(service.provider(Some(&proxy)).await?, public)?;
     for _ in 0..2 {
         let signatures = (0..16).map(|_| {
             let provider = Arc::clone(&provider);
@@ -173,10 +177,6 @@ async fn public_key_calls(service: &dyn Service, public: &PublicKey) -> Result<V
         }
         provider.public_key().await?;
     }
-    let exchanges = proxy.exchanges();
-    Ok(exchanges
-        .iter()
-        .filter(|exchange| exchange.head.to_ascii_lowercase().contains(asks_for_key))
-        .count()
-        .into())
+    let heads = proxy.exchanges().into_iter().map(|exchange| exchange.head.to_ascii_lowercase());
+    Ok(heads.filter(|head| service.asks_for_key(head)).count().into())
 }
