@@ -10,8 +10,8 @@ use std::process::ExitCode;
 use adcp_signing_aws_kms::{AwsKmsConfig, KeyIdentifier};
 use adcp_signing_core::{Algorithm, KeyPurpose, SigningProvider};
 use adcp_signing_emulators::{
-    FaultProxy,
-    bench::{self, BenchError, CommandLine, Service, Wire},
+    FaultProxy, Traffic,
+    bench::{self, BenchError, CommandLine, Service},
 };
 use async_trait::async_trait;
 use aws_sdk_kms::{
@@ -70,6 +70,14 @@ impl Service for AwsKms {
         Ok(())
     }
 
+    async fn proxy(&self) -> Result<Option<FaultProxy>, BenchError> {
+        Ok(Some(FaultProxy::start(self.emulator.socket(), Traffic::Http).await?))
+    }
+
+    fn asks_for_key(&self, head: &str) -> bool {
+        head.contains("x-amz-target: trentservice.getpublickey")
+    }
+
     async fn provider(&self, proxy: Option<&FaultProxy>) -> Result<Box<dyn SigningProvider>, BenchError> {
         let provider = AwsKmsConfig::new(self.key.clone(), KeyPurpose::RequestSigning)
             .with_algorithm(self.algorithm)
@@ -87,12 +95,6 @@ impl Service for AwsKms {
             key: format!("awskms:///{key}?endpoint={endpoint}&alg={algorithm}&kid=bench"),
             variables: Vec::new(),
         }
-    }
-
-    fn wire(&self) -> Option<Wire> {
-        Some(Wire::http(self.emulator.socket(), |head| {
-            head.contains("x-amz-target: trentservice.getpublickey")
-        }))
     }
 }
 

@@ -1,16 +1,18 @@
 //! What a provider costs beside the bare call of Microsoft's client. Run by `cargo xtask bench kms`.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark")]
+
 #[allow(dead_code, reason = "the tests use more of it")]
 #[path = "../tests/server/keys.rs"]
 mod keys;
 
-use std::{fs, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
 use adcp_signing_azure_key_vault::KeyIdentifier;
 use adcp_signing_core::{Algorithm, KeyPurpose, SigningProvider};
 use adcp_signing_emulators::{
     FaultProxy,
-    bench::{self, BenchError, CommandLine, Service, Wire},
+    bench::{self, BenchError, CommandLine, Service},
 };
 use async_trait::async_trait;
 use azure_security_keyvault_keys::{
@@ -21,26 +23,26 @@ use sha2::{Digest as _, Sha256};
 
 use self::keys::Server;
 
-struct AzureKeyVault {
+struct KeyVault {
     server: Server,
-    roots: Vec<u8>,
     key: KeyIdentifier,
     client: KeyClient,
-    /// Where the command line finds the roots of the server, or of a proxy in front of it.
-    ca_file: PathBuf,
+    /// Where the root of the server, or of the proxy, is written for the command line.
+    folder: tempfile::TempDir,
 }
 
-impl AzureKeyVault {
+impl KeyVault {
     async fn new(server: Server) -> Result<Self, BenchError> {
         let key = server.create_key("bench", Algorithm::EcdsaP256Sha256).await?.parse()?;
-        let roots = server.roots.clone().ok_or("ADCP_TEST_AZURE_KEY_VAULT_CA is not set")?;
-        let (client, ca_file) =
-            (server.client()?, PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench-ca.pem"));
-        Ok(Self { server, roots, key, client, ca_file })
+        Ok(Self { key, client: server.client()?, folder: tempfile::tempdir()?, server })
+    }
+
+    fn path(&self) -> String {
+        format!("keys/{}/{}", self.key.name(), self.key.version().unwrap_or_default())
     }
 
     /// The server, or the proxy in front of it.
-    fn server(&self, proxy: Option<&FaultProxy>) -> Server {
+    fn at(&self, proxy: Option<&FaultProxy>) -> Server {
         match proxy {
             None => self.server.clone(),
             Some(proxy) => Server {
@@ -50,16 +52,12 @@ impl AzureKeyVault {
             },
         }
     }
-
-    fn path(&self) -> String {
-        format!("keys/{}/{}", self.key.name(), self.key.version().unwrap_or_default())
-    }
 }
 
 #[async_trait]
-impl Service for AzureKeyVault {
+impl Service for KeyVault {
     fn name(&self) -> String {
-        "Azure Key Vault (fake)".to_owned()
+        "Key Vault (fake)".to_owned()
     }
 
     fn algorithm(&self) -> Algorithm {
@@ -79,42 +77,40 @@ impl Service for AzureKeyVault {
         Ok(())
     }
 
+    async fn proxy(&self) -> Result<Option<FaultProxy>, BenchError> {
+        let Some(roots) = &self.server.roots else { return Ok(None) };
+        Ok(Some(FaultProxy::start_tls(self.server.authority(), roots).await?))
+    }
+
+    fn asks_for_key(&self, head: &str) -> bool {
+        // The first request goes without a token, to learn for which service one is wanted.
+        head.starts_with("get ") && head.contains("\r\nauthorization:")
+    }
+
     async fn provider(&self, proxy: Option<&FaultProxy>) -> Result<Box<dyn SigningProvider>, BenchError> {
-        let server = self.server(proxy);
+        let server = self.at(proxy);
         let key = format!("{}/{}", server.url, self.path()).parse()?;
-        let provider = server
-            .config(key, KeyPurpose::RequestSigning, &server.token)?
-            .with_algorithm(self.algorithm())
-            .with_key_id("bench")
-            .connect()
-            .await?;
+        let config = server.config(key, KeyPurpose::RequestSigning, &server.token)?;
+        let provider = config.with_algorithm(self.algorithm()).with_key_id("bench").connect().await?;
         Ok(Box::new(provider))
     }
 
     fn command_line(&self, proxy: Option<&FaultProxy>) -> CommandLine {
-        let server = self.server(proxy);
-        // Without the file the command line fails, and says so.
-        let _ = fs::write(&self.ca_file, server.roots.as_deref().unwrap_or_default());
-        let (authority, algorithm) = (server.authority(), self.algorithm().rfc9421_name());
-        CommandLine {
-            key: format!("azurekeyvault://{authority}/{}?alg={algorithm}&kid=bench", self.path()),
-            variables: vec![
-                ("ADCP_AZURE_KEY_VAULT_ACCESS_TOKEN".to_owned(), server.token.clone()),
-                ("ADCP_AZURE_KEY_VAULT_CA_FILE".to_owned(), self.ca_file.display().to_string()),
-            ],
+        let server = self.at(proxy);
+        let roots: PathBuf = self.folder.path().join("roots.pem");
+        let mut variables = vec![("ADCP_AZURE_KEY_VAULT_ACCESS_TOKEN".to_owned(), server.token.clone())];
+        if let Some(pem) = &server.roots {
+            std::fs::write(&roots, pem).unwrap();
+            variables.push(("ADCP_AZURE_KEY_VAULT_CA_FILE".to_owned(), roots.display().to_string()));
         }
-    }
-
-    fn wire(&self) -> Option<Wire> {
-        // The first request goes without a token, to learn for which service one is wanted.
-        let asks_for_key = |head: &str| head.starts_with("get /keys/") && head.contains("\r\nauthorization:");
-        Some(Wire::https(self.server.authority(), &self.roots, asks_for_key))
+        let (authority, path, algorithm) = (server.authority(), self.path(), self.algorithm().rfc9421_name());
+        CommandLine {
+            key: format!("azurekeyvault://{authority}/{path}?alg={algorithm}&kid=bench"),
+            variables,
+        }
     }
 }
 
 fn main() -> ExitCode {
-    bench::main(async {
-        let server = Server::from_env()?;
-        Ok(vec![Box::new(AzureKeyVault::new(server).await?) as Box<dyn Service>])
-    })
+    bench::main(async { Ok(vec![Box::new(KeyVault::new(Server::from_env()?).await?) as Box<dyn Service>]) })
 }

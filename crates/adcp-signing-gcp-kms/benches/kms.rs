@@ -8,8 +8,8 @@ use std::{net::SocketAddr, process::ExitCode};
 
 use adcp_signing_core::{Algorithm, KeyPurpose, SigningProvider};
 use adcp_signing_emulators::{
-    FaultProxy,
-    bench::{self, BenchError, CommandLine, Service, Wire},
+    FaultProxy, Traffic,
+    bench::{self, BenchError, CommandLine, Service},
 };
 use adcp_signing_gcp_kms::GcpKmsConfig;
 use async_trait::async_trait;
@@ -66,6 +66,14 @@ impl Service for GcpKms {
         Ok(())
     }
 
+    async fn proxy(&self) -> Result<Option<FaultProxy>, BenchError> {
+        Ok(Some(FaultProxy::start(self.socket, Traffic::Http).await?))
+    }
+
+    fn asks_for_key(&self, head: &str) -> bool {
+        head.contains("/publickey")
+    }
+
     async fn provider(&self, proxy: Option<&FaultProxy>) -> Result<Box<dyn SigningProvider>, BenchError> {
         let provider = GcpKmsConfig::new(self.version.parse()?, KeyPurpose::RequestSigning)
             .with_algorithm(self.algorithm)
@@ -84,10 +92,6 @@ impl Service for GcpKms {
             key: format!("gcpkms://{version}?endpoint={endpoint}&alg={algorithm}&kid=bench"),
             variables: vec![("ADCP_GCP_KMS_ACCESS_TOKEN".to_owned(), self.server.token.clone())],
         }
-    }
-
-    fn wire(&self) -> Option<Wire> {
-        Some(Wire::http(self.socket, |head| head.contains("/publickey")))
     }
 }
 

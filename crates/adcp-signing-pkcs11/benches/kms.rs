@@ -1,12 +1,6 @@
 //! What a provider costs beside the module's bare call. Run by `cargo xtask bench kms`.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a benchmark"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark")]
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -16,7 +10,7 @@ use std::process::ExitCode;
 use adcp_signing_core::{Algorithm, SigningProvider};
 use adcp_signing_emulators::{
     FaultProxy,
-    bench::{self, BenchError, CommandLine, Service, Wire},
+    bench::{self, BenchError, CommandLine, Service},
 };
 use adcp_signing_pkcs11::{
     Pkcs11Provider,
@@ -80,6 +74,14 @@ impl Service for Token {
         Ok(())
     }
 
+    async fn proxy(&self) -> Result<Option<FaultProxy>, BenchError> {
+        Ok(None)
+    }
+
+    fn asks_for_key(&self, _: &str) -> bool {
+        false
+    }
+
     async fn provider(&self, _: Option<&FaultProxy>) -> Result<Box<dyn SigningProvider>, BenchError> {
         let config = self.token.config(&self.key.label).with_algorithm(self.algorithm).with_key_id("bench");
         Ok(Box::new(Pkcs11Provider::new(config)?))
@@ -95,10 +97,6 @@ impl Service for Token {
             ),
             variables: vec![("ADCP_BENCH_PIN".to_owned(), self.token.pin.clone())],
         }
-    }
-
-    fn wire(&self) -> Option<Wire> {
-        None
     }
 }
 

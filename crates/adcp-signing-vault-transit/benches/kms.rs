@@ -9,8 +9,8 @@ use std::{net::SocketAddr, process::ExitCode};
 
 use adcp_signing_core::{Algorithm, SigningProvider};
 use adcp_signing_emulators::{
-    FaultProxy,
-    bench::{self, BenchError, CommandLine, Service, Wire},
+    FaultProxy, Traffic,
+    bench::{self, BenchError, CommandLine, Service},
 };
 use adcp_signing_vault_transit::{VaultAuth, VaultClient, VaultClientOptions, VaultTransit};
 use async_trait::async_trait;
@@ -78,6 +78,14 @@ impl Service for TransitService {
         Ok(())
     }
 
+    async fn proxy(&self) -> Result<Option<FaultProxy>, BenchError> {
+        Ok(Some(FaultProxy::start(self.socket, Traffic::Http).await?))
+    }
+
+    fn asks_for_key(&self, head: &str) -> bool {
+        head.contains("/keys/")
+    }
+
     async fn provider(&self, proxy: Option<&FaultProxy>) -> Result<Box<dyn SigningProvider>, BenchError> {
         let options = VaultClientOptions::new(self.address(proxy), VaultAuth::token(&*self.token));
         let key = self.transit.key(&self.key, self.algorithm).with_version(1);
@@ -93,10 +101,6 @@ impl Service for TransitService {
                 ("BAO_TOKEN".to_owned(), self.token.clone()),
             ],
         }
-    }
-
-    fn wire(&self) -> Option<Wire> {
-        Some(Wire::http(self.socket, |head| head.contains("/keys/")))
     }
 }
 

@@ -21,10 +21,7 @@ pub(super) async fn measure(service: &dyn Service) -> Result<Value, BenchError> 
     let (Some(program), Some(message)) = (env::var_os(PROGRAM), env::var_os(MESSAGE_FILE)) else {
         return Ok(Value::Null);
     };
-    let proxy = match service.wire() {
-        Some(wire) => Some(wire.proxy().await?),
-        None => None,
-    };
+    let proxy = service.proxy().await?;
     let command_line = service.command_line(proxy.as_ref());
     let (mut whole, mut servers, mut ours) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..STARTS {

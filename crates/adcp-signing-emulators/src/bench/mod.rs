@@ -9,7 +9,7 @@ mod latency;
 mod sample;
 mod throughput;
 
-use std::{error::Error, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+use std::{error::Error, num::NonZeroUsize, process::ExitCode, sync::Arc, time::Duration};
 
 use adcp_signing_core::{
     Algorithm, PublicKey, SigningProvider,
@@ -19,7 +19,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use self::sample::{median, nanoseconds};
-use crate::{FaultProxy, Traffic};
+use crate::FaultProxy;
 
 /// How many calls are in flight where throughput is measured.
 const IN_FLIGHT: usize = 64;
@@ -48,7 +48,16 @@ pub trait Service: Send + Sync + 'static {
     /// Whatever the client says.
     async fn bare(&self, message: &[u8]) -> Result<(), BenchError>;
 
-    /// A new provider of the key, with connections of its own, as the backend builds it; at `proxy` in place of the
+    /// A proxy in front of the server, which sees what is asked of it; a library has none.
+    ///
+    /// # Errors
+    /// When none can be had.
+    async fn proxy(&self) -> Result<Option<FaultProxy>, BenchError>;
+
+    /// Whether a request with this head, in lower case, is one for the public key.
+    fn asks_for_key(&self, head: &str) -> bool;
+
+    /// A new provider of the key, with connections of its own, as the backend builds it; at the proxy in place of the
     /// server, where one is given.
     ///
     /// # Errors
@@ -57,43 +66,6 @@ pub trait Service: Send + Sync + 'static {
 
     /// How the command line reaches the same key.
     fn command_line(&self, proxy: Option<&FaultProxy>) -> CommandLine;
-
-    /// How the traffic with the server can be watched, if it speaks HTTP.
-    fn wire(&self) -> Option<Wire>;
-}
-
-/// A server that speaks HTTP, and which of the requests to it ask for the public key.
-#[derive(Debug, Clone)]
-pub struct Wire {
-    server: Upstream,
-    asks_for_key: fn(&str) -> bool,
-}
-
-#[derive(Debug, Clone)]
-enum Upstream {
-    Http(SocketAddr),
-    Https { authority: String, roots: Vec<u8> },
-}
-
-impl Wire {
-    /// A server without TLS. `asks_for_key` looks at the head of a request, in lower case.
-    pub fn http(server: SocketAddr, asks_for_key: fn(&str) -> bool) -> Self {
-        Self { server: Upstream::Http(server), asks_for_key }
-    }
-
-    /// A server `HOST:PORT` with TLS, whose PEM roots these are.
-    pub fn https(authority: &str, roots: &[u8], asks_for_key: fn(&str) -> bool) -> Self {
-        let server = Upstream::Https { authority: authority.to_owned(), roots: roots.to_vec() };
-        Self { server, asks_for_key }
-    }
-
-    /// A proxy in front of the server.
-    async fn proxy(&self) -> std::io::Result<FaultProxy> {
-        match &self.server {
-            Upstream::Http(server) => FaultProxy::start(*server, Traffic::Http).await,
-            Upstream::Https { authority, roots } => FaultProxy::start_tls(authority, roots).await,
-        }
-    }
 }
 
 /// A key URI, and the variables that it needs.
@@ -171,7 +143,7 @@ fn stack(
     provider: Box<dyn SigningProvider>,
     public: &PublicKey,
 ) -> Result<impl SigningProvider + use<>, ProviderError> {
-    let in_flight = std::num::NonZeroUsize::new(IN_FLIGHT).unwrap_or(std::num::NonZeroUsize::MIN);
+    let in_flight = NonZeroUsize::new(IN_FLIGHT).unwrap_or(NonZeroUsize::MIN);
     provider
         .with_deadline(PATIENCE)
         .with_concurrency_limit(in_flight, IN_FLIGHT)
@@ -193,8 +165,7 @@ async fn verification(provider: &dyn SigningProvider, public: &PublicKey) -> Res
 
 /// How often a provider asks for its public key in its life: many first uses at once, then more.
 async fn public_key_calls(service: &dyn Service, public: &PublicKey) -> Result<Value, BenchError> {
-    let Some(wire) = service.wire() else { return Ok(Value::Null) };
-    let proxy = wire.proxy().await?;
+    let Some(proxy) = service.proxy().await? else { return Ok(Value::Null) };
     let provider = checked(service.provider(Some(&proxy)).await?, public)?;
     for _ in 0..2 {
         let signatures = (0..16).map(|_| {
@@ -206,10 +177,6 @@ async fn public_key_calls(service: &dyn Service, public: &PublicKey) -> Result<V
         }
         provider.public_key().await?;
     }
-    let exchanges = proxy.exchanges();
-    Ok(exchanges
-        .iter()
-        .filter(|exchange| (wire.asks_for_key)(&exchange.head.to_ascii_lowercase()))
-        .count()
-        .into())
+    let heads = proxy.exchanges().into_iter().map(|exchange| exchange.head.to_ascii_lowercase());
+    Ok(heads.filter(|head| service.asks_for_key(head)).count().into())
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use adcp_signing_core::SigningProvider;
+use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -32,9 +33,9 @@ impl Contestant {
         }
     }
 
-    /// Calls for one turn: calls a second, and the latency of each.
-    async fn turn(&self) -> Result<(f64, Vec<f64>), BenchError> {
-        let begun = Instant::now();
+    /// Calls for one turn.
+    async fn turn(&self) -> Result<Turn, BenchError> {
+        let (begun, cpu) = (Instant::now(), cpu());
         let mut callers = JoinSet::new();
         for _ in 0..IN_FLIGHT {
             let contestant = self.clone();
@@ -54,14 +55,29 @@ impl Contestant {
         while let Some(caller) = callers.join_next().await {
             latencies.extend(caller??);
         }
-        Ok((latencies.len() as f64 / begun.elapsed().as_secs_f64(), latencies))
+        let calls = latencies.len() as f64;
+        let (took, cpu) = (begun.elapsed().as_secs_f64(), nanoseconds(self::cpu().saturating_sub(cpu)));
+        Ok(Turn { per_second: calls / took, cpu_each: cpu / calls, latencies })
     }
+}
+
+/// What came of a turn.
+struct Turn {
+    per_second: f64,
+    cpu_each: f64,
+    latencies: Vec<f64>,
+}
+
+/// The CPU time of this process so far, which tells what calls cost even on a machine that others load.
+fn cpu() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default()
 }
 
 /// What one contestant came to, a rate a round.
 struct Lane {
     contestant: Contestant,
     rates: Vec<f64>,
+    cpu: Vec<f64>,
     latencies: Vec<f64>,
 }
 
@@ -69,13 +85,14 @@ impl Lane {
     /// Its connections are opened before anything counts.
     async fn warm(contestant: Contestant) -> Result<Self, BenchError> {
         contestant.turn().await?;
-        Ok(Self { contestant, rates: Vec::new(), latencies: Vec::new() })
+        Ok(Self { contestant, rates: Vec::new(), cpu: Vec::new(), latencies: Vec::new() })
     }
 
     async fn turn(&mut self) -> Result<(), BenchError> {
-        let (rate, latencies) = self.contestant.turn().await?;
-        self.rates.push(rate);
-        self.latencies.extend(latencies);
+        let turn = self.contestant.turn().await?;
+        self.rates.push(turn.per_second);
+        self.cpu.push(turn.cpu_each);
+        self.latencies.extend(turn.latencies);
         Ok(())
     }
 
@@ -86,6 +103,10 @@ impl Lane {
 
     fn rate(&self) -> Result<f64, BenchError> {
         median(self.rates.clone())
+    }
+
+    fn cpu(&self) -> Result<f64, BenchError> {
+        median(self.cpu.clone())
     }
 
     fn latency(&self, part: f64) -> Result<f64, BenchError> {
@@ -119,6 +140,9 @@ pub(super) async fn measure(
         "checked_per_s": checked.rate()?,
         "unchecked_to_bare": unchecked.ratio_to(bare)?,
         "checked_to_unchecked": checked.ratio_to(unchecked)?,
+        "bare_cpu_ns": bare.cpu()?,
+        "unchecked_cpu_ns": unchecked.cpu()?,
+        "checked_cpu_ns": checked.cpu()?,
         "bare_p50_ns": bare.latency(0.5)?,
         "bare_p99_ns": bare.latency(0.99)?,
         "unchecked_p50_ns": unchecked.latency(0.5)?,
