@@ -8,6 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use adcp_signing_core::{
@@ -41,7 +42,8 @@ struct Service {
 
 impl Service {
     fn new(flaw: Flaw) -> Arc<Self> {
-        let key = || InMemoryProvider::generate(Algorithm::Ed25519, KeyPurpose::RequestSigning).unwrap();
+        let key =
+            || InMemoryProvider::generate(Algorithm::EcdsaP256Sha256, KeyPurpose::RequestSigning).unwrap();
         let (away, was_away) = (AtomicBool::new(false), AtomicBool::new(false));
         Arc::new(Self { flaw, away, was_away, key: key(), another: key().with_key_id("k") })
     }
@@ -56,7 +58,8 @@ impl SigningProvider for Service {
     }
 
     async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
-        tokio::task::yield_now().await;
+        // Time passes only while everybody waits, and those who hang wait for it to.
+        tokio::time::sleep(Duration::from_millis(100)).await;
         let (away, was_away) = (self.away.load(Ordering::SeqCst), self.was_away.load(Ordering::SeqCst));
         match self.flaw {
             Flaw::HangsForGood if was_away => future::pending().await,
@@ -88,7 +91,6 @@ impl OwnServer for Switch {
     }
 }
 
-/// Time passes only while everybody waits.
 #[tokio::test(start_paused = true)]
 async fn what_callers_must_not_see_ends_the_run() {
     let cases: [(Flaw, Result<&[ProviderErrorKind], &str>); 6] = [
