@@ -12,7 +12,7 @@ use std::{
 
 use adcp_signing_core::{
     ProviderError, ProviderErrorKind, PublicKey, SigningProvider,
-    provider::{RetryPolicy, Signed, SigningProviderExt as _, forward_identity},
+    provider::{Deadline, RetryPolicy, Signed, SigningProviderExt as _, forward_identity},
 };
 use async_trait::async_trait;
 use tokio::{sync::watch, task::JoinSet, time::timeout};
@@ -58,7 +58,7 @@ pub async fn survives_a_kill(
     let key = provider.public_key().await.map_err(|error| format!("no public key to begin with: {error}"))?;
     let (counts, seen) = watch::channel(Counts::new());
     let run = Arc::new(Run { counts, stop: AtomicBool::new(false), key });
-    let watched = Arc::new(Watched { inner: provider, run: Arc::clone(&run) });
+    let watched = Arc::new(Watched { inner: provider.with_deadline(ATTEMPT), run: Arc::clone(&run) });
     let mut callers = JoinSet::new();
     for caller in 0..CALLERS {
         callers.spawn(Arc::clone(&run).sign_on(caller, Arc::clone(&watched)));
@@ -150,7 +150,7 @@ impl Run {
             .with_max_attempts(NonZeroUsize::MAX)
             .with_pauses(Duration::from_millis(20), Duration::from_millis(200))
             .with_total_deadline(total);
-        let stack = provider.with_deadline(ATTEMPT).retrying(policy).self_checking();
+        let stack = provider.retrying(policy).self_checking();
         for request in 0_usize.. {
             if self.stop.load(Ordering::SeqCst) {
                 break;
@@ -180,7 +180,7 @@ impl Run {
 
 /// Sees how each single attempt ends.
 struct Watched {
-    inner: Arc<dyn SigningProvider>,
+    inner: Deadline<Arc<dyn SigningProvider>>,
     run: Arc<Run>,
 }
 

@@ -343,6 +343,7 @@ pub(crate) const SERVERS: &[Server] = &[
         }),
         instead_of: Some("fake-azure-key-vault"),
         variables: &[
+            ("ADCP_TEST_AZURE_KEY_VAULT_SERVER", "Lowkey Vault"),
             ("ADCP_TEST_AZURE_KEY_VAULT_URL", "https://127.0.0.1:{port}"),
             ("ADCP_TEST_AZURE_KEY_VAULT_TOKEN", "any-token"),
             ("ADCP_TEST_AZURE_KEY_VAULT_LACKS", "refusals validity tokens"),
@@ -387,6 +388,7 @@ pub(crate) const SERVERS: &[Server] = &[
         }),
         instead_of: Some("fake-gcp-kms"),
         variables: &[
+            ("ADCP_TEST_GCP_KMS_SERVER", "floci"),
             ("ADCP_TEST_GCP_KMS_ENDPOINT", "http://127.0.0.1:{port}"),
             ("ADCP_TEST_GCP_KMS_TOKEN", "any-token"),
             ("ADCP_TEST_GCP_KMS_PARENT", "projects/adcp-test-project/locations/global"),

@@ -66,8 +66,7 @@ impl Suite {
         self
     }
 
-    /// How long a call waits for a service that does not answer; 250 milliseconds unless said otherwise. Longer than
-    /// the service's own slowest answer.
+    /// How long a call waits for a service that does not answer; 250 milliseconds unless said otherwise.
     #[must_use]
     pub fn with_hang_limit(mut self, limit: Duration) -> Self {
         self.hang_limit = limit;
