@@ -26,9 +26,13 @@ const SHARDS: usize = 256;
 /// A fleet needs a shared store: a nonce that one process has seen is unknown to the next.
 ///
 /// Entries are known by a 128-bit SipHash-1-3 of `(keyid, nonce)` under a random key of the store, so neither text is
-/// kept and nobody outside can aim at a collision. Both caps are exact under concurrency and count live entries only.
-/// An entry costs at most 64 bytes (`docs/performance.md` has the measured figures); memory of expired entries is
-/// reused, and given back by [`purge`](Self::purge).
+/// kept and nobody outside can aim at a collision. The key is drawn from the operating system on first use; while that
+/// gives no randomness, each call answers [`StoreError::NoRandomness`]. Both caps are exact under concurrency and count
+/// live entries only.
+///
+/// An entry costs at most 64 bytes (`docs/performance.md` has the measured figures), and a keyid with live entries up to
+/// 200 and 8 for each second in which one of them ends. Memory of expired entries is reused, and given back by
+/// [`purge`](Self::purge).
 ///
 /// ```
 /// use adcp_signing_core::{UnixSeconds, replay::{InMemoryReplayStore, InsertOutcome}};
@@ -321,7 +325,7 @@ mod tests {
         };
         let after_minutes = run(0..2_000);
         let after_hours = run(2_000..40_000);
-        assert!(after_hours < after_minutes * 5 / 4, "{after_hours} after {after_minutes}");
+        assert!(after_hours < after_minutes * 2, "{after_hours} after {after_minutes}");
     }
 
     #[test]
