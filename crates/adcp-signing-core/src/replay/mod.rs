@@ -1,7 +1,7 @@
 //! Replay dedup: the cache of `(keyid, nonce)` that steps 9a, 12 and 13 of the verifier checklists read and write.
 
 mod admission;
-mod expiry;
+mod identity;
 mod memory;
 
 use std::{borrow::Cow, error::Error as StdError, fmt};
@@ -102,6 +102,12 @@ pub enum StoreError {
         /// The time given with the insert.
         now: UnixSeconds,
     },
+    /// The operating system gave no randomness, without which an attacker could aim at collisions. The next call tries
+    /// again.
+    #[error(
+        "the operating system gave no randomness to key the replay store; nothing is accepted until it does"
+    )]
+    NoRandomness,
     /// A time outside what the store can hold.
     #[error("the replay store cannot hold the time {time}; check the clock")]
     TimeOutOfRange {

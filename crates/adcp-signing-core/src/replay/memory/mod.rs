@@ -1,30 +1,38 @@
-//! The replay store of one process: a sharded hash table that refuses when full and never evicts.
+//! The replay store of one process, which refuses when full and never evicts.
 
-use std::{
-    fmt,
-    hash::Hasher as _,
-    sync::atomic::{AtomicU64, Ordering},
-};
+mod caps;
+mod expiry;
+mod table;
+
+use std::fmt;
 
 use async_trait::async_trait;
-use hashbrown::{HashTable, hash_table::Entry};
 use parking_lot::Mutex;
-use siphasher::sip128::{Hasher128 as _, SipHasher13};
 
-use super::{InsertOutcome, ReplayEntry, ReplayStore, StoreError, expiry::ExpiryCounts};
+use self::{
+    caps::Caps,
+    table::{Lookup, Table},
+};
+use super::{
+    InsertOutcome, ReplayEntry, ReplayStore, StoreError,
+    identity::{Id, Identities},
+};
 use crate::clock::UnixSeconds;
 
 const SHARDS: usize = 256;
-const KEY_SHARDS: usize = 64;
 
 /// A replay store in process memory, for a verifier that runs as one process.
 ///
 /// A fleet needs a shared store: a nonce that one process has seen is unknown to the next.
 ///
 /// Entries are known by a 128-bit SipHash-1-3 of `(keyid, nonce)` under a random key of the store, so neither text is
-/// kept and nobody outside can aim at a collision. Both caps are exact under concurrency and count live entries only.
-/// An entry costs at most 64 bytes (`docs/performance.md` has the measured figures); memory of expired entries is
-/// reused, and given back by [`purge`](Self::purge).
+/// kept and nobody outside can aim at a collision. The key is drawn from the operating system on first use; while that
+/// gives no randomness, each call answers [`StoreError::NoRandomness`]. Both caps are exact under concurrency and count
+/// live entries only.
+///
+/// An entry costs at most 64 bytes (`docs/performance.md` has the measured figures), and a keyid with live entries up to
+/// 200 and 8 for each second in which one of them ends. Memory of expired entries is reused, and given back by
+/// [`purge`](Self::purge).
 ///
 /// ```
 /// use adcp_signing_core::{UnixSeconds, replay::{InMemoryReplayStore, InsertOutcome}};
@@ -40,41 +48,11 @@ const KEY_SHARDS: usize = 64;
 /// # }
 /// ```
 pub struct InMemoryReplayStore {
-    hasher: SipHasher13,
-    shards: Box<[Mutex<Shard>]>,
-    keys: Box<[Mutex<HashTable<KeyCount>>]>,
-    aggregate_cap: u64,
-    /// Entries counted by the shards; some may have ended since the shard was last asked.
-    counted: AtomicU64,
-    /// The second up to which every shard has dropped what ended, so that a full store sweeps once a second at most.
-    swept_to: Mutex<u32>,
+    identities: Identities,
+    /// The entries, by hash.
+    shards: Box<[Mutex<Table>]>,
+    caps: Caps,
 }
-
-/// A part of the entries, by hash.
-#[derive(Default)]
-#[repr(align(64))]
-struct Shard {
-    entries: HashTable<Slot>,
-    counts: ExpiryCounts,
-    /// The last second of the youngest entry ever removed. What ends by then may be a replay of it.
-    forgotten_to: Option<u32>,
-}
-
-/// One remembered nonce, as four words and the last second in which it lives: 20 bytes.
-struct Slot {
-    id: [u32; 4],
-    last: u32,
-}
-
-/// The live entries of one keyid, known by its hash.
-struct KeyCount {
-    id: u128,
-    counts: ExpiryCounts,
-}
-
-/// The 128-bit hash of a keyid, or of a keyid and a nonce.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Id(u128);
 
 impl InMemoryReplayStore {
     /// The aggregate cap that the standard recommends: 10,000,000 live entries.
@@ -87,15 +65,10 @@ impl InMemoryReplayStore {
 
     /// An empty store that holds at most `cap` live entries. Choose `min(memory / 64 bytes, 10,000,000)`.
     pub fn with_aggregate_cap(cap: u64) -> Self {
-        let mut key = [0; 16];
-        rand::Rng::fill_bytes(&mut rand::rng(), &mut key);
         Self {
-            hasher: SipHasher13::new_with_key(&key),
+            identities: Identities::default(),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            keys: (0..KEY_SHARDS).map(|_| Mutex::new(HashTable::new())).collect(),
-            aggregate_cap: cap,
-            counted: AtomicU64::new(0),
-            swept_to: Mutex::new(0),
+            caps: Caps::new(cap),
         }
     }
 
@@ -116,8 +89,7 @@ impl InMemoryReplayStore {
 
     /// How many entries are live.
     pub fn len(&self, now: UnixSeconds) -> u64 {
-        let now = clamped(now);
-        self.shards.iter().map(|shard| self.drop_ended(&mut shard.lock(), now)).sum()
+        self.caps.live(clamped(now))
     }
 
     /// Whether no entry is live.
@@ -127,172 +99,53 @@ impl InMemoryReplayStore {
 
     /// The most live entries the store holds.
     pub fn aggregate_cap(&self) -> u64 {
-        self.aggregate_cap
+        self.caps.aggregate()
     }
 
     /// The memory the store holds, in bytes: tables at their capacity and all.
     pub fn memory_bytes(&self) -> usize {
-        let shards = self.shards.iter().map(|shard| {
-            let shard = shard.lock();
-            size_of::<Mutex<Shard>>() + shard.entries.allocation_size() + shard.counts.heap_bytes()
-        });
-        let keys = self.keys.iter().map(|keys| {
-            let keys = keys.lock();
-            let buckets: usize = keys.iter().map(|key| key.counts.heap_bytes()).sum();
-            size_of::<Mutex<HashTable<KeyCount>>>() + keys.allocation_size() + buckets
-        });
-        size_of::<Self>() + shards.sum::<usize>() + keys.sum::<usize>()
+        let entries: usize = self.shards.iter().map(|shard| shard.lock().heap_bytes()).sum();
+        size_of::<Self>() + size_of_val(&*self.shards) + entries + self.caps.heap_bytes()
     }
 
     /// Removes what has ended and gives its memory back. Inserts reuse that memory by themselves, so this is for the
     /// quiet time after a peak. Each shard is locked for the length of its own scan.
     pub fn purge(&self, now: UnixSeconds) {
         let now = clamped(now);
-        for shard in &self.shards {
-            let mut shard = shard.lock();
-            self.drop_ended(&mut shard, now);
-            shard.rebuild(now, 0);
-            shard.counts.shrink();
-        }
-        for keys in &self.keys {
-            let mut keys = keys.lock();
-            remove_idle_keys(&mut keys, now);
-            keys.iter_mut().for_each(|key| key.counts.shrink());
-            keys.shrink_to_fit(KeyCount::table_hash);
-        }
+        self.shards.iter().for_each(|shard| shard.lock().purge(now));
+        self.caps.purge(now);
     }
 
     fn insert_now(&self, entry: ReplayEntry<'_>, now: UnixSeconds) -> Result<InsertOutcome, StoreError> {
-        let last = exact(entry.expires_at())?;
+        let end = end_of(entry.expires_at())?;
         let second = exact(now)?;
-        if last < second {
-            return Err(StoreError::Forgotten { expires_at: entry.expires_at(), now });
+        let forgotten = || StoreError::Forgotten { expires_at: entry.expires_at(), now };
+        if end <= second {
+            return Err(forgotten());
         }
-        let (key, id) = self.ids(entry.keyid(), entry.nonce());
-        let insert = || self.try_insert(key, id, last, entry.cap(), second);
-        let outcome = match insert() {
-            Some(InsertOutcome::AggregateCapReached) => {
-                self.sweep(second);
-                insert()
-            }
-            outcome => outcome,
-        };
-        outcome.ok_or(StoreError::Forgotten { expires_at: entry.expires_at(), now })
+        let (key, id) = self.identities.entry(entry.keyid(), entry.nonce())?;
+        self.try_insert(key, id, end, entry.cap(), second).ok_or_else(forgotten)
     }
 
-    /// Checks and inserts under the entry's shard lock, with the key's lock inside it; nothing else nests. `None` where
-    /// the shard has forgotten entries as young as this one.
-    fn try_insert(&self, key: Id, id: Id, last: u32, cap: u64, now: u32) -> Option<InsertOutcome> {
+    /// Checks and inserts under the entry's shard lock, with one lock of the caps at a time inside it. `None` where the
+    /// shard has forgotten entries as young as this one.
+    fn try_insert(&self, key: Id, id: Id, end: u32, cap: u64, now: u32) -> Option<InsertOutcome> {
         let mut shard = self.shards.get(id.shard(SHARDS))?.lock();
-        let shard = &mut *shard;
-        shard.make_room(now);
-        let words = id.words();
-        let entry = shard.entries.entry(id.table_hash(), |slot| slot.id == words, Slot::table_hash);
-        if let Entry::Occupied(slot) = &entry
-            && slot.get().last >= now
-        {
-            return Some(InsertOutcome::Replayed);
-        }
-        if shard.forgotten_to.is_some_and(|forgotten| last <= forgotten) {
-            return None;
-        }
-        if let Some(refusal) = self.reserve(key, last, cap, now) {
+        let place = match shard.look_up(id, now) {
+            Lookup::Known => return Some(InsertOutcome::Replayed),
+            Lookup::Vacant(_) if shard.has_forgotten(end) => return None,
+            Lookup::Vacant(place) => place,
+        };
+        if let Err(refusal) = self.caps.reserve(key, end, cap, now) {
             return Some(refusal);
         }
-        match entry {
-            Entry::Occupied(mut slot) => {
-                let ended = std::mem::replace(&mut slot.get_mut().last, last);
-                shard.forgotten_to = shard.forgotten_to.max(Some(ended));
-            }
-            Entry::Vacant(slot) => {
-                slot.insert(Slot { id: words, last });
-            }
-        }
-        shard.counts.add(last);
-        Some(InsertOutcome::Inserted)
-    }
-
-    /// Takes one place of the key's cap and one of the aggregate's, or neither.
-    fn reserve(&self, key: Id, last: u32, cap: u64, now: u32) -> Option<InsertOutcome> {
-        let mut keys = self.keys.get(key.shard(KEY_SHARDS))?.lock();
-        if keys.len() == keys.capacity() {
-            remove_idle_keys(&mut keys, now);
-            let spare = keys.len() / 4;
-            keys.reserve(spare + 1, KeyCount::table_hash);
-        }
-        let entry = keys.entry(key.table_hash(), |known| known.id == key.0, KeyCount::table_hash);
-        let mut known = match entry {
-            Entry::Occupied(known) => known,
-            Entry::Vacant(_) if cap == 0 => return Some(InsertOutcome::KeyCapReached),
-            Entry::Vacant(new) => new.insert(KeyCount { id: key.0, counts: ExpiryCounts::default() }),
-        };
-        let counts = &mut known.get_mut().counts;
-        counts.drop_before(now);
-        if counts.live() >= cap {
-            return Some(InsertOutcome::KeyCapReached);
-        }
-        let reserve = |counted: u64| (counted < self.aggregate_cap).then_some(counted + 1);
-        if self.counted.fetch_update(Ordering::Relaxed, Ordering::Relaxed, reserve).is_err() {
-            return Some(InsertOutcome::AggregateCapReached);
-        }
-        counts.add(last);
-        None
+        shard.put(&place, id, end).map(|()| InsertOutcome::Inserted)
     }
 
     fn cap_reached_now(&self, keyid: &str, cap: u64, now: UnixSeconds) -> Result<bool, StoreError> {
         let now = exact(now)?;
-        if self.counted.load(Ordering::Relaxed) >= self.aggregate_cap {
-            self.sweep(now);
-            if self.counted.load(Ordering::Relaxed) >= self.aggregate_cap {
-                return Ok(true);
-            }
-        }
-        let key = self.key_id(keyid);
-        let Some(keys) = self.keys.get(key.shard(KEY_SHARDS)) else { return Ok(true) };
-        let mut keys = keys.lock();
-        let live = keys.find_mut(key.table_hash(), |known| known.id == key.0).map_or(0, |known| {
-            known.counts.drop_before(now);
-            known.counts.live()
-        });
-        Ok(live >= cap)
+        Ok(self.caps.reached(self.identities.keyid(keyid)?, cap, now))
     }
-
-    /// Takes what has ended out of the aggregate count. The counts are per second, so this touches no entry.
-    fn sweep(&self, now: u32) {
-        let mut swept_to = self.swept_to.lock();
-        if now > *swept_to {
-            for shard in &self.shards {
-                self.drop_ended(&mut shard.lock(), now);
-            }
-            *swept_to = now;
-        }
-    }
-
-    fn drop_ended(&self, shard: &mut Shard, now: u32) -> u64 {
-        let ended = shard.counts.drop_before(now);
-        self.counted.fetch_sub(ended, Ordering::Relaxed);
-        shard.counts.live()
-    }
-
-    fn key_id(&self, keyid: &str) -> Id {
-        let mut hasher = self.hasher;
-        hash_keyid(&mut hasher, keyid);
-        Id(hasher.finish128().as_u128())
-    }
-
-    fn ids(&self, keyid: &str, nonce: &str) -> (Id, Id) {
-        let mut hasher = self.hasher;
-        hash_keyid(&mut hasher, keyid);
-        let key = Id(hasher.finish128().as_u128());
-        hasher.write(nonce.as_bytes());
-        (key, Id(hasher.finish128().as_u128()))
-    }
-}
-
-/// The length comes first, so that no other split of the two texts hashes alike.
-fn hash_keyid(hasher: &mut SipHasher13, keyid: &str) {
-    hasher.write(&(keyid.len() as u64).to_le_bytes());
-    hasher.write(keyid.as_bytes());
 }
 
 impl Default for InMemoryReplayStore {
@@ -304,8 +157,8 @@ impl Default for InMemoryReplayStore {
 impl fmt::Debug for InMemoryReplayStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("InMemoryReplayStore")
-            .field("aggregate_cap", &self.aggregate_cap)
-            .field("counted", &self.counted)
+            .field("aggregate_cap", &self.caps.aggregate())
+            .field("counted", &self.caps.counted())
             .finish_non_exhaustive()
     }
 }
@@ -321,61 +174,9 @@ impl ReplayStore for InMemoryReplayStore {
     }
 }
 
-impl Shard {
-    /// Once the table is full it is built anew from what lives, with a quarter to spare: so a scan costs each insert a
-    /// constant on average. Removing in place would leave tombstones, and the table would double to be rid of them.
-    fn make_room(&mut self, now: u32) {
-        if self.entries.len() == self.entries.capacity() {
-            let live = self.entries.iter().filter(|slot| slot.last >= now).count();
-            self.rebuild(now, live + live / 4 + 4);
-        }
-    }
-
-    fn rebuild(&mut self, now: u32, capacity: usize) {
-        let old = std::mem::replace(&mut self.entries, HashTable::with_capacity(capacity));
-        for slot in old {
-            if slot.last >= now {
-                self.entries.insert_unique(slot.table_hash(), slot, Slot::table_hash);
-            } else {
-                self.forgotten_to = self.forgotten_to.max(Some(slot.last));
-            }
-        }
-    }
-}
-
-fn remove_idle_keys(keys: &mut HashTable<KeyCount>, now: u32) {
-    keys.retain(|key| {
-        key.counts.drop_before(now);
-        key.counts.live() > 0
-    });
-}
-
-impl Slot {
-    fn table_hash(&self) -> u64 {
-        let [low, high, ..] = self.id;
-        u64::from(high) << 32 | u64::from(low)
-    }
-}
-
-impl KeyCount {
-    fn table_hash(&self) -> u64 {
-        Id(self.id).table_hash()
-    }
-}
-
-impl Id {
-    /// The low half picks the place in a table, the high half the shard.
-    fn table_hash(self) -> u64 {
-        self.0 as u64
-    }
-
-    fn shard(self, shards: usize) -> usize {
-        (self.0 >> 64) as usize % shards
-    }
-
-    fn words(self) -> [u32; 4] {
-        [self.0 as u32, (self.0 >> 32) as u32, (self.0 >> 64) as u32, (self.0 >> 96) as u32]
-    }
+/// The first second in which an entry has ended whose last one is `last`.
+fn end_of(last: UnixSeconds) -> Result<u32, StoreError> {
+    exact(last)?.checked_add(1).ok_or(StoreError::TimeOutOfRange { time: last })
 }
 
 /// A time that is stored must be exact: entries hold 32 bits of unix seconds, which end in 2106.
@@ -479,7 +280,7 @@ mod tests {
     #[test]
     fn times_that_cannot_be_held_are_refused() {
         let store = InMemoryReplayStore::new();
-        for (last, now) in [(i64::MAX, 0), (1 << 32, 0), (-1, -2), (10, -1)] {
+        for (last, now) in [(i64::MAX, 0), (1 << 32, 0), ((1 << 32) - 1, 0), (-1, -2), (10, -1)] {
             let entry = ReplayEntry::new("key", "nonce", UnixSeconds::new(last), 10);
             let outcome = store.insert_now(entry, UnixSeconds::new(now));
             assert!(matches!(outcome, Err(StoreError::TimeOutOfRange { .. })), "{last} {now}: {outcome:?}");
@@ -488,6 +289,43 @@ mod tests {
         assert!(matches!(ended, Err(StoreError::Forgotten { .. })), "{ended:?}");
         store.purge(UnixSeconds::new(i64::MIN));
         assert_eq!(store.len(UnixSeconds::new(i64::MAX)), 0);
+    }
+
+    #[test]
+    fn the_first_and_the_last_second_are_held_like_any_other() {
+        let store = InMemoryReplayStore::new();
+        for second in [0, i64::from(u32::MAX) - 1].map(UnixSeconds::new) {
+            assert_eq!(store.put("key", "nonce", second, 1, second), Inserted, "{second}");
+            assert_eq!(store.put("key", "nonce", second, 1, second), Replayed, "{second}");
+        }
+    }
+
+    #[test]
+    fn an_entry_costs_at_most_64_bytes_while_the_store_grows() {
+        let store = InMemoryReplayStore::new();
+        for nonce in 1..=100_000_usize {
+            assert_eq!(store.put("key", &nonce.to_string(), LAST, u64::MAX, NOW), Inserted);
+            if nonce >= 10_000 && nonce % 1000 == 0 {
+                let bytes = store.memory_bytes();
+                assert!(bytes <= nonce * 64, "{bytes} bytes for {nonce} entries");
+            }
+        }
+    }
+
+    #[test]
+    fn slow_traffic_leaves_nothing_behind() {
+        let store = InMemoryReplayStore::new();
+        let run = |seconds: std::ops::Range<i64>| {
+            for second in seconds {
+                let now = NOW.plus(second);
+                let keyid = (second % 7).to_string();
+                assert_eq!(store.put(&keyid, &second.to_string(), now.plus(360), 1000, now), Inserted);
+            }
+            store.memory_bytes()
+        };
+        let after_minutes = run(0..2_000);
+        let after_hours = run(2_000..40_000);
+        assert!(after_hours < after_minutes * 2, "{after_hours} after {after_minutes}");
     }
 
     #[test]

@@ -1,0 +1,157 @@
+//! New-keyid admission pressure: the alarm for many compromised keys that each stay below their cap.
+
+mod history;
+mod thresholds;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+
+use self::history::History;
+pub use self::thresholds::{AdmissionClause, AdmissionThresholds};
+use super::{
+    InsertOutcome, ReplayEntry, ReplayStore, StoreError,
+    identity::{Id, Identities},
+};
+use crate::clock::UnixSeconds;
+
+/// What the tracker reports. Route it to incident response and never to automatic revocation: onboarding many sellers at
+/// once looks the same.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum AdmissionEvent {
+    /// More new keyids in five minutes than a threshold allows. Said once per clause and five minutes.
+    Pressure {
+        /// The threshold that was crossed.
+        clause: AdmissionClause,
+        /// New keyids in the last five minutes.
+        count: u64,
+        /// How many the clause allows.
+        allowed: f64,
+        /// When.
+        at: UnixSeconds,
+    },
+    /// `threshold_tuning_overdue`: a threshold still has its shipped value 30 days after the first admission. Said daily.
+    ThresholdTuningOverdue {
+        /// When the first keyid was admitted.
+        first_admission: UnixSeconds,
+        /// When.
+        at: UnixSeconds,
+    },
+}
+
+/// A replay store that also tracks how many keyids it sees for the first time.
+///
+/// A keyid is new when it has not inserted within 30 days. The ratio clauses start after a day of history. The history
+/// lives in this process: 5-minute counts of 90 days and a hash per keyid of 30 days.
+///
+/// ```
+/// use adcp_signing_core::replay::{AdmissionThresholds, AdmissionTracked, InMemoryReplayStore};
+///
+/// # fn main() -> Result<(), adcp_signing_core::replay::StoreError> {
+/// let thresholds = AdmissionThresholds::default().with_short_ratio(4.0).jittered()?;
+/// let store = AdmissionTracked::new(InMemoryReplayStore::new(), thresholds, |event| eprintln!("{event:?}"));
+/// # let _ = store;
+/// # Ok(())
+/// # }
+/// ```
+pub struct AdmissionTracked<S> {
+    store: S,
+    thresholds: AdmissionThresholds,
+    observer: Box<dyn Fn(AdmissionEvent) + Send + Sync>,
+    identities: Identities,
+    history: Mutex<History>,
+}
+
+impl<S> AdmissionTracked<S> {
+    /// Tracks what `store` admits. The observer is called on the verifying task: it must not block.
+    pub fn new(
+        store: S,
+        thresholds: AdmissionThresholds,
+        observer: impl Fn(AdmissionEvent) + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            store,
+            thresholds,
+            observer: Box::new(observer),
+            identities: Identities::default(),
+            history: Mutex::default(),
+        }
+    }
+
+    /// The store underneath.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// Counts an insert of `keyid` and reports what that crosses.
+    fn admit(&self, keyid: Id, now: UnixSeconds) {
+        let events = self.history.lock().admit(keyid.hash(), now, &self.thresholds);
+        for event in events {
+            match event {
+                AdmissionEvent::Pressure { clause, count, allowed, .. } => {
+                    tracing::warn!(clause = %clause.letter(), count, allowed, "new-keyid admission pressure");
+                }
+                AdmissionEvent::ThresholdTuningOverdue { first_admission, .. } => {
+                    tracing::warn!(%first_admission, "threshold_tuning_overdue");
+                }
+            }
+            (self.observer)(event);
+        }
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for AdmissionTracked<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AdmissionTracked").field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl<S: ReplayStore> ReplayStore for AdmissionTracked<S> {
+    async fn cap_reached(&self, keyid: &str, cap: u64, now: UnixSeconds) -> Result<bool, StoreError> {
+        self.store.cap_reached(keyid, cap, now).await
+    }
+
+    async fn insert(&self, entry: ReplayEntry<'_>, now: UnixSeconds) -> Result<InsertOutcome, StoreError> {
+        let keyid = self.identities.keyid(entry.keyid())?;
+        let outcome = self.store.insert(entry, now).await?;
+        if outcome == InsertOutcome::Inserted {
+            self.admit(keyid, now);
+        }
+        Ok(outcome)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::replay::InMemoryReplayStore;
+
+    const NOW: UnixSeconds = UnixSeconds::new(1_776_520_800);
+
+    #[tokio::test]
+    async fn only_inserts_are_counted_and_the_observer_hears_of_them() {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let observer = {
+            let heard = Arc::clone(&heard);
+            move |event| heard.lock().push(event)
+        };
+        let thresholds = AdmissionThresholds::default().with_ceiling_floor(1.0).with_ceiling_fraction(0.0);
+        let store = AdmissionTracked::new(InMemoryReplayStore::new(), thresholds, observer);
+        let entry = |keyid, cap| ReplayEntry::new(keyid, "nonce", NOW.plus(360), cap);
+        assert_eq!(store.insert(entry("a", 1), NOW).await.unwrap(), InsertOutcome::Inserted);
+        assert_eq!(store.insert(entry("b", 0), NOW).await.unwrap(), InsertOutcome::KeyCapReached);
+        assert_eq!(store.insert(entry("a", 1), NOW).await.unwrap(), InsertOutcome::Replayed);
+        assert!(heard.lock().is_empty());
+        assert_eq!(store.insert(entry("c", 1), NOW).await.unwrap(), InsertOutcome::Inserted);
+        let pressure =
+            AdmissionEvent::Pressure { clause: AdmissionClause::Ceiling, count: 2, allowed: 1.0, at: NOW };
+        assert_eq!(*heard.lock(), [pressure]);
+        assert!(store.cap_reached("a", 1, NOW).await.unwrap());
+        assert_eq!(store.store().len(NOW), 2);
+    }
+}

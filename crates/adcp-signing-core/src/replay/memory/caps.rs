@@ -1,0 +1,182 @@
+//! How many entries are live, of each keyid and in all, and the caps on both.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use hashbrown::{HashTable, hash_table::Entry};
+use parking_lot::Mutex;
+
+use super::{
+    super::{InsertOutcome, identity::Id},
+    expiry::ExpiryCounts,
+};
+
+const SHARDS: usize = 64;
+
+/// Counts without the entries: what has ended leaves a count by itself, second by second. Times are as in the table.
+pub(super) struct Caps {
+    shards: Box<[Mutex<Shard>]>,
+    aggregate: u64,
+    /// Entries counted by the shards; some may have ended since the shard was last asked.
+    counted: AtomicU64,
+    /// The second up to which every shard has dropped what ended, so that a full store sweeps once a second at most.
+    swept_to: Mutex<u32>,
+}
+
+/// A part of the keyids, by hash, and the entries of all of them.
+#[derive(Default)]
+#[repr(align(64))]
+struct Shard {
+    keys: HashTable<Key>,
+    counts: ExpiryCounts,
+}
+
+struct Key {
+    id: Id,
+    counts: ExpiryCounts,
+}
+
+impl Caps {
+    pub(super) fn new(aggregate: u64) -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            aggregate,
+            counted: AtomicU64::new(0),
+            swept_to: Mutex::new(0),
+        }
+    }
+
+    pub(super) fn aggregate(&self) -> u64 {
+        self.aggregate
+    }
+
+    pub(super) fn counted(&self) -> u64 {
+        self.counted.load(Ordering::Relaxed)
+    }
+
+    /// Takes one place of the key's cap and one of the aggregate's until `end`, or neither.
+    ///
+    /// # Errors
+    /// The cap that is reached.
+    pub(super) fn reserve(&self, key: Id, end: u32, cap: u64, now: u32) -> Result<(), InsertOutcome> {
+        match self.try_reserve(key, end, cap, now) {
+            Err(InsertOutcome::AggregateCapReached) => {
+                self.sweep(now);
+                self.try_reserve(key, end, cap, now)
+            }
+            reserved => reserved,
+        }
+    }
+
+    /// Whether the key has `cap` live entries, or the store is full.
+    pub(super) fn reached(&self, key: Id, cap: u64, now: u32) -> bool {
+        if self.counted() >= self.aggregate {
+            self.sweep(now);
+            if self.counted() >= self.aggregate {
+                return true;
+            }
+        }
+        let Some(shard) = self.shard(key) else { return true };
+        let mut shard = shard.lock();
+        let known = shard.keys.find_mut(key.hash(), |known| known.id == key);
+        let live = known.map_or(0, |known| {
+            known.counts.drop_ended(now);
+            known.counts.live()
+        });
+        live >= cap
+    }
+
+    /// How many entries are live.
+    pub(super) fn live(&self, now: u32) -> u64 {
+        self.shards.iter().map(|shard| self.drop_ended(&mut shard.lock().counts, now)).sum()
+    }
+
+    /// Forgets keys without a live entry and gives their memory back.
+    pub(super) fn purge(&self, now: u32) {
+        for shard in &self.shards {
+            let mut shard = shard.lock();
+            self.drop_ended(&mut shard.counts, now);
+            shard.counts.shrink();
+            shard.remove_idle_keys(now);
+            shard.keys.iter_mut().for_each(|key| key.counts.shrink());
+            shard.keys.shrink_to_fit(Key::hash);
+        }
+    }
+
+    /// Bytes on the heap.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let of_shard = |shard: &Mutex<Shard>| {
+            let shard = shard.lock();
+            let keys: usize = shard.keys.iter().map(|key| key.counts.heap_bytes()).sum();
+            shard.keys.allocation_size() + keys + shard.counts.heap_bytes()
+        };
+        size_of_val(&*self.shards) + self.shards.iter().map(of_shard).sum::<usize>()
+    }
+
+    fn try_reserve(&self, key: Id, end: u32, cap: u64, now: u32) -> Result<(), InsertOutcome> {
+        let mut shard = self.shard(key).ok_or(InsertOutcome::KeyCapReached)?.lock();
+        self.drop_ended(&mut shard.counts, now);
+        shard.make_room(now);
+        let Shard { keys, counts: all } = &mut *shard;
+        let mut known = match keys.entry(key.hash(), |known| known.id == key, Key::hash) {
+            Entry::Occupied(known) => known,
+            Entry::Vacant(_) if cap == 0 => return Err(InsertOutcome::KeyCapReached),
+            Entry::Vacant(new) => new.insert(Key { id: key, counts: ExpiryCounts::default() }),
+        };
+        let counts = &mut known.get_mut().counts;
+        counts.drop_ended(now);
+        if counts.live() >= cap {
+            return Err(InsertOutcome::KeyCapReached);
+        }
+        let reserve = |counted: u64| (counted < self.aggregate).then_some(counted + 1);
+        if self.counted.fetch_update(Ordering::Relaxed, Ordering::Relaxed, reserve).is_err() {
+            return Err(InsertOutcome::AggregateCapReached);
+        }
+        counts.add(end);
+        all.add(end);
+        Ok(())
+    }
+
+    /// Takes what has ended out of the aggregate count. The counts are per second, so this touches no entry.
+    fn sweep(&self, now: u32) {
+        let mut swept_to = self.swept_to.lock();
+        if now > *swept_to {
+            self.live(now);
+            *swept_to = now;
+        }
+    }
+
+    fn drop_ended(&self, counts: &mut ExpiryCounts, now: u32) -> u64 {
+        let ended = counts.drop_ended(now);
+        if ended > 0 {
+            self.counted.fetch_sub(ended, Ordering::Relaxed);
+        }
+        counts.live()
+    }
+
+    fn shard(&self, key: Id) -> Option<&Mutex<Shard>> {
+        self.shards.get(key.shard(SHARDS))
+    }
+}
+
+impl Shard {
+    /// Once the table of keys is full, those without a live entry leave it, and a quarter is to spare.
+    fn make_room(&mut self, now: u32) {
+        if self.keys.len() == self.keys.capacity() {
+            self.remove_idle_keys(now);
+            self.keys.reserve(self.keys.len() / 4 + 1, Key::hash);
+        }
+    }
+
+    fn remove_idle_keys(&mut self, now: u32) {
+        self.keys.retain(|key| {
+            key.counts.drop_ended(now);
+            key.counts.live() > 0
+        });
+    }
+}
+
+impl Key {
+    fn hash(&self) -> u64 {
+        self.id.hash()
+    }
+}
