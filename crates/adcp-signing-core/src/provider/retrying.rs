@@ -5,6 +5,7 @@ use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use backon::{BackoffBuilder as _, ExponentialBuilder, Retryable as _, TokioSleeper};
 use parking_lot::Mutex;
+use rand::{TryRng as _, rngs::SysRng};
 use tokio::time::Instant;
 
 use super::{ProviderError, ProviderErrorKind, Signed, SigningProvider, forward_identity};
@@ -91,8 +92,15 @@ impl RetryPolicy {
             .with_max_delay(self.longest_pause)
             .with_max_times(self.max_attempts.get().saturating_sub(1))
             .build()
-            .map(|ceiling| rand::random_range(Duration::ZERO..=ceiling))
+            .map(full_jitter)
     }
+}
+
+/// A pause from zero up to `ceiling`; the whole of it where the system gives no randomness.
+fn full_jitter(ceiling: Duration) -> Duration {
+    let Ok(draw) = SysRng.try_next_u32() else { return ceiling };
+    let part = f64::from(draw) / f64::from(u32::MAX);
+    Duration::try_from_secs_f64(ceiling.as_secs_f64() * part).unwrap_or(ceiling)
 }
 
 impl<P: SigningProvider> Retrying<P> {
