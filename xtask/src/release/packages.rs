@@ -145,7 +145,7 @@ fn complete(folder: &Path, package: &Package) -> Result<()> {
     {
         bail!(
             "the package of {name} has `{tests}`, which needs {stripped}, which is not published: \
-             add `exclude = [\"{tests}\"]` to crates/{name}/Cargo.toml"
+             add \"{tests}\" to `exclude` in crates/{name}/Cargo.toml"
         );
     }
     Ok(())

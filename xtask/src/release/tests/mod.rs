@@ -355,6 +355,6 @@ fn a_packaged_test_that_needs_what_is_not_published_is_refused() {
     assert_eq!(
         refused,
         "the package of adcp-signing has `tests`, which needs adcp-signing-fakes, which is not published: \
-         add `exclude = [\"tests\"]` to crates/adcp-signing/Cargo.toml"
+         add \"tests\" to `exclude` in crates/adcp-signing/Cargo.toml"
     );
 }
