@@ -64,7 +64,7 @@ struct Found {
 impl AzureKeyVaultProvider {
     /// A provider on the caller's client, whose credentials, transport and retries are used: build it with
     /// `RetryOptions::none()`, since retries multiply with those of
-    /// [`Retrying`](adcp_signing_core::provider::Retrying). Calls no service.
+    /// core's `Retrying`. Calls no service.
     ///
     /// # Errors
     /// [`ProviderErrorKind::AlgorithmMismatch`] for Ed25519, which Key Vault does not have;

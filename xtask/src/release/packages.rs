@@ -98,12 +98,8 @@ impl Unpacked {
         for features in [&[][..], &["--all-features"]] {
             let mut command = self.checkout.cargo([verb, "--package", &package.name]);
             let status = process::stream(command.args(features), echo, |_| ())?;
-            ensure!(
-                status.success(),
-                "{} does not {verb} from its package {}",
-                package.name,
-                features.join(" ")
-            );
+            let features = shown(features);
+            ensure!(status.success(), "{} does not {verb} from its package with {features}", package.name);
         }
         Ok(())
     }
@@ -117,11 +113,17 @@ impl Unpacked {
             let mut command = self.checkout.cargo(["doc", "--no-deps", "--lib", "--package", &package.name]);
             let command = command.args(&features).env("RUSTDOCFLAGS", DOC_FLAGS);
             let status = process::stream(command, echo, |_| ())?;
-            ensure!(status.success(), "{} cannot be documented with {}", package.name, features.join(" "));
+            ensure!(status.success(), "{} cannot be documented with {}", package.name, shown(&features));
             documented += 1;
         }
         Ok(documented)
     }
+}
+
+/// The arguments that choose features, for a message.
+fn shown<S: AsRef<str>>(features: &[S]) -> String {
+    let words: Vec<&str> = features.iter().map(AsRef::as_ref).collect();
+    if words.is_empty() { "its default features".to_owned() } else { words.join(" ") }
 }
 
 /// `adcp-signing-core-0.1.0`: the folder that a package unpacks to.
@@ -143,7 +145,7 @@ fn complete(folder: &Path, package: &Package) -> Result<()> {
     {
         bail!(
             "the package of {name} has `{tests}`, which needs {stripped}, which is not published: \
-             add `exclude = [\"{tests}\"]` to crates/{name}/Cargo.toml"
+             add \"{tests}\" to `exclude` in crates/{name}/Cargo.toml"
         );
     }
     Ok(())

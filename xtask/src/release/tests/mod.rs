@@ -320,17 +320,17 @@ fn a_package_that_cannot_stand_alone_is_refused() {
         (
             "crates/adcp-signing-core/src/lib.rs",
             Some("//! Core.\npub fn core() {}\npub const R: &str = include_str!(\"../../../README.md\");\n"),
-            "adcp-signing-core does not check from its package",
+            "adcp-signing-core does not check from its package with its default features",
         ),
         (
             "crates/adcp-signing-core/src/lib.rs",
             Some("//! See [`missing`].\npub fn core() {}\n"),
-            "adcp-signing-core cannot be documented with ",
+            "adcp-signing-core cannot be documented with its default features",
         ),
         (
             "crates/adcp-signing/src/lib.rs",
             Some("//! Facade.\n#[cfg(feature = \"extra\")]\npub use adcp_signing_core::gone;\n"),
-            "adcp-signing does not check from its package --all-features",
+            "adcp-signing does not check from its package with --all-features",
         ),
         ("crates/adcp-signing/README.md", None, "`cargo package` failed"),
     ] {
@@ -355,6 +355,6 @@ fn a_packaged_test_that_needs_what_is_not_published_is_refused() {
     assert_eq!(
         refused,
         "the package of adcp-signing has `tests`, which needs adcp-signing-fakes, which is not published: \
-         add `exclude = [\"tests\"]` to crates/adcp-signing/Cargo.toml"
+         add \"tests\" to `exclude` in crates/adcp-signing/Cargo.toml"
     );
 }
