@@ -1,6 +1,12 @@
 //! What a provider costs beside the module's bare call. Run by `cargo xtask bench kms`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a benchmark, and helpers of tests"
+)]
 
 #[path = "../tests/support/mod.rs"]
 mod support;

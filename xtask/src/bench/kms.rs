@@ -42,11 +42,6 @@ const BACKENDS: &[Backend] = &[
         servers: &["fake-azure-key-vault"],
     },
     Backend { feature: "gcp-kms", package: "adcp-signing-gcp-kms", servers: &["fake-gcp-kms"] },
-    Backend {
-        feature: "azure-key-vault",
-        package: "adcp-signing-azure-key-vault",
-        servers: &["fake-azure-key-vault"],
-    },
     Backend { feature: "vault-transit", package: "adcp-signing-vault-transit", servers: &["openbao"] },
     Backend { feature: "pkcs11", package: "adcp-signing-pkcs11", servers: &["softhsm"] },
 ];
@@ -358,8 +353,9 @@ mod tests {
     }
 
     #[test]
-    fn the_servers_of_a_bench_are_in_the_table() {
+    fn each_backend_has_one_bench_and_its_servers_are_in_the_table() {
         for backend in BACKENDS {
+            assert_eq!(BACKENDS.iter().filter(|other| other.package == backend.package).count(), 1);
             assert!(backend.servers.iter().all(|server| emulators::known(server)), "{}", backend.feature);
         }
     }
