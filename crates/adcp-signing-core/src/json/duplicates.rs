@@ -141,7 +141,9 @@ impl<'a> Reader<'a> for Members<'a> {
     fn close(&mut self, container: Container) {
         if container == Container::Object {
             let start = self.starts.pop().unwrap_or_default();
-            self.duplicates.add_from(self.names.get_mut(start..).unwrap_or_default());
+            if let names @ [_, _, ..] = self.names.get_mut(start..).unwrap_or_default() {
+                self.duplicates.add_from(names);
+            }
             self.names.truncate(start);
         }
     }
