@@ -114,13 +114,7 @@ pub(super) fn prepare_target(
     };
     check_authority(request, &target, rules).map_err(|error| SignError::Authority(error.to_string()))?;
     let digest = if parameters.cover_digest { Some(digest_of(profile, request)?) } else { None };
-    let content_type = has_content_type(profile, request)?.then_some(ComponentName::Field("content-type"));
-    let content_digest = digest.is_some().then_some(ComponentName::Field(CONTENT_DIGEST));
-    let mut covered = Vec::with_capacity(5);
-    covered.extend(
-        [ComponentName::Method, ComponentName::TargetUri, ComponentName::Authority].map(Component::bare),
-    );
-    covered.extend(content_type.into_iter().chain(content_digest).map(Component::bare));
+    let covered = covered(has_content_type(profile, request)?, digest.is_some());
     let digest = digest.flatten();
     let params = SignatureParams {
         created: Some(parameters.created.as_i64()),
@@ -135,10 +129,10 @@ pub(super) fn prepare_target(
         .map_err(|source| SignError::Parameter { what: "the label", source })?;
     let label_len = input.len();
     input.push('=');
-    push_inner_list(&mut input, &covered, &params)
+    push_inner_list(&mut input, covered, &params)
         .map_err(|source| SignError::Parameter { what: "the signature parameters", source })?;
     let list = input.get(label_len + 1..).unwrap_or_default();
-    let base = signature_base(&covered, list, &AdcpComponents::new(request, &target, digest.as_deref()))?;
+    let base = signature_base(covered, list, &AdcpComponents::new(request, &target, digest.as_deref()))?;
     Ok(Prepared {
         base,
         input,
@@ -147,6 +141,23 @@ pub(super) fn prepare_target(
         algorithm: parameters.algorithm,
         alphabet: profile.signature_alphabet(),
     })
+}
+
+/// The components that a signer covers, in the order in which it lists them.
+fn covered(content_type: bool, content_digest: bool) -> &'static [Component<'static>] {
+    const METHOD: Component<'static> = Component::bare(ComponentName::Method);
+    const TARGET_URI: Component<'static> = Component::bare(ComponentName::TargetUri);
+    const AUTHORITY: Component<'static> = Component::bare(ComponentName::Authority);
+    const TYPE: Component<'static> = Component::bare(ComponentName::Field("content-type"));
+    const DIGEST: Component<'static> = Component::bare(ComponentName::Field(CONTENT_DIGEST));
+    static TYPED: [Component<'static>; 5] = [METHOD, TARGET_URI, AUTHORITY, TYPE, DIGEST];
+    static UNTYPED: [Component<'static>; 4] = [METHOD, TARGET_URI, AUTHORITY, DIGEST];
+
+    let all: &'static [Component<'static>] = if content_type { &TYPED } else { &UNTYPED };
+    match all {
+        [undigested @ .., _] if !content_digest => undigested,
+        _ => all,
+    }
 }
 
 /// The digest to set, or `None` where the message has the right one already.
