@@ -191,10 +191,15 @@ fn measure(backend: &Backend, built: &Built) -> Result<Vec<Numbers>> {
     command.env("ADCP_BENCH_MESSAGE", process::root().join("examples/create_media_buy.http"));
     let outcome = process::capture(&mut command);
     session.stop()?;
-    outcome?
-        .lines()
-        .map(|line| serde_json::from_str(line).with_context(|| format!("it said: {line}")))
-        .collect()
+    numbers(&outcome?)
+}
+
+/// The lines of a bench that are numbers; what else it says, such as which server it leaves out, is repeated.
+fn numbers(output: &str) -> Result<Vec<Numbers>> {
+    let (numbers, remarks): (Vec<&str>, Vec<&str>) = output.lines().partition(|line| line.starts_with('{'));
+    remarks.iter().for_each(|remark| eprintln!("{remark}"));
+    let read = |line: &&str| serde_json::from_str(line).with_context(|| format!("it said: {line}"));
+    numbers.iter().map(read).collect()
 }
 
 fn rows(numbers: &Numbers) -> Vec<Row> {
@@ -342,6 +347,13 @@ mod tests {
                 assert_eq!(met, expected, "{pointer}, row {index}");
             }
         }
+    }
+
+    #[test]
+    fn remarks_of_a_bench_are_no_numbers() {
+        let output = format!("skipped: no server\n{}\n", numbers());
+        assert_eq!(super::numbers(&output).unwrap().len(), 1);
+        assert!(super::numbers("{\"service\":1}").is_err());
     }
 
     #[test]
