@@ -6,11 +6,12 @@ use std::{
     env,
     path::Path,
     process::{Command, Output, Stdio},
-    time::{SystemTime, UNIX_EPOCH},
+    thread::sleep,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use reqwest::{
-    Certificate,
+    Certificate, Method,
     header::{AUTHORIZATION, CONTENT_TYPE},
 };
 use serde_json::{Value, json};
@@ -38,16 +39,23 @@ fn unique() -> String {
 
 /// A call that must succeed.
 fn post(url: &str, headers: &[(&str, &str)], body: &Value) -> Value {
-    post_trusting(Vec::new(), url, headers, body)
+    call(Vec::new(), Method::POST, url, headers, Some(body))
 }
 
-/// A call, over TLS with these roots, that must succeed.
-fn post_trusting(roots: Vec<Certificate>, url: &str, headers: &[(&str, &str)], body: &Value) -> Value {
+/// A call, over TLS with these roots where there are any, that must succeed.
+fn call(
+    roots: Vec<Certificate>,
+    method: Method,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: Option<&Value>,
+) -> Value {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let client = reqwest::Client::builder().tls_certs_only(roots).no_proxy().build().unwrap();
-        let call = client.post(url).body(body.to_string());
+        let call = client.request(method, url);
         let call = headers.iter().fold(call, |call, (name, value)| call.header(*name, *value));
+        let call = body.into_iter().fold(call, |call, body| call.body(body.to_string()));
         let reply = call.send().await.unwrap();
         let (status, text) = (reply.status(), reply.text().await.unwrap());
         assert!(status.is_success(), "{url}: {status} {text}");
@@ -87,7 +95,8 @@ fn azure_key_vault() -> Result<Key, String> {
     let headers = [(AUTHORIZATION.as_str(), bearer.as_str()), (CONTENT_TYPE.as_str(), "application/json")];
     let roots = Certificate::from_pem_bundle(&std::fs::read(&ca).unwrap()).unwrap();
     let key = json!({"kty": "EC", "crv": "P-256", "key_ops": ["sign", "verify"]});
-    let made = post_trusting(roots, &format!("{url}/keys/{name}/create?api-version=7.4"), &headers, &key);
+    let made =
+        call(roots, Method::POST, &format!("{url}/keys/{name}/create?api-version=7.4"), &headers, Some(&key));
     let kid = made["key"]["kid"].as_str().unwrap();
     let variables = vec![("ADCP_AZURE_KEY_VAULT_ACCESS_TOKEN", token), ("ADCP_AZURE_KEY_VAULT_CA_FILE", ca)];
     // The journey appends members to a query.
@@ -104,6 +113,14 @@ fn gcp_kms() -> Result<Key, String> {
     let key = json!({"purpose": "ASYMMETRIC_SIGN", "versionTemplate": {"algorithm": "EC_SIGN_P256_SHA256"}});
     post(&format!("{endpoint}/v1/{parent}/keyRings/{name}/cryptoKeys?cryptoKeyId=buyer"), &headers, &key);
     let version = format!("{parent}/keyRings/{name}/cryptoKeys/buyer/cryptoKeyVersions/1");
+    // As the service does, the fake takes a while to generate a key, and its state is all there is to wait for.
+    let url = format!("{endpoint}/v1/{version}");
+    let mut polls = 0;
+    while call(Vec::new(), Method::GET, &url, &headers, None)["state"] != "ENABLED" {
+        polls += 1;
+        assert!(polls < 600, "the key was not generated in time");
+        sleep(Duration::from_millis(50));
+    }
     let uri = format!("gcpkms://{version}?endpoint={endpoint}");
     Ok(Key { uri, variables: vec![("ADCP_GCP_KMS_ACCESS_TOKEN", token)] })
 }
@@ -114,8 +131,9 @@ fn pkcs11() -> Result<Key, String> {
     let (name, folder) = (unique(), tempfile::tempdir().unwrap());
     let pem = folder.path().join("key.pem");
     std::fs::write(&pem, rcgen::KeyPair::generate().unwrap().serialize_pem()).unwrap();
+    let id: String = name.bytes().map(|byte| format!("{byte:02x}")).collect();
     let mut import = Command::new("softhsm2-util");
-    import.args(["--token", &token, "--pin", &pin, "--label", &name, "--id", "01", "--import"]).arg(&pem);
+    import.args(["--token", &token, "--pin", &pin, "--label", &name, "--id", &id, "--import"]).arg(&pem);
     let imported = import.output().map_err(|error| format!("softhsm2-util: {error}"))?;
     assert!(imported.status.success(), "{imported:?}");
     let uri = format!("pkcs11:token={token};object={name}?module-path={module}&pin-source=env:ADCP_CLI_PIN");
