@@ -1,6 +1,6 @@
 //! The commands with a key of each service: published, probed, signed with, and verified by what was published.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::{
     env,
