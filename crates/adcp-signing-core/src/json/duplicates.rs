@@ -39,7 +39,9 @@ impl DuplicateKeys {
     }
 
     /// Adds what occurs more than once among the members of one object.
-    fn add_from(&mut self, members: &mut [Name<'_>]) {
+    #[cold]
+    fn add_from(&mut self, members: &[Text<'_>]) {
+        let mut members: Vec<_> = members.iter().map(|name| Name::new(name.unescaped_bytes())).collect();
         if members.len() > MAX_PAIRWISE {
             members.sort_unstable_by(|left, right| left.text.cmp(&right.text));
             for same in members.chunk_by(Name::eq) {
@@ -51,11 +53,8 @@ impl DuplicateKeys {
         }
         for (index, name) in members.iter().enumerate() {
             let earlier = members.get(..index).unwrap_or_default();
-            // All marks are compared, without an early exit that a processor would guess wrong. The second occurrence is the
-            // one that counts; a third adds nothing.
-            if earlier.iter().fold(false, |any, earlier| any | (earlier.mark == name.mark))
-                && earlier.iter().filter(|earlier| earlier.eq(name)).count() == 1
-            {
+            // The second occurrence is the one that counts; a third adds nothing.
+            if earlier.iter().filter(|earlier| earlier.eq(name)).count() == 1 {
                 self.add(name);
             }
         }
@@ -69,20 +68,25 @@ struct Name<'a> {
 }
 
 impl<'a> Name<'a> {
-    #[inline(always)]
     fn new(text: Cow<'a, [u8]>) -> Self {
-        let mark = match (text.first_chunk(), text.last_chunk()) {
-            (Some(first), Some(last)) => {
-                u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last))
-            }
-            _ => text.iter().fold(0, |mark, byte| mark << 8 | u64::from(*byte)),
-        };
-        Self { mark: mark ^ (text.len() as u64) << 24, text }
+        Self { mark: mark(&text), text }
     }
 
     fn eq(&self, other: &Self) -> bool {
         self.mark == other.mark && self.text == other.text
     }
+}
+
+/// Both ends of a name and its length: equal for equal names, and rarely for others.
+#[inline(always)]
+fn mark(name: &[u8]) -> u64 {
+    let ends = match (name.first_chunk(), name.last_chunk()) {
+        (Some(first), Some(last)) => {
+            u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last))
+        }
+        _ => name.iter().fold(0, |mark, byte| mark << 8 | u64::from(*byte)),
+    };
+    ends ^ (name.len() as u64) << 24
 }
 
 impl fmt::Display for DuplicateKeys {
@@ -115,42 +119,74 @@ impl fmt::Display for DuplicateKeys {
 pub fn check_no_duplicate_keys(body: &[u8]) -> Result<(), StrictJsonError> {
     let mut members = Members {
         names: Vec::with_capacity(32),
-        starts: Vec::with_capacity(16),
+        object: Object::default(),
+        outer: Vec::with_capacity(16),
         duplicates: DuplicateKeys { names: Vec::new(), count: 0 },
     };
     scan(body, &mut members)?;
     if members.duplicates.count == 0 { Ok(()) } else { Err(StrictJsonError::Duplicate(members.duplicates)) }
 }
 
-/// The members of all objects that are open, innermost last, and where each object's members start.
+/// The members of all objects that are open, innermost last.
 struct Members<'a> {
-    names: Vec<Name<'a>>,
-    starts: Vec<usize>,
+    names: Vec<Text<'a>>,
+    object: Object,
+    outer: Vec<Object>,
     duplicates: DuplicateKeys,
+}
+
+/// An object that is open.
+#[derive(Default)]
+struct Object {
+    /// Where its names start.
+    start: usize,
+    /// Two bits for each name, so that a name whose bits are new is new. Its bits are set for nearly no other.
+    seen: (u64, u64),
+    /// Whether the names have to be compared.
+    suspect: bool,
+}
+
+impl Object {
+    #[inline(always)]
+    fn add(&mut self, name: &Text<'_>) {
+        let Some(name) = name.plain() else {
+            self.suspect = true;
+            return;
+        };
+        let hash = mark(name).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let (bit, other) = (1 << (hash >> 58), 1 << (hash >> 52 & 63));
+        let (seen, others) = (&mut self.seen.0, &mut self.seen.1);
+        self.suspect |= (*seen & bit != 0) & (*others & other != 0);
+        *seen |= bit;
+        *others |= other;
+    }
 }
 
 impl<'a> Reader<'a> for Members<'a> {
     #[inline(always)]
     fn open(&mut self, container: Container) {
         if container == Container::Object {
-            self.starts.push(self.names.len());
+            let inner = Object { start: self.names.len(), ..Object::default() };
+            self.outer.push(std::mem::replace(&mut self.object, inner));
         }
     }
 
     #[inline(always)]
     fn close(&mut self, container: Container) {
         if container == Container::Object {
-            let start = self.starts.pop().unwrap_or_default();
-            if let names @ [_, _, ..] = self.names.get_mut(start..).unwrap_or_default() {
-                self.duplicates.add_from(names);
+            let start = self.object.start;
+            if self.object.suspect {
+                self.duplicates.add_from(self.names.get(start..).unwrap_or_default());
             }
             self.names.truncate(start);
+            self.object = self.outer.pop().unwrap_or_default();
         }
     }
 
     #[inline(always)]
     fn key(&mut self, name: Text<'a>) {
-        self.names.push(Name::new(name.unescaped_bytes()));
+        self.object.add(&name);
+        self.names.push(name);
     }
 
     #[inline(always)]

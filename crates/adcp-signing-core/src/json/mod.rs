@@ -6,6 +6,7 @@ mod document;
 mod duplicates;
 mod sanitize;
 mod scanner;
+mod specials;
 
 pub(crate) use document::{Document, Kind, Value};
 pub use duplicates::{DuplicateKeys, check_no_duplicate_keys};

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::specials::Specials;
 use super::{MAX_DEPTH, StrictJsonError};
 
 /// What a document is made of, in order. One method an event, so that what a reader does not ask for costs nothing.
@@ -31,25 +32,27 @@ pub(super) enum Container {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Text<'a> {
     raw: &'a [u8],
-    escaped: bool,
+    /// How many escapes there are.
+    escapes: usize,
 }
 
 impl<'a> Text<'a> {
-    /// The UTF-8 of the string that the literal stands for.
+    /// The UTF-8 of a string without escapes.
     #[inline(always)]
+    pub(super) fn plain(self) -> Option<&'a [u8]> {
+        (self.escapes == 0).then_some(self.raw)
+    }
+
+    /// The UTF-8 of the string that the literal stands for.
     pub(super) fn unescaped_bytes(self) -> Cow<'a, [u8]> {
-        if self.escaped {
-            Cow::Owned(self.unescape().into_owned().into_bytes())
-        } else {
-            Cow::Borrowed(self.raw)
-        }
+        self.plain().map_or_else(|| Cow::Owned(self.unescape().into_owned().into_bytes()), Cow::Borrowed)
     }
 
     /// The string that the literal stands for.
     pub(super) fn unescape(self) -> Cow<'a, str> {
         // A quote ends no other character, so a slice of UTF-8 between quotes is UTF-8.
         let raw = std::str::from_utf8(self.raw).unwrap_or_default();
-        if !self.escaped {
+        if self.escapes == 0 {
             return Cow::Borrowed(raw);
         }
         let mut out = String::with_capacity(raw.len());
@@ -84,6 +87,9 @@ pub(super) fn scan<'a>(body: &'a [u8], reader: &mut impl Reader<'a>) -> Result<(
     let mut cursor = Cursor::new(body)?;
     let mut open = Open::default();
     'value: loop {
+        if open.in_object() {
+            reader.key(cursor.key()?);
+        }
         match cursor.skip_whitespace() {
             Some(b'"') => reader.scalar(Scalar::String(cursor.string()?)),
             Some(b'{') => {
@@ -91,7 +97,6 @@ pub(super) fn scan<'a>(body: &'a [u8], reader: &mut impl Reader<'a>) -> Result<(
                 cursor.offset += 1;
                 reader.open(Container::Object);
                 if cursor.skip_whitespace() != Some(b'}') {
-                    reader.key(cursor.key()?);
                     continue 'value;
                 }
             }
@@ -124,12 +129,7 @@ pub(super) fn scan<'a>(body: &'a [u8], reader: &mut impl Reader<'a>) -> Result<(
                 };
             };
             match (byte, container) {
-                (Some(b','), Container::Object) => {
-                    cursor.offset += 1;
-                    reader.key(cursor.key()?);
-                    continue 'value;
-                }
-                (Some(b','), Container::Array) => {
+                (Some(b','), _) => {
                     cursor.offset += 1;
                     continue 'value;
                 }
@@ -168,8 +168,12 @@ impl Open {
         self.objects >>= 1;
     }
 
+    fn in_object(&self) -> bool {
+        self.objects & 1 == 1
+    }
+
     fn innermost(&self) -> Option<Container> {
-        let container = if self.objects & 1 == 1 { Container::Object } else { Container::Array };
+        let container = if self.in_object() { Container::Object } else { Container::Array };
         (self.depth > 0).then_some(container)
     }
 }
@@ -178,17 +182,22 @@ impl Open {
 struct Cursor<'a> {
     bytes: &'a [u8],
     offset: usize,
+    specials: Specials,
 }
 
 // A verifier scans every body, so the short methods are inlined into the loop of `scan`: the cursor then lives in registers.
 impl<'a> Cursor<'a> {
     fn new(body: &'a [u8]) -> Result<Self, StrictJsonError> {
-        let text = std::str::from_utf8(body)
-            .map_err(|error| StrictJsonError::Invalid { offset: error.valid_up_to(), what: "not UTF-8" })?;
-        if text.starts_with('\u{feff}') {
-            return Err(StrictJsonError::Invalid { offset: 0, what: "byte order mark" });
+        if !body.is_ascii() {
+            let text = std::str::from_utf8(body).map_err(|error| StrictJsonError::Invalid {
+                offset: error.valid_up_to(),
+                what: "not UTF-8",
+            })?;
+            if text.starts_with('\u{feff}') {
+                return Err(StrictJsonError::Invalid { offset: 0, what: "byte order mark" });
+            }
         }
-        Ok(Self { bytes: body, offset: 0 })
+        Ok(Self { bytes: body, offset: 0, specials: Specials::of_block(body, 0) })
     }
 
     /// A member's name and the colon after it.
@@ -211,10 +220,10 @@ impl<'a> Cursor<'a> {
     #[inline(always)]
     fn string(&mut self) -> Result<Text<'a>, StrictJsonError> {
         let start = self.offset + 1;
-        let end = start + plain_length(self.bytes.get(start..).unwrap_or_default());
+        let end = self.specials.next(self.bytes, start);
         if self.bytes.get(end) == Some(&b'"') {
             self.offset = end + 1;
-            return Ok(Text { raw: self.bytes.get(start..end).unwrap_or_default(), escaped: false });
+            return Ok(Text { raw: self.bytes.get(start..end).unwrap_or_default(), escapes: 0 });
         }
         self.offset = end;
         self.escaped_string(start)
@@ -223,18 +232,22 @@ impl<'a> Cursor<'a> {
     /// The rest of a string literal whose first special byte does not end it.
     #[inline(never)]
     fn escaped_string(&mut self, start: usize) -> Result<Text<'a>, StrictJsonError> {
+        let mut escapes = 0;
         loop {
             match self.peek() {
                 Some(b'"') => {
                     let raw = self.bytes.get(start..self.offset).unwrap_or_default();
                     self.offset += 1;
-                    return Ok(Text { raw, escaped: true });
+                    return Ok(Text { raw, escapes });
                 }
-                Some(b'\\') => self.escape()?,
+                Some(b'\\') => {
+                    self.escape()?;
+                    escapes += 1;
+                }
                 Some(_) => return Err(self.invalid("control character in a string")),
                 None => return Err(self.invalid("the string has no end")),
             }
-            self.offset += plain_length(self.bytes.get(self.offset..).unwrap_or_default());
+            self.offset = self.specials.next(self.bytes, self.offset);
         }
     }
 
@@ -322,33 +335,6 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// How many bytes of a string literal come before a quote, a backslash or a control character.
-#[inline(always)]
-fn plain_length(bytes: &[u8]) -> usize {
-    let mut rest = bytes;
-    while let Some((word, after)) = rest.split_first_chunk() {
-        let special = specials(u64::from_le_bytes(*word));
-        if special != 0 {
-            return bytes.len() - rest.len() + special.trailing_zeros() as usize / 8;
-        }
-        rest = after;
-    }
-    let end = rest.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < b' ');
-    bytes.len() - rest.len() + end.unwrap_or(rest.len())
-}
-
-/// The top bit of each of eight bytes that is a quote, a backslash or a control character.
-#[inline(always)]
-fn specials(word: u64) -> u64 {
-    const EACH: u64 = u64::MAX / 0xff;
-    // Without its top bit a byte can be added to without a carry into the next.
-    let low = word & (EACH * 0x7f);
-    // Flipping this bit makes a quote the first byte after the control characters, in place of the space.
-    let no_quote_or_control = (low ^ (EACH * 0x02)) + EACH * (0x7f - 0x20);
-    let no_backslash = (low ^ (EACH * b'\\' as u64)) + EACH * 0x7f;
-    !(no_quote_or_control & no_backslash | word) & (EACH * 0x80)
-}
-
 /// The character of a `\u` escape whose hex digits start `digits`, and how many bytes it takes after the `\u`: four, or
 /// ten for a surrogate pair.
 fn unicode_escape(digits: &[u8]) -> Option<(char, usize)> {
@@ -366,23 +352,4 @@ fn hex4(digits: &[u8]) -> Option<u32> {
         .get(..4)?
         .iter()
         .try_fold(0, |value, &digit| char::from(digit).to_digit(16).map(|nibble| value << 4 | nibble))
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(4096))]
-
-        #[test]
-        fn the_plain_run_of_a_string_ends_at_the_first_special_byte(
-            bytes in prop::collection::vec(prop_oneof![8 => any::<u8>(), 1 => Just(b'"'), 1 => Just(b'\\')], 0..40)
-        ) {
-            let special = bytes.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < b' ');
-            prop_assert_eq!(plain_length(&bytes), special.unwrap_or(bytes.len()));
-        }
-    }
 }

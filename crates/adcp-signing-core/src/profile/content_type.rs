@@ -31,6 +31,9 @@ pub(crate) fn declares_json(fields: &[FieldLine<'_>]) -> bool {
 }
 
 fn has_top_level_comma(value: &[u8]) -> bool {
+    if !value.contains(&b',') {
+        return false;
+    }
     let (mut quoted, mut escaped) = (false, false);
     for byte in value {
         match byte {

@@ -144,7 +144,7 @@ impl Alphabet {
             digits.iter().fold(0, |bits, digit| {
                 let value = self.value(*digit);
                 seen |= value;
-                bits << 6 | u32::from(value & 0x3f)
+                bits << 6 | u32::from(value)
             })
         };
         let (whole, last) = digits.as_chunks::<4>();
@@ -166,7 +166,7 @@ impl Alphabet {
             }
             _ => 0,
         };
-        // Only what is no digit has the two highest bits.
+        // Only what is no digit has the two highest bits, and then what was decoded is of no use.
         if seen > 0x3f {
             Err(self.fault(text))
         } else if stray != 0 {

@@ -23,7 +23,8 @@ impl<'a> Cursor<'a> {
             let kind = ParseErrorKind::TooLong { actual: value.len() };
             return Err(ParseError { offset: MAX_FIELD_LEN, kind });
         }
-        if !value.is_ascii()
+        // Without an early exit the compiler looks at many bytes at once.
+        if !value.iter().fold(0, |all, byte| all | byte).is_ascii()
             && let Some((offset, byte)) = value.iter().enumerate().find(|(_, byte)| !byte.is_ascii())
         {
             return Err(ParseError { offset, kind: ParseErrorKind::NotAscii(*byte) });

@@ -109,6 +109,14 @@ impl<'a> Dictionary<'a> {
         self.iter().find(|member| member.key == key)
     }
 
+    /// The member with this key, moved out.
+    pub(crate) fn into_member(self, key: &str) -> Option<Member<'a>> {
+        match self.first {
+            Some(first) if first.key == key => Some(first),
+            _ => self.rest.into_iter().find(|member| member.key == key),
+        }
+    }
+
     /// The members in the order received.
     pub fn iter(&self) -> impl Iterator<Item = &Member<'a>> {
         self.into_iter()

@@ -47,11 +47,8 @@ pub enum WriteError {
 /// # Ok::<(), adcp_signing_core::structured_fields::WriteError>(())
 /// ```
 pub fn push_string(out: &mut String, value: &str) -> Result<(), WriteError> {
-    let printable = |byte: u8| matches!(byte, b' '..=b'~');
-    // Nearly every string is plain, and without an early exit the compiler looks at many bytes at once.
-    let is_plain =
-        value.bytes().fold(true, |plain, byte| plain & printable(byte) & (byte != b'"') & (byte != b'\\'));
-    if !is_plain && let Some(offset) = value.bytes().position(|byte| !printable(byte)) {
+    let is_plain = value.bytes().all(|byte| Class::PLAIN_STRING.has(byte));
+    if !is_plain && let Some(offset) = value.bytes().position(|byte| !matches!(byte, b' '..=b'~')) {
         return Err(WriteError::String { offset });
     }
     out.reserve(value.len() + 2);

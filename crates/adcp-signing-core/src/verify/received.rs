@@ -9,7 +9,7 @@ use crate::{
     message::{ComponentName, Request, SignatureParams, components},
     nonce::Nonce,
     profile::{Fault, LABEL, Profile, content_type, is_known},
-    structured_fields::{BareItem, Dictionary, InnerList, Item, MemberValue, join_lines},
+    structured_fields::{BareItem, Dictionary, InnerList, Item, Member, MemberValue, join_lines},
     target_uri::TargetUri,
 };
 
@@ -54,13 +54,12 @@ impl<'a> Received<'a> {
             Dictionary::parse(input).map_err(|error| self.malformed(format!("Signature-Input: {error}")))?;
         let signatures =
             Dictionary::parse(signature).map_err(|error| self.malformed(format!("Signature: {error}")))?;
-        let member = inputs.into_iter().find(|member| member.key == LABEL);
-        let Some((MemberValue::InnerList(list), raw)) = member.map(|member| (member.value, member.raw))
-        else {
+        let Some(Member { value: MemberValue::InnerList(list), raw, .. }) = inputs.into_member(LABEL) else {
             return Err(self.malformed("Signature-Input has no component list labelled sig1"));
         };
-        let value = signatures.into_iter().find(|member| member.key == LABEL).map(|member| member.value);
-        let Some(MemberValue::Item(Item { bare: BareItem::ByteSequence(bytes), params })) = value else {
+        let Some(MemberValue::Item(Item { bare: BareItem::ByteSequence(bytes), params })) =
+            signatures.into_member(LABEL).map(|member| member.value)
+        else {
             return Err(self.malformed("Signature has no byte sequence labelled sig1"));
         };
         // Nothing signs them, and neither RFC 9421 nor AdCP gives one a meaning.
