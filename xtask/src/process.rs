@@ -25,11 +25,6 @@ pub(crate) fn root() -> PathBuf {
     here.parent().unwrap_or(here).to_path_buf()
 }
 
-/// Whether the workspace has this crate.
-pub(crate) fn has_crate(package: &str) -> bool {
-    root().join("crates").join(package).join("Cargo.toml").exists()
-}
-
 /// Whether a crate of the workspace has this program in `src/bin`.
 pub(crate) fn has_program(package: &str, program: &str) -> bool {
     root().join("crates").join(package).join("src/bin").join(format!("{program}.rs")).exists()

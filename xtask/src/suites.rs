@@ -49,6 +49,13 @@ enum Work {
         /// The servers that are brought up for it, and taken down again.
         servers: &'static [&'static str],
     },
+    /// Other tests that need servers.
+    Served {
+        /// The crate.
+        package: &'static str,
+        /// The servers that are brought up for it, and taken down again.
+        servers: &'static [&'static str],
+    },
     /// docker-compose.yml, as Compose reads it.
     Compose,
     /// The published vectors against their hashes.
@@ -108,18 +115,12 @@ const SUITES: &[(&str, Work)] = &[
     ("gcp-kms", Work::Backend { package: "adcp-signing-gcp-kms", servers: &["fake-gcp-kms"] }),
     (
         "cli-all-features",
-        Work::Backend {
+        Work::Served {
             package: "adcp-signing-cli",
             servers: &["ministack", "openbao", "softhsm", "fake-azure-key-vault", "fake-gcp-kms"],
         },
     ),
 ];
-
-/// The suites of the crates that this workspace has.
-fn suites() -> Vec<(&'static str, Work)> {
-    let listed = |work: &Work| !matches!(work, Work::Backend { package, .. } if !process::has_crate(package));
-    SUITES.iter().filter(|(_, work)| listed(work)).copied().collect()
-}
 
 /// Runs all of it, as a release needs it.
 pub(crate) fn run_all() -> Result<bool> {
@@ -128,16 +129,15 @@ pub(crate) fn run_all() -> Result<bool> {
 
 /// Runs the suites, prints the table and says whether all passed.
 pub(crate) fn run(args: &TestArgs) -> Result<bool> {
-    let suites = suites();
     for name in &args.only {
         ensure!(
-            suites.iter().any(|(suite, _)| suite == name),
+            SUITES.iter().any(|(suite, _)| suite == name),
             "there is no suite `{name}`; the suites are: {}",
-            suites.iter().map(|(suite, _)| *suite).collect::<Vec<_>>().join(", ")
+            SUITES.iter().map(|(suite, _)| *suite).collect::<Vec<_>>().join(", ")
         );
     }
     tools()?;
-    let chosen: Vec<_> = suites
+    let chosen: Vec<_> = SUITES
         .iter()
         .filter(|(name, _)| args.only.is_empty() || args.only.iter().any(|only| only == name))
         .collect();
@@ -191,6 +191,9 @@ fn perform(name: &str, work: Work, args: &TestArgs, echo: Echo, matrix: &mut Mat
             }
             backend(name, package, &servers, echo, matrix)
         }
+        Work::Served { package, servers } => {
+            served(name, package, servers, None, echo).unwrap_or_else(|without| without)
+        }
         Work::Compose => emulators::check_compose(),
         Work::Hashes => checksums::check(),
         Work::Dependencies => merged(name, &dependencies::check()),
@@ -217,37 +220,56 @@ fn cargo_test(name: &str, args: &[&str], variables: &[(String, String)], echo: E
     judge(name, &tally, status.success(), &status.to_string())
 }
 
-/// Brings the servers up, runs the crate's tests with their variables, stops what it started, pass or fail, and takes
-/// the conformance reports into the matrix.
+/// Runs a backend's tests, and takes the conformance report that they leave for each of its servers.
 fn backend(name: &str, package: &str, servers: &[&str], echo: Echo, matrix: &mut Matrix) -> Outcome {
-    // Built first, so that no server waits for the compiler.
-    let arguments = ["--package", package, "--all-features", "--tests"];
-    let built = process::status(process::cargo(["test", "--no-run"]).args(arguments));
-    if !built.is_ok_and(|status| status.success()) {
-        return Outcome::fail(name, "the tests do not build");
-    }
     let reports = match conformance::folder_for(name) {
         Ok(reports) => reports,
         Err(error) => return Outcome::fail(name, format!("{error:#}")),
     };
-    let session = match emulators::up(servers) {
-        Ok(session) => session,
-        // A machine that lacks a server, and the rights to install it, still passes what it can run. CI has no excuse.
-        Err(error) if env::var_os("CI").is_none_or(|ci| ci != "true") => {
-            return Outcome::skip(name, format!("{error:#}"));
-        }
-        Err(error) => return Outcome::fail(name, format!("{error:#}")),
+    let variable = (conformance::VARIABLE.to_owned(), reports.to_string_lossy().into_owned());
+    let outcome = match served(name, package, servers, Some(variable), echo) {
+        Ok(outcome) => outcome,
+        Err(without) => return without,
     };
+    match matrix.add_suite(&reports, servers.len()) {
+        Err(error) if outcome.failed == 0 => Outcome::fail(name, format!("{error:#}")),
+        _ => outcome,
+    }
+}
+
+/// Brings the servers up, runs the crate's tests with their variables, and stops what it started, pass or fail. The error
+/// is the outcome of a suite whose tests could not run.
+fn served(
+    name: &str,
+    package: &str,
+    servers: &[&str],
+    variable: Option<(String, String)>,
+    echo: Echo,
+) -> Result<Outcome, Outcome> {
+    // Built first, so that no server waits for the compiler.
+    let arguments = ["--package", package, "--all-features", "--tests"];
+    let built = process::status(process::cargo(["test", "--no-run"]).args(arguments));
+    if !built.is_ok_and(|status| status.success()) {
+        return Err(Outcome::fail(name, "the tests do not build"));
+    }
+    let session = emulators::up(servers).map_err(|error| {
+        // A machine that lacks a server, and the rights to install it, still passes what it can run. CI has no excuse.
+        if env::var_os("CI").is_none_or(|ci| ci != "true") {
+            Outcome::skip(name, format!("{error:#}"))
+        } else {
+            Outcome::fail(name, format!("{error:#}"))
+        }
+    })?;
     let mut variables = session.variables();
-    variables.push((conformance::VARIABLE.to_owned(), reports.to_string_lossy().into_owned()));
+    variables.extend(variable);
     if servers.contains(&"softhsm") {
         // The module is loaded more than once into the test's process, and its copies share the token's files.
         variables.push(("RUST_TEST_THREADS".to_owned(), "1".to_owned()));
     }
     let outcome = cargo_test(name, &arguments, &variables, echo);
-    match session.stop().and(matrix.add_suite(&reports, servers.len())) {
-        Err(error) if outcome.failed == 0 => Outcome::fail(name, format!("{error:#}")),
-        _ => outcome,
+    match session.stop() {
+        Err(error) if outcome.failed == 0 => Err(Outcome::fail(name, format!("{error:#}"))),
+        _ => Ok(outcome),
     }
 }
 
@@ -346,18 +368,9 @@ mod tests {
     }
 
     #[test]
-    fn a_backend_is_listed_only_if_its_crate_is_there() {
-        for (name, work) in suites() {
-            if let Work::Backend { package, .. } = work {
-                assert!(process::root().join("crates").join(package).is_dir(), "{name}");
-            }
-        }
-    }
-
-    #[test]
     fn the_servers_of_a_backend_are_in_the_table() {
         for (name, work) in SUITES {
-            if let Work::Backend { servers, .. } = work {
+            if let Work::Backend { servers, .. } | Work::Served { servers, .. } = work {
                 assert!(servers.iter().all(|server| emulators::known(server)), "{name}");
             }
         }
