@@ -61,8 +61,7 @@ const MESSAGES: usize = 1_024;
 /// Nonces of others in a fresh replay store, so that its tables have the size they have in use: five minutes of a verifier
 /// with thirty requests a second.
 const OTHER_NONCES: usize = 10_000;
-/// How many depths of the stack a page has, see [`deeper`].
-const DEPTHS: usize = 64;
+const PAGE: usize = 4_096;
 
 fn fields() -> [FieldLine<'static>; 5] {
     [
@@ -330,36 +329,56 @@ fn over_messages(
 ///
 /// A primitive's vector code takes up to a fifth longer at some places of the stack within a page than at others. A pipeline
 /// calls its primitive from another place than a bare call does, and would be charged for the difference, or credited with
-/// it. So both are run from all over a page.
+/// it. So both are run from all over a page: from [`depths`] different levels.
 #[inline(never)]
-fn deeper<R>(levels: usize, run: &mut dyn FnMut() -> R) -> R {
+fn deeper(levels: usize, run: &mut dyn FnMut() -> Duration) -> Duration {
     if levels == 0 {
         return run();
     }
-    let pad = black_box([0_u8; 16]);
+    let pad = black_box([0_u8; 32]);
     let result = deeper(levels - 1, run);
     black_box(&pad);
     result
 }
 
+/// How many levels lead over whole pages, so that no part of a page counts more than another. How long a level is, is up to
+/// the compiler.
+fn depths() -> usize {
+    let [upper, lower] = [0, 1].map(|levels| {
+        let mut address = 0;
+        deeper(levels, &mut || {
+            let here = 0_u8;
+            address = std::ptr::from_ref(black_box(&here)).addr();
+            Duration::ZERO
+        });
+        address
+    });
+    let level = upper - lower;
+    PAGE >> level.trailing_zeros().min(PAGE.trailing_zeros())
+}
+
 /// What one call of `whole` takes beside one of `part`, in means over the depths of the stack without the slowest tenth,
 /// where interruptions are. The two run in turn, so that a drift of the machine meets both.
-#[derive(Default)]
 struct Beyond {
+    depths: usize,
     whole: Vec<Duration>,
     part: Vec<Duration>,
 }
 
 impl Beyond {
+    fn new() -> Self {
+        Self { depths: depths(), whole: Vec::new(), part: Vec::new() }
+    }
+
     fn add(&mut self, mut whole: impl FnMut() -> Duration, mut part: impl FnMut() -> Duration) {
-        let levels = self.whole.len() % DEPTHS;
+        let levels = self.whole.len() % self.depths;
         self.whole.push(deeper(levels, &mut whole));
         self.part.push(deeper(levels, &mut part));
     }
 
     /// How many pairs make a sample of so many iterations: whole rounds over the depths.
-    fn pairs(iterations: u64) -> u64 {
-        iterations.next_multiple_of(DEPTHS as u64)
+    fn pairs(&self, iterations: u64) -> u64 {
+        iterations.next_multiple_of(self.depths as u64)
     }
 
     /// The difference, times `iterations`.
@@ -434,8 +453,8 @@ fn sign(criterion: &mut Criterion) {
         paired(&mut group);
         group.bench_function(format!("{name}_beyond_primitive"), |bencher| {
             bencher.iter_custom(|iterations| {
-                let mut beyond = Beyond::default();
-                for _ in 0..Beyond::pairs(iterations) {
+                let mut beyond = Beyond::new();
+                for _ in 0..beyond.pairs(iterations) {
                     beyond.add(
                         || timed(|| !sign_once(&signer, black_box(&request)).signature.is_empty()),
                         || timed(|| black_box(keys.primitive.sign(black_box(base))).len() == 64),
@@ -466,8 +485,8 @@ fn verify(criterion: &mut Criterion) {
         paired(&mut group);
         group.bench_function(format!("{name}_beyond_primitive"), |bencher| {
             bencher.iter_custom(|iterations| {
-                let mut beyond = Beyond::default();
-                over_messages(&keys, &signed, Beyond::pairs(iterations), |verifier, request, base| {
+                let mut beyond = Beyond::new();
+                over_messages(&keys, &signed, beyond.pairs(iterations), |verifier, request, base| {
                     beyond.add(|| full(verifier, request), || primitive(base));
                     Duration::ZERO
                 });
