@@ -251,6 +251,32 @@ proptest! {
     }
 
     #[test]
+    fn exactly_the_names_that_occur_twice_in_one_object_are_duplicates(
+        names in prop::collection::vec(("[a-c]{1,9}", any::<bool>()), 0..40),
+        split in 0..40_usize,
+    ) {
+        let member = |(name, escaped): &(String, bool)| {
+            let (first, rest) = name.split_at(1);
+            let first = if *escaped { format!("\\u{:04x}", first.as_bytes()[0]) } else { first.to_owned() };
+            format!("\"{first}{rest}\":0")
+        };
+        let (outer, inner) = names.split_at(split.min(names.len()));
+        let expected: usize = [outer, inner].iter().map(|object| {
+            let mut counts = std::collections::HashMap::new();
+            object.iter().for_each(|(name, _)| *counts.entry(name).or_insert(0) += 1);
+            counts.values().filter(|count| **count > 1).count()
+        }).sum();
+        let inner = inner.iter().map(member).collect::<Vec<_>>().join(",");
+        let members = outer.iter().map(member).chain([format!("\"inner\":{{{inner}}}")]);
+        let body = format!("{{{}}}", members.collect::<Vec<_>>().join(","));
+        let found = match check_no_duplicate_keys(body.as_bytes()) {
+            Err(StrictJsonError::Duplicate(keys)) => keys.count(),
+            other => { prop_assert_eq!(other, Ok(())); 0 }
+        };
+        prop_assert_eq!(found, expected, "{}", body);
+    }
+
+    #[test]
     fn arbitrary_bytes_never_panic(body in prop::collection::vec(any::<u8>(), 0..64)) {
         let oracle = serde_json::from_slice::<serde_json::Value>(&body).is_ok();
         prop_assert_eq!(Document::parse(&body).is_ok(), oracle);
