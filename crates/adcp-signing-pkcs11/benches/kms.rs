@@ -11,7 +11,7 @@
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
 use adcp_signing_core::{Algorithm, SigningProvider};
 use adcp_signing_emulators::{
@@ -38,8 +38,15 @@ struct Token {
     algorithm: Algorithm,
     key: TestKey<'static>,
     token: &'static TestToken,
+    signer: Arc<Bare>,
+}
+
+/// The module's own call, which blocks.
+struct Bare {
+    algorithm: Algorithm,
+    token: &'static TestToken,
     handle: ObjectHandle,
-    /// One for each thread that calls at once; the calls block, as the module's calls do.
+    /// One for each thread that calls at once.
     sessions: Mutex<Vec<Session>>,
 }
 
@@ -50,7 +57,26 @@ impl Token {
         let private =
             [Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::Label(key.label.clone().into())];
         let handle = session.find_objects(&private).unwrap().remove(0);
-        Self { algorithm, key, token, handle, sessions: Mutex::new(vec![session]) }
+        let signer = Bare { algorithm, token, handle, sessions: Mutex::new(vec![session]) };
+        Self { algorithm, key, token, signer: Arc::new(signer) }
+    }
+}
+
+impl Bare {
+    fn sign(&self, message: &[u8]) -> Result<(), BenchError> {
+        let free = self.sessions.lock().pop();
+        let session = free.unwrap_or_else(|| self.token.session());
+        match self.algorithm {
+            Algorithm::Ed25519 => {
+                let mechanism = Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure));
+                session.sign(&mechanism, self.handle, message)?;
+            }
+            _ => {
+                session.sign(&Mechanism::Ecdsa, self.handle, &Sha256::digest(message))?;
+            }
+        }
+        self.sessions.lock().push(session);
+        Ok(())
     }
 }
 
@@ -65,19 +91,12 @@ impl Service for Token {
     }
 
     async fn bare(&self, message: &[u8]) -> Result<(), BenchError> {
-        let free = self.sessions.lock().pop();
-        let session = free.unwrap_or_else(|| self.token.session());
-        match self.algorithm {
-            Algorithm::Ed25519 => {
-                let mechanism = Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure));
-                session.sign(&mechanism, self.handle, message)?;
-            }
-            _ => {
-                session.sign(&Mechanism::Ecdsa, self.handle, &Sha256::digest(message))?;
-            }
-        }
-        self.sessions.lock().push(session);
-        Ok(())
+        self.signer.sign(message)
+    }
+
+    async fn bare_in_flight(&self, message: &'static [u8]) -> Result<(), BenchError> {
+        let signer = Arc::clone(&self.signer);
+        tokio::task::spawn_blocking(move || signer.sign(message)).await?
     }
 
     async fn proxy(&self) -> Result<Option<FaultProxy>, BenchError> {
