@@ -11,7 +11,7 @@
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-use std::{process::ExitCode, sync::Arc};
+use std::process::ExitCode;
 
 use adcp_signing_core::{Algorithm, SigningProvider};
 use adcp_signing_emulators::{
@@ -38,15 +38,8 @@ struct Token {
     algorithm: Algorithm,
     key: TestKey<'static>,
     token: &'static TestToken,
-    signer: Arc<Bare>,
-}
-
-/// The module's own call, which blocks.
-struct Bare {
-    algorithm: Algorithm,
-    token: &'static TestToken,
     handle: ObjectHandle,
-    /// One for each thread that calls at once.
+    /// One for each thread that calls at once; the calls block, as the module's calls do.
     sessions: Mutex<Vec<Session>>,
 }
 
@@ -57,26 +50,7 @@ impl Token {
         let private =
             [Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::Label(key.label.clone().into())];
         let handle = session.find_objects(&private).unwrap().remove(0);
-        let signer = Bare { algorithm, token, handle, sessions: Mutex::new(vec![session]) };
-        Self { algorithm, key, token, signer: Arc::new(signer) }
-    }
-}
-
-impl Bare {
-    fn sign(&self, message: &[u8]) -> Result<(), BenchError> {
-        let free = self.sessions.lock().pop();
-        let session = free.unwrap_or_else(|| self.token.session());
-        match self.algorithm {
-            Algorithm::Ed25519 => {
-                let mechanism = Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure));
-                session.sign(&mechanism, self.handle, message)?;
-            }
-            _ => {
-                session.sign(&Mechanism::Ecdsa, self.handle, &Sha256::digest(message))?;
-            }
-        }
-        self.sessions.lock().push(session);
-        Ok(())
+        Self { algorithm, key, token, handle, sessions: Mutex::new(vec![session]) }
     }
 }
 
@@ -91,12 +65,19 @@ impl Service for Token {
     }
 
     async fn bare(&self, message: &[u8]) -> Result<(), BenchError> {
-        self.signer.sign(message)
-    }
-
-    async fn bare_in_flight(&self, message: &'static [u8]) -> Result<(), BenchError> {
-        let signer = Arc::clone(&self.signer);
-        tokio::task::spawn_blocking(move || signer.sign(message)).await?
+        let free = self.sessions.lock().pop();
+        let session = free.unwrap_or_else(|| self.token.session());
+        match self.algorithm {
+            Algorithm::Ed25519 => {
+                let mechanism = Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure));
+                session.sign(&mechanism, self.handle, message)?;
+            }
+            _ => {
+                session.sign(&Mechanism::Ecdsa, self.handle, &Sha256::digest(message))?;
+            }
+        }
+        self.sessions.lock().push(session);
+        Ok(())
     }
 
     async fn proxy(&self) -> Result<Option<FaultProxy>, BenchError> {

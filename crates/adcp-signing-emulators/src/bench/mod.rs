@@ -48,15 +48,6 @@ pub trait Service: Send + Sync + 'static {
     /// Whatever the client says.
     async fn bare(&self, message: &[u8]) -> Result<(), BenchError>;
 
-    /// The same call where many are in flight. A call that blocks its thread is made as the client's users make it there,
-    /// on a thread for calls that block: on the runtime's own only as many would be in flight as that has threads.
-    ///
-    /// # Errors
-    /// Whatever the client says.
-    async fn bare_in_flight(&self, message: &'static [u8]) -> Result<(), BenchError> {
-        self.bare(message).await
-    }
-
     /// A proxy in front of the server, which sees what is asked of it; a library has none.
     ///
     /// # Errors

@@ -28,7 +28,7 @@ enum Contestant {
 impl Contestant {
     async fn call(&self) -> Result<(), BenchError> {
         match self {
-            Self::Bare(service) => service.bare_in_flight(&MESSAGE).await,
+            Self::Bare(service) => service.bare(&MESSAGE).await,
             Self::Provider(provider) => Ok(provider.sign(&MESSAGE).await.map(drop)?),
         }
     }
