@@ -3,23 +3,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod support;
+
 use std::net::{Ipv4Addr, SocketAddr};
 
 use adcp_signing_emulators::gcp_kms::FakeGcpKms;
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
-};
+use tokio::net::{TcpListener, TcpStream};
+
+use support::{Reply, exchange};
 
 const RINGS: &str = "/v1/projects/p/locations/l/keyRings";
 const TOKEN: &str = "the-token";
-
-struct Reply {
-    status: u16,
-    head: String,
-    body: Value,
-}
 
 async fn server() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
@@ -29,22 +24,8 @@ async fn server() -> SocketAddr {
 }
 
 async fn call(server: SocketAddr, method: &str, path: &str, token: &str, body: &Value) -> Reply {
-    let body = body.to_string();
-    let request = format!(
-        "{method} {path} HTTP/1.1\r\nhost: kms\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\
-         content-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let mut connection = TcpStream::connect(server).await.unwrap();
-    connection.write_all(request.as_bytes()).await.unwrap();
-    let mut reply = String::new();
-    connection.read_to_string(&mut reply).await.unwrap();
-    let (head, body) = reply.split_once("\r\n\r\n").unwrap();
-    Reply {
-        status: head.split(' ').nth(1).unwrap().parse().unwrap(),
-        head: head.to_owned(),
-        body: serde_json::from_str(body).unwrap(),
-    }
+    let connection = TcpStream::connect(server).await.unwrap();
+    exchange(connection, [method, path, "kms"], Some(token), body).await
 }
 
 #[tokio::test]
