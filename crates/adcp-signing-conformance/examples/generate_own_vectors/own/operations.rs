@@ -60,8 +60,7 @@ fn postures(suite: &mut Suite, keys: &Keys) -> Result<()> {
         .action("accept_with_warning"),
         vector("warn-unsigned", "Shadow mode, unsigned, no other credential", "warn_for", false, unsigned())
             .refused("required", 0)
-            .action("reject_unauthenticated")
-            .resolves(Some(CREATE)),
+            .action("reject_unauthenticated"),
         vector(
             "warn-failing-fallback",
             "Shadow mode, failing signature, another credential",
@@ -79,12 +78,10 @@ fn postures(suite: &mut Suite, keys: &Keys) -> Result<()> {
             tampered()?,
         )
         .refused("digest_mismatch", 11)
-        .action("reject_unauthenticated")
-        .resolves(Some(CREATE)),
+        .action("reject_unauthenticated"),
         vector("warn-half-a-pair", "Shadow mode excuses no broken header pair", "warn_for", true, half()?)
             .refused("header_malformed", 1)
-            .action("reject")
-            .resolves(Some(CREATE)),
+            .action("reject"),
         vector(
             "warn-ambiguous-body",
             "Shadow mode excuses no ambiguous body",
@@ -93,8 +90,7 @@ fn postures(suite: &mut Suite, keys: &Keys) -> Result<()> {
             ambiguous()?,
         )
         .refused("body_malformed", 14)
-        .action("reject")
-        .resolves(Some(CREATE)),
+        .action("reject"),
         vector(
             "warn-registration-unsigned",
             "Shadow mode excuses no unsigned registration of webhook credentials",
@@ -103,8 +99,7 @@ fn postures(suite: &mut Suite, keys: &Keys) -> Result<()> {
             registration().unsigned(),
         )
         .refused("required", 0)
-        .action("reject")
-        .resolves(Some(CREATE)),
+        .action("reject"),
         vector(
             "warn-registration-failing",
             "Shadow mode excuses no registration of webhook credentials whose signature fails",
@@ -113,8 +108,7 @@ fn postures(suite: &mut Suite, keys: &Keys) -> Result<()> {
             registration().sign(keys, ED25519)?.header("Host", "other.example.com"),
         )
         .refused("target_uri_malformed", 10)
-        .action("reject")
-        .resolves(Some(CREATE)),
+        .action("reject"),
         vector(
             "required-unsigned-fallback",
             "Required, unsigned, another credential",
@@ -132,8 +126,7 @@ fn postures(suite: &mut Suite, keys: &Keys) -> Result<()> {
             unsigned(),
         )
         .refused("required", 0)
-        .action("reject")
-        .resolves(Some(CREATE)),
+        .action("reject"),
         vector(
             "required-failing-fallback",
             "Required: another credential does not rescue a failing signature",
@@ -142,8 +135,7 @@ fn postures(suite: &mut Suite, keys: &Keys) -> Result<()> {
             tampered()?,
         )
         .refused("digest_mismatch", 11)
-        .action("reject")
-        .resolves(Some(CREATE)),
+        .action("reject"),
         vector("supported-unsigned", "Supported, unsigned", "supported_for", false, unsigned())
             .unsigned()
             .action("accept"),
@@ -155,8 +147,7 @@ fn postures(suite: &mut Suite, keys: &Keys) -> Result<()> {
             tampered()?,
         )
         .refused("digest_mismatch", 11)
-        .action("reject")
-        .resolves(Some(CREATE)),
+        .action("reject"),
         vector(
             "supported-registration-unsigned",
             "A registration of webhook credentials must be signed, whatever is listed",
@@ -165,8 +156,7 @@ fn postures(suite: &mut Suite, keys: &Keys) -> Result<()> {
             registration().unsigned(),
         )
         .refused("required", 0)
-        .action("reject")
-        .resolves(Some(CREATE)),
+        .action("reject"),
         vector(
             "registration-signed",
             "A signed registration of webhook credentials",

@@ -135,8 +135,10 @@ impl Vector {
         }
     }
 
+    /// What operation it resolves to stays.
     pub(crate) fn refused(mut self, fault: &str, step: u8) -> Self {
-        self.expected_outcome = Outcome::refused(self.kind, fault, step);
+        let resolved_operation = self.expected_outcome.resolved_operation;
+        self.expected_outcome = Outcome { resolved_operation, ..Outcome::refused(self.kind, fault, step) };
         self.expected_signature_base = None;
         self
     }
