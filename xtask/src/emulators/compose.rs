@@ -8,8 +8,9 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 
 use super::{
+    server::{Image, Server},
     site::Site,
-    table::{Image, SERVERS, Server},
+    table::SERVERS,
 };
 use crate::{process, report::Outcome};
 
@@ -151,10 +152,10 @@ mod tests {
             let server = SERVERS.iter().find(|other| other.name == server).unwrap();
             let tag = server.image.as_ref().unwrap().reference.split_once(':').unwrap().1;
             let native = match &server.native {
-                super::super::table::Native::Python { packages, .. } => {
+                super::super::server::Native::Python { packages, .. } => {
                     packages.iter().find_map(|pin| pin.strip_prefix(package)?.strip_prefix("==")).unwrap()
                 }
-                super::super::table::Native::Go { version, .. } => version.trim_start_matches('v'),
+                super::super::server::Native::Go { version, .. } => version.trim_start_matches('v'),
                 _ => panic!("{package} is not installed natively"),
             };
             assert_eq!(tag, native, "{package}");

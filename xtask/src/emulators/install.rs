@@ -10,8 +10,8 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 
 use super::{
+    server::{Native, Server},
     site::{self, Site},
-    table::{Native, Server},
 };
 use crate::process;
 

@@ -5,6 +5,7 @@ mod daemon;
 mod install;
 mod probe;
 mod run;
+mod server;
 mod site;
 mod table;
 
@@ -19,12 +20,7 @@ use serde_json::{Value, json};
 
 pub(crate) use compose::{SUITE as COMPOSE_SUITE, check as check_compose};
 pub(crate) use run::up;
-use {
-    daemon::Daemon,
-    probe::Answer,
-    site::Site,
-    table::{SERVERS, Server},
-};
+use {daemon::Daemon, probe::Answer, server::Server, site::Site, table::SERVERS};
 
 /// Options of `cargo xtask emulators`.
 #[derive(Args)]

@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
+    server::{Probe, Server},
     site::{self, Site},
-    table::{Probe, Server},
 };
 
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -74,7 +74,7 @@ mod tests {
     use std::{fs, net::TcpListener, path::Path, thread};
 
     use super::*;
-    use crate::emulators::table::Native;
+    use crate::emulators::server::Native;
 
     fn server(port: u16, probe: Probe) -> Server {
         Server {

@@ -13,8 +13,8 @@ use super::{
     daemon::Daemon,
     install, named,
     probe::{self, Answer},
+    server::Server,
     site::{self, Site},
-    table::Server,
 };
 
 const POLL: Duration = Duration::from_millis(50);

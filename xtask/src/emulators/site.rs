@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use super::table::Server;
+use super::server::Server;
 use crate::process;
 
 /// Added to every port, so that two work trees can run their servers beside each other.
