@@ -91,7 +91,7 @@ pub(crate) fn up(site: &Site, servers: &[&Server]) -> Result<()> {
         ensure!(server.image.is_some(), "{} has no container: start it without --docker", server.name);
         ensure!(site.port(server) == server.port, DOCKER_OFFSET);
     }
-    let _lock = site.lock()?;
+    let _lock = site.lock(&|text| eprintln!("{text}"))?;
     fs::write(site.docker_mark(), "")?;
     command.args(["up", "--detach", "--wait"]).args(servers.iter().map(|server| server.name));
     let status = process::status(&mut command)?;

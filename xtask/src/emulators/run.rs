@@ -2,12 +2,11 @@
 
 use std::{
     process::Child,
-    sync::Mutex,
     thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 
 use super::{
     daemon::Daemon,
@@ -20,6 +19,9 @@ use super::{
 const POLL: Duration = Duration::from_millis(50);
 /// Longer than the slowest server takes on a loaded machine.
 const READY_WITHIN: Duration = Duration::from_secs(120);
+
+/// Makes sure that a server is installed.
+type Install<'a> = &'a (dyn Fn(&Server) -> Result<()> + Sync);
 
 /// Servers that are up for as long as this lives: those that it started stop with it.
 pub(crate) struct Session {
@@ -74,34 +76,33 @@ pub(crate) fn variables(site: &Site, servers: &[&Server]) -> Vec<(String, String
 /// Installs and starts the servers side by side and waits until each is ready. Returns those that this call
 /// started; if one fails, they are stopped again.
 pub(crate) fn up_servers(site: &Site, servers: &[&'static Server]) -> Result<Vec<&'static Server>> {
-    let _lock = site.lock()?;
-    let started = Mutex::new(Vec::new());
-    let failures: Vec<String> = thread::scope(|scope| {
-        let threads: Vec<_> = servers
-            .iter()
-            .map(|server| {
-                let started = &started;
-                scope.spawn(move || match bring_up(site, server) {
-                    Ok(true) => {
-                        started.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(*server);
-                        None
-                    }
-                    Ok(false) => None,
-                    Err(error) => Some(format!("{}: {error:#}", server.name)),
-                })
-            })
-            .collect();
-        threads
-            .into_iter()
-            .filter_map(|thread| thread.join().unwrap_or_else(|_| Some("a start-up thread died".to_owned())))
-            .collect()
-    });
-    let started = started.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if failures.is_empty() {
-        return Ok(started);
+    up_with(site, servers, &|server| install::install(site, server, &|text| say(server, text)))
+}
+
+fn up_with(site: &Site, servers: &[&'static Server], install: Install<'_>) -> Result<Vec<&'static Server>> {
+    if servers.is_empty() {
+        return Ok(Vec::new());
     }
-    stop_all(site, &started)?;
-    bail!("not every server came up\n{}", failures.join("\n"))
+    let complete = |failures: &[String]| {
+        ensure!(failures.is_empty(), "not every server came up\n{}", failures.join("\n"));
+        Ok(())
+    };
+    // Before the tree's lock is taken: an installation may take ten minutes.
+    let (installed, failures) = side_by_side(servers, |server| prepare(site, server, install));
+    complete(&failures)?;
+    let installed: Vec<&str> = installed.into_iter().flatten().collect();
+    let _lock = site.lock(&|text| eprintln!("{text}"))?;
+    let (started, failures) = side_by_side(servers, |server| {
+        // What ran when it was looked at may have been stopped since.
+        let install = (!installed.contains(&server.name)).then_some(install);
+        Ok(bring_up(site, server, install)?.then_some(server))
+    });
+    let started: Vec<&'static Server> = started.into_iter().flatten().collect();
+    if !failures.is_empty() {
+        stop_all(site, &started)?;
+    }
+    complete(&failures)?;
+    Ok(started)
 }
 
 /// Stops those of these servers that were started from this work tree.
@@ -109,35 +110,59 @@ pub(crate) fn down(site: &Site, servers: &[&'static Server]) -> Result<()> {
     if servers.is_empty() {
         return Ok(());
     }
-    let _lock = site.lock()?;
+    let _lock = site.lock(&|text| eprintln!("{text}"))?;
     stop_all(site, servers)
 }
 
 fn stop_all(site: &Site, servers: &[&'static Server]) -> Result<()> {
-    let failures: Vec<String> = thread::scope(|scope| {
-        let threads: Vec<_> = servers.iter().map(|server| scope.spawn(move || stop(site, server))).collect();
-        threads
-            .into_iter()
-            .filter_map(|thread| match thread.join() {
-                Ok(result) => result.err().map(|error| format!("{error:#}")),
-                Err(_) => Some("a stopping thread died".to_owned()),
-            })
-            .collect()
-    });
+    let (_, failures) = side_by_side(servers, |server| stop(site, server));
     ensure!(failures.is_empty(), "{}", failures.join("\n"));
     Ok(())
+}
+
+/// Calls `each` with all servers at once. Returns what came of them, and by their names what did not.
+fn side_by_side<T: Send>(
+    servers: &[&'static Server],
+    each: impl Fn(&'static Server) -> Result<T> + Sync,
+) -> (Vec<T>, Vec<String>) {
+    let (mut done, mut failures) = (Vec::new(), Vec::new());
+    thread::scope(|scope| {
+        let each = &each;
+        let threads: Vec<_> =
+            servers.iter().map(|&server| (server, scope.spawn(move || each(server)))).collect();
+        for (server, thread) in threads {
+            match thread.join().unwrap_or_else(|_| Err(anyhow!("its thread died"))) {
+                Ok(result) => done.push(result),
+                Err(error) => failures.push(format!("{}: {error:#}", server.name)),
+            }
+        }
+    });
+    (done, failures)
 }
 
 fn stop(site: &Site, server: &Server) -> Result<()> {
     let folder = site.folder(server);
     let Some(daemon) = Daemon::recorded(&folder) else { return Ok(()) };
-    daemon.stop(&folder).with_context(|| server.name.to_owned())?;
+    daemon.stop(&folder)?;
     say(server, &format!("stopped (process {})", daemon.pid()));
     Ok(())
 }
 
+/// Makes sure that a server that does not run is installed, and gives its name. Only who wants the same server waits for it.
+fn prepare(site: &Site, server: &'static Server, install: Install<'_>) -> Result<Option<&'static str>> {
+    // What answers on its port may be about to start or to stop: `bring_up` looks at it under the tree's lock.
+    let there = Daemon::recorded(&site.folder(server)).is_some()
+        || (server.port.is_some() && probe::ask(site, server) != Answer::Nothing);
+    if there {
+        return Ok(None);
+    }
+    let _lock = site.install_lock(server, &|text| say(server, text))?;
+    install(server)?;
+    Ok(Some(server.name))
+}
+
 /// Whether this call started the server.
-fn bring_up(site: &Site, server: &Server) -> Result<bool> {
+fn bring_up(site: &Site, server: &Server, install: Option<Install<'_>>) -> Result<bool> {
     let begun = Instant::now();
     let folder = site.folder(server);
     if let Some(daemon) = Daemon::recorded(&folder) {
@@ -157,7 +182,10 @@ fn bring_up(site: &Site, server: &Server) -> Result<bool> {
             Answer::Nothing => (),
         }
     }
-    install::install(site, server, &|text| say(server, text))?;
+    if let Some(install) = install {
+        let _lock = site.install_lock(server, &|text| say(server, text))?;
+        install(server)?;
+    }
     let Some(mut command) = install::command(site, server) else {
         ensure!(probe::ask(site, server) == Answer::Ready, "it was installed but is not there");
         say(server, "ready");
@@ -195,4 +223,31 @@ fn wait(site: &Site, server: &Server, daemon: &Daemon, mut child: Option<&mut Ch
 
 fn say(server: &Server, text: &str) {
     eprintln!("{:20} {text}", server.name);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn an_installation_holds_up_only_who_wants_the_same_server() {
+        let folder = tempfile::tempdir().unwrap();
+        let site = &Site::at(folder.path(), 0);
+        let servers = named(&["softhsm".to_owned()], |_| false).unwrap();
+        thread::scope(|scope| {
+            let installed = up_with(site, &servers, &|_| {
+                site.lock(&|text| panic!("{text}"))?;
+                let (say, said) = mpsc::channel();
+                let server = servers[0];
+                scope.spawn(move || site.install_lock(server, &|text| say.send(text.to_owned()).unwrap()));
+                let said = said.recv_timeout(Duration::from_secs(10)).unwrap();
+                assert_eq!(said, "waiting for another `cargo xtask`, which is installing it");
+                bail!("not today")
+            });
+            let error = installed.err().unwrap().to_string();
+            assert_eq!(error, "not every server came up\nsofthsm: not today");
+        });
+    }
 }

@@ -8,6 +8,10 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
+use rustix::{
+    fs::{FlockOperation, flock},
+    io::Errno,
+};
 
 use super::server::Server;
 use crate::process;
@@ -83,15 +87,30 @@ impl Site {
         self.root.join("docker")
     }
 
-    /// Held while servers are started or stopped; another run waits for it.
-    pub(crate) fn lock(&self) -> Result<File> {
-        fs::create_dir_all(&self.root).with_context(|| format!("cannot create {}", self.root.display()))?;
-        let path = self.root.join("lock");
-        let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
-        rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)
-            .context("cannot lock .emulators")?;
-        Ok(file)
+    /// Held while servers are started or stopped. `say` hears that another run has it, and is waited for.
+    pub(crate) fn lock(&self, say: &dyn Fn(&str)) -> Result<File> {
+        lock(&self.root, say, "starting or stopping servers of this work tree")
     }
+
+    /// Held while a server is installed, as is [`Self::lock`].
+    pub(crate) fn install_lock(&self, server: &Server, say: &dyn Fn(&str)) -> Result<File> {
+        lock(&self.folder(server), say, "installing it")
+    }
+}
+
+fn lock(folder: &Path, say: &dyn Fn(&str), holder: &str) -> Result<File> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let path = folder.join("lock");
+    let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
+    let locked = flock(&file, FlockOperation::NonBlockingLockExclusive).or_else(|error| {
+        if error != Errno::WOULDBLOCK {
+            return Err(error);
+        }
+        say(&format!("waiting for another `cargo xtask`, which is {holder}"));
+        flock(&file, FlockOperation::LockExclusive)
+    });
+    locked.with_context(|| format!("cannot lock {}", path.display()))?;
+    Ok(file)
 }
 
 /// SoftHSM's library, where it is installed.
