@@ -24,7 +24,29 @@ const MIN_RSA_LEN: usize = 256;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
     algorithm: Algorithm,
-    bytes: Vec<u8>,
+    bytes: SignatureBytes,
+}
+
+/// Bytes in place where they are as many as all but RSA signatures have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SignatureBytes {
+    Short([u8; 64]),
+    Long(Vec<u8>),
+}
+
+impl From<&[u8]> for SignatureBytes {
+    fn from(bytes: &[u8]) -> Self {
+        bytes.try_into().map_or_else(|_| Self::Long(bytes.to_vec()), Self::Short)
+    }
+}
+
+impl AsRef<[u8]> for SignatureBytes {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Self::Short(bytes) => bytes,
+            Self::Long(bytes) => bytes,
+        }
+    }
 }
 
 /// Why bytes are not a signature of the algorithm.
@@ -65,7 +87,7 @@ impl Signature {
             None => (MIN_RSA_LEN..=MAX_RSA_LEN).contains(&bytes.len()),
         };
         if fits {
-            Ok(Self { algorithm, bytes: bytes.to_vec() })
+            Ok(Self { algorithm, bytes: bytes.into() })
         } else {
             Err(SignatureError::Length { algorithm, actual: bytes.len() })
         }
@@ -80,7 +102,7 @@ impl Signature {
         match algorithm {
             Algorithm::EcdsaP256Sha256 => {
                 let decoded = p256::ecdsa::Signature::from_der(der).map_err(|_| SignatureError::Der)?;
-                Ok(Self { algorithm, bytes: decoded.to_bytes().to_vec() })
+                Ok(Self { algorithm, bytes: SignatureBytes::Short(decoded.to_bytes().into()) })
             }
             other => Err(SignatureError::NotEcdsa(other)),
         }
@@ -93,7 +115,7 @@ impl Signature {
 
     /// The wire bytes.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.as_ref()
     }
 }
 

@@ -10,7 +10,7 @@ mod private_key_info;
 mod rsa_pss;
 
 pub(crate) use self::rsa_pss::RsaPrivateParts;
-use crate::{Algorithm, KeyError};
+use crate::{Algorithm, KeyError, signature::SignatureBytes};
 
 /// A public key in the form its primitive verifies with.
 pub(crate) enum VerifyKey {
@@ -94,11 +94,11 @@ impl SigningKey {
     }
 
     /// Signs the message itself; the primitive hashes it.
-    pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, PrimitiveFailed> {
+    pub(crate) fn sign(&self, message: &[u8]) -> Result<SignatureBytes, PrimitiveFailed> {
         match self {
-            Self::Ed25519(key) => Ok(key.sign(message).to_vec()),
-            Self::P256(key) => key.sign(message).map(Vec::from),
-            Self::Rsa(key) => key.sign(message),
+            Self::Ed25519(key) => Ok(SignatureBytes::Short(key.sign(message))),
+            Self::P256(key) => key.sign(message).map(SignatureBytes::Short),
+            Self::Rsa(key) => key.sign(message).map(SignatureBytes::Long),
         }
     }
 

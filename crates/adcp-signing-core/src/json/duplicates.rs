@@ -119,8 +119,7 @@ impl fmt::Display for DuplicateKeys {
 pub fn check_no_duplicate_keys(body: &[u8]) -> Result<(), StrictJsonError> {
     let mut members = Members {
         names: Vec::with_capacity(32),
-        object: Object::default(),
-        outer: Vec::with_capacity(16),
+        objects: Vec::with_capacity(16),
         duplicates: DuplicateKeys { names: Vec::new(), count: 0 },
     };
     scan(body, &mut members)?;
@@ -130,8 +129,7 @@ pub fn check_no_duplicate_keys(body: &[u8]) -> Result<(), StrictJsonError> {
 /// The members of all objects that are open, innermost last.
 struct Members<'a> {
     names: Vec<Text<'a>>,
-    object: Object,
-    outer: Vec<Object>,
+    objects: Vec<Object>,
     duplicates: DuplicateKeys,
 }
 
@@ -166,26 +164,27 @@ impl<'a> Reader<'a> for Members<'a> {
     #[inline(always)]
     fn open(&mut self, container: Container) {
         if container == Container::Object {
-            let inner = Object { start: self.names.len(), ..Object::default() };
-            self.outer.push(std::mem::replace(&mut self.object, inner));
+            self.objects.push(Object { start: self.names.len(), ..Object::default() });
         }
     }
 
     #[inline(always)]
     fn close(&mut self, container: Container) {
-        if container == Container::Object {
-            let start = self.object.start;
-            if self.object.suspect {
-                self.duplicates.add_from(self.names.get(start..).unwrap_or_default());
+        if container == Container::Object
+            && let Some(object) = self.objects.pop()
+        {
+            if object.suspect {
+                self.duplicates.add_from(self.names.get(object.start..).unwrap_or_default());
             }
-            self.names.truncate(start);
-            self.object = self.outer.pop().unwrap_or_default();
+            self.names.truncate(object.start);
         }
     }
 
     #[inline(always)]
     fn key(&mut self, name: Text<'a>) {
-        self.object.add(&name);
+        if let Some(object) = self.objects.last_mut() {
+            object.add(&name);
+        }
         self.names.push(name);
     }
 

@@ -325,11 +325,13 @@ impl<'a> Cursor<'a> {
     }
 
     #[cold]
+    #[inline(never)]
     fn ends_early(&self) -> StrictJsonError {
         self.invalid("the document ends early")
     }
 
     #[cold]
+    #[inline(never)]
     fn invalid(&self, what: &'static str) -> StrictJsonError {
         StrictJsonError::Invalid { offset: self.offset, what }
     }

@@ -136,7 +136,7 @@ impl InMemoryProvider {
             ProviderError::new(ProviderErrorKind::Unavailable, "the message could not be signed")
                 .with_source(error)
         })?;
-        Signature::from_raw(self.public_key.algorithm(), &bytes).map_err(|error| {
+        Signature::from_raw(self.public_key.algorithm(), bytes.as_ref()).map_err(|error| {
             ProviderError::new(ProviderErrorKind::InvalidResponse, "the signature has a wrong length")
                 .with_source(error)
         })

@@ -82,22 +82,7 @@ pub fn push_integer(out: &mut String, value: i64) -> Result<(), WriteError> {
     if value.unsigned_abs() > MAX_INTEGER {
         return Err(WriteError::Integer(value));
     }
-    if value < 0 {
-        out.push('-');
-    }
-    let mut digits = [b'0'; 15];
-    let mut rest = value.unsigned_abs();
-    let mut first = digits.len() - 1;
-    for (place, digit) in digits.iter_mut().enumerate().rev() {
-        *digit = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        first = place;
-        if rest == 0 {
-            break;
-        }
-    }
-    // All of it is ASCII, so nothing is left out.
-    out.push_str(digits.get(first..).and_then(|digits| std::str::from_utf8(digits).ok()).unwrap_or_default());
+    out.push_str(itoa::Buffer::new().format(value));
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use thiserror::Error;
 
-use super::authority::{split_port, split_userinfo};
+use super::authority::Authority;
 use super::path::{escape, is_unreserved};
 use super::{
     MAX_URL_BYTES, Parts, RawHost, RootDot, Rules, TargetUri, TargetUriError, control_or_space, cut,
@@ -110,18 +110,16 @@ pub(crate) fn unambiguous_target(url: &str) -> Result<TargetUri, AmbiguousUrl> {
         return Err(AmbiguousUrl::Backslash);
     }
     let parts = Parts::of(url)?;
-    check_authority(parts.authority)?;
+    check_authority(&parts.authority)?;
     check_path(parts.path)?;
     parts.query.map_or(Ok(()), check_query)?;
     Ok(TargetUri::of_parts(&parts, Rules { root_dot: RootDot::Strip, raw_host: RawHost::Refuse })?)
 }
 
-fn check_authority(authority: &str) -> Result<(), AmbiguousUrl> {
-    let (userinfo, host_port) = split_userinfo(authority)?;
+fn check_authority(&Authority { userinfo, host, port }: &Authority<'_>) -> Result<(), AmbiguousUrl> {
     if userinfo.is_some() {
         return Err(AmbiguousUrl::Userinfo);
     }
-    let (host, port) = split_port(host_port)?;
     if port.is_some_and(|port| port.parse::<u16>().map(|number| number.to_string()).as_deref() != Ok(port)) {
         return Err(AmbiguousUrl::Port);
     }

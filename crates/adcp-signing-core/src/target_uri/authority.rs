@@ -7,8 +7,42 @@ use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
 use super::{RawHost, RootDot, Rules, Scheme, TargetUriError, cut};
 
+/// The parts of an authority, as written.
+pub(super) struct Authority<'a> {
+    pub(super) userinfo: Option<&'a str>,
+    /// With the brackets of an IPv6 address.
+    pub(super) host: &'a str,
+    pub(super) port: Option<&'a str>,
+}
+
+impl<'a> Authority<'a> {
+    /// The authority of a URL.
+    pub(super) fn of_url(text: &'a str) -> Result<Self, TargetUriError> {
+        let (userinfo, host_port) = split_userinfo(text)?;
+        Ok(Self { userinfo, ..Self::of_host_port(host_port)? })
+    }
+
+    /// An authority that has no userinfo, as in `Host`.
+    pub(super) fn of_host_port(text: &'a str) -> Result<Self, TargetUriError> {
+        let (host, port) = split_port(text)?;
+        Ok(Self { userinfo: None, host, port })
+    }
+
+    /// Appends the canonical `host[:port]` to `out`.
+    pub(super) fn push(&self, out: &mut String, scheme: Scheme, rules: Rules) -> Result<(), TargetUriError> {
+        push_host(out, self.host, rules)?;
+        if let Some(text) = self.port
+            && parse_port(text).ok_or(TargetUriError::Port)? != scheme.default_port()
+        {
+            out.push(':');
+            out.push_str(text);
+        }
+        Ok(())
+    }
+}
+
 /// The host and port after the userinfo, with the userinfo where there is one.
-pub(super) fn split_userinfo(authority: &str) -> Result<(Option<&str>, &str), TargetUriError> {
+fn split_userinfo(authority: &str) -> Result<(Option<&str>, &str), TargetUriError> {
     let (userinfo, Some(host_port)) = cut(authority, |byte| byte == b'@') else {
         return Ok((None, authority));
     };
@@ -24,7 +58,7 @@ fn is_userinfo(byte: u8) -> bool {
 }
 
 /// The host as written (brackets included) and the port as written.
-pub(super) fn split_port(host_port: &str) -> Result<(&str, Option<&str>), TargetUriError> {
+fn split_port(host_port: &str) -> Result<(&str, Option<&str>), TargetUriError> {
     if host_port.starts_with('[') {
         let end = host_port.find(']').ok_or(TargetUriError::MissingClosingBracket)?;
         let (host, rest) = host_port.split_at_checked(end + 1).ok_or(TargetUriError::InvalidIpv6)?;
@@ -38,24 +72,6 @@ pub(super) fn split_port(host_port: &str) -> Result<(&str, Option<&str>), Target
         (_, Some(port)) if port.contains(':') => Err(TargetUriError::UnbracketedIpv6),
         host_and_port => Ok(host_and_port),
     }
-}
-
-/// Appends the canonical `host[:port]` to `out`.
-pub(super) fn push(
-    out: &mut String,
-    host_port: &str,
-    scheme: Scheme,
-    rules: Rules,
-) -> Result<(), TargetUriError> {
-    let (host, port) = split_port(host_port)?;
-    push_host(out, host, rules)?;
-    if let Some(text) = port
-        && parse_port(text).ok_or(TargetUriError::Port)? != scheme.default_port()
-    {
-        out.push(':');
-        out.push_str(text);
-    }
-    Ok(())
 }
 
 /// RFC 3986 would let an empty port and leading zeros pass as other spellings of a port. Parsers disagree on both, so

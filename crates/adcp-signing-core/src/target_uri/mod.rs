@@ -10,6 +10,7 @@ mod path;
 
 pub(crate) use ambiguous::unambiguous_target;
 pub use ambiguous::{AmbiguousUrl, check_unambiguous};
+use authority::Authority;
 pub use error::TargetUriError;
 
 /// The longest URL that is looked at, in bytes.
@@ -77,15 +78,18 @@ impl TargetUri {
     }
 
     fn of_parts(parts: &Parts<'_>, rules: Rules) -> Result<Self, TargetUriError> {
-        let &Parts { scheme, authority, path, query } = parts;
-        let (_, host_port) = authority::split_userinfo(authority)?;
-
+        let &Parts { scheme, ref authority, path, query } = parts;
         // With the separators, and the slash that an empty path becomes.
-        let length = scheme.as_str().len() + authority.len() + path.len() + query.map_or(0, str::len) + 5;
+        let length = scheme.as_str().len()
+            + authority.host.len()
+            + authority.port.map_or(0, str::len)
+            + path.len()
+            + query.map_or(0, str::len)
+            + 6;
         let mut uri = String::with_capacity(length);
         uri.push_str(scheme.as_str());
         uri.push_str("://");
-        authority::push(&mut uri, host_port, scheme, rules)?;
+        authority.push(&mut uri, scheme, rules)?;
         let authority_end = uri.len();
         path::push(&mut uri, path)?;
         if let Some(query) = query {
@@ -139,7 +143,7 @@ pub fn canonicalize_authority(authority: &str, scheme: &str, rules: Rules) -> Re
     check_text(authority)?;
     let scheme = Scheme::parse(scheme)?;
     let mut out = String::with_capacity(authority.len());
-    authority::push(&mut out, authority, scheme, rules)?;
+    Authority::of_host_port(authority)?.push(&mut out, scheme, rules)?;
     Ok(out)
 }
 
@@ -193,7 +197,7 @@ impl Scheme {
 /// A URL cut into its components, each as written. The fragment is gone.
 struct Parts<'a> {
     scheme: Scheme,
-    authority: &'a str,
+    authority: Authority<'a>,
     path: &'a str,
     query: Option<&'a str>,
 }
@@ -209,6 +213,7 @@ impl<'a> Parts<'a> {
         if authority.is_empty() {
             return Err(TargetUriError::MissingAuthority);
         }
+        let authority = Authority::of_url(authority)?;
         let (rest, _fragment) = cut(rest, |byte| byte == b'#');
         let (path, query) = cut(rest, |byte| byte == b'?');
         Ok(Self { scheme, authority, path, query })
