@@ -178,8 +178,8 @@ pub enum Custody {
     External,
 }
 
-/// The identity methods of a wrapper, answered by the provider in its field `$inner`: all of them or none, so that no
-/// wrapper can drop the purpose.
+/// The identity and the capability of a wrapper, answered by the provider at `self.` and the given path: all of them or
+/// none, so that no wrapper can drop the purpose. A backend uses [`identified_by!`].
 ///
 /// ```
 /// use adcp_signing_core::{
@@ -212,26 +212,16 @@ pub enum Custody {
 #[macro_export]
 #[doc(hidden)]
 macro_rules! forward_identity {
-    ($inner:ident) => {
-        fn key_id(&self) -> &str {
-            self.$inner.key_id()
-        }
-        fn algorithm(&self) -> $crate::Algorithm {
-            self.$inner.algorithm()
-        }
-        fn purpose(&self) -> &$crate::KeyPurpose {
-            self.$inner.purpose()
-        }
-        fn fingerprint(&self) -> &$crate::Fingerprint {
-            self.$inner.fingerprint()
-        }
+    ($($inner:tt)+) => {
+        $crate::identified_by!($($inner)+);
+
         fn capability(&self) -> $crate::provider::Capability {
-            self.$inner.capability()
+            self.$($inner)+.capability()
         }
     };
 }
 #[doc(inline)]
-pub use crate::forward_identity;
+pub use crate::{forward_identity, identified_by};
 
 macro_rules! forward {
     ($($pointer:ty),*) => {$(
