@@ -118,6 +118,66 @@ impl Default for KeyOptions {
     }
 }
 
+/// The methods `with_algorithm`, `with_key_id` and `with_purpose` of a configuration, over the [`KeyOptions`] that it has
+/// at `self.` and the given path: the same three, with the same meaning, for every backend.
+///
+/// ```
+/// use adcp_signing_core::{
+///     Algorithm, KeyPurpose,
+///     key_uri::{KeyOptions, key_option_setters},
+/// };
+///
+/// struct HsmConfig {
+///     slot: u32,
+///     options: KeyOptions,
+/// }
+///
+/// impl HsmConfig {
+///     fn new(slot: u32, purpose: KeyPurpose) -> Self {
+///         Self { slot, options: KeyOptions::new(purpose) }
+///     }
+///
+///     key_option_setters!(options);
+/// }
+///
+/// let config = HsmConfig::new(7, KeyPurpose::RequestSigning)
+///     .with_algorithm(Algorithm::Ed25519)
+///     .with_key_id("buyer-2026");
+/// assert_eq!(config.options.algorithm, Some(Algorithm::Ed25519));
+/// ```
+#[macro_export]
+#[doc(hidden)]
+macro_rules! key_option_setters {
+    ($($options:tt)+) => {
+        /// Sets the algorithm that the key is for: a key of another one is refused. Without it the service is asked when
+        /// the provider connects.
+        #[must_use]
+        pub fn with_algorithm(mut self, algorithm: $crate::Algorithm) -> Self {
+            self.$($options)+.algorithm = ::core::option::Option::Some(algorithm);
+            self
+        }
+
+        /// Sets the `keyid` to sign with, the `kid` of the published JWK. Without it, it is the RFC 7638 thumbprint of
+        /// the key that the service has when the provider connects.
+        ///
+        /// Where the key is named without its version, or by an alias, a provider that is built after a rotation signs
+        /// with the next key under the same `keyid`: name the version, or hold the provider to the published key
+        /// (`SigningProviderExt::pinned`).
+        #[must_use]
+        pub fn with_key_id(mut self, key_id: impl ::core::convert::Into<::std::string::String>) -> Self {
+            self.$($options)+.key_id = ::core::option::Option::Some(key_id.into());
+            self
+        }
+
+        /// Sets what the key is published for, in place of what was said before.
+        #[must_use]
+        pub fn with_purpose(mut self, purpose: $crate::KeyPurpose) -> Self {
+            self.$($options)+.purpose = purpose;
+            self
+        }
+    };
+}
+
 /// The purpose of this name, which must be a known one: a misspelt purpose would make a key that no verifier accepts.
 pub(crate) fn known_purpose(name: &str) -> Option<KeyPurpose> {
     PURPOSES.into_iter().find(|purpose| purpose.as_str() == name)
