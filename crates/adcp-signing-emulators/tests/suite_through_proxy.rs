@@ -151,13 +151,7 @@ impl Harness for Service {
     }
 
     async fn through_faults(&self) -> Result<(Arc<dyn SigningProvider>, Box<dyn Faults>), HarnessError> {
-        let replies = Replies::new(CannedReply::new(503)).throttled(|wait| {
-            let reply = CannedReply::new(429);
-            Some(match wait {
-                Some(wait) => reply.header("retry-after", wait.as_secs().to_string()),
-                None => reply,
-            })
-        });
+        let replies = Replies::new(CannedReply::new(503)).throttled(CannedReply::new(429));
         let faults = match self.encrypted {
             true => ProxyFaults::bytes(self.address).await,
             false => ProxyFaults::http(self.address, replies).await,

@@ -144,6 +144,9 @@ impl Default for KeyOptions {
 ///     .with_algorithm(Algorithm::Ed25519)
 ///     .with_key_id("buyer-2026");
 /// assert_eq!(config.options.algorithm, Some(Algorithm::Ed25519));
+/// assert_eq!(config.options.key_id.as_deref(), Some("buyer-2026"));
+/// let config = config.with_purpose(KeyPurpose::WebhookSigning);
+/// assert_eq!(config.options.purpose, KeyPurpose::WebhookSigning);
 /// ```
 #[macro_export]
 #[doc(hidden)]

@@ -65,6 +65,9 @@ use crate::{Algorithm, Fingerprint, KeyPurpose, PublicKey, Signature};
 /// A backend implements this by talking to its service and nothing else; waiting, retrying, limits, pinning and
 /// self-checks are wrappers that implement the same trait. Purpose is not optional: a provider that does not say what
 /// its key is for cannot be built, and no wrapper can drop it.
+///
+/// A backend that keeps a [`KeyIdentity`] has the first four methods from [`identified_by!`], where there is an example;
+/// a wrapper has these and `capability` from [`forward_identity!`]. Both can be written out as well.
 #[async_trait]
 pub trait SigningProvider: Send + Sync + fmt::Debug {
     /// The `keyid` signature parameter, which is the `kid` of the published JWK.
