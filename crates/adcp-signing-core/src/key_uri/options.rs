@@ -94,7 +94,8 @@ impl KeyOptions {
         if self.algorithm.is_some() && self.key_id.is_some() {
             return self.identity(fingerprint);
         }
-        let answer = ask().await?;
+        // Boxed: rustc bounds how deep futures nest, and the callers of a service's client should not come near it.
+        let answer = Box::pin(ask()).await?;
         let key = answer.borrow();
         check_algorithm(key.algorithm(), self.algorithm)?;
         let key_id = self.key_id.clone().unwrap_or_else(|| key.thumbprint());
