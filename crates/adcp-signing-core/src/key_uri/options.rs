@@ -119,8 +119,8 @@ impl Default for KeyOptions {
     }
 }
 
-/// The methods `with_algorithm`, `with_key_id` and `with_purpose` of a configuration, over the [`KeyOptions`] that it has
-/// at `self.` and the given path: the same three, with the same meaning, for every backend.
+/// The methods `with_algorithm`, `with_key_id` and `with_purpose` of a configuration, over the member that holds its
+/// [`KeyOptions`], named as it stands after `self.`: the same three, with the same meaning, for every backend.
 ///
 /// ```
 /// use adcp_signing_core::{

@@ -56,11 +56,11 @@ impl KeyIdentity {
     }
 }
 
-/// `key_id`, `algorithm`, `purpose` and `fingerprint` of a [`SigningProvider`](super::SigningProvider), answered by what
-/// the provider has at `self.` and the given path: a [`KeyIdentity`], or another provider.
+/// The methods `key_id`, `algorithm`, `purpose` and `fingerprint` of a [`SigningProvider`](super::SigningProvider),
+/// answered by a member that has the same four: a [`KeyIdentity`], or another provider.
 ///
-/// A backend that keeps a `KeyIdentity` writes the rest of the trait, which is what differs from service to service; one
-/// that keeps its identity in another way writes the four methods.
+/// The member is named as it stands after `self.`: `identity`, `primary.provider`, `active()`. What differs from service to
+/// service, the rest of the trait, is the backend's to write.
 ///
 /// ```
 /// use adcp_signing_core::{

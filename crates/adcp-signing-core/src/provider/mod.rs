@@ -181,8 +181,8 @@ pub enum Custody {
     External,
 }
 
-/// The identity and the capability of a wrapper, answered by the provider at `self.` and the given path: all of them or
-/// none, so that no wrapper can drop the purpose. A backend uses [`identified_by!`].
+/// The identity and the capability of a wrapper, answered by the provider inside it: all of them or none, so that no
+/// wrapper can drop the purpose. The member is named as for [`identified_by!`], which a backend uses.
 ///
 /// ```
 /// use adcp_signing_core::{
