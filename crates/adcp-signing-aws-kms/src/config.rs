@@ -3,8 +3,8 @@
 use std::{ffi::OsString, time::Duration};
 
 use adcp_signing_core::{
-    Algorithm, KeyPurpose, ProviderError, ProviderErrorKind,
-    key_uri::{Endpoint, KeyOptions},
+    KeyPurpose, ProviderError, ProviderErrorKind,
+    key_uri::{Endpoint, KeyOptions, key_option_setters},
     provider::Environment,
 };
 use aws_config::{
@@ -84,19 +84,7 @@ impl AwsKmsConfig {
         Ok(Self::with_options(key, environment.key_options(None)?))
     }
 
-    /// The algorithm that the key is for. Without it AWS KMS is asked when connecting.
-    #[must_use]
-    pub fn with_algorithm(mut self, algorithm: Algorithm) -> Self {
-        self.options.algorithm = Some(algorithm);
-        self
-    }
-
-    /// The `keyid` to sign with. Without it, it is the RFC 7638 thumbprint of the key that AWS KMS has when connecting.
-    #[must_use]
-    pub fn with_key_id(mut self, key_id: impl Into<String>) -> Self {
-        self.options.key_id = Some(key_id.into());
-        self
-    }
+    key_option_setters!(options);
 
     /// The Region. An ARN says it by itself; without either it is `AWS_REGION`, or that of the profile.
     #[must_use]
@@ -218,6 +206,8 @@ pub(crate) fn configuration(message: impl Into<std::borrow::Cow<'static, str>>) 
 
 #[cfg(test)]
 mod tests {
+    use adcp_signing_core::Algorithm;
+
     use super::*;
 
     const ARN: &str = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd";

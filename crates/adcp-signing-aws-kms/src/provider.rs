@@ -1,12 +1,12 @@
 //! The provider: `Sign` and `GetPublicKey`, and the checks of their replies.
 
-use std::fmt;
+use std::{fmt, sync::OnceLock};
 
 use adcp_signing_core::{
     Algorithm, Fingerprint, KeyError, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey,
     SigningProvider,
     key_uri::KeyOptions,
-    provider::{Capability, KeyIdentity, KeyVersion, Signed, check_algorithm},
+    provider::{Capability, KeyIdentity, KeyVersion, Signed, check_algorithm, identified_by},
 };
 use async_trait::async_trait;
 use aws_sdk_kms::{
@@ -45,7 +45,6 @@ pub struct AwsKmsProvider {
     key: KeyIdentifier,
     identity: KeyIdentity,
     spec: SigningSpec,
-    fingerprint: Fingerprint,
     learned: Option<Learned>,
 }
 
@@ -69,7 +68,8 @@ impl AwsKmsProvider {
         algorithm: Algorithm,
         purpose: KeyPurpose,
     ) -> Result<Self, ProviderError> {
-        Self::of(client, key, KeyIdentity::new(key_id, algorithm, purpose)?)
+        let fingerprint = fingerprint(client, &key)?;
+        Self::of(client, key, KeyIdentity::new(fingerprint, key_id, algorithm, purpose)?)
     }
 
     /// A provider with the algorithm and the thumbprint of the key that AWS KMS has, where they are not stated.
@@ -78,27 +78,18 @@ impl AwsKmsProvider {
         key: KeyIdentifier,
         options: &KeyOptions,
     ) -> Result<Self, ProviderError> {
-        if !options.is_open() {
-            return Self::of(client, key, options.identity()?);
-        }
-        let learned = fetch(&without_retries(client), &key, options.algorithm).await?;
-        let provider = Self::of(client, key, options.identity_of(&learned.public_key)?)?;
-        Ok(Self { learned: Some(learned), ..provider })
+        let learned = OnceLock::new();
+        let ask = || async {
+            let found = fetch(&without_retries(client), &key, options.algorithm).await?;
+            Ok(&learned.get_or_init(|| found).public_key)
+        };
+        let identity = options.identity_or_ask(fingerprint(client, &key)?, ask).await?;
+        Ok(Self { learned: learned.into_inner(), ..Self::of(client, key, identity)? })
     }
 
     fn of(client: &Client, key: KeyIdentifier, identity: KeyIdentity) -> Result<Self, ProviderError> {
-        let region = client.config().region().map(Region::as_ref);
-        if key.region().is_some_and(|of_arn| region.is_some_and(|region| region != of_arn)) {
-            return Err(configuration("the key's ARN is of another Region than the AWS KMS client"));
-        }
-        let resource = match (key.region(), region) {
-            // An ARN is the same key for everyone; an ID or alias is so within a Region.
-            (None, Some(region)) => format!("{region}/{}", key.expose()),
-            _ => key.expose().to_owned(),
-        };
         Ok(Self {
             client: without_retries(client),
-            fingerprint: Fingerprint::new("aws-kms", &resource),
             spec: SigningSpec::of(identity.algorithm())?,
             key,
             identity,
@@ -109,21 +100,7 @@ impl AwsKmsProvider {
 
 #[async_trait]
 impl SigningProvider for AwsKmsProvider {
-    fn key_id(&self) -> &str {
-        self.identity.key_id()
-    }
-
-    fn algorithm(&self) -> Algorithm {
-        self.identity.algorithm()
-    }
-
-    fn purpose(&self) -> &KeyPurpose {
-        self.identity.purpose()
-    }
-
-    fn fingerprint(&self) -> &Fingerprint {
-        &self.fingerprint
-    }
+    identified_by!(identity);
 
     fn capability(&self) -> Capability {
         self.spec.capability()
@@ -165,11 +142,22 @@ impl SigningProvider for AwsKmsProvider {
 
 impl fmt::Debug for AwsKmsProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AwsKmsProvider")
-            .field("identity", &self.identity)
-            .field("fingerprint", &self.fingerprint)
-            .finish_non_exhaustive()
+        f.debug_struct("AwsKmsProvider").field("identity", &self.identity).finish_non_exhaustive()
     }
+}
+
+/// The fingerprint of the key by this client, in whose Region it must be.
+fn fingerprint(client: &Client, key: &KeyIdentifier) -> Result<Fingerprint, ProviderError> {
+    let region = client.config().region().map(Region::as_ref);
+    if key.region().is_some_and(|of_arn| region.is_some_and(|region| region != of_arn)) {
+        return Err(configuration("the key's ARN is of another Region than the AWS KMS client"));
+    }
+    let resource = match (key.region(), region) {
+        // An ARN is the same key for everyone; an ID or alias is so within a Region.
+        (None, Some(region)) => format!("{region}/{}", key.expose()),
+        _ => key.expose().to_owned(),
+    };
+    Ok(Fingerprint::new("aws-kms", &resource))
 }
 
 /// The same client, connections and credentials included, that tries each call once: retries of its own would multiply

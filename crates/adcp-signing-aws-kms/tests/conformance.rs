@@ -92,14 +92,9 @@ impl Harness for AwsKmsHarness {
 
     async fn through_faults(&self) -> Result<(Arc<dyn SigningProvider>, Box<dyn Faults>), HarnessError> {
         let answer = |status, code| CannedReply::new(status).body(format!(r#"{{"__type":"{code}"}}"#));
-        let replies = Replies::new(answer(500, "KMSInternalException")).throttled(move |retry_after| {
-            // HTTP 400, as AWS throttles.
-            let reply = answer(400, "ThrottlingException");
-            Some(match retry_after {
-                Some(wait) => reply.header("retry-after", wait.as_secs().to_string()),
-                None => reply,
-            })
-        });
+        // HTTP 400, as AWS throttles.
+        let throttled = answer(400, "ThrottlingException");
+        let replies = Replies::new(answer(500, "KMSInternalException")).throttled(throttled);
         let faults = ProxyFaults::http(self.emulator.socket(), replies).await.map_err(HarnessError::setup)?;
         let endpoint = format!("http://{}", faults.address()).parse().map_err(HarnessError::setup)?;
         let provider = self.connect(self.ready.clone(), KeyPurpose::RequestSigning, endpoint).await?;

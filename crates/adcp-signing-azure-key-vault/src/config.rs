@@ -3,7 +3,9 @@
 use std::{env, ffi::OsString, fmt, fs, path::Path, sync::Arc};
 
 use adcp_signing_core::{
-    Algorithm, KeyPurpose, ProviderError, ProviderErrorKind, key_uri::KeyOptions, provider::Environment,
+    KeyPurpose, ProviderError, ProviderErrorKind,
+    key_uri::{KeyOptions, key_option_setters},
+    provider::Environment,
 };
 use azure_core::credentials::TokenCredential;
 use azure_security_keyvault_keys::{KeyClient, KeyClientOptions};
@@ -98,23 +100,7 @@ impl AzureKeyVaultConfig {
         }
     }
 
-    /// The algorithm that the key is for. Without it the vault is asked when connecting.
-    #[must_use]
-    pub fn with_algorithm(mut self, algorithm: Algorithm) -> Self {
-        self.options.algorithm = Some(algorithm);
-        self
-    }
-
-    /// The `keyid` to sign with. Without it, it is the RFC 7638 thumbprint of the key that the vault has when connecting.
-    ///
-    /// Where the key identifier names no version, a provider that is built after a rotation signs with the next version
-    /// under the same `keyid`: name the version, or hold the provider to the published key
-    /// ([`pinned`](adcp_signing_core::provider::SigningProviderExt::pinned)).
-    #[must_use]
-    pub fn with_key_id(mut self, key_id: impl Into<String>) -> Self {
-        self.options.key_id = Some(key_id.into());
-        self
-    }
+    key_option_setters!(options);
 
     /// Credentials in place of those of the environment, of `azure_identity` or of the caller's own.
     #[must_use]
@@ -225,6 +211,8 @@ pub(crate) fn configuration(message: &'static str) -> ProviderError {
 
 #[cfg(test)]
 mod tests {
+    use adcp_signing_core::Algorithm;
+
     use super::*;
 
     const KEY: &str = "ADCP_AZURE_KEY_VAULT_KEY";

@@ -3,9 +3,9 @@
 use std::{fmt, sync::Arc};
 
 use adcp_signing_core::{
-    Algorithm, Fingerprint, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey, SigningProvider,
+    Algorithm, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey, SigningProvider,
     key_uri::KeyOptions,
-    provider::{Capability, FetchOnce, KeyIdentity, KeyVersion, Signed},
+    provider::{Capability, FetchOnce, KeyIdentity, KeyVersion, Signed, identified_by},
 };
 use async_trait::async_trait;
 use azure_security_keyvault_keys::{
@@ -47,7 +47,6 @@ pub struct AzureKeyVaultProvider {
     key: KeyIdentifier,
     identity: KeyIdentity,
     scheme: SigningScheme,
-    fingerprint: Fingerprint,
     /// Shared by clones: a key version never changes its material.
     found: Arc<FetchOnce<Found>>,
 }
@@ -76,7 +75,8 @@ impl AzureKeyVaultProvider {
         algorithm: Algorithm,
         purpose: KeyPurpose,
     ) -> Result<Self, ProviderError> {
-        Self::of(client.into(), key, KeyIdentity::new(key_id, algorithm, purpose)?, FetchOnce::new())
+        let identity = KeyIdentity::new(key.fingerprint(), key_id, algorithm, purpose)?;
+        Self::of(client.into(), key, identity, FetchOnce::new())
     }
 
     /// A provider with the algorithm and the thumbprint of the key that the vault has, where they are not stated.
@@ -89,13 +89,11 @@ impl AzureKeyVaultProvider {
         options.algorithm.map(SigningScheme::of).transpose()?;
         check_vault(&client, &key)?;
         let found = FetchOnce::new();
-        let identity = match options.is_open() {
-            false => options.identity()?,
-            true => {
-                let found = found.get_or_fetch(|| fetch(&client, &key, options.algorithm)).await?;
-                options.identity_of(&found.public_key)?
-            }
+        let ask = || async {
+            let found = found.get_or_fetch(|| fetch(&client, &key, options.algorithm)).await?;
+            Ok(&found.public_key)
         };
+        let identity = options.identity_or_ask(key.fingerprint(), ask).await?;
         Self::of(client, key, identity, found)
     }
 
@@ -108,7 +106,6 @@ impl AzureKeyVaultProvider {
         check_vault(&client, &key)?;
         Ok(Self {
             client,
-            fingerprint: key.fingerprint(),
             scheme: SigningScheme::of(identity.algorithm())?,
             key,
             identity,
@@ -124,21 +121,7 @@ impl AzureKeyVaultProvider {
 
 #[async_trait]
 impl SigningProvider for AzureKeyVaultProvider {
-    fn key_id(&self) -> &str {
-        self.identity.key_id()
-    }
-
-    fn algorithm(&self) -> Algorithm {
-        self.identity.algorithm()
-    }
-
-    fn purpose(&self) -> &KeyPurpose {
-        self.identity.purpose()
-    }
-
-    fn fingerprint(&self) -> &Fingerprint {
-        &self.fingerprint
-    }
+    identified_by!(identity);
 
     fn capability(&self) -> Capability {
         SigningScheme::capability()
@@ -179,10 +162,7 @@ impl SigningProvider for AzureKeyVaultProvider {
 
 impl fmt::Debug for AzureKeyVaultProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AzureKeyVaultProvider")
-            .field("identity", &self.identity)
-            .field("fingerprint", &self.fingerprint)
-            .finish_non_exhaustive()
+        f.debug_struct("AzureKeyVaultProvider").field("identity", &self.identity).finish_non_exhaustive()
     }
 }
 

@@ -23,13 +23,7 @@ use crate::{Action, CannedReply, FaultProxy, Traffic};
 ///     service: SocketAddr,
 /// ) -> Result<(Arc<dyn SigningProvider>, Box<dyn Faults>), HarnessError> {
 ///     let replies = Replies::new(CannedReply::new(503).body(r#"{"errors":["sealed"]}"#))
-///         .throttled(|retry_after| {
-///             let reply = CannedReply::new(429).body(r#"{"errors":["rate limit"]}"#);
-///             Some(match retry_after {
-///                 Some(wait) => reply.header("retry-after", wait.as_secs().to_string()),
-///                 None => reply,
-///             })
-///         });
+///         .throttled(CannedReply::new(429).body(r#"{"errors":["rate limit"]}"#));
 ///     let faults = ProxyFaults::http(service, replies).await.map_err(HarnessError::setup)?;
 ///     Ok((provider_at(faults.address()), Box::new(faults)))
 /// }
@@ -59,10 +53,22 @@ impl Replies {
         Self { unavailable, garbage, throttled: Box::new(|_| None) }
     }
 
-    /// The service's own answer to too many requests, with the time to wait where one is given; `None` where the
-    /// service never says it that way.
+    /// The service's own answer to too many requests. Where there is a time to wait, its `retry-after` says the seconds.
     #[must_use]
-    pub fn throttled(
+    pub fn throttled(self, reply: CannedReply) -> Self {
+        self.throttled_by(move |wait| {
+            let reply = reply.clone();
+            Some(match wait {
+                Some(wait) => reply.header("retry-after", wait.as_secs().to_string()),
+                None => reply,
+            })
+        })
+    }
+
+    /// The service's own answer to too many requests by the time to wait, where the service says that in a way of its
+    /// own; `None` where it never says it that way.
+    #[must_use]
+    pub fn throttled_by(
         mut self,
         reply: impl Fn(Option<Duration>) -> Option<CannedReply> + Send + Sync + 'static,
     ) -> Self {

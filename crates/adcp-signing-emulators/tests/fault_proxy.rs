@@ -161,7 +161,7 @@ async fn a_dropped_proxy_listens_no_more() {
 
 #[tokio::test]
 async fn every_fault_of_the_suite_is_brought_about_over_http() {
-    let replies = Replies::new(CannedReply::new(503)).throttled(|wait| {
+    let replies = Replies::new(CannedReply::new(503)).throttled_by(|wait| {
         Some(match wait {
             Some(wait) => CannedReply::new(429).header("retry-after", wait.as_secs().to_string()),
             None => CannedReply::new(400),

@@ -10,7 +10,7 @@ use adcp_signing_conformance::provider::{
 use adcp_signing_core::{
     Algorithm, Fingerprint, InMemoryProvider, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey,
     Signature, SigningProvider,
-    provider::{Capability, Custody, Signed},
+    provider::{Capability, Custody, KeyIdentity, Signed, identified_by},
 };
 use adcp_signing_emulators::{CannedReply, ProxyFaults, Replies};
 use async_trait::async_trait;
@@ -67,34 +67,20 @@ async fn read(from: &mut TcpStream) -> std::io::Result<Message> {
 struct Client {
     service: SocketAddr,
     public_key: PublicKey,
-    purpose: KeyPurpose,
-    fingerprint: Fingerprint,
+    identity: KeyIdentity,
 }
 
 impl Client {
     fn new(service: SocketAddr, public_key: PublicKey, purpose: KeyPurpose) -> Self {
         let fingerprint = Fingerprint::new("service", &public_key.thumbprint());
-        Self { service, public_key, purpose, fingerprint }
+        let identity = KeyIdentity::new(fingerprint, "a-key", public_key.algorithm(), purpose).unwrap();
+        Self { service, public_key, identity }
     }
 }
 
 #[async_trait]
 impl SigningProvider for Client {
-    fn key_id(&self) -> &str {
-        "a-key"
-    }
-
-    fn algorithm(&self) -> Algorithm {
-        self.public_key.algorithm()
-    }
-
-    fn purpose(&self) -> &KeyPurpose {
-        &self.purpose
-    }
-
-    fn fingerprint(&self) -> &Fingerprint {
-        &self.fingerprint
-    }
+    identified_by!(identity);
 
     fn capability(&self) -> Capability {
         Capability::new(Custody::External, [self.algorithm()])
@@ -165,13 +151,7 @@ impl Harness for Service {
     }
 
     async fn through_faults(&self) -> Result<(Arc<dyn SigningProvider>, Box<dyn Faults>), HarnessError> {
-        let replies = Replies::new(CannedReply::new(503)).throttled(|wait| {
-            let reply = CannedReply::new(429);
-            Some(match wait {
-                Some(wait) => reply.header("retry-after", wait.as_secs().to_string()),
-                None => reply,
-            })
-        });
+        let replies = Replies::new(CannedReply::new(503)).throttled(CannedReply::new(429));
         let faults = match self.encrypted {
             true => ProxyFaults::bytes(self.address).await,
             false => ProxyFaults::http(self.address, replies).await,

@@ -3,8 +3,8 @@
 use std::{ffi::OsString, fmt};
 
 use adcp_signing_core::{
-    Algorithm, KeyPurpose, ProviderError, ProviderErrorKind,
-    key_uri::{Endpoint, KeyOptions},
+    KeyPurpose, ProviderError, ProviderErrorKind,
+    key_uri::{Endpoint, KeyOptions, key_option_setters},
     provider::Environment,
 };
 use google_cloud_auth::credentials::Credentials;
@@ -88,19 +88,7 @@ impl GcpKmsConfig {
         }
     }
 
-    /// The algorithm that the key version is for. Without it Cloud KMS is asked when connecting.
-    #[must_use]
-    pub fn with_algorithm(mut self, algorithm: Algorithm) -> Self {
-        self.options.algorithm = Some(algorithm);
-        self
-    }
-
-    /// The `keyid` to sign with. Without it, it is the RFC 7638 thumbprint of the key that Cloud KMS has when connecting.
-    #[must_use]
-    pub fn with_key_id(mut self, key_id: impl Into<String>) -> Self {
-        self.options.key_id = Some(key_id.into());
-        self
-    }
+    key_option_setters!(options);
 
     /// Another address than `https://cloudkms.googleapis.com`. Access tokens are sent there.
     #[must_use]
@@ -183,6 +171,8 @@ pub(crate) fn configuration(message: &'static str) -> ProviderError {
 
 #[cfg(test)]
 mod tests {
+    use adcp_signing_core::Algorithm;
+
     use super::*;
 
     const KEY_VERSION: &str = "ADCP_GCP_KMS_KEY_VERSION";

@@ -3,10 +3,9 @@
 use std::{fmt, sync::Arc};
 
 use adcp_signing_core::{
-    Algorithm, Fingerprint, KeyError, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey,
-    SigningProvider,
+    Algorithm, KeyError, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey, SigningProvider,
     key_uri::KeyOptions,
-    provider::{Capability, FetchOnce, KeyIdentity, KeyVersion, Signed, check_algorithm},
+    provider::{Capability, FetchOnce, KeyIdentity, KeyVersion, Signed, check_algorithm, identified_by},
 };
 use async_trait::async_trait;
 use google_cloud_gax::{options::RequestOptionsBuilder as _, retry_policy::NeverRetry};
@@ -44,7 +43,6 @@ pub struct GcpKmsProvider {
     key: KeyVersionName,
     identity: KeyIdentity,
     scheme: SigningScheme,
-    fingerprint: Fingerprint,
     /// Shared by clones: a key version never changes its material.
     public_key: Arc<FetchOnce<PublicKey>>,
 }
@@ -62,7 +60,8 @@ impl GcpKmsProvider {
         algorithm: Algorithm,
         purpose: KeyPurpose,
     ) -> Result<Self, ProviderError> {
-        Self::of(client, key, KeyIdentity::new(key_id, algorithm, purpose)?, FetchOnce::new())
+        let identity = KeyIdentity::new(key.fingerprint(), key_id, algorithm, purpose)?;
+        Self::of(client, key, identity, FetchOnce::new())
     }
 
     /// A provider with the algorithm and the thumbprint of the key that Cloud KMS has, where they are not stated.
@@ -72,11 +71,8 @@ impl GcpKmsProvider {
         options: &KeyOptions,
     ) -> Result<Self, ProviderError> {
         let public_key = FetchOnce::new();
-        let identity = match options.is_open() {
-            false => options.identity()?,
-            true => options
-                .identity_of(public_key.get_or_fetch(|| fetch(&client, &key, options.algorithm)).await?)?,
-        };
+        let ask = || public_key.get_or_fetch(|| fetch(&client, &key, options.algorithm));
+        let identity = options.identity_or_ask(key.fingerprint(), ask).await?;
         Self::of(client, key, identity, public_key)
     }
 
@@ -88,7 +84,6 @@ impl GcpKmsProvider {
     ) -> Result<Self, ProviderError> {
         Ok(Self {
             client,
-            fingerprint: key.fingerprint(),
             scheme: SigningScheme::of(identity.algorithm())?,
             key,
             identity,
@@ -104,21 +99,7 @@ impl GcpKmsProvider {
 
 #[async_trait]
 impl SigningProvider for GcpKmsProvider {
-    fn key_id(&self) -> &str {
-        self.identity.key_id()
-    }
-
-    fn algorithm(&self) -> Algorithm {
-        self.identity.algorithm()
-    }
-
-    fn purpose(&self) -> &KeyPurpose {
-        self.identity.purpose()
-    }
-
-    fn fingerprint(&self) -> &Fingerprint {
-        &self.fingerprint
-    }
+    identified_by!(identity);
 
     fn capability(&self) -> Capability {
         SigningScheme::capability()
@@ -161,10 +142,7 @@ impl SigningProvider for GcpKmsProvider {
 
 impl fmt::Debug for GcpKmsProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GcpKmsProvider")
-            .field("identity", &self.identity)
-            .field("fingerprint", &self.fingerprint)
-            .finish_non_exhaustive()
+        f.debug_struct("GcpKmsProvider").field("identity", &self.identity).finish_non_exhaustive()
     }
 }
 

@@ -3,8 +3,8 @@
 use std::{ffi::OsString, fmt, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use adcp_signing_core::{
-    Algorithm, Fingerprint, KeyPurpose, ProviderError, ProviderErrorKind,
-    key_uri::{KeyOptions, KeyUriError},
+    Fingerprint, KeyPurpose, ProviderError, ProviderErrorKind,
+    key_uri::{KeyOptions, KeyUriError, key_option_setters},
     provider::Environment,
 };
 use cryptoki::{context::Pkcs11, slot::Slot};
@@ -105,26 +105,7 @@ impl Pkcs11Config {
         self
     }
 
-    /// Sets what the key signs with. Otherwise the key is looked at once, when the provider connects.
-    #[must_use]
-    pub fn with_algorithm(mut self, algorithm: Algorithm) -> Self {
-        self.options.algorithm = Some(algorithm);
-        self
-    }
-
-    /// Sets the `keyid` to sign with, the `kid` of the published JWK. Otherwise it is the RFC 7638 thumbprint.
-    #[must_use]
-    pub fn with_key_id(mut self, key_id: impl Into<String>) -> Self {
-        self.options.key_id = Some(key_id.into());
-        self
-    }
-
-    /// Sets what the key is published for, in place of what the constructor was given.
-    #[must_use]
-    pub fn with_purpose(mut self, purpose: KeyPurpose) -> Self {
-        self.options.purpose = purpose;
-        self
-    }
+    key_option_setters!(options);
 
     /// Sets how many sessions, and threads, sign at once: 4 unless set. They open when there is work for them.
     #[must_use]
@@ -256,6 +237,8 @@ fn configuration(message: &'static str) -> ProviderError {
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
+
+    use adcp_signing_core::Algorithm;
 
     use super::*;
 

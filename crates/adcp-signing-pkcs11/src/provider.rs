@@ -6,9 +6,8 @@ use std::{
 };
 
 use adcp_signing_core::{
-    Algorithm, Fingerprint, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey, Signature,
-    SigningProvider,
-    provider::{Capability, Custody, KeyIdentity, Signed},
+    Algorithm, ProviderError, ProviderErrorKind, PublicKey, Signature, SigningProvider,
+    provider::{Capability, Custody, KeyIdentity, Signed, identified_by},
 };
 use async_trait::async_trait;
 
@@ -30,7 +29,6 @@ use crate::{
 /// does not survive a fork: build it in the child.
 pub struct Pkcs11Provider {
     identity: KeyIdentity,
-    fingerprint: Fingerprint,
     sessions: Sessions,
 }
 
@@ -41,8 +39,8 @@ impl Pkcs11Provider {
     /// [`ProviderErrorKind::Configuration`] when the algorithm or the key id is left open, which only the token can tell:
     /// see [`connect`](Self::connect).
     pub fn new(config: Pkcs11Config) -> Result<Self, ProviderError> {
-        let (identity, fingerprint) = (config.options.identity()?, config.fingerprint.clone());
-        Ok(Self { identity, fingerprint, sessions: Sessions::new(config) })
+        let identity = config.options.identity(config.fingerprint.clone())?;
+        Ok(Self { identity, sessions: Sessions::new(config) })
     }
 
     /// A provider that has looked at its key where the configuration leaves the algorithm or the key id open; with both
@@ -51,13 +49,10 @@ impl Pkcs11Provider {
     /// # Errors
     /// A [`ProviderError`] of the kind the token's answer stands for.
     pub async fn connect(config: Pkcs11Config) -> Result<Self, ProviderError> {
-        if !config.options.is_open() {
-            return Self::new(config);
-        }
         let (options, fingerprint) = (config.options.clone(), config.fingerprint.clone());
         let sessions = Sessions::new(config);
-        let identity = options.identity_of(&sessions.public_key().await?)?;
-        Ok(Self { identity, fingerprint, sessions })
+        let identity = options.identity_or_ask(fingerprint, || sessions.public_key()).await?;
+        Ok(Self { identity, sessions })
     }
 
     /// The provider of the key that the environment names, connected: see [`Pkcs11Config::from_env`].
@@ -71,21 +66,7 @@ impl Pkcs11Provider {
 
 #[async_trait]
 impl SigningProvider for Pkcs11Provider {
-    fn key_id(&self) -> &str {
-        self.identity.key_id()
-    }
-
-    fn algorithm(&self) -> Algorithm {
-        self.identity.algorithm()
-    }
-
-    fn purpose(&self) -> &KeyPurpose {
-        self.identity.purpose()
-    }
-
-    fn fingerprint(&self) -> &Fingerprint {
-        &self.fingerprint
-    }
+    identified_by!(identity);
 
     fn capability(&self) -> Capability {
         Capability::new(Custody::External, Algorithm::ALL)
@@ -104,10 +85,7 @@ impl SigningProvider for Pkcs11Provider {
 
 impl fmt::Debug for Pkcs11Provider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pkcs11Provider")
-            .field("identity", &self.identity)
-            .field("fingerprint", &self.fingerprint)
-            .finish_non_exhaustive()
+        f.debug_struct("Pkcs11Provider").field("identity", &self.identity).finish_non_exhaustive()
     }
 }
 

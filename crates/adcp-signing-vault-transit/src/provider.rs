@@ -3,8 +3,8 @@
 use std::fmt;
 
 use adcp_signing_core::{
-    Algorithm, Fingerprint, KeyPurpose, ProviderError, PublicKey, SigningProvider,
-    provider::{Capability, Custody, FetchOnce, KeyIdentity, Signed},
+    Algorithm, Fingerprint, ProviderError, PublicKey, SigningProvider,
+    provider::{Capability, Custody, FetchOnce, KeyIdentity, Signed, identified_by},
 };
 use async_trait::async_trait;
 
@@ -13,8 +13,6 @@ use crate::{
     key_description::{SigningVersion, signing_version},
     sign_request,
 };
-
-const BACKEND: &str = "vault-transit";
 
 /// A [`SigningProvider`] over a key that stays in the Transit engine of Vault or OpenBao.
 ///
@@ -41,7 +39,6 @@ pub struct VaultTransit {
     sign_path: String,
     version: Option<u32>,
     identity: KeyIdentity,
-    fingerprint: Fingerprint,
     signing: FetchOnce<SigningVersion>,
 }
 
@@ -53,7 +50,7 @@ impl VaultTransit {
     /// id, which [`open`](Self::open) asks the server for, or when a name is not one that the server takes.
     pub fn new(client: VaultClient, key: TransitKey) -> Result<Self, ProviderError> {
         key.check()?;
-        let identity = key.options.identity()?;
+        let identity = key.options.identity(fingerprint(&client, &key))?;
         Ok(Self::assemble(client, key, identity, FetchOnce::new()))
     }
 
@@ -65,14 +62,12 @@ impl VaultTransit {
     pub async fn open(client: VaultClient, key: TransitKey) -> Result<Self, ProviderError> {
         key.check()?;
         let signing = FetchOnce::new();
-        let identity = match key.options.is_open() {
-            false => key.options.identity()?,
-            true => {
-                let (path, declared) = (key_path(&key), key.options.algorithm);
-                let found = signing.get_or_fetch(|| fetch(&client, &path, key.version, declared)).await?;
-                key.options.identity_of(&found.public_key)?
-            }
+        let (path, declared) = (key_path(&key), key.options.algorithm);
+        let ask = || async {
+            let found = signing.get_or_fetch(|| fetch(&client, &path, key.version, declared)).await?;
+            Ok(&found.public_key)
         };
+        let identity = key.options.identity_or_ask(fingerprint(&client, &key), ask).await?;
         Ok(Self::assemble(client, key, identity, signing))
     }
 
@@ -95,7 +90,6 @@ impl VaultTransit {
         identity: KeyIdentity,
         signing: FetchOnce<SigningVersion>,
     ) -> Self {
-        let key_path = key_path(&key);
         if key.version.is_none() && key.options.key_id.is_some() {
             tracing::warn!(
                 kid = identity.key_id(),
@@ -103,12 +97,9 @@ impl VaultTransit {
                  under this key id; state the version"
             );
         }
-        let version = key.version.map_or_else(|| "latest".to_owned(), |version| version.to_string());
-        let resource = format!("{} {key_path} {version}", client.identity());
         Self {
-            fingerprint: Fingerprint::new(BACKEND, &resource),
+            key_path: key_path(&key),
             sign_path: format!("{}/sign/{}", key.mount, key.name),
-            key_path,
             version: key.version,
             identity,
             client,
@@ -127,6 +118,11 @@ fn key_path(key: &TransitKey) -> String {
     format!("{}/keys/{}", key.mount, key.name)
 }
 
+fn fingerprint(client: &VaultClient, key: &TransitKey) -> Fingerprint {
+    let version = key.version.map_or_else(|| "latest".to_owned(), |version| version.to_string());
+    Fingerprint::new("vault-transit", &format!("{} {} {version}", client.identity(), key_path(key)))
+}
+
 async fn fetch(
     client: &VaultClient,
     path: &str,
@@ -139,21 +135,7 @@ async fn fetch(
 
 #[async_trait]
 impl SigningProvider for VaultTransit {
-    fn key_id(&self) -> &str {
-        self.identity.key_id()
-    }
-
-    fn algorithm(&self) -> Algorithm {
-        self.identity.algorithm()
-    }
-
-    fn purpose(&self) -> &KeyPurpose {
-        self.identity.purpose()
-    }
-
-    fn fingerprint(&self) -> &Fingerprint {
-        &self.fingerprint
-    }
+    identified_by!(identity);
 
     fn capability(&self) -> Capability {
         Capability::new(Custody::External, Algorithm::ALL)
@@ -176,7 +158,6 @@ impl fmt::Debug for VaultTransit {
         f.debug_struct("VaultTransit")
             .field("identity", &self.identity)
             .field("version", &self.version)
-            .field("fingerprint", &self.fingerprint)
             .finish_non_exhaustive()
     }
 }

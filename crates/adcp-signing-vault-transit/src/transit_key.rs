@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use adcp_signing_core::{Algorithm, Fingerprint, KeyPurpose, ProviderError, key_uri::KeyOptions};
+use adcp_signing_core::{
+    Fingerprint, KeyPurpose, ProviderError,
+    key_uri::{KeyOptions, key_option_setters},
+};
 
 use crate::address::{configuration, is_key_name, is_path};
 
@@ -56,27 +59,7 @@ impl TransitKey {
         self
     }
 
-    /// Declares the algorithm. A key of another type is then refused.
-    #[must_use]
-    pub fn with_algorithm(mut self, algorithm: Algorithm) -> Self {
-        self.options.algorithm = Some(algorithm);
-        self
-    }
-
-    /// Sets what the key is published for.
-    #[must_use]
-    pub fn with_purpose(mut self, purpose: KeyPurpose) -> Self {
-        self.options.purpose = purpose;
-        self
-    }
-
-    /// Sets the `keyid` to sign with, which is the `kid` of the published JWK. Without it that is the RFC 7638
-    /// thumbprint of the version that signs.
-    #[must_use]
-    pub fn with_key_id(mut self, key_id: impl Into<String>) -> Self {
-        self.options.key_id = Some(key_id.into());
-        self
-    }
+    key_option_setters!(options);
 
     pub(crate) fn with_options(self, options: KeyOptions) -> Self {
         Self { options, ..self }

@@ -106,13 +106,7 @@ impl Harness for TransitHarness {
 
     async fn through_faults(&self) -> Result<(Arc<dyn SigningProvider>, Box<dyn Faults>), HarnessError> {
         let replies = Replies::new(CannedReply::new(503).body(r#"{"errors":["Vault is sealed"]}"#))
-            .throttled(|retry_after| {
-                let reply = CannedReply::new(429).body(r#"{"errors":["rate limit quota exceeded"]}"#);
-                Some(match retry_after {
-                    Some(wait) => reply.header("retry-after", wait.as_secs().to_string()),
-                    None => reply,
-                })
-            });
+            .throttled(CannedReply::new(429).body(r#"{"errors":["rate limit quota exceeded"]}"#));
         let faults = ProxyFaults::http(self.socket, replies).await.map_err(HarnessError::setup)?;
         let address = format!("http://{}", faults.address());
         let client = VaultClient::new(VaultClientOptions::new(address, VaultAuth::token(&*self.token)))?;

@@ -1,6 +1,6 @@
 //! The provider conformance suite, once for each algorithm.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use adcp_signing_conformance::provider::{
     Faults, Harness, HarnessError, KeySpec, KeyState, SuiteReport, run,
@@ -143,13 +143,7 @@ fn replies() -> Replies {
             format!(r#"{{"error":{{"code":"{code}","message":"of https://a-vault.vault.azure.net"}}}}"#);
         CannedReply::new(status).header("content-type", "application/json; charset=utf-8").body(body)
     };
-    Replies::new(reply(503, "ServiceUnavailable")).throttled(move |pause: Option<Duration>| {
-        let throttled = reply(429, "Throttled");
-        Some(match pause {
-            Some(pause) => throttled.header("retry-after", pause.as_secs().to_string()),
-            None => throttled,
-        })
-    })
+    Replies::new(reply(503, "ServiceUnavailable")).throttled(reply(429, "Throttled"))
 }
 
 async fn suite(algorithm: Algorithm) {

@@ -7,7 +7,7 @@ use adcp_signing_core::{
     SigningProvider,
     message::Request,
     profile::{Profile, WireVersion},
-    provider::{Capability, Custody, Signed},
+    provider::{Capability, Custody, KeyIdentity, Signed, identified_by},
     sign::{SignedFields, Signer},
 };
 use async_trait::async_trait;
@@ -34,16 +34,16 @@ pub(crate) fn profile() -> Profile {
 /// A key that signs at once, with the same bytes every time.
 #[derive(Debug)]
 pub(crate) struct NullKey {
-    purpose: KeyPurpose,
-    fingerprint: Fingerprint,
+    identity: KeyIdentity,
     signature: Signature,
 }
 
 impl NullKey {
     pub(crate) fn new() -> Self {
+        let fingerprint = Fingerprint::new("null", "null");
+        let purpose = KeyPurpose::RequestSigning;
         Self {
-            purpose: KeyPurpose::RequestSigning,
-            fingerprint: Fingerprint::new("null", "null"),
+            identity: KeyIdentity::new(fingerprint, KEYID, Algorithm::Ed25519, purpose).expect("a key id"),
             signature: Signature::from_raw(Algorithm::Ed25519, &[7; 64]).expect("64 bytes"),
         }
     }
@@ -51,21 +51,7 @@ impl NullKey {
 
 #[async_trait]
 impl SigningProvider for NullKey {
-    fn key_id(&self) -> &str {
-        KEYID
-    }
-
-    fn algorithm(&self) -> Algorithm {
-        Algorithm::Ed25519
-    }
-
-    fn purpose(&self) -> &KeyPurpose {
-        &self.purpose
-    }
-
-    fn fingerprint(&self) -> &Fingerprint {
-        &self.fingerprint
-    }
+    identified_by!(identity);
 
     fn capability(&self) -> Capability {
         Capability::new(Custody::InProcess, [Algorithm::Ed25519])

@@ -14,6 +14,8 @@ pub use self::{
     options::KeyOptions,
     percent::{PercentEncoded, percent_decode, percent_decode_bytes, write_query},
 };
+#[doc(inline)]
+pub use crate::key_option_setters;
 use crate::{Algorithm, KeyPurpose};
 
 /// The longest URI read.

@@ -1,7 +1,9 @@
 //! What every key URI and every configuration can say about its key, and how the key itself completes it.
 
+use std::borrow::Borrow;
+
 use crate::{
-    Algorithm, KeyPurpose, PublicKey,
+    Algorithm, Fingerprint, KeyPurpose, PublicKey,
     provider::{KeyIdentity, ProviderError, ProviderErrorKind, check_algorithm},
 };
 
@@ -22,24 +24,23 @@ const PURPOSES: [KeyPurpose; 5] = [
 ///
 /// ```
 /// use adcp_signing_core::{
-///     PublicKey,
+///     Fingerprint, PublicKey,
 ///     key_uri::KeyOptions,
-///     provider::{KeyIdentity, ProviderError},
+///     provider::{FetchOnce, KeyIdentity, ProviderError},
 /// };
 ///
 /// struct Backend {
 ///     identity: KeyIdentity,
-///     found: Option<PublicKey>,
+///     key: FetchOnce<PublicKey>,
 /// }
 ///
-/// async fn connect(options: &KeyOptions) -> Result<Backend, ProviderError> {
-///     if !options.is_open() {
-///         return Ok(Backend { identity: options.identity()?, found: None });
-///     }
-///     let key = ask_the_service().await?;
-///     Ok(Backend { identity: options.identity_of(&key)?, found: Some(key) })
+/// async fn connect(slot: &str, options: &KeyOptions) -> Result<Backend, ProviderError> {
+///     let key = FetchOnce::new();
+///     let ask = || key.get_or_fetch(|| ask_the_service(slot));
+///     let identity = options.identity_or_ask(Fingerprint::new("my-hsm", slot), ask).await?;
+///     Ok(Backend { identity, key })
 /// }
-/// # async fn ask_the_service() -> Result<PublicKey, ProviderError> { unimplemented!() }
+/// # async fn ask_the_service(_: &str) -> Result<PublicKey, ProviderError> { unimplemented!() }
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -58,18 +59,15 @@ impl KeyOptions {
         Self { algorithm: None, key_id: None, purpose }
     }
 
-    /// Whether the algorithm or the `keyid` is left open, so that the service has to be asked for the key.
-    pub fn is_open(&self) -> bool {
-        self.algorithm.is_none() || self.key_id.is_none()
-    }
-
-    /// What the key signs as, where that is stated in full.
+    /// Who the key of this fingerprint is, where that is stated in full.
     ///
     /// # Errors
-    /// [`ProviderErrorKind::Configuration`] when these [leave something open](Self::is_open), or the `keyid` is empty.
-    pub fn identity(&self) -> Result<KeyIdentity, ProviderError> {
+    /// [`ProviderErrorKind::Configuration`] when the algorithm or the `keyid` is left open, or the `keyid` is empty.
+    pub fn identity(&self, fingerprint: Fingerprint) -> Result<KeyIdentity, ProviderError> {
         match (self.algorithm, &self.key_id) {
-            (Some(algorithm), Some(key_id)) => KeyIdentity::new(key_id, algorithm, self.purpose.clone()),
+            (Some(algorithm), Some(key_id)) => {
+                KeyIdentity::new(fingerprint, key_id, algorithm, self.purpose.clone())
+            }
             _ => Err(ProviderError::new(
                 ProviderErrorKind::Configuration,
                 "the algorithm (`alg`) and the key id (`kid`) are not both stated; state them, or connect, which asks for \
@@ -78,16 +76,30 @@ impl KeyOptions {
         }
     }
 
-    /// What the key signs as, with what these leave open taken from the key itself: its algorithm, and as the `keyid` its
-    /// RFC 7638 thumbprint.
+    /// Who the key of this fingerprint is, with what these leave open taken from the key itself: its algorithm, and as the
+    /// `keyid` its RFC 7638 thumbprint. The service is asked for the key by `ask`, and only where something is open.
     ///
     /// # Errors
-    /// [`ProviderErrorKind::AlgorithmMismatch`] when the key is for another algorithm than stated,
+    /// What `ask` fails with; [`ProviderErrorKind::AlgorithmMismatch`] when the key is for another algorithm than stated;
     /// [`ProviderErrorKind::Configuration`] when the `keyid` is empty.
-    pub fn identity_of(&self, key: &PublicKey) -> Result<KeyIdentity, ProviderError> {
+    pub async fn identity_or_ask<K, F>(
+        &self,
+        fingerprint: Fingerprint,
+        ask: impl FnOnce() -> F,
+    ) -> Result<KeyIdentity, ProviderError>
+    where
+        K: Borrow<PublicKey>,
+        F: Future<Output = Result<K, ProviderError>>,
+    {
+        if self.algorithm.is_some() && self.key_id.is_some() {
+            return self.identity(fingerprint);
+        }
+        // Boxed: rustc bounds how deep futures nest, and the callers of a service's client should not come near it.
+        let answer = Box::pin(ask()).await?;
+        let key = answer.borrow();
         check_algorithm(key.algorithm(), self.algorithm)?;
         let key_id = self.key_id.clone().unwrap_or_else(|| key.thumbprint());
-        KeyIdentity::new(key_id, key.algorithm(), self.purpose.clone())
+        KeyIdentity::new(fingerprint, key_id, key.algorithm(), self.purpose.clone())
     }
 
     /// The members to write back, for [`write_query`](super::write_query). The default purpose is left out.
@@ -107,6 +119,69 @@ impl Default for KeyOptions {
     }
 }
 
+/// The methods `with_algorithm`, `with_key_id` and `with_purpose` of a configuration, over the member that holds its
+/// [`KeyOptions`], named as it stands after `self.`: the same three, with the same meaning, for every backend.
+///
+/// ```
+/// use adcp_signing_core::{
+///     Algorithm, KeyPurpose,
+///     key_uri::{KeyOptions, key_option_setters},
+/// };
+///
+/// struct HsmConfig {
+///     slot: u32,
+///     options: KeyOptions,
+/// }
+///
+/// impl HsmConfig {
+///     fn new(slot: u32, purpose: KeyPurpose) -> Self {
+///         Self { slot, options: KeyOptions::new(purpose) }
+///     }
+///
+///     key_option_setters!(options);
+/// }
+///
+/// let config = HsmConfig::new(7, KeyPurpose::RequestSigning)
+///     .with_algorithm(Algorithm::Ed25519)
+///     .with_key_id("buyer-2026");
+/// assert_eq!(config.options.algorithm, Some(Algorithm::Ed25519));
+/// assert_eq!(config.options.key_id.as_deref(), Some("buyer-2026"));
+/// let config = config.with_purpose(KeyPurpose::WebhookSigning);
+/// assert_eq!(config.options.purpose, KeyPurpose::WebhookSigning);
+/// ```
+#[macro_export]
+#[doc(hidden)]
+macro_rules! key_option_setters {
+    ($($options:tt)+) => {
+        /// Sets the algorithm that the key is for: a key of another one is refused. Without it the service is asked when
+        /// the provider connects.
+        #[must_use]
+        pub fn with_algorithm(mut self, algorithm: $crate::Algorithm) -> Self {
+            self.$($options)+.algorithm = ::core::option::Option::Some(algorithm);
+            self
+        }
+
+        /// Sets the `keyid` to sign with, the `kid` of the published JWK. Without it, it is the RFC 7638 thumbprint of
+        /// the key that the service has when the provider connects.
+        ///
+        /// Where the key is named without its version, or by an alias, a provider that is built after a rotation signs
+        /// with the next key under the same `keyid`: name the version, or hold the provider to the published key
+        /// (`SigningProviderExt::pinned`).
+        #[must_use]
+        pub fn with_key_id(mut self, key_id: impl ::core::convert::Into<::std::string::String>) -> Self {
+            self.$($options)+.key_id = ::core::option::Option::Some(key_id.into());
+            self
+        }
+
+        /// Sets what the key is published for, in place of what was said before.
+        #[must_use]
+        pub fn with_purpose(mut self, purpose: $crate::KeyPurpose) -> Self {
+            self.$($options)+.purpose = purpose;
+            self
+        }
+    };
+}
+
 /// The purpose of this name, which must be a known one: a misspelt purpose would make a key that no verifier accepts.
 pub(crate) fn known_purpose(name: &str) -> Option<KeyPurpose> {
     PURPOSES.into_iter().find(|purpose| purpose.as_str() == name)
@@ -114,6 +189,8 @@ pub(crate) fn known_purpose(name: &str) -> Option<KeyPurpose> {
 
 #[cfg(test)]
 mod tests {
+    use std::future;
+
     use super::*;
     use crate::provider::InMemoryProvider;
 
@@ -125,46 +202,52 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_is_left_open_is_taken_from_the_key_and_what_is_stated_holds() {
+    #[tokio::test]
+    async fn what_is_left_open_is_taken_from_the_key_and_what_is_stated_holds() {
+        use ProviderErrorKind::{AlgorithmMismatch, Configuration};
         let provider = InMemoryProvider::generate(Algorithm::Ed25519, KeyPurpose::RequestSigning).unwrap();
         let key = provider.verifying_key();
         let (ed25519, p256) = (Some(Algorithm::Ed25519), Some(Algorithm::EcdsaP256Sha256));
-        let thumbprint = key.thumbprint();
-        for (algorithm, key_id, open, stated, found) in [
-            (None, None, true, Err(ProviderErrorKind::Configuration), Ok(thumbprint.as_str())),
-            (ed25519, None, true, Err(ProviderErrorKind::Configuration), Ok(thumbprint.as_str())),
-            (None, Some("k"), true, Err(ProviderErrorKind::Configuration), Ok("k")),
-            (ed25519, Some("k"), false, Ok("k"), Ok("k")),
-            (p256, Some("k"), false, Ok("k"), Err(ProviderErrorKind::AlgorithmMismatch)),
-            (
-                p256,
-                None,
-                true,
-                Err(ProviderErrorKind::Configuration),
-                Err(ProviderErrorKind::AlgorithmMismatch),
-            ),
-            (
-                ed25519,
-                Some(""),
-                false,
-                Err(ProviderErrorKind::Configuration),
-                Err(ProviderErrorKind::Configuration),
-            ),
+        let (thumbprint, fingerprint) = (key.thumbprint(), Fingerprint::new("test", "a key"));
+        for (algorithm, key_id, stated, is_asked, found) in [
+            (None, None, Err(Configuration), true, Ok(thumbprint.as_str())),
+            (ed25519, None, Err(Configuration), true, Ok(thumbprint.as_str())),
+            (None, Some("k"), Err(Configuration), true, Ok("k")),
+            (ed25519, Some("k"), Ok("k"), false, Ok("k")),
+            (p256, Some("k"), Ok("k"), false, Ok("k")),
+            (p256, None, Err(Configuration), true, Err(AlgorithmMismatch)),
+            (ed25519, Some(""), Err(Configuration), false, Err(Configuration)),
+            (None, Some(""), Err(Configuration), true, Err(Configuration)),
         ] {
             let options = options(algorithm, key_id);
             let as_key_id = |identity: Result<KeyIdentity, ProviderError>| match identity {
                 Ok(identity) => {
                     assert_eq!(Some(identity.algorithm()), algorithm.or(ed25519));
                     assert_eq!(identity.purpose(), &KeyPurpose::WebhookSigning);
+                    assert_eq!(identity.fingerprint(), &fingerprint);
                     Ok(identity.key_id().to_owned())
                 }
                 Err(error) => Err(error.kind()),
             };
-            assert_eq!(options.is_open(), open, "{options:?}");
-            assert_eq!(as_key_id(options.identity()), stated.map(str::to_owned), "{options:?}");
-            assert_eq!(as_key_id(options.identity_of(key)), found.map(str::to_owned), "{options:?}");
+            let identity = options.identity(fingerprint.clone());
+            assert_eq!(as_key_id(identity), stated.map(str::to_owned), "{options:?}");
+            let mut asked = false;
+            let ask = || {
+                asked = true;
+                future::ready(Ok(key))
+            };
+            let identity = options.identity_or_ask(fingerprint.clone(), ask).await;
+            assert_eq!(as_key_id(identity), found.map(str::to_owned), "{options:?}");
+            assert_eq!(asked, is_asked, "{options:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_service_that_does_not_answer_is_the_error() {
+        let down =
+            || future::ready(Err::<PublicKey, _>(ProviderError::new(ProviderErrorKind::Unavailable, "down")));
+        let identity = KeyOptions::default().identity_or_ask(Fingerprint::new("test", "a key"), down).await;
+        assert_eq!(identity.unwrap_err().kind(), ProviderErrorKind::Unavailable);
     }
 
     #[test]

@@ -8,8 +8,9 @@ use tokio::time::Instant;
 
 use super::{
     Capability, Custody, ProviderError, ProviderErrorKind, Signed, SigningProvider, fetch_once::FetchOnce,
+    identified_by,
 };
-use crate::{Algorithm, Fingerprint, KeyPurpose, PublicKey};
+use crate::PublicKey;
 
 /// The most replicas that one key may have, the primary included.
 const MAX_REPLICAS: usize = 16;
@@ -222,21 +223,7 @@ fn after(cool_down: Duration) -> Instant {
 // No `snapshot`: the constructor refused every replica that has one.
 #[async_trait]
 impl<P: SigningProvider> SigningProvider for Failover<P> {
-    fn key_id(&self) -> &str {
-        self.primary.provider.key_id()
-    }
-
-    fn algorithm(&self) -> Algorithm {
-        self.primary.provider.algorithm()
-    }
-
-    fn purpose(&self) -> &KeyPurpose {
-        self.primary.provider.purpose()
-    }
-
-    fn fingerprint(&self) -> &Fingerprint {
-        self.primary.provider.fingerprint()
-    }
+    identified_by!(primary.provider);
 
     /// What every replica can do.
     fn capability(&self) -> Capability {
@@ -273,7 +260,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        SystemClock,
+        Algorithm, KeyPurpose, SystemClock,
         provider::{
             Rotating, Rotation, SigningProviderExt as _,
             scripted::{Scripted, Step},

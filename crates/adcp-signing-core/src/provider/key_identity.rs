@@ -1,23 +1,26 @@
-//! What a key signs as.
+//! Who a key is: what every provider says of itself before it signs.
 
 use super::{ProviderError, ProviderErrorKind};
-use crate::{Algorithm, KeyPurpose};
+use crate::{Algorithm, Fingerprint, KeyPurpose};
 
-/// What a key signs as: the `keyid`, the algorithm and the purpose, the part of a provider that is the same for every
-/// backend.
+/// Who a key is: its fingerprint, and what it signs as, the `keyid`, the algorithm and the purpose. This part of a
+/// provider is the same for every backend, which keeps it in a field and answers with it by
+/// [`identified_by!`](super::identified_by).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyIdentity {
+    fingerprint: Fingerprint,
     key_id: String,
     algorithm: Algorithm,
     purpose: KeyPurpose,
 }
 
 impl KeyIdentity {
-    /// A key that signs with `algorithm` under `key_id`, published for `purpose`.
+    /// The key of this fingerprint, which signs with `algorithm` under `key_id` and is published for `purpose`.
     ///
     /// # Errors
     /// [`ProviderErrorKind::Configuration`] when `key_id` is empty.
     pub fn new(
+        fingerprint: Fingerprint,
         key_id: impl Into<String>,
         algorithm: Algorithm,
         purpose: KeyPurpose,
@@ -29,7 +32,7 @@ impl KeyIdentity {
                 "the key ID to sign with (`kid`) is empty; give the `kid` of the published JWK, or leave it out",
             ));
         }
-        Ok(Self { key_id, algorithm, purpose })
+        Ok(Self { fingerprint, key_id, algorithm, purpose })
     }
 
     /// The `keyid` signature parameter, which is the `kid` of the published JWK.
@@ -46,6 +49,82 @@ impl KeyIdentity {
     pub fn purpose(&self) -> &KeyPurpose {
         &self.purpose
     }
+
+    /// A stable identity of the key for caches and logs.
+    pub fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
+    }
+}
+
+/// The methods `key_id`, `algorithm`, `purpose` and `fingerprint` of a [`SigningProvider`](super::SigningProvider),
+/// answered by a member that has the same four: a [`KeyIdentity`], or another provider.
+///
+/// The member is named as it stands after `self.`: `identity`, `primary.provider`, `active()`. What differs from service to
+/// service, the rest of the trait, is the backend's to write.
+///
+/// ```
+/// use adcp_signing_core::{
+///     Algorithm, Fingerprint, KeyPurpose, PublicKey, SigningProvider,
+///     provider::{Capability, Custody, KeyIdentity, ProviderError, Signed, identified_by},
+/// };
+/// use async_trait::async_trait;
+///
+/// #[derive(Debug)]
+/// struct Hsm {
+///     slot: u32,
+///     identity: KeyIdentity,
+/// }
+///
+/// impl Hsm {
+///     fn new(slot: u32, key_id: &str, purpose: KeyPurpose) -> Result<Self, ProviderError> {
+///         let fingerprint = Fingerprint::new("my-hsm", &slot.to_string());
+///         Ok(Self { slot, identity: KeyIdentity::new(fingerprint, key_id, Algorithm::Ed25519, purpose)? })
+///     }
+/// }
+///
+/// #[async_trait]
+/// impl SigningProvider for Hsm {
+///     identified_by!(identity);
+///
+///     fn capability(&self) -> Capability {
+///         Capability::new(Custody::External, [Algorithm::Ed25519])
+///     }
+///
+///     async fn public_key(&self) -> Result<PublicKey, ProviderError> {
+///         ask_the_device(self.slot).await
+///     }
+///
+///     async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
+///         let signature = sign_in_the_device(self.slot, signature_base).await?;
+///         Ok(Signed { signature, key_version: None })
+///     }
+/// }
+///
+/// let hsm = Hsm::new(7, "buyer-1", KeyPurpose::RequestSigning)?;
+/// assert_eq!((hsm.key_id(), hsm.fingerprint().backend()), ("buyer-1", "my-hsm"));
+/// # async fn ask_the_device(_: u32) -> Result<PublicKey, ProviderError> { unimplemented!() }
+/// # async fn sign_in_the_device(_: u32, _: &[u8]) -> Result<adcp_signing_core::Signature, ProviderError> {
+/// #     unimplemented!()
+/// # }
+/// # Ok::<(), ProviderError>(())
+/// ```
+#[macro_export]
+#[doc(hidden)]
+macro_rules! identified_by {
+    ($($identity:tt)+) => {
+        fn key_id(&self) -> &str {
+            self.$($identity)+.key_id()
+        }
+        fn algorithm(&self) -> $crate::Algorithm {
+            self.$($identity)+.algorithm()
+        }
+        fn purpose(&self) -> &$crate::KeyPurpose {
+            self.$($identity)+.purpose()
+        }
+        fn fingerprint(&self) -> &$crate::Fingerprint {
+            self.$($identity)+.fingerprint()
+        }
+    };
 }
 
 /// Holds the algorithm of the key that a service has to the declared one, where one is declared.

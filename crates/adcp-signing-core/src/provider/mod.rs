@@ -65,6 +65,9 @@ use crate::{Algorithm, Fingerprint, KeyPurpose, PublicKey, Signature};
 /// A backend implements this by talking to its service and nothing else; waiting, retrying, limits, pinning and
 /// self-checks are wrappers that implement the same trait. Purpose is not optional: a provider that does not say what
 /// its key is for cannot be built, and no wrapper can drop it.
+///
+/// A backend that keeps a [`KeyIdentity`] has the first four methods from [`identified_by!`], where there is an example;
+/// a wrapper has these and `capability` from [`forward_identity!`]. Both can be written out as well.
 #[async_trait]
 pub trait SigningProvider: Send + Sync + fmt::Debug {
     /// The `keyid` signature parameter, which is the `kid` of the published JWK.
@@ -178,8 +181,8 @@ pub enum Custody {
     External,
 }
 
-/// The identity methods of a wrapper, answered by the provider in its field `$inner`: all of them or none, so that no
-/// wrapper can drop the purpose.
+/// The identity and the capability of a wrapper, answered by the provider inside it: all of them or none, so that no
+/// wrapper can drop the purpose. The member is named as for [`identified_by!`], which a backend uses.
 ///
 /// ```
 /// use adcp_signing_core::{
@@ -212,26 +215,16 @@ pub enum Custody {
 #[macro_export]
 #[doc(hidden)]
 macro_rules! forward_identity {
-    ($inner:ident) => {
-        fn key_id(&self) -> &str {
-            self.$inner.key_id()
-        }
-        fn algorithm(&self) -> $crate::Algorithm {
-            self.$inner.algorithm()
-        }
-        fn purpose(&self) -> &$crate::KeyPurpose {
-            self.$inner.purpose()
-        }
-        fn fingerprint(&self) -> &$crate::Fingerprint {
-            self.$inner.fingerprint()
-        }
+    ($($inner:tt)+) => {
+        $crate::identified_by!($($inner)+);
+
         fn capability(&self) -> $crate::provider::Capability {
-            self.$inner.capability()
+            self.$($inner)+.capability()
         }
     };
 }
 #[doc(inline)]
-pub use crate::forward_identity;
+pub use crate::{forward_identity, identified_by};
 
 macro_rules! forward {
     ($($pointer:ty),*) => {$(

@@ -7,8 +7,10 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{Capability, ProviderError, ProviderErrorKind, Signed, SigningProvider, SigningProviderExt as _};
-use crate::{Algorithm, Clock, Fingerprint, Jwk, KeyPurpose, PublicKey, UnixSeconds};
+use super::{
+    ProviderError, ProviderErrorKind, Signed, SigningProvider, SigningProviderExt as _, forward_identity,
+};
+use crate::{Clock, Jwk, PublicKey, UnixSeconds};
 
 /// One rotation: signs with the current key, from some moment on with the next one, and says which of the two are to
 /// be published.
@@ -177,25 +179,7 @@ fn misconfigured(message: &'static str) -> ProviderError {
 
 #[async_trait]
 impl SigningProvider for Rotating {
-    fn key_id(&self) -> &str {
-        self.active().key_id()
-    }
-
-    fn algorithm(&self) -> Algorithm {
-        self.active().algorithm()
-    }
-
-    fn purpose(&self) -> &KeyPurpose {
-        self.active().purpose()
-    }
-
-    fn fingerprint(&self) -> &Fingerprint {
-        self.active().fingerprint()
-    }
-
-    fn capability(&self) -> Capability {
-        self.active().capability()
-    }
+    forward_identity!(active());
 
     async fn public_key(&self) -> Result<PublicKey, ProviderError> {
         self.active().public_key().await
@@ -214,7 +198,7 @@ impl SigningProvider for Rotating {
 mod tests {
     use super::*;
     use crate::{
-        FixedClock,
+        FixedClock, KeyPurpose,
         provider::scripted::{Scripted, Step},
     };
 

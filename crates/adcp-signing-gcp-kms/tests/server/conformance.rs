@@ -126,7 +126,7 @@ impl Harness for GcpKms {
 /// The service's own answers (AIP-193).
 fn replies() -> Replies {
     let unavailable = r#"{"error":{"code":503,"message":"down","status":"UNAVAILABLE"}}"#;
-    Replies::new(CannedReply::new(503).body(unavailable)).throttled(|pause: Option<Duration>| {
+    Replies::new(CannedReply::new(503).body(unavailable)).throttled_by(|pause: Option<Duration>| {
         let details = pause.map_or_else(String::new, |pause| {
             let name = "type.googleapis.com/google.rpc.RetryInfo";
             format!(r#"{{"@type":"{name}","retryDelay":"{}s"}}"#, pause.as_secs())
