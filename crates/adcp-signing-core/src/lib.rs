@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod algorithm;
+mod class;
 mod clock;
 mod crypto;
 pub mod digest;

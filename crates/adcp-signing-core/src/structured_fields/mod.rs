@@ -9,7 +9,6 @@
 //! RFC 9651 (dates, display strings) are not part of RFC 8941 and are refused.
 
 mod base64;
-mod class;
 mod error;
 mod lines;
 mod parser;

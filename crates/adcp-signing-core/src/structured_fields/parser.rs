@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::class::Class;
 use super::{
     BareItem, ByteSequence, Dictionary, InnerList, Item, List, MAX_FIELD_LEN, MAX_INNER_ITEMS, MAX_MEMBERS,
     MAX_PARAMS, Member, MemberValue, Params, ParseError, ParseErrorKind,
 };
+use crate::class::Class;
 
 /// A place in a field value. The text is ASCII throughout, so every byte offset is a character boundary.
 pub(super) struct Cursor<'a> {

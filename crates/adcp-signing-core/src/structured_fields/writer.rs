@@ -1,7 +1,7 @@
 //! The serialization algorithms of RFC 8941 §4.1.
 
-use super::class::Class;
 use super::{Alphabet, BareItem, Base64Error, Dictionary, InnerList, Item, List, MemberValue, Params};
+use crate::class::Class;
 
 /// The largest magnitude of an integer (RFC 8941 §3.3.1).
 const MAX_INTEGER: u64 = 999_999_999_999_999;

@@ -5,10 +5,11 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use thiserror::Error;
 
 use super::authority::Authority;
-use super::path::{escape, is_unreserved};
+use super::path::escape;
 use super::{
     MAX_URL_BYTES, Parts, RawHost, RootDot, Rules, TargetUri, TargetUriError, control_or_space, cut,
 };
+use crate::class::Class;
 
 /// A URL that signers and verifiers in use canonicalize to different bytes, so that its signature may not verify.
 ///
@@ -150,6 +151,9 @@ fn check_ipv6(literal: &str) -> Result<(), AmbiguousUrl> {
 
 /// The WHATWG test for a host that is parsed as an IPv4 address: the last label is decimal or `0x` hex.
 fn ends_in_number(host: &str) -> bool {
+    if !host.ends_with(|last: char| last.is_ascii_hexdigit() || matches!(last, 'x' | 'X')) {
+        return false;
+    }
     let last = host.rsplit('.').next().unwrap_or_default();
     let hex = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
     (!last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()))
@@ -160,7 +164,7 @@ fn check_path(path: &str) -> Result<(), AmbiguousUrl> {
     if path.contains('%') && path.split('/').any(is_encoded_dot_segment) {
         return Err(AmbiguousUrl::EncodedDotSegment);
     }
-    match path.bytes().position(|byte| !is_pchar(byte) && byte != b'/') {
+    match path.bytes().position(|byte| !Class::PCHAR.has(byte) && byte != b'/') {
         Some(offset) => Err(AmbiguousUrl::PathCharacter { offset }),
         None => Ok(()),
     }
@@ -176,13 +180,13 @@ fn check_query(query: &str) -> Result<(), AmbiguousUrl> {
         return Err(AmbiguousUrl::EmptyQuery);
     }
     // A single quote is legal in a query, and yet WHATWG parsers encode it.
-    let changes = |byte: u8| byte == b'\'' || !(is_pchar(byte) || matches!(byte, b'/' | b'?'));
+    let changes = |byte: u8| byte == b'\'' || !(Class::PCHAR.has(byte) || matches!(byte, b'/' | b'?'));
     if let Some(offset) = query.bytes().position(changes) {
         return Err(AmbiguousUrl::QueryCharacter { offset });
     }
     for (offset, _) in query.match_indices('%') {
         let tail = query.get(offset + 1..).unwrap_or_default();
-        let is_normal = escape(tail).is_some_and(|(octet, _)| !is_unreserved(octet))
+        let is_normal = escape(tail).is_some_and(|(octet, _)| !Class::UNRESERVED.has(octet))
             && !tail.bytes().take(2).any(|digit| digit.is_ascii_lowercase());
         if !is_normal {
             return Err(AmbiguousUrl::QueryEscape { offset });
@@ -192,14 +196,6 @@ fn check_query(query: &str) -> Result<(), AmbiguousUrl> {
 }
 
 /// RFC 3986 `pchar`, with the `%` of an escape.
-fn is_pchar(byte: u8) -> bool {
-    is_unreserved(byte)
-        || matches!(
-            byte,
-            b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' | b':' | b'@' | b'%'
-        )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,6 +6,7 @@ use std::net::Ipv6Addr;
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
 use super::{RawHost, RootDot, Rules, Scheme, TargetUriError, cut};
+use crate::class::Class;
 
 /// The parts of an authority, as written.
 pub(super) struct Authority<'a> {
@@ -91,7 +92,7 @@ fn push_host(out: &mut String, host: &str, rules: Rules) -> Result<(), TargetUri
             RawHost::Convert => push_labels(out, &to_ascii(host)?, rules.root_dot),
         };
     }
-    if let Some(offset) = host.bytes().position(|byte| !is_host(byte)) {
+    if let Some(offset) = host.bytes().position(|byte| !Class::HOST.has(byte)) {
         return Err(TargetUriError::HostCharacter { offset });
     }
     // An A-label can hold bytes that are no Punycode, or decode to what UTS-46 forbids.
@@ -99,11 +100,6 @@ fn push_host(out: &mut String, host: &str, rules: Rules) -> Result<(), TargetUri
         return push_labels(out, &to_ascii(host)?, rules.root_dot);
     }
     push_labels(out, host, rules.root_dot)
-}
-
-/// Letters, digits and hyphens, and the underscore that private names have.
-fn is_host(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')
 }
 
 fn has_pair(host: &str, pair: [u8; 2]) -> bool {

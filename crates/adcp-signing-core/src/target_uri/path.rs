@@ -1,6 +1,7 @@
 //! Steps 5 and 6: dot segments, then percent-encoding, in that order.
 
 use super::TargetUriError;
+use crate::class::Class;
 
 /// Appends the canonical form of `path`, which is empty or starts with `/`.
 ///
@@ -48,7 +49,7 @@ fn push_segment(out: &mut String, segment: &str, offset: usize) -> Result<(), Ta
         let Some((octet, rest)) = escape(piece) else {
             return Err(TargetUriError::PercentEncoding { offset: at });
         };
-        if is_unreserved(octet) {
+        if Class::UNRESERVED.has(octet) {
             out.push(char::from(octet));
         } else {
             const HEX: [char; 16] =
@@ -68,9 +69,4 @@ pub(super) fn escape(text: &str) -> Option<(u8, &str)> {
     let octet =
         digits.chars().try_fold(0, |octet, digit| digit.to_digit(16).map(|value| octet * 16 + value))?;
     Some((u8::try_from(octet).ok()?, rest))
-}
-
-/// `ALPHA / DIGIT / "-" / "." / "_" / "~"` (RFC 3986 §2.3).
-pub(super) fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
