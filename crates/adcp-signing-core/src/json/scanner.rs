@@ -179,13 +179,15 @@ impl Open {
 }
 
 /// A place in the document.
+#[derive(Clone, Copy)]
 struct Cursor<'a> {
     bytes: &'a [u8],
     offset: usize,
     specials: Specials,
 }
 
-// A verifier scans every body, so the short methods are inlined into the loop of `scan`: the cursor then lives in registers.
+// A verifier scans every body, so the methods are inlined into the loop of `scan`, and the others get no reference: the cursor
+// then lives in registers.
 impl<'a> Cursor<'a> {
     fn new(body: &'a [u8]) -> Result<Self, StrictJsonError> {
         if !body.is_ascii() {
@@ -225,20 +227,21 @@ impl<'a> Cursor<'a> {
             self.offset = end + 1;
             return Ok(Text { raw: self.bytes.get(start..end).unwrap_or_default(), escapes: 0 });
         }
-        self.offset = end;
-        self.escaped_string(start)
+        let (cursor, text) = Self { offset: end, ..*self }.escaped_string(start)?;
+        *self = cursor;
+        Ok(text)
     }
 
     /// The rest of a string literal whose first special byte does not end it.
     #[inline(never)]
-    fn escaped_string(&mut self, start: usize) -> Result<Text<'a>, StrictJsonError> {
+    fn escaped_string(mut self, start: usize) -> Result<(Self, Text<'a>), StrictJsonError> {
         let mut escapes = 0;
         loop {
             match self.peek() {
                 Some(b'"') => {
                     let raw = self.bytes.get(start..self.offset).unwrap_or_default();
                     self.offset += 1;
-                    return Ok(Text { raw, escapes });
+                    return Ok((self, Text { raw, escapes }));
                 }
                 Some(b'\\') => {
                     self.escape()?;
@@ -266,6 +269,7 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
+    #[inline(always)]
     fn number(&mut self) -> Result<(), StrictJsonError> {
         if self.peek() == Some(b'-') {
             self.offset += 1;
@@ -298,6 +302,7 @@ impl<'a> Cursor<'a> {
         if self.offset == start { Err(self.invalid("expected a digit")) } else { Ok(()) }
     }
 
+    #[inline(always)]
     fn literal(&mut self, literal: &[u8], scalar: Scalar<'a>) -> Result<Scalar<'a>, StrictJsonError> {
         if !self.bytes.get(self.offset..).is_some_and(|rest| rest.starts_with(literal)) {
             return Err(self.invalid("expected a value"));
@@ -324,17 +329,21 @@ impl<'a> Cursor<'a> {
         self.bytes.get(self.offset).copied()
     }
 
-    #[cold]
-    #[inline(never)]
+    #[inline(always)]
     fn ends_early(&self) -> StrictJsonError {
         self.invalid("the document ends early")
     }
 
-    #[cold]
-    #[inline(never)]
+    #[inline(always)]
     fn invalid(&self, what: &'static str) -> StrictJsonError {
-        StrictJsonError::Invalid { offset: self.offset, what }
+        invalid(self.offset, what)
     }
+}
+
+#[cold]
+#[inline(never)]
+fn invalid(offset: usize, what: &'static str) -> StrictJsonError {
+    StrictJsonError::Invalid { offset, what }
 }
 
 /// The character of a `\u` escape whose hex digits start `digits`, and how many bytes it takes after the `\u`: four, or

@@ -3,6 +3,7 @@
 /// The special bytes of one block of a text.
 ///
 /// Where the next one is takes no loop over bytes, whose end a processor would guess wrong at nearly every string.
+#[derive(Clone, Copy)]
 pub(super) struct Specials {
     /// Where the block starts: a multiple of its length.
     start: usize,
