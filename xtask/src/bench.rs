@@ -90,6 +90,11 @@ const ROWS: &[Row] = &[
         Compare::Time { at_most: Some(VERIFY) },
     ),
     row(
+        "verify Ed25519 beyond our own check of the signature",
+        "verify/ed25519_beyond_own_check",
+        Compare::Time { at_most: None },
+    ),
+    row(
         "verify Ed25519 : primitive",
         "verify/ed25519",
         Compare::Ratio { base: "verify/ed25519_primitive", at_most: None },
@@ -103,6 +108,11 @@ const ROWS: &[Row] = &[
         "verify P-256 beyond primitive",
         "verify/p256_beyond_primitive",
         Compare::Time { at_most: Some(VERIFY) },
+    ),
+    row(
+        "verify P-256 beyond our own check of the signature",
+        "verify/p256_beyond_own_check",
+        Compare::Time { at_most: None },
     ),
     row(
         "verify P-256 : primitive",
