@@ -80,6 +80,10 @@ impl Service for Token {
         Ok(())
     }
 
+    fn blocks(&self) -> bool {
+        true
+    }
+
     async fn proxy(&self) -> Result<Option<FaultProxy>, BenchError> {
         Ok(None)
     }

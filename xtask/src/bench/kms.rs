@@ -64,6 +64,8 @@ struct Numbers {
     service: String,
     algorithm: String,
     latency: Latency,
+    /// Beside the bare call from a thread that may block, where the client's call does.
+    latency_to_thread: Option<Latency>,
     throughput: Throughput,
     verification_ns: f64,
     cores: f64,
@@ -86,6 +88,8 @@ struct Throughput {
     unchecked_per_s: f64,
     checked_per_s: f64,
     unchecked_to_bare: f64,
+    thread_per_s: Option<f64>,
+    unchecked_to_thread: Option<f64>,
     checked_to_unchecked: f64,
     bare_cpu_ns: f64,
     unchecked_cpu_ns: f64,
@@ -206,14 +210,7 @@ fn rows(numbers: &Numbers) -> Vec<Row> {
     let Numbers { latency, throughput, .. } = numbers;
     let name = |what: &str| format!("{} {}, {what}", numbers.service, numbers.algorithm);
     let mut rows = vec![
-        Row {
-            what: name("one call - bare"),
-            measured: duration(latency.provider_ns),
-            against: duration(latency.bare_ns),
-            result: duration(latency.overhead_ns),
-            target: format!("<= {}", duration(OVERHEAD_NS)),
-            met: Some(latency.overhead_ns <= OVERHEAD_NS),
-        },
+        one_call(name("one call - bare"), latency),
         at_least(
             name(&format!("{} in flight : bare", throughput.in_flight)),
             (throughput.unchecked_per_s, throughput.bare_per_s),
@@ -239,6 +236,13 @@ fn rows(numbers: &Numbers) -> Vec<Row> {
             |last, half| format!("{:.2}x", last / half),
         ),
     ];
+    if let Some(latency) = &numbers.latency_to_thread {
+        rows.push(one_call(name("one call - bare on a thread that may block"), latency));
+    }
+    if let (Some(rate), Some(ratio)) = (throughput.thread_per_s, throughput.unchecked_to_thread) {
+        let what = format!("{} in flight : bare on threads that may block", throughput.in_flight);
+        rows.push(at_least(name(&what), (throughput.unchecked_per_s, rate), ratio, UNCHECKED));
+    }
     if let Some(calls) = numbers.public_key_calls {
         rows.push(Row {
             what: name("calls for the public key in a provider's life"),
@@ -260,6 +264,17 @@ fn rows(numbers: &Numbers) -> Vec<Row> {
         });
     }
     rows
+}
+
+fn one_call(what: String, latency: &Latency) -> Row {
+    Row {
+        what,
+        measured: duration(latency.provider_ns),
+        against: duration(latency.bare_ns),
+        result: duration(latency.overhead_ns),
+        target: format!("<= {}", duration(OVERHEAD_NS)),
+        met: Some(latency.overhead_ns <= OVERHEAD_NS),
+    }
 }
 
 /// A row of two rates, and the median of their ratios within a round.
@@ -354,6 +369,18 @@ mod tests {
         let output = format!("skipped: no server\n{}\n", numbers());
         assert_eq!(super::numbers(&output).unwrap().len(), 1);
         assert!(super::numbers("{\"service\":1}").is_err());
+    }
+
+    #[test]
+    fn a_client_that_blocks_is_met_on_threads_as_well() {
+        let mut numbers = numbers();
+        numbers["latency_to_thread"] =
+            json!({"pairs": 9, "bare_ns": 2e6, "provider_ns": 2.11e6, "overhead_ns": 1.1e5});
+        numbers["throughput"]["thread_per_s"] = json!(9_500.0);
+        numbers["throughput"]["unchecked_to_thread"] = json!(1.01);
+        let met = met(numbers);
+        assert_eq!(met.get(5..7), Some([Some(false), Some(true)].as_slice()));
+        assert_eq!(met.len(), 9);
     }
 
     #[test]

@@ -6,7 +6,8 @@ use adcp_signing_core::SigningProvider;
 use serde_json::{Value, json};
 
 use super::{
-    BenchError, MESSAGE, Service,
+    BenchError, MESSAGE,
+    bare::Bare,
     sample::{median, nanoseconds},
 };
 
@@ -15,17 +16,14 @@ const MOST_PAIRS: usize = 5_000;
 const MEASURED_FOR: Duration = Duration::from_secs(6);
 
 /// The medians of both, and of what the provider's call took longer than the bare one beside it.
-pub(super) async fn measure(
-    service: &dyn Service,
-    provider: &dyn SigningProvider,
-) -> Result<Value, BenchError> {
+pub(super) async fn measure(bare: &Bare, provider: &dyn SigningProvider) -> Result<Value, BenchError> {
     for _ in 0..WARM_UP {
-        service.bare(&MESSAGE).await?;
+        bare.call().await?;
         provider.sign(&MESSAGE).await?;
     }
     let bare = async || {
         let started = Instant::now();
-        service.bare(&MESSAGE).await?;
+        bare.call().await?;
         Ok::<_, BenchError>(nanoseconds(started.elapsed()))
     };
     let ours = async || {

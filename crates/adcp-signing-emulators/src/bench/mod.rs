@@ -4,6 +4,7 @@
 //! JSON for each. What is compared takes turns, so that a machine that slows down slows down both. `cargo xtask bench kms`
 //! brings the servers up, runs the benches and judges the numbers.
 
+mod bare;
 mod cold_start;
 mod latency;
 mod sample;
@@ -18,7 +19,10 @@ use adcp_signing_core::{
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use self::sample::{median, nanoseconds};
+use self::{
+    bare::Bare,
+    sample::{median, nanoseconds},
+};
 use crate::FaultProxy;
 
 /// How many calls are in flight where throughput is measured.
@@ -47,6 +51,11 @@ pub trait Service: Send + Sync + 'static {
     /// # Errors
     /// Whatever the client says.
     async fn bare(&self, message: &[u8]) -> Result<(), BenchError>;
+
+    /// Whether the client's call holds its thread until the answer is there.
+    fn blocks(&self) -> bool {
+        false
+    }
 
     /// A proxy in front of the server, which sees what is asked of it; a library has none.
     ///
@@ -106,12 +115,17 @@ async fn measure(service: Arc<dyn Service>) -> Result<Value, BenchError> {
     let public = service.provider(None).await?.public_key().await?;
     let unchecked = unchecked(service.provider(None).await?, &public)?;
     let checked = checked(service.provider(None).await?, &public)?;
-    let latency = latency::measure(&*service, &*checked).await?;
+    let latency = latency::measure(&Bare::InTask(Arc::clone(&service)), &*checked).await?;
+    let latency_to_thread = match service.blocks() {
+        true => latency::measure(&Bare::OnThread(Arc::clone(&service)), &*checked).await?,
+        false => Value::Null,
+    };
     let throughput = throughput::measure(&service, &unchecked, &checked).await?;
     let mut numbers = json!({
         "service": service.name(),
         "algorithm": service.algorithm().rfc9421_name(),
         "latency": latency,
+        "latency_to_thread": latency_to_thread,
         "throughput": throughput,
         "verification_ns": verification(&*checked, &public).await?,
         "cores": std::thread::available_parallelism()?.get(),
