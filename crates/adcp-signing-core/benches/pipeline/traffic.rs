@@ -25,10 +25,13 @@ const MESSAGES: usize = 1_024;
 /// with thirty requests a second.
 const OTHER_NONCES: usize = 10_000;
 
+/// A signature base, and a signature of it.
+pub(crate) type SignedBase = (Vec<u8>, [u8; 64]);
+
 /// Signed messages, each with its own nonce, and what the primitive alone has to check of each.
 pub(crate) struct Traffic {
     pub(crate) messages: Vec<SignedFields>,
-    pub(crate) bases: Vec<(Vec<u8>, [u8; 64])>,
+    pub(crate) bases: Vec<SignedBase>,
 }
 
 impl Traffic {
@@ -107,7 +110,7 @@ pub(crate) fn over_messages(
     keys: &Keys,
     signed: &Traffic,
     iterations: u64,
-    mut each: impl FnMut(&Verifier, &Request<'_>, &(Vec<u8>, [u8; 64])) -> Duration,
+    mut each: impl FnMut(&Verifier, &Request<'_>, &SignedBase) -> Duration,
 ) -> Duration {
     let mut left = iterations;
     let mut total = Duration::ZERO;
