@@ -195,7 +195,6 @@ fn check_query(query: &str) -> Result<(), AmbiguousUrl> {
     Ok(())
 }
 
-/// RFC 3986 `pchar`, with the `%` of an escape.
 #[cfg(test)]
 mod tests {
     use super::*;
