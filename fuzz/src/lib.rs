@@ -1,5 +1,5 @@
-//! What each fuzz target does with its input. Also run over the committed corpus by the stable toolchain, in
-//! `crates/adcp-signing-conformance/tests/fuzz_corpus.rs`.
+//! What each fuzz target does with its input. Also run over the committed corpus by the stable
+//! toolchain, in `crates/adcp-signing-conformance/tests/fuzz_corpus.rs`.
 //!
 //! A target panics where an invariant breaks.
 
@@ -8,14 +8,16 @@ use std::{collections::HashSet, fmt, sync::Arc};
 use adcp_signing_core::{
     FixedClock, JwkSet, PrivateJwk, UnixSeconds,
     json::{StrictJsonError, check_no_duplicate_keys},
-    message::{FieldLine, Request},
     operation::{RequestSigningCapability, Transport, registers_webhook_authentication},
     profile::{Profile, WireVersion},
     replay::InMemoryReplayStore,
     resolver::StaticKeys,
     revocation::InMemoryRevocation,
-    structured_fields::{
-        BareItem, Dictionary, Item, List, MemberValue, push_dictionary, push_item, push_list,
+    rfc9421::{
+        FieldLine, Request,
+        structured_fields::{
+            BareItem, Dictionary, Item, List, MemberValue, push_dictionary, push_item, push_list,
+        },
     },
     target_uri::{RawHost, RootDot, Rules, TargetUri, canonicalize_authority, check_unambiguous},
     verify::{Caller, FallbackCredential, Step, Verifier, VerifyError},
@@ -71,7 +73,8 @@ pub fn target_uri(data: &[u8]) {
                 canonicalize_authority(target.authority(), target.scheme(), rules).as_deref(),
                 Ok(target.authority())
             );
-            // The steps in their literal order decode an encoded dot segment after live ones are gone.
+            // The steps in their literal order decode an encoded dot segment after live ones are
+            // gone.
             if !target.path().split('/').any(|segment| matches!(segment, "." | "..")) {
                 assert_eq!(TargetUri::canonicalize(target.as_str(), rules).as_ref(), Ok(&target));
             }
@@ -79,7 +82,8 @@ pub fn target_uri(data: &[u8]) {
     }
 }
 
-/// JSON and JWK strictness: duplicate keys are found wherever `serde_json` reads the text, and keys survive a round trip.
+/// JSON and JWK strictness: duplicate keys are found wherever `serde_json` reads the text, and keys
+/// survive a round trip.
 pub fn json(data: &[u8]) {
     let strict = check_no_duplicate_keys(data);
     if serde_json::from_slice::<serde_json::Value>(data).is_ok() {
@@ -101,11 +105,12 @@ pub fn json(data: &[u8]) {
     }
 }
 
-/// A whole verification. The input is text: a line `kind version transport`, a line `METHOD URL`, field lines, an empty
-/// line, the body.
+/// A whole verification. The input is text: a line `kind version transport`, a line `METHOD URL`,
+/// field lines, an empty line, the body.
 pub fn verification(data: &[u8]) {
     let Some(input) = Input::parse(data) else { return };
-    let lines: Vec<_> = input.fields.iter().map(|(name, value)| FieldLine { name, value }).collect();
+    let lines: Vec<_> =
+        input.fields.iter().map(|(name, value)| FieldLine { name, value }).collect();
     let request = Request::new(input.method, input.url, &lines, input.body);
     let store = Arc::new(InMemoryReplayStore::default());
     let keys = StaticKeys::from_jwks_json(KEYS).expect("the keys parse");
@@ -118,22 +123,27 @@ pub fn verification(data: &[u8]) {
         .capability(RequestSigningCapability::from_json(capability).expect("the capability parses"))
         .clock(Arc::new(FixedClock::new(NOW)))
         .build();
-    let caller = Caller { transport: input.transport.clone(), fallback: FallbackCredential::Absent };
+    let caller =
+        Caller { transport: input.transport.clone(), fallback: FallbackCredential::Absent };
     match block_on(verifier.verify(&request, &caller)) {
         Ok(acceptance) => {
             let Some(signer) = acceptance.signer else { return assert_eq!(store.len(NOW), 0) };
             assert_eq!(store.len(NOW), 1);
-            assert!(!matches!(check_no_duplicate_keys(input.body), Err(StrictJsonError::Duplicate(_))));
-            let base = std::str::from_utf8(&signer.signature_base).expect("a signature base is ASCII");
+            assert!(!matches!(
+                check_no_duplicate_keys(input.body),
+                Err(StrictJsonError::Duplicate(_))
+            ));
+            let base =
+                std::str::from_utf8(&signer.signature_base).expect("a signature base is ASCII");
             assert!(base.lines().any(|line| line == format!("\"@method\": {}", input.method)));
-            assert!(
-                base.lines()
-                    .last()
-                    .is_some_and(|line| { line.contains(&format!("tag=\"{}\"", input.profile.tag())) })
-            );
+            assert!(base.lines().last().is_some_and(|line| {
+                line.contains(&format!("tag=\"{}\"", input.profile.tag()))
+            }));
             input.check_signature(&signer.keyid, &signer.signature_base);
             match block_on(verifier.verify(&request, &caller)) {
-                Err(VerifyError::Refused(refusal)) => assert_eq!(refusal.rejection.step(), Step::Replay),
+                Err(VerifyError::Refused(refusal)) => {
+                    assert_eq!(refusal.rejection.step(), Step::Replay)
+                }
                 other => panic!("a replay was not refused: {other:?}"),
             }
         }
@@ -185,12 +195,16 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// The received signature bytes verify over the base under the published key, by a path that shares nothing with the
-    /// verifier's but the primitive.
+    /// The received signature bytes verify over the base under the published key, by a path that
+    /// shares nothing with the verifier's but the primitive.
     fn check_signature(&self, keyid: &str, base: &[u8]) {
         let set = JwkSet::parse(KEYS).expect("the keys parse");
-        let key =
-            set.with_kid(keyid).next().expect("the key is published").public_key().expect("it is usable");
+        let key = set
+            .with_kid(keyid)
+            .next()
+            .expect("the key is published")
+            .public_key()
+            .expect("it is usable");
         let values: Vec<_> =
             self.fields.iter().filter(|(name, _)| name.eq_ignore_ascii_case("signature")).collect();
         let signatures = values.iter().filter_map(|(_, value)| {

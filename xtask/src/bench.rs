@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: runs the criterion benchmarks and compares each with what it should be measured against.
+//! `cargo xtask bench`: runs the criterion benchmarks and compares each with what it should be
+//! measured against.
 
 mod kms;
 
@@ -61,7 +62,8 @@ const INSERT: f64 = 300.0;
 const FLAT: f64 = 2.0;
 
 /// The head of the tables.
-const HEAD: &str = "| what | measured | against | result | target | met |\n|---|--:|--:|--:|--:|---|\n";
+const HEAD: &str =
+    "| what | measured | against | result | target | met |\n|---|--:|--:|--:|--:|---|\n";
 
 /// The comparisons. Each name is `group/function` as the benchmarks in adcp-signing-core give it.
 const ROWS: &[Row] = &[
@@ -81,9 +83,21 @@ const ROWS: &[Row] = &[
         "sign/ed25519",
         Compare::Ratio { base: "sign/ed25519_httpsig", at_most: None },
     ),
-    row("sign P-256 beyond primitive", "sign/p256_beyond_primitive", Compare::Time { at_most: Some(SIGN) }),
-    row("sign P-256 : primitive", "sign/p256", Compare::Ratio { base: "sign/p256_primitive", at_most: None }),
-    row("sign P-256 : httpsig", "sign/p256", Compare::Ratio { base: "sign/p256_httpsig", at_most: None }),
+    row(
+        "sign P-256 beyond primitive",
+        "sign/p256_beyond_primitive",
+        Compare::Time { at_most: Some(SIGN) },
+    ),
+    row(
+        "sign P-256 : primitive",
+        "sign/p256",
+        Compare::Ratio { base: "sign/p256_primitive", at_most: None },
+    ),
+    row(
+        "sign P-256 : httpsig",
+        "sign/p256",
+        Compare::Ratio { base: "sign/p256_httpsig", at_most: None },
+    ),
     row(
         "verify Ed25519 beyond primitive",
         "verify/ed25519_beyond_primitive",
@@ -134,8 +148,8 @@ const ROWS: &[Row] = &[
     ),
 ];
 
-/// Measures and prints the table. A missed target is shown, not an error: time depends on the machine. A benchmark
-/// that is missing is an error.
+/// Measures and prints the table. A missed target is shown, not an error: time depends on the
+/// machine. A benchmark that is missing is an error.
 pub(crate) fn run(args: &BenchArgs) -> Result<bool> {
     if let Some(Of::Kms(args)) = &args.of {
         return kms::run(args);
@@ -157,7 +171,8 @@ pub(crate) fn run(args: &BenchArgs) -> Result<bool> {
 /// The time of one benchmark in nanoseconds: the median of its samples.
 fn estimate(folder: &Path, name: &str) -> Result<f64> {
     let path = folder.join(name).join("new/sample.json");
-    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text =
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let sample: Sample = serde_json::from_str(&text)?;
     median(&sample).with_context(|| format!("no samples in {}", path.display()))
 }
@@ -190,7 +205,9 @@ fn table(estimate: impl Fn(&str) -> Result<f64>) -> (String, Vec<&'static str>) 
     for Row { label, measured, compare } in ROWS {
         let time = look_up(measured);
         let (base, value, target) = match *compare {
-            Compare::Time { at_most } => (None, time, at_most.map(|limit| (limit, duration(limit)))),
+            Compare::Time { at_most } => {
+                (None, time, at_most.map(|limit| (limit, duration(limit))))
+            }
             Compare::Ratio { base, at_most } => {
                 let base = look_up(base);
                 let ratio = time.zip(base).map(|(time, base)| time / base);
@@ -287,8 +304,9 @@ mod tests {
 
     #[test]
     fn the_time_is_the_median_of_one_iteration() {
-        let sample =
-            |iters: &[f64], times: &[f64]| median(&Sample { iters: iters.to_vec(), times: times.to_vec() });
+        let sample = |iters: &[f64], times: &[f64]| {
+            median(&Sample { iters: iters.to_vec(), times: times.to_vec() })
+        };
         assert_eq!(sample(&[1.0, 2.0, 4.0], &[9.0, 4.0, 4.0]), Some(2.0));
         assert_eq!(sample(&[], &[]), None);
     }

@@ -10,7 +10,8 @@ use anyhow::Result;
 
 use crate::process;
 
-/// A work tree of a repository, the folder that cargo writes to, and variables for the programs that run in it.
+/// A work tree of a repository, the folder that cargo writes to, and variables for the programs
+/// that run in it.
 #[derive(Debug, Clone)]
 pub(crate) struct Checkout {
     root: PathBuf,
@@ -27,11 +28,17 @@ impl Checkout {
     /// Another work tree, with variables of its own, for tests.
     #[cfg(test)]
     pub(crate) fn of(root: &Path, environment: &[(&str, &OsStr)]) -> Self {
-        let environment = environment.iter().map(|(name, value)| ((*name).into(), (*value).to_owned()));
-        Self { root: root.to_owned(), target: root.join("target"), environment: environment.collect() }
+        let environment =
+            environment.iter().map(|(name, value)| ((*name).into(), (*value).to_owned()));
+        Self {
+            root: root.to_owned(),
+            target: root.join("target"),
+            environment: environment.collect(),
+        }
     }
 
-    /// Another folder, with the same variables, that shares this one's target folder and so its third-party crates.
+    /// Another folder, with the same variables, that shares this one's target folder and so its
+    /// third-party crates.
     pub(crate) fn beside(&self, root: PathBuf) -> Self {
         Self { root, ..self.clone() }
     }
@@ -53,7 +60,10 @@ impl Checkout {
         S: AsRef<OsStr>,
     {
         let mut command = process::cargo(args);
-        command.current_dir(&self.root).env("CARGO_TARGET_DIR", &self.target).envs(self.variables());
+        command
+            .current_dir(&self.root)
+            .env("CARGO_TARGET_DIR", &self.target)
+            .envs(self.variables());
         command
     }
 

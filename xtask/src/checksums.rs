@@ -1,4 +1,5 @@
-//! Proves that the published vectors are the bytes that were published: every file hashed, none missing, none added.
+//! Proves that the published vectors are the bytes that were published: every file hashed, none
+//! missing, none added.
 
 use std::{
     collections::BTreeMap,
@@ -29,7 +30,8 @@ pub(crate) fn check() -> Outcome {
 /// How many files match, and a line for each that does not.
 fn compare(folder: &Path) -> Result<(u64, Vec<String>)> {
     let sums = folder.join("SHA256SUMS");
-    let text = fs::read_to_string(&sums).with_context(|| format!("cannot read {}", sums.display()))?;
+    let text =
+        fs::read_to_string(&sums).with_context(|| format!("cannot read {}", sums.display()))?;
     let mut expected = parse(&text)?;
     if expected.is_empty() {
         bail!("{} lists no file", sums.display());

@@ -1,11 +1,12 @@
-//! The rules about what may be linked: core, the default facade and the default command line carry no network, no TLS and
-//! no cloud SDK, and every crate comes from crates.io.
+//! The rules about what may be linked: core, the default facade and the default command line carry
+//! no network, no TLS and no cloud SDK, and every crate comes from crates.io.
 
 use anyhow::{Context as _, Result};
 
 use crate::{checkout::Checkout, metadata::Metadata, process, report::Outcome};
 
-/// Crates that mean a network, TLS, an HTTP stack or a cloud SDK. A trailing `*` matches any ending.
+/// Crates that mean a network, TLS, an HTTP stack or a cloud SDK. A trailing `*` matches any
+/// ending.
 const NETWORK: &[&str] = &[
     "async-io",
     "attohttpc",
@@ -81,10 +82,14 @@ const ONE_TLS: &[(&str, &[&str])] = &[
 
 /// One outcome a rule.
 pub(crate) fn check() -> Vec<Outcome> {
-    let mut outcomes: Vec<Outcome> =
-        FREE_OF_NETWORK.iter().map(|(name, package)| outcome(name, offenders(package, of_network))).collect();
+    let mut outcomes: Vec<Outcome> = FREE_OF_NETWORK
+        .iter()
+        .map(|(name, package)| outcome(name, offenders(package, of_network)))
+        .collect();
     outcomes.push(outcome("deps-facade-without-backends", facade_without_backends()));
-    outcomes.extend(ONE_TLS.iter().map(|(name, package)| outcome(name, offenders(package, of_other_tls))));
+    outcomes.extend(
+        ONE_TLS.iter().map(|(name, package)| outcome(name, offenders(package, of_other_tls))),
+    );
     outcomes.push(outcome("deps-sources", foreign_sources()));
     outcomes
 }
@@ -92,12 +97,21 @@ pub(crate) fn check() -> Vec<Outcome> {
 /// The facade with every feature that adds no crate of its own: whatever is not a backend.
 fn facade_without_backends() -> Result<Vec<String>> {
     let metadata = Metadata::of_workspace(&Checkout::here())?;
-    let facade =
-        metadata.packages.iter().find(|package| package.name == FACADE).context("there is no facade")?;
+    let facade = metadata
+        .packages
+        .iter()
+        .find(|package| package.name == FACADE)
+        .context("there is no facade")?;
     let adds_none = |adds: &Vec<String>| !adds.iter().any(|added| added.starts_with("dep:"));
-    let features =
-        facade.features.iter().filter(|(_, adds)| adds_none(adds)).map(|(feature, _)| feature.as_str());
-    offenders(&["--package", FACADE, "--features", &features.collect::<Vec<_>>().join(",")], of_network)
+    let features = facade
+        .features
+        .iter()
+        .filter(|(_, adds)| adds_none(adds))
+        .map(|(feature, _)| feature.as_str());
+    offenders(
+        &["--package", FACADE, "--features", &features.collect::<Vec<_>>().join(",")],
+        of_network,
+    )
 }
 
 fn outcome(name: &str, offenders: Result<Vec<String>>) -> Outcome {
@@ -122,7 +136,8 @@ fn offenders(package: &[&str], is_offender: fn(&str, &str) -> bool) -> Result<Ve
     // `{f}` shows features: tokio is allowed for its timer, never with `net`.
     let text = process::capture(tree.args(["--format", "{p}|{f}"]).args(package))?;
     anyhow::ensure!(!text.trim().is_empty(), "`cargo tree` printed nothing");
-    let mut offenders: Vec<String> = text.lines().filter_map(|line| offender(line, is_offender)).collect();
+    let mut offenders: Vec<String> =
+        text.lines().filter_map(|line| offender(line, is_offender)).collect();
     offenders.sort_unstable();
     offenders.dedup();
     Ok(offenders)
@@ -157,7 +172,9 @@ fn foreign_sources() -> Result<Vec<String>> {
     Ok(lock
         .lines()
         .filter_map(|line| line.strip_prefix("source = "))
-        .filter(|source| !source.starts_with("\"registry+https://github.com/rust-lang/crates.io-index"))
+        .filter(|source| {
+            !source.starts_with("\"registry+https://github.com/rust-lang/crates.io-index")
+        })
         .map(str::to_owned)
         .collect())
 }

@@ -1,5 +1,5 @@
-//! Each feature builds alone: every crate that is published, without features and with each one of them, by itself. The
-//! list is the workspace's own, so that a new feature cannot be forgotten.
+//! Each feature builds alone: every crate that is published, without features and with each one of
+//! them, by itself. The list is the workspace's own, so that a new feature cannot be forgotten.
 
 use anyhow::Result;
 
@@ -20,7 +20,8 @@ pub(crate) fn check(name: &str, echo: Echo) -> Outcome {
                 .filter(|combination| !combination.builds(&here, echo))
                 .map(Combination::shown)
                 .collect();
-            let note = (!failed.is_empty()).then(|| format!("does not build: {}", failed.join(", ")));
+            let note =
+                (!failed.is_empty()).then(|| format!("does not build: {}", failed.join(", ")));
             let passed = (combinations.len() - failed.len()) as u64;
             Outcome { passed, failed: failed.len() as u64, note, ..Outcome::pass(name) }
         }
@@ -37,8 +38,8 @@ struct Combination {
 
 impl Combination {
     fn builds(&self, here: &Checkout, echo: Echo) -> bool {
-        // Without a target it is the library and the programs: tests would add features of their own dependencies.
-        // Clippy, for what only a part of the features leaves unused.
+        // Without a target it is the library and the programs: tests would add features of their
+        // own dependencies. Clippy, for what only a part of the features leaves unused.
         let mut command =
             here.cargo(["clippy", "--locked", "--no-default-features", "--package", &self.package]);
         if let Some(feature) = &self.feature {
@@ -62,7 +63,8 @@ fn combinations(here: &Checkout) -> Result<Vec<Combination>> {
     for package in metadata.published()? {
         let features = package.own_features().map(|feature| Some(feature.to_owned()));
         let all = std::iter::once(None).chain(features);
-        combinations.extend(all.map(|feature| Combination { package: package.name.clone(), feature }));
+        combinations
+            .extend(all.map(|feature| Combination { package: package.name.clone(), feature }));
     }
     Ok(combinations)
 }
@@ -74,19 +76,26 @@ mod tests {
     #[test]
     fn every_feature_of_every_published_crate_is_in_the_list() {
         let here = Checkout::here();
-        let shown: Vec<String> = combinations(&here).unwrap().iter().map(Combination::shown).collect();
-        for expected in
-            ["adcp-signing-core without features", "adcp-signing with pkcs11", "adcp-signing-cli with pkcs11"]
-        {
+        let shown: Vec<String> =
+            combinations(&here).unwrap().iter().map(Combination::shown).collect();
+        for expected in [
+            "adcp-signing-core without features",
+            "adcp-signing with pkcs11",
+            "adcp-signing-cli with pkcs11",
+        ] {
             assert!(shown.iter().any(|shown| shown == expected), "{expected}");
         }
-        assert!(!shown.iter().any(|shown| shown.contains("with default") || shown.starts_with("xtask")));
+        assert!(
+            !shown.iter().any(|shown| shown.contains("with default") || shown.starts_with("xtask"))
+        );
         let features: usize = Metadata::of_workspace(&here)
             .unwrap()
             .published()
             .unwrap()
             .iter()
-            .map(|package| package.features.keys().filter(|feature| *feature != "default").count() + 1)
+            .map(|package| {
+                package.features.keys().filter(|feature| *feature != "default").count() + 1
+            })
             .sum();
         assert_eq!(shown.len(), features);
     }

@@ -87,13 +87,16 @@ mod tests {
 
     #[test]
     fn an_empty_binary_ran_nothing() {
-        let tally = tally("running 0 tests\n\ntest result: ok. 0 passed; 0 failed; 0 ignored; 0 measured\n");
+        let tally = tally(
+            "running 0 tests\n\ntest result: ok. 0 passed; 0 failed; 0 ignored; 0 measured\n",
+        );
         assert_eq!(tally, Tally::default());
     }
 
     #[test]
     fn what_a_test_prints_is_not_counted() {
-        for line in ["running late", "running 5 miles", "the test result: ok. 9 passed", "9 passed"] {
+        for line in ["running late", "running 5 miles", "the test result: ok. 9 passed", "9 passed"]
+        {
             assert_eq!(tally(line), Tally::default(), "{line}");
         }
     }

@@ -1,4 +1,5 @@
-//! Developer tasks of the workspace: `cargo xtask test`, `lint`, `bench`, `vectors`, `emulators` and `release`.
+//! Developer tasks of the workspace: `cargo xtask test`, `lint`, `bench`, `vectors`, `emulators`
+//! and `release`.
 
 mod bench;
 mod checkout;
@@ -34,7 +35,8 @@ enum Task {
     Test(suites::TestArgs),
     /// Check format, lints, docs, vector hashes and dependency rules.
     Lint,
-    /// Run the benchmarks and print what matters: differences and ratios against the bare primitives.
+    /// Run the benchmarks and print what matters: differences and ratios against the bare
+    /// primitives.
     Bench(bench::BenchArgs),
     /// Install, start and stop the servers that the backends are tested against.
     Emulators(emulators::EmulatorsArgs),
@@ -71,7 +73,8 @@ fn run(task: Task) -> Result<bool> {
 }
 
 fn vectors(args: Vec<String>) -> Result<bool> {
-    let mut command = process::cargo(["run", "--quiet", "--package", "adcp-signing-cli", "--", "vectors"]);
+    let mut command =
+        process::cargo(["run", "--quiet", "--package", "adcp-signing-cli", "--", "vectors"]);
     if args.iter().all(|arg| arg.starts_with('-')) {
         command.arg("test-vectors");
     }

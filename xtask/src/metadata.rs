@@ -1,4 +1,5 @@
-//! The workspace as `cargo metadata` describes it: its crates, their features, and the order to publish them in.
+//! The workspace as `cargo metadata` describes it: its crates, their features, and the order to
+//! publish them in.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -84,14 +85,17 @@ impl Metadata {
 
     /// The crates that are published, each after those it depends on.
     pub(crate) fn published(&self) -> Result<Vec<&Package>> {
-        let members = self.packages.iter().filter(|package| self.workspace_members.contains(&package.id));
+        let members =
+            self.packages.iter().filter(|package| self.workspace_members.contains(&package.id));
         let (mut waiting, unpublished): (Vec<&Package>, Vec<&Package>) =
             members.partition(|package| package.publish.as_ref().is_none_or(|to| !to.is_empty()));
         waiting.sort_by(|one, other| one.name.cmp(&other.name));
         for package in &waiting {
-            let mut kept = package.dependencies.iter().filter(|dependency| !dependency.is_stripped());
+            let mut kept =
+                package.dependencies.iter().filter(|dependency| !dependency.is_stripped());
             let private = |dependency: &&Dependency| {
-                dependency.path.is_some() && unpublished.iter().any(|other| other.name == dependency.name)
+                dependency.path.is_some()
+                    && unpublished.iter().any(|other| other.name == dependency.name)
             };
             if let Some(dependency) = kept.find(private) {
                 bail!("{} depends on {}, which is not published", package.name, dependency.name);
@@ -100,12 +104,17 @@ impl Metadata {
         let mut order: Vec<&Package> = Vec::new();
         while !waiting.is_empty() {
             let ready = waiting.iter().position(|package| {
-                let mut own =
-                    package.dependencies.iter().filter(|own| own.path.is_some() && !own.is_stripped());
+                let mut own = package
+                    .dependencies
+                    .iter()
+                    .filter(|own| own.path.is_some() && !own.is_stripped());
                 own.all(|own| order.iter().any(|done| done.name == own.name))
             });
-            let names = || waiting.iter().map(|package| package.name.as_str()).collect::<Vec<_>>().join(", ");
-            let ready = ready.with_context(|| format!("these crates depend on each other: {}", names()))?;
+            let names = || {
+                waiting.iter().map(|package| package.name.as_str()).collect::<Vec<_>>().join(", ")
+            };
+            let ready =
+                ready.with_context(|| format!("these crates depend on each other: {}", names()))?;
             order.push(waiting.remove(ready));
         }
         ensure!(!order.is_empty(), "the workspace publishes no crate");
@@ -140,7 +149,8 @@ impl Package {
         args
     }
 
-    /// The test-only dependencies that `cargo package` leaves out, because they have a path and no version.
+    /// The test-only dependencies that `cargo package` leaves out, because they have a path and no
+    /// version.
     pub(crate) fn stripped(&self) -> impl Iterator<Item = &str> {
         self.dependencies.iter().filter(|own| own.is_stripped()).map(|own| own.name.as_str())
     }
@@ -182,8 +192,10 @@ mod tests {
             })
             .collect();
         let members: Vec<&str> = crates.iter().map(|(name, _)| *name).collect();
-        serde_json::from_value(json!({"packages": packages, "workspace_members": members, "resolve": null}))
-            .unwrap()
+        serde_json::from_value(
+            json!({"packages": packages, "workspace_members": members, "resolve": null}),
+        )
+        .unwrap()
     }
 
     fn order(metadata: &Metadata) -> Vec<&str> {

@@ -1,4 +1,5 @@
-//! Child processes: cargo with the workspace as its folder, and output that is streamed while it is read.
+//! Child processes: cargo with the workspace as its folder, and output that is streamed while it is
+//! read.
 
 use std::{
     env,
@@ -52,9 +53,15 @@ pub(crate) fn status(command: &mut Command) -> Result<ExitStatus> {
 }
 
 /// Runs to the end, repeating each line of standard output as it comes and handing it to `each`.
-pub(crate) fn stream(command: &mut Command, echo: Echo, mut each: impl FnMut(&str)) -> Result<ExitStatus> {
-    let mut child =
-        command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start {command:?}"))?;
+pub(crate) fn stream(
+    command: &mut Command,
+    echo: Echo,
+    mut each: impl FnMut(&str),
+) -> Result<ExitStatus> {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start {command:?}"))?;
     let stdout = child.stdout.take().context("the child has no standard output")?;
     let mut lines = BufReader::new(stdout);
     let mut line = Vec::new();
@@ -71,8 +78,10 @@ pub(crate) fn stream(command: &mut Command, echo: Echo, mut each: impl FnMut(&st
 
 /// Runs to the end and returns standard output; a failure is an error.
 pub(crate) fn capture(command: &mut Command) -> Result<String> {
-    let output =
-        command.stderr(Stdio::inherit()).output().with_context(|| format!("cannot start {command:?}"))?;
+    let output = command
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("cannot start {command:?}"))?;
     anyhow::ensure!(output.status.success(), "{command:?} failed: {}", output.status);
     String::from_utf8(output.stdout).context("the output is not UTF-8")
 }

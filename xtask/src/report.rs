@@ -41,9 +41,11 @@ pub(crate) fn all_passed(outcomes: &[Outcome]) -> bool {
     !outcomes.is_empty() && outcomes.iter().all(|outcome| outcome.failed == 0)
 }
 
-/// The table and, alone on the last line, `N passed, N failed` with `, N skipped` where something was.
+/// The table and, alone on the last line, `N passed, N failed` with `, N skipped` where something
+/// was.
 pub(crate) fn table(outcomes: &[Outcome]) -> String {
-    let width = outcomes.iter().map(|outcome| outcome.suite.len()).max().unwrap_or(0).max("suite".len());
+    let width =
+        outcomes.iter().map(|outcome| outcome.suite.len()).max().unwrap_or(0).max("suite".len());
     let mut text = format!("\n{:width$}  passed  failed  skipped\n", "suite");
     for Outcome { suite, passed, failed, skipped, note } in outcomes {
         text += &format!("{suite:width$}  {passed:6}  {failed:6}  {skipped:7}");

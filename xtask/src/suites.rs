@@ -26,13 +26,15 @@ pub(crate) struct TestArgs {
     /// Run only this suite; may be repeated.
     #[arg(long, value_name = "SUITE")]
     only: Vec<String>,
-    /// Leave out clippy, the docs, each feature alone, and the dry run of a release, and count them as skipped.
+    /// Leave out clippy, the docs, each feature alone, and the dry run of a release, and count them
+    /// as skipped.
     #[arg(long)]
     fast: bool,
     /// Print one JSON object on standard output, and all else on standard error.
     #[arg(long)]
     json: bool,
-    /// Which Vault to test against; `hashicorp` is tested beside OpenBao, and built first: ten minutes.
+    /// Which Vault to test against; `hashicorp` is tested beside OpenBao, and built first: ten
+    /// minutes.
     #[arg(long, value_enum, default_value_t = emulators::Vault::Openbao)]
     vault: emulators::Vault,
 }
@@ -42,7 +44,8 @@ pub(crate) struct TestArgs {
 enum Work {
     /// `cargo test` with these arguments; its tests are counted.
     Cargo(&'static [&'static str]),
-    /// The tests of a backend's crate against these servers; `vault` adds HashiCorp's where it was asked for.
+    /// The tests of a backend's crate against these servers; `vault` adds HashiCorp's where it was
+    /// asked for.
     Backend {
         /// The crate.
         package: &'static str,
@@ -86,7 +89,13 @@ const SUITES: &[(&str, Work)] = &[
     ("core", Work::Cargo(&["--package", "adcp-signing-core", "--lib", "--tests"])),
     (
         "core-pure-rust",
-        Work::Cargo(&["--package", "adcp-signing-core", "--no-default-features", "--lib", "--tests"]),
+        Work::Cargo(&[
+            "--package",
+            "adcp-signing-core",
+            "--no-default-features",
+            "--lib",
+            "--tests",
+        ]),
     ),
     (
         "core-all-features",
@@ -105,12 +114,21 @@ const SUITES: &[(&str, Work)] = &[
     ("doc", Work::Doc),
     ("features", Work::Features),
     ("release", Work::Release),
-    ("vault-transit", Work::Backend { package: "adcp-signing-vault-transit", servers: &["openbao"] }),
+    (
+        "vault-transit",
+        Work::Backend { package: "adcp-signing-vault-transit", servers: &["openbao"] },
+    ),
     ("pkcs11", Work::Backend { package: "adcp-signing-pkcs11", servers: &["softhsm"] }),
-    ("aws-kms", Work::Backend { package: "adcp-signing-aws-kms", servers: &["localstack", "ministack"] }),
+    (
+        "aws-kms",
+        Work::Backend { package: "adcp-signing-aws-kms", servers: &["localstack", "ministack"] },
+    ),
     (
         "azure-key-vault",
-        Work::Backend { package: "adcp-signing-azure-key-vault", servers: &["fake-azure-key-vault"] },
+        Work::Backend {
+            package: "adcp-signing-azure-key-vault",
+            servers: &["fake-azure-key-vault"],
+        },
     ),
     ("gcp-kms", Work::Backend { package: "adcp-signing-gcp-kms", servers: &["fake-gcp-kms"] }),
     (
@@ -168,7 +186,10 @@ fn tools() -> Result<()> {
         (&["cargo", "fmt", "--version"][..], "`rustup component add rustfmt`"),
         (&["cargo", "clippy", "--version"][..], "`rustup component add clippy`"),
     ] {
-        eprintln!("{}", process::version(tool).with_context(|| format!("a tool is missing: {cure}"))?);
+        eprintln!(
+            "{}",
+            process::version(tool).with_context(|| format!("a tool is missing: {cure}"))?
+        );
     }
     Ok(())
 }
@@ -220,8 +241,15 @@ fn cargo_test(name: &str, args: &[&str], variables: &[(String, String)], echo: E
     judge(name, &tally, status.success(), &status.to_string())
 }
 
-/// Runs a backend's tests, and takes the conformance report that they leave for each of its servers.
-fn backend(name: &str, package: &str, servers: &[&str], echo: Echo, matrix: &mut Matrix) -> Outcome {
+/// Runs a backend's tests, and takes the conformance report that they leave for each of its
+/// servers.
+fn backend(
+    name: &str,
+    package: &str,
+    servers: &[&str],
+    echo: Echo,
+    matrix: &mut Matrix,
+) -> Outcome {
     let reports = match conformance::folder_for(name) {
         Ok(reports) => reports,
         Err(error) => return Outcome::fail(name, format!("{error:#}")),
@@ -237,8 +265,8 @@ fn backend(name: &str, package: &str, servers: &[&str], echo: Echo, matrix: &mut
     }
 }
 
-/// Brings the servers up, runs the crate's tests with their variables, and stops what it started, pass or fail. The error
-/// is the outcome of a suite whose tests could not run.
+/// Brings the servers up, runs the crate's tests with their variables, and stops what it started,
+/// pass or fail. The error is the outcome of a suite whose tests could not run.
 fn served(
     name: &str,
     package: &str,
@@ -253,7 +281,8 @@ fn served(
         return Err(Outcome::fail(name, "the tests do not build"));
     }
     let session = emulators::up(servers).map_err(|error| {
-        // A machine that lacks a server, and the rights to install it, still passes what it can run. CI has no excuse.
+        // A machine that lacks a server, and the rights to install it, still passes what it can
+        // run. CI has no excuse.
         if env::var_os("CI").is_none_or(|ci| ci != "true") {
             Outcome::skip(name, format!("{error:#}"))
         } else {
@@ -263,7 +292,8 @@ fn served(
     let mut variables = session.variables();
     variables.extend(variable);
     if servers.contains(&"softhsm") {
-        // The module is loaded more than once into the test's process, and its copies share the token's files.
+        // The module is loaded more than once into the test's process, and its copies share the
+        // token's files.
         variables.push(("RUST_TEST_THREADS".to_owned(), "1".to_owned()));
     }
     let outcome = cargo_test(name, &arguments, &variables, echo);
@@ -303,10 +333,12 @@ fn merged(name: &str, parts: &[Outcome]) -> Outcome {
 fn demo(name: &str, echo: Echo) -> Outcome {
     let run = || -> Result<()> {
         let readme = std::fs::read_to_string(process::root().join("README.md"))?;
-        let args = main_job(&readme).context("README.md has no `cargo run` command in a fenced block")?;
+        let args =
+            main_job(&readme).context("README.md has no `cargo run` command in a fenced block")?;
         let mut said_something = false;
-        let status =
-            process::stream(&mut process::cargo(args), echo, |line| said_something |= !line.is_empty())?;
+        let status = process::stream(&mut process::cargo(args), echo, |line| {
+            said_something |= !line.is_empty()
+        })?;
         ensure!(status.success(), "the command of README.md failed: {status}");
         ensure!(said_something, "the command of README.md printed nothing");
         Ok(())
@@ -342,7 +374,8 @@ mod tests {
 
     #[test]
     fn a_suite_that_ran_nothing_fails() {
-        let outcome = judged("running 0 tests\ntest result: ok. 0 passed; 0 failed; 0 ignored", true);
+        let outcome =
+            judged("running 0 tests\ntest result: ok. 0 passed; 0 failed; 0 ignored", true);
         assert_eq!((outcome.failed, outcome.note.as_deref()), (1, Some("ran no test")));
     }
 
@@ -363,7 +396,8 @@ mod tests {
 
     #[test]
     fn failed_tests_are_counted_once() {
-        let outcome = judged("running 3 tests\ntest result: FAILED. 1 passed; 2 failed; 0 ignored", false);
+        let outcome =
+            judged("running 3 tests\ntest result: FAILED. 1 passed; 2 failed; 0 ignored", false);
         assert_eq!((outcome.passed, outcome.failed, outcome.note), (1, 2, None));
     }
 

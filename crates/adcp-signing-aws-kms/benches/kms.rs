@@ -78,7 +78,10 @@ impl Service for AwsKms {
         head.contains("x-amz-target: trentservice.getpublickey")
     }
 
-    async fn provider(&self, proxy: Option<&FaultProxy>) -> Result<Box<dyn SigningProvider>, BenchError> {
+    async fn provider(
+        &self,
+        proxy: Option<&FaultProxy>,
+    ) -> Result<Box<dyn SigningProvider>, BenchError> {
         let provider = AwsKmsConfig::new(self.key.clone(), KeyPurpose::RequestSigning)
             .with_algorithm(self.algorithm)
             .with_key_id("bench")

@@ -4,8 +4,7 @@ use std::{ffi::OsString, time::Duration};
 
 use adcp_signing_core::{
     KeyPurpose, ProviderError, ProviderErrorKind,
-    key_uri::{Endpoint, KeyOptions, key_option_setters},
-    provider::Environment,
+    provider::toolkit::{Endpoint, Environment, KeyOptions, key_option_setters},
 };
 use aws_config::{
     BehaviorVersion, Region,
@@ -23,16 +22,16 @@ use crate::{AwsKmsProvider, KeyIdentifier, key_identifier::is_region};
 
 /// A connection that does not come about in this time will not.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// A backstop for callers without core's `Deadline`: KMS answers in tens of milliseconds, and the SDK by itself would
-/// wait for ever.
+/// A backstop for callers without core's `Deadline`: KMS answers in tens of milliseconds, and the
+/// SDK by itself would wait for ever.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 const VARIABLES: &str = "ADCP_AWS_KMS";
 
 /// One key in AWS KMS and the way to it.
 ///
-/// Credentials are never part of it: they come from where every AWS client finds them (environment, profile, container,
-/// instance or web identity role) and are renewed by the SDK.
+/// Credentials are never part of it: they come from where every AWS client finds them (environment,
+/// profile, container, instance or web identity role) and are renewed by the SDK.
 ///
 /// ```
 /// use adcp_signing_aws_kms::{AwsKmsConfig, AwsKmsProvider};
@@ -67,9 +66,10 @@ impl AwsKmsConfig {
         Self { key, options, region: None, profile: None, endpoint: None }
     }
 
-    /// The configuration that the environment holds: `ADCP_AWS_KMS_KEY` (a key ID, an ARN or an alias) and
-    /// `ADCP_AWS_KMS_PURPOSE` (an `adcp_use` value), and if set `ADCP_AWS_KMS_ALG` (an RFC 9421 name) and
-    /// `ADCP_AWS_KMS_KID`. Region, profile, endpoint and credentials are in the variables of every AWS client.
+    /// The configuration that the environment holds: `ADCP_AWS_KMS_KEY` (a key ID, an ARN or an
+    /// alias) and `ADCP_AWS_KMS_PURPOSE` (an `adcp_use` value), and if set `ADCP_AWS_KMS_ALG` (an
+    /// RFC 9421 name) and `ADCP_AWS_KMS_KID`. Region, profile, endpoint and credentials are in the
+    /// variables of every AWS client.
     ///
     /// # Errors
     /// [`ProviderErrorKind::Configuration`] when a variable is missing or has a value that it cannot have.
@@ -86,22 +86,24 @@ impl AwsKmsConfig {
 
     key_option_setters!(options);
 
-    /// The Region. An ARN says it by itself; without either it is `AWS_REGION`, or that of the profile.
+    /// The Region. An ARN says it by itself; without either it is `AWS_REGION`, or that of the
+    /// profile.
     #[must_use]
     pub fn with_region(mut self, region: impl Into<String>) -> Self {
         self.region = Some(region.into());
         self
     }
 
-    /// The profile of the AWS configuration files to take credentials and Region from, whatever credentials the
-    /// environment holds.
+    /// The profile of the AWS configuration files to take credentials and Region from, whatever
+    /// credentials the environment holds.
     #[must_use]
     pub fn with_profile(mut self, profile: impl Into<String>) -> Self {
         self.profile = Some(profile.into());
         self
     }
 
-    /// Another address than the Region's public one, for AWS KMS only: credentials are fetched from where they are.
+    /// Another address than the Region's public one, for AWS KMS only: credentials are fetched from
+    /// where they are.
     #[must_use]
     pub fn with_endpoint(mut self, endpoint: Endpoint) -> Self {
         self.endpoint = Some(endpoint);
@@ -110,9 +112,9 @@ impl AwsKmsConfig {
 
     /// Builds a client of its own, and the provider on it.
     ///
-    /// Calls AWS KMS once, for the public key, where algorithm or `keyid` are not given, and not at all where both are.
-    /// Credentials are looked for on the first call. The client does not retry: that is for core's
-    /// `Retrying`.
+    /// Calls AWS KMS once, for the public key, where algorithm or `keyid` are not given, and not at
+    /// all where both are. Credentials are looked for on the first call. The client does not retry:
+    /// that is for core's `Retrying`.
     ///
     /// # Errors
     /// [`ProviderErrorKind::Configuration`] when no Region is to be had or two disagree, else as
@@ -122,14 +124,19 @@ impl AwsKmsConfig {
         self.connect_with(&client).await
     }
 
-    /// Builds the provider on the caller's client, with whose Region, endpoint and credentials it works; a profile or an
-    /// endpoint here is refused.
+    /// Builds the provider on the caller's client, with whose Region, endpoint and credentials it
+    /// works; a profile or an endpoint here is refused.
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
-    pub async fn connect_with_client(&self, client: &Client) -> Result<AwsKmsProvider, ProviderError> {
+    pub async fn connect_with_client(
+        &self,
+        client: &Client,
+    ) -> Result<AwsKmsProvider, ProviderError> {
         if self.profile.is_some() || self.endpoint.is_some() {
-            return Err(configuration("profile and endpoint are the ready client's; leave them out here"));
+            return Err(configuration(
+                "profile and endpoint are the ready client's; leave them out here",
+            ));
         }
         let of_client = client.config().region().map(Region::as_ref);
         match self.wanted_region()? {
@@ -146,9 +153,11 @@ impl AwsKmsConfig {
 
     async fn client(&self) -> Result<Client, ProviderError> {
         let region = self.region().await?;
-        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).region(region.clone());
+        let mut loader =
+            aws_config::defaults(BehaviorVersion::v2026_01_12()).region(region.clone());
         if let Some(profile) = &self.profile {
-            // By itself the SDK prefers credentials in the environment to those of a profile that was named.
+            // By itself the SDK prefers credentials in the environment to those of a profile that
+            // was named.
             let credentials = ProfileFileCredentialsProvider::builder()
                 .configure(&ProviderConfig::without_region().with_region(Some(region)))
                 .profile_name(profile)
@@ -185,7 +194,9 @@ impl AwsKmsConfig {
             .await
             .filter(|region| is_region(region.as_ref()))
             .ok_or_else(|| {
-                configuration("no AWS Region is set; name the key by its ARN, or set region= or AWS_REGION")
+                configuration(
+                    "no AWS Region is set; name the key by its ARN, or set region= or AWS_REGION",
+                )
             })
     }
 
@@ -194,7 +205,9 @@ impl AwsKmsConfig {
             (Some(of_arn), Some(region)) if of_arn != region => {
                 Err(configuration("the Region is not the one of the key's ARN; leave it out"))
             }
-            (_, Some(region)) if !is_region(region) => Err(configuration("that is not the name of a Region")),
+            (_, Some(region)) if !is_region(region) => {
+                Err(configuration("that is not the name of a Region"))
+            }
             (of_arn, region) => Ok(of_arn.or(region)),
         }
     }
@@ -218,7 +231,9 @@ mod tests {
     const KEY_ID: &str = "ADCP_AWS_KMS_KID";
 
     fn read(variables: &[(&str, &str)]) -> Result<AwsKmsConfig, ProviderError> {
-        let value = |name: &str| variables.iter().find(|(given, _)| *given == name).map(|(_, value)| *value);
+        let value = |name: &str| {
+            variables.iter().find(|(given, _)| *given == name).map(|(_, value)| *value)
+        };
         AwsKmsConfig::from_environment(&Environment::through(VARIABLES, |name| {
             value(name).map(OsString::from)
         }))
@@ -229,7 +244,8 @@ mod tests {
         let config = AwsKmsConfig::new(ARN.parse().unwrap(), KeyPurpose::WebhookSigning);
         let least = [(KEY, ARN), (PURPOSE, "webhook-signing"), (KEY_ID, "")];
         assert_eq!(read(&least).unwrap(), config);
-        let most = [(KEY, ARN), (PURPOSE, "webhook-signing"), (ALGORITHM, "ed25519"), (KEY_ID, "k")];
+        let most =
+            [(KEY, ARN), (PURPOSE, "webhook-signing"), (ALGORITHM, "ed25519"), (KEY_ID, "k")];
         let config = config.with_algorithm(Algorithm::Ed25519).with_key_id("k");
         assert_eq!(read(&most).unwrap(), config);
     }
@@ -247,13 +263,17 @@ mod tests {
             let error = read(variables).unwrap_err();
             assert_eq!(error.kind(), ProviderErrorKind::Configuration);
             let text = error.to_string();
-            assert!(text.contains(named) && !text.contains("not a key") && !text.contains("1111"), "{text}");
+            assert!(
+                text.contains(named) && !text.contains("not a key") && !text.contains("1111"),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn the_region_of_an_arn_holds() {
-        let config = |key: &str| AwsKmsConfig::new(key.parse().unwrap(), KeyPurpose::RequestSigning);
+        let config =
+            |key: &str| AwsKmsConfig::new(key.parse().unwrap(), KeyPurpose::RequestSigning);
         for (config, expected) in [
             (config(ARN), Ok(Some("eu-west-1"))),
             (config(ARN).with_region("eu-west-1"), Ok(Some("eu-west-1"))),
@@ -262,7 +282,11 @@ mod tests {
             (config(ARN).with_region("us-east-1"), Err(ProviderErrorKind::Configuration)),
             (config("alias/a").with_region("evil.example/"), Err(ProviderErrorKind::Configuration)),
         ] {
-            assert_eq!(config.wanted_region().map_err(|error| error.kind()), expected, "{config:?}");
+            assert_eq!(
+                config.wanted_region().map_err(|error| error.kind()),
+                expected,
+                "{config:?}"
+            );
         }
     }
 

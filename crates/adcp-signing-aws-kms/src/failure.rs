@@ -1,7 +1,8 @@
 //! From what AWS KMS answered, or did not, to a [`ProviderError`].
 //!
-//! AWS says what went wrong in a code, and the HTTP status is no guide: being throttled is a 400. Its messages repeat
-//! ARNs, and so do the texts of the SDK's errors, so neither is passed on: a [`KmsAnswer`] is the source instead.
+//! AWS says what went wrong in a code, and the HTTP status is no guide: being throttled is a 400.
+//! Its messages repeat ARNs, and so do the texts of the SDK's errors, so neither is passed on: a
+//! [`KmsAnswer`] is the source instead.
 
 use std::{
     error::Error as StdError,
@@ -76,8 +77,7 @@ const fn code(name: &'static str, kind: ProviderErrorKind, advice: &'static str)
     Code { name, kind, advice }
 }
 
-const ALLOW: &str =
-    "allow kms:Sign and kms:GetPublicKey on the key, in the key policy and in the caller's IAM policy";
+const ALLOW: &str = "allow kms:Sign and kms:GetPublicKey on the key, in the key policy and in the caller's IAM policy";
 const CREDENTIALS: &str =
     "AWS does not know these credentials; check the access key and whether it is active";
 const RENEW: &str =
@@ -94,15 +94,20 @@ const USAGE: &str =
 const SLOW_DOWN: &str =
     "over the request quota of the account and Region; sign less, or ask AWS for a higher quota";
 const WAIT: &str = "AWS KMS has trouble of its own; try again";
-const REFUSED: &str = "AWS KMS refused the request as malformed; check the key identifier and the Region";
+const REFUSED: &str =
+    "AWS KMS refused the request as malformed; check the key identifier and the Region";
 
-/// Every code that `Sign` and `GetPublicKey` are known to answer with, and those that every AWS service has. README.md
-/// has the same table.
+/// Every code that `Sign` and `GetPublicKey` are known to answer with, and those that every AWS
+/// service has. README.md has the same table.
 const CODES: [Code; 46] = [
     code("AccessDeniedException", Kind::AccessDenied, ALLOW),
     code("AccessDenied", Kind::AccessDenied, ALLOW),
     code("NotAuthorized", Kind::AccessDenied, ALLOW),
-    code("OptInRequired", Kind::AccessDenied, "the account is not subscribed to AWS KMS in this Region"),
+    code(
+        "OptInRequired",
+        Kind::AccessDenied,
+        "the account is not subscribed to AWS KMS in this Region",
+    ),
     code("UnrecognizedClientException", Kind::AccessDenied, CREDENTIALS),
     code("InvalidClientTokenId", Kind::AccessDenied, CREDENTIALS),
     code("MissingAuthenticationToken", Kind::AccessDenied, CREDENTIALS),
@@ -121,7 +126,11 @@ const CODES: [Code; 46] = [
     code("KMSInvalidStateException", Kind::KeyDisabled, STATE),
     code("InvalidKeyUsageException", Kind::AlgorithmMismatch, USAGE),
     code("UnsupportedOperationException", Kind::AlgorithmMismatch, USAGE),
-    code("IncorrectKeyException", Kind::PublicKeyMismatch, "the key is not the one the request was made for"),
+    code(
+        "IncorrectKeyException",
+        Kind::PublicKeyMismatch,
+        "the key is not the one the request was made for",
+    ),
     code("ThrottlingException", Kind::Throttled, SLOW_DOWN),
     code("Throttling", Kind::Throttled, SLOW_DOWN),
     code("ThrottledException", Kind::Throttled, SLOW_DOWN),
@@ -144,10 +153,15 @@ const CODES: [Code; 46] = [
     code("ValidationError", Kind::Configuration, REFUSED),
     code("InvalidArnException", Kind::Configuration, REFUSED),
     code("SerializationException", Kind::Configuration, REFUSED),
-    code("UnknownOperationException", Kind::Configuration, "the endpoint is not one of AWS KMS; check it"),
+    code(
+        "UnknownOperationException",
+        Kind::Configuration,
+        "the endpoint is not one of AWS KMS; check it",
+    ),
 ];
 
-/// The error of a call, told by the service's code, and by the HTTP status only where there is no code.
+/// The error of a call, told by the service's code, and by the HTTP status only where there is no
+/// code.
 pub(crate) fn of_call<E>(error: &SdkError<E, HttpResponse>) -> ProviderError
 where
     E: ProvideErrorMetadata + StdError + 'static,
@@ -179,7 +193,8 @@ fn of_answer(code: Option<&str>, response: &HttpResponse) -> ProviderError {
         (Some(known), _) => (known.kind, format!("{}: {}", known.name, known.advice)),
         (None, shown) => {
             let (kind, advice) = by_status(status);
-            let code = shown.map_or_else(|| "an answer without a known code".to_owned(), str::to_owned);
+            let code =
+                shown.map_or_else(|| "an answer without a known code".to_owned(), str::to_owned);
             (kind, format!("{code} (HTTP {status}): {advice}"))
         }
     };
@@ -193,17 +208,19 @@ fn of_answer(code: Option<&str>, response: &HttpResponse) -> ProviderError {
 /// For answers of proxies and gateways, and for codes that are yet to come.
 fn by_status(status: u16) -> (ProviderErrorKind, &'static str) {
     match status {
-        200..=299 => {
-            (Kind::InvalidResponse, "not a reply of AWS KMS; check the endpoint and what stands before it")
-        }
+        200..=299 => (
+            Kind::InvalidResponse,
+            "not a reply of AWS KMS; check the endpoint and what stands before it",
+        ),
         401 | 403 | 407 => (Kind::AccessDenied, "refused, by AWS KMS or something before it"),
         408 | 504 => (Kind::Timeout, WAIT),
         429 => (Kind::Throttled, SLOW_DOWN),
         500..=599 => (Kind::Unavailable, WAIT),
         400..=499 => (Kind::Configuration, REFUSED),
-        _ => {
-            (Kind::InvalidResponse, "not an answer of AWS KMS; check the endpoint and what stands before it")
-        }
+        _ => (
+            Kind::InvalidResponse,
+            "not an answer of AWS KMS; check the endpoint and what stands before it",
+        ),
     }
 }
 
@@ -217,9 +234,15 @@ fn of_dispatch(failure: Option<&ConnectorError>) -> ProviderError {
     let (kind, message) = if failure.is_some_and(ConnectorError::is_timeout)
         || io == Some(io::ErrorKind::TimedOut)
     {
-        (Kind::Timeout, "no connection to AWS KMS within the client's time limit; check the network path")
+        (
+            Kind::Timeout,
+            "no connection to AWS KMS within the client's time limit; check the network path",
+        )
     } else if http.is_some_and(hyper::Error::is_parse) {
-        (Kind::InvalidResponse, "the answer is not HTTP; check the endpoint and what stands before it")
+        (
+            Kind::InvalidResponse,
+            "the answer is not HTTP; check the endpoint and what stands before it",
+        )
     } else if io == Some(io::ErrorKind::InvalidData) {
         (
             Kind::Unavailable,
@@ -228,7 +251,10 @@ fn of_dispatch(failure: Option<&ConnectorError>) -> ProviderError {
     } else if failure.is_some_and(ConnectorError::is_io) || http.is_some() {
         (Kind::Unavailable, "AWS KMS could not be reached; check the network path to its endpoint")
     } else {
-        (Kind::Configuration, "no request to AWS KMS could be made; check Region, endpoint and credentials")
+        (
+            Kind::Configuration,
+            "no request to AWS KMS could be made; check Region, endpoint and credentials",
+        )
     };
     let error = ProviderError::new(kind, message);
     match io {
@@ -270,8 +296,8 @@ fn answer(code: Option<&str>, response: &HttpResponse) -> KmsAnswer {
 
 /// A code as it may be shown: what answers in KMS' place could put anything there.
 fn shown_code(code: &str) -> Option<&str> {
-    let plain =
-        (1..=MAX_SHOWN_LEN).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let plain = (1..=MAX_SHOWN_LEN).contains(&code.len())
+        && code.bytes().all(|byte| byte.is_ascii_alphabetic());
     plain.then_some(code)
 }
 
@@ -283,7 +309,8 @@ fn is_request_id(text: &str) -> bool {
 /// RFC 9110 §10.2.3, and AWS' own field in milliseconds.
 fn retry_after(response: &HttpResponse, now: SystemTime) -> Option<Duration> {
     let headers = response.headers();
-    let milliseconds = || headers.get("x-amz-retry-after")?.trim().parse().ok().map(Duration::from_millis);
+    let milliseconds =
+        || headers.get("x-amz-retry-after")?.trim().parse().ok().map(Duration::from_millis);
     let standard = || {
         let value = headers.get("retry-after")?.trim();
         match value.parse() {
@@ -321,14 +348,20 @@ mod tests {
             let codes = cells.next()?.split(", ").map(|code| code.trim_matches('`')).collect();
             Some((codes, cells.next()?.trim_matches('`'), cells.next()?))
         };
-        include_str!("../README.md").lines().filter(|line| line.starts_with("| `")).filter_map(row).collect()
+        include_str!("../README.md")
+            .lines()
+            .filter(|line| line.starts_with("| `"))
+            .filter_map(row)
+            .collect()
     }
 
     #[test]
     fn the_table_of_the_readme_is_the_one_of_the_code() {
         let mut documented: Vec<_> = table()
             .into_iter()
-            .flat_map(|(codes, kind, retried)| codes.into_iter().map(move |code| (code, kind, retried)))
+            .flat_map(|(codes, kind, retried)| {
+                codes.into_iter().map(move |code| (code, kind, retried))
+            })
             .collect();
         let yes_no = |retried| if retried { "yes" } else { "no" };
         let mut coded: Vec<_> = CODES
@@ -343,7 +376,11 @@ mod tests {
     #[test]
     fn no_code_is_listed_twice() {
         for (index, code) in CODES.iter().enumerate() {
-            assert!(!CODES[..index].iter().any(|earlier| earlier.name == code.name), "{}", code.name);
+            assert!(
+                !CODES[..index].iter().any(|earlier| earlier.name == code.name),
+                "{}",
+                code.name
+            );
         }
     }
 }

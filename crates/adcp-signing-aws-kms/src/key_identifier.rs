@@ -12,7 +12,8 @@ const MAX_ALIAS_LEN: usize = 256;
 
 /// A key identifier of AWS KMS: a key ID, a key ARN, an alias name or an alias ARN.
 ///
-/// `Debug` shows a hash only, since an ARN holds the account; [`expose`](Self::expose) gives the text.
+/// `Debug` shows a hash only, since an ARN holds the account; [`expose`](Self::expose) gives the
+/// text.
 ///
 /// ```
 /// use adcp_signing_aws_kms::KeyIdentifier;
@@ -68,16 +69,18 @@ impl KeyIdentifier {
         self.resource().starts_with("alias/")
     }
 
-    /// Whether a key that a reply names by its ARN can be the one that this identifier asked for. `None` when the text
-    /// is no key ARN.
+    /// Whether a key that a reply names by its ARN can be the one that this identifier asked for.
+    /// `None` when the text is no key ARN.
     pub(crate) fn admits(&self, key_arn: &str) -> Option<bool> {
         let reply = Arn::parse(key_arn).ok()?;
         let replied_id = reply.resource.strip_prefix("key/")?;
         let same_place = self.arn().is_none_or(|arn| {
-            (arn.partition, arn.region, arn.account) == (reply.partition, reply.region, reply.account)
+            (arn.partition, arn.region, arn.account)
+                == (reply.partition, reply.region, reply.account)
         });
         let resource = self.resource();
-        let same_key = self.is_alias() || resource.strip_prefix("key/").unwrap_or(resource) == replied_id;
+        let same_key =
+            self.is_alias() || resource.strip_prefix("key/").unwrap_or(resource) == replied_id;
         Some(same_place && same_key)
     }
 

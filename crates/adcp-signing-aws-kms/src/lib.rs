@@ -7,7 +7,7 @@ mod provider;
 mod signing_spec;
 mod uri;
 
-pub use adcp_signing_core::key_uri::{Endpoint, EndpointError};
+pub use adcp_signing_core::provider::toolkit::{Endpoint, EndpointError};
 
 pub use self::{
     config::AwsKmsConfig,

@@ -5,8 +5,10 @@ use std::{fmt, sync::OnceLock};
 use adcp_signing_core::{
     Algorithm, Fingerprint, KeyError, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey,
     SigningProvider,
-    key_uri::KeyOptions,
-    provider::{Capability, KeyIdentity, KeyVersion, Signed, check_algorithm, identified_by},
+    provider::{
+        Capability, KeyIdentity, KeyVersion, Signed, check_algorithm, identified_by,
+        toolkit::KeyOptions,
+    },
 };
 use async_trait::async_trait;
 use aws_sdk_kms::{
@@ -20,13 +22,14 @@ use crate::{KeyIdentifier, config::configuration, failure, signing_spec::Signing
 
 /// Signs with one asymmetric key of AWS KMS.
 ///
-/// Ed25519 (`ECC_NIST_EDWARDS25519`, `ED25519_SHA_512`), P-256 (`ECC_NIST_P256`, `ECDSA_SHA_256`) and RSA-PSS
-/// (`RSA_2048` to `RSA_4096`, `RSASSA_PSS_SHA_512`). Ed25519 signs messages of at most 4096 bytes, the others digests
-/// that are made here.
+/// Ed25519 (`ECC_NIST_EDWARDS25519`, `ED25519_SHA_512`), P-256 (`ECC_NIST_P256`, `ECDSA_SHA_256`)
+/// and RSA-PSS (`RSA_2048` to `RSA_4096`, `RSASSA_PSS_SHA_512`). Ed25519 signs messages of at most
+/// 4096 bytes, the others digests that are made here.
 ///
 /// A key in AWS KMS never changes its material, so the key ARN of a reply is the
-/// [`key_version`](Signed::key_version): around an alias, [`Pinned`](adcp_signing_core::provider::Pinned) notices with it
-/// that the alias has moved.
+/// [`key_version`](Signed::key_version): around an alias,
+/// [`Pinned`](adcp_signing_core::provider::layers::Pinned) notices with it that the alias has
+/// moved.
 ///
 /// ```
 /// use adcp_signing_aws_kms::AwsKmsProvider;
@@ -48,7 +51,8 @@ pub struct AwsKmsProvider {
     learned: Option<Learned>,
 }
 
-/// The key that algorithm or `keyid` were taken from. An alias that moves later cannot sign under them.
+/// The key that algorithm or `keyid` were taken from. An alias that moves later cannot sign under
+/// them.
 #[derive(Clone)]
 struct Learned {
     public_key: PublicKey,
@@ -56,8 +60,8 @@ struct Learned {
 }
 
 impl AwsKmsProvider {
-    /// A provider on the caller's client: its Region, endpoint, credentials and timeouts are used, its retries are not.
-    /// Calls no service.
+    /// A provider on the caller's client: its Region, endpoint, credentials and timeouts are used,
+    /// its retries are not. Calls no service.
     ///
     /// # Errors
     /// [`ProviderErrorKind::Configuration`] when the key's ARN is of another Region than the client or `key_id` is empty.
@@ -72,7 +76,8 @@ impl AwsKmsProvider {
         Self::of(client, key, KeyIdentity::new(fingerprint, key_id, algorithm, purpose)?)
     }
 
-    /// A provider with the algorithm and the thumbprint of the key that AWS KMS has, where they are not stated.
+    /// A provider with the algorithm and the thumbprint of the key that AWS KMS has, where they are
+    /// not stated.
     pub(crate) async fn connect(
         client: &Client,
         key: KeyIdentifier,
@@ -87,7 +92,11 @@ impl AwsKmsProvider {
         Ok(Self { learned: learned.into_inner(), ..Self::of(client, key, identity)? })
     }
 
-    fn of(client: &Client, key: KeyIdentifier, identity: KeyIdentity) -> Result<Self, ProviderError> {
+    fn of(
+        client: &Client,
+        key: KeyIdentifier,
+        identity: KeyIdentity,
+    ) -> Result<Self, ProviderError> {
         Ok(Self {
             client: without_retries(client),
             spec: SigningSpec::of(identity.algorithm())?,
@@ -130,9 +139,12 @@ impl SigningProvider for AwsKmsProvider {
             return Err(another_key());
         }
         if reply.signing_algorithm() != Some(&self.spec.signing_algorithm()) {
-            return Err(invalid("the reply of AWS KMS is for another signing algorithm than was asked for"));
+            return Err(invalid(
+                "the reply of AWS KMS is for another signing algorithm than was asked for",
+            ));
         }
-        let bytes = reply.signature().ok_or_else(|| invalid("the reply of AWS KMS holds no signature"))?;
+        let bytes =
+            reply.signature().ok_or_else(|| invalid("the reply of AWS KMS holds no signature"))?;
         Ok(Signed {
             signature: self.spec.signature(bytes.as_ref())?,
             key_version: Some(KeyVersion::new(arn)),
@@ -160,8 +172,8 @@ fn fingerprint(client: &Client, key: &KeyIdentifier) -> Result<Fingerprint, Prov
     Ok(Fingerprint::new("aws-kms", &resource))
 }
 
-/// The same client, connections and credentials included, that tries each call once: retries of its own would multiply
-/// with those of core's `Retrying`.
+/// The same client, connections and credentials included, that tries each call once: retries of its
+/// own would multiply with those of core's `Retrying`.
 fn without_retries(client: &Client) -> Client {
     Client::from_conf(client.config().to_builder().retry_config(RetryConfig::disabled()).build())
 }
@@ -187,7 +199,9 @@ fn checked_arn<'a>(key: &KeyIdentifier, arn: Option<&'a str>) -> Result<&'a str,
     match arn.map(|arn| (arn, key.admits(arn))) {
         Some((arn, Some(true))) => Ok(arn),
         Some((_, Some(false))) => Err(another_key()),
-        Some((_, None)) | None => Err(invalid("the reply of AWS KMS does not say which key it used")),
+        Some((_, None)) | None => {
+            Err(invalid("the reply of AWS KMS does not say which key it used"))
+        }
     }
 }
 
@@ -200,7 +214,8 @@ fn checked_public_key(
             "the key in AWS KMS is not for signing; create one with --key-usage SIGN_VERIFY",
         ));
     }
-    let spki = reply.public_key().ok_or_else(|| invalid("the reply of AWS KMS holds no public key"))?;
+    let spki =
+        reply.public_key().ok_or_else(|| invalid("the reply of AWS KMS holds no public key"))?;
     let public_key = PublicKey::from_spki_der(spki.as_ref()).map_err(|error| match error {
         KeyError::Unsupported { .. } => mismatch(
             "the key in AWS KMS is of a kind that is not used here; create one with --key-spec ECC_NIST_EDWARDS25519, \

@@ -12,7 +12,8 @@ use sha2::{Digest as _, Sha256, Sha512};
 
 use crate::config::configuration;
 
-/// The longest message that `Sign` takes. A digest always fits; Ed25519 has to send the message itself.
+/// The longest message that `Sign` takes. A digest always fits; Ed25519 has to send the message
+/// itself.
 pub(crate) const MAX_RAW_LEN: usize = 4096;
 
 /// What `Sign` is told for one algorithm.
@@ -62,7 +63,8 @@ impl SigningSpec {
         }
     }
 
-    /// KMS' name of the algorithm. For Ed25519 never `ED25519_PH_SHA_512`, which is another signature scheme.
+    /// KMS' name of the algorithm. For Ed25519 never `ED25519_PH_SHA_512`, which is another
+    /// signature scheme.
     pub(crate) fn signing_algorithm(self) -> SigningAlgorithmSpec {
         match self.message {
             Message::Raw => SigningAlgorithmSpec::Ed25519Sha512,
@@ -76,7 +78,10 @@ impl SigningSpec {
     /// # Errors
     /// [`ProviderErrorKind::MessageTooLarge`] when the algorithm needs the whole base and KMS does not take that much,
     /// [`ProviderErrorKind::Configuration`] when it is empty.
-    pub(crate) fn message(self, signature_base: &[u8]) -> Result<(MessageType, Blob), ProviderError> {
+    pub(crate) fn message(
+        self,
+        signature_base: &[u8],
+    ) -> Result<(MessageType, Blob), ProviderError> {
         match self.message {
             Message::Raw if signature_base.len() > MAX_RAW_LEN => Err(ProviderError::new(
                 ProviderErrorKind::MessageTooLarge,
@@ -90,8 +95,12 @@ impl SigningSpec {
                 Err(configuration("AWS KMS does not sign an empty message with Ed25519"))
             }
             Message::Raw => Ok((MessageType::Raw, Blob::new(signature_base))),
-            Message::Sha256 => Ok((MessageType::Digest, Blob::new(Sha256::digest(signature_base).to_vec()))),
-            Message::Sha512 => Ok((MessageType::Digest, Blob::new(Sha512::digest(signature_base).to_vec()))),
+            Message::Sha256 => {
+                Ok((MessageType::Digest, Blob::new(Sha256::digest(signature_base).to_vec())))
+            }
+            Message::Sha512 => {
+                Ok((MessageType::Digest, Blob::new(Sha512::digest(signature_base).to_vec())))
+            }
         }
     }
 
@@ -134,8 +143,14 @@ mod tests {
         }
         for len in [0, 4096, 100_000] {
             let base = vec![b'x'; len];
-            assert_eq!(sent(Algorithm::EcdsaP256Sha256, &base), (EcdsaSha256, MessageType::Digest, 32));
-            assert_eq!(sent(Algorithm::RsaPssSha512, &base), (RsassaPssSha512, MessageType::Digest, 64));
+            assert_eq!(
+                sent(Algorithm::EcdsaP256Sha256, &base),
+                (EcdsaSha256, MessageType::Digest, 32)
+            );
+            assert_eq!(
+                sent(Algorithm::RsaPssSha512, &base),
+                (RsassaPssSha512, MessageType::Digest, 64)
+            );
         }
     }
 

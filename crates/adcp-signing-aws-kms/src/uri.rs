@@ -4,12 +4,15 @@ use std::{fmt, str::FromStr};
 
 use adcp_signing_core::{
     ProviderError,
-    key_uri::{Endpoint, KeyUriError, KeyUriParts, PercentEncoded, percent_decode, write_query},
+    provider::toolkit::{
+        Endpoint, KeyUriError, KeyUriParts, PercentEncoded, percent_decode, write_query,
+    },
 };
 
 use crate::{AwsKmsConfig, AwsKmsProvider, key_identifier::is_region};
 
-const FORM: &str = "awskms:///KEY-ID, awskms:///arn:…, awskms:///alias/NAME or awskms://HOST[:PORT]/…";
+const FORM: &str =
+    "awskms:///KEY-ID, awskms:///arn:…, awskms:///alias/NAME or awskms://HOST[:PORT]/…";
 const REGIONS: &str = "names of Regions, such as eu-west-1, and with an ARN only the ARN's own";
 const ENDPOINTS: &str = "https://HOST[:PORT], http:// on a loopback address; and one endpoint only";
 
@@ -23,8 +26,8 @@ const ENDPOINTS: &str = "https://HOST[:PORT], http:// on a loopback address; and
 /// | `awskms:///arn:PARTITION:kms:REGION:ACCOUNT:alias/NAME` | likewise by an alias |
 /// | `awskms://HOST[:PORT]/…` | any of them, at `https://HOST[:PORT]` |
 ///
-/// Query members: `region`, `profile` (of the AWS configuration files), `endpoint` (a URL), and those of every key URI,
-/// `alg`, `kid` and `purpose`.
+/// Query members: `region`, `profile` (of the AWS configuration files), `endpoint` (a URL), and
+/// those of every key URI, `alg`, `kid` and `purpose`.
 ///
 /// `Display` writes the URI, with the ARN in it; `Debug` does not.
 ///
@@ -33,7 +36,7 @@ const ENDPOINTS: &str = "https://HOST[:PORT], http:// on a loopback address; and
 ///
 /// let uri: AwsKmsUri = "awskms:///alias/adcp/buyer?alg=ed25519&kid=buyer-1&region=eu-west-1".parse()?;
 /// assert_eq!(uri.to_string().parse::<AwsKmsUri>()?, uri);
-/// # Ok::<(), adcp_signing_core::key_uri::KeyUriError>(())
+/// # Ok::<(), adcp_signing_core::provider::toolkit::KeyUriError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AwsKmsUri(AwsKmsConfig);
@@ -71,13 +74,17 @@ impl FromStr for AwsKmsUri {
             return Err(KeyUriError::Scheme { expected: "`awskms:`" });
         }
         let malformed = KeyUriError::Body { expected: FORM };
-        let (authority, key) =
-            parts.body().strip_prefix("//").and_then(|rest| rest.split_once('/')).ok_or(malformed.clone())?;
+        let (authority, key) = parts
+            .body()
+            .strip_prefix("//")
+            .and_then(|rest| rest.split_once('/'))
+            .ok_or(malformed.clone())?;
         let key = percent_decode(key)?.parse().map_err(|_| malformed.clone())?;
         let authority = match authority {
             "" => None,
             host => {
-                let endpoint: Endpoint = format!("https://{host}").parse().map_err(|_| malformed)?;
+                let endpoint: Endpoint =
+                    format!("https://{host}").parse().map_err(|_| malformed)?;
                 Some(endpoint)
             }
         };
@@ -108,7 +115,8 @@ impl fmt::Display for AwsKmsUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let config = &self.0;
         let authority = config.endpoint.as_ref().and_then(Endpoint::https_authority);
-        let endpoint = config.endpoint.as_ref().filter(|_| authority.is_none()).map(Endpoint::as_str);
+        let endpoint =
+            config.endpoint.as_ref().filter(|_| authority.is_none()).map(Endpoint::as_str);
         write!(
             f,
             "{}://{}/{}",
@@ -162,8 +170,9 @@ mod tests {
 
     #[test]
     fn the_members_reach_the_configuration() {
-        let text =
-            format!("awskms:///{ARN}?region=eu-west-1&alg=rsa-pss-sha512&kid=k&purpose=webhook-signing");
+        let text = format!(
+            "awskms:///{ARN}?region=eu-west-1&alg=rsa-pss-sha512&kid=k&purpose=webhook-signing"
+        );
         let uri: AwsKmsUri = text.parse().unwrap();
         let expected = AwsKmsConfig::new(ARN.parse().unwrap(), KeyPurpose::WebhookSigning)
             .with_algorithm(Algorithm::RsaPssSha512)
@@ -192,7 +201,10 @@ mod tests {
             ("awskms:///arn:aws:kms:eu-west-1:111122223333:key/1?region=us-east-1", region),
             ("awskms:///k?endpoint=http://kms.example", endpoint.clone()),
             ("awskms://a.example/k?endpoint=https://a.example", endpoint),
-            ("awskms:///k?profile=", E::Value { member: "profile", allowed: "any text that is not empty" }),
+            (
+                "awskms:///k?profile=",
+                E::Value { member: "profile", allowed: "any text that is not empty" },
+            ),
             ("awskms:///k?region=a&region=a", E::DuplicateMember { name: "region".to_owned() }),
             (
                 "awskms:///k?version=1",

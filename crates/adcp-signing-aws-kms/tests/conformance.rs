@@ -1,4 +1,5 @@
-//! The conformance suite for signing providers, for each algorithm, against each server that the environment names.
+//! The conformance suite for signing providers, for each algorithm, against each server that the
+//! environment names.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 mod support;
@@ -6,7 +7,9 @@ mod support;
 use std::{borrow::Cow, sync::Arc};
 
 use adcp_signing_aws_kms::{AwsKmsConfig, Endpoint, KeyIdentifier};
-use adcp_signing_conformance::provider::{Case, Faults, Harness, HarnessError, KeySpec, KeyState, Suite};
+use adcp_signing_conformance::provider::{
+    Case, Faults, Harness, HarnessError, KeySpec, KeyState, Suite,
+};
 use adcp_signing_core::{Algorithm, KeyPurpose, SigningProvider};
 use adcp_signing_emulators::{CannedReply, ProxyFaults, Replies};
 use async_trait::async_trait;
@@ -64,9 +67,12 @@ impl Harness for AwsKmsHarness {
     }
 
     fn secrets(&self) -> Vec<String> {
-        let arns = [&self.ready, &self.wrong_algorithm, &self.disabled].map(|key| key.expose().to_owned());
+        let arns =
+            [&self.ready, &self.wrong_algorithm, &self.disabled].map(|key| key.expose().to_owned());
         let ids = arns.iter().filter_map(|arn| arn.split_once("key/")).map(|(_, id)| id.to_owned());
-        ids.chain(arns.iter().cloned()).chain([self.alias.expose().to_owned(), MISSING.to_owned()]).collect()
+        ids.chain(arns.iter().cloned())
+            .chain([self.alias.expose().to_owned(), MISSING.to_owned()])
+            .collect()
     }
 
     async fn provider(&self, spec: &KeySpec) -> Result<Arc<dyn SigningProvider>, HarnessError> {
@@ -77,7 +83,9 @@ impl Harness for AwsKmsHarness {
             KeyState::Disabled => self.disabled.clone(),
             KeyState::Rotatable => self.alias.clone(),
             KeyState::MissingVersion => {
-                return Err(HarnessError::not_applicable("an asymmetric key in AWS KMS has one version"));
+                return Err(HarnessError::not_applicable(
+                    "an asymmetric key in AWS KMS has one version",
+                ));
             }
             _ => return Err(HarnessError::not_applicable("the harness does not know this state")),
         };
@@ -90,14 +98,21 @@ impl Harness for AwsKmsHarness {
         Ok(())
     }
 
-    async fn through_faults(&self) -> Result<(Arc<dyn SigningProvider>, Box<dyn Faults>), HarnessError> {
-        let answer = |status, code| CannedReply::new(status).body(format!(r#"{{"__type":"{code}"}}"#));
+    async fn through_faults(
+        &self,
+    ) -> Result<(Arc<dyn SigningProvider>, Box<dyn Faults>), HarnessError> {
+        let answer =
+            |status, code| CannedReply::new(status).body(format!(r#"{{"__type":"{code}"}}"#));
         // HTTP 400, as AWS throttles.
         let throttled = answer(400, "ThrottlingException");
         let replies = Replies::new(answer(500, "KMSInternalException")).throttled(throttled);
-        let faults = ProxyFaults::http(self.emulator.socket(), replies).await.map_err(HarnessError::setup)?;
-        let endpoint = format!("http://{}", faults.address()).parse().map_err(HarnessError::setup)?;
-        let provider = self.connect(self.ready.clone(), KeyPurpose::RequestSigning, endpoint).await?;
+        let faults = ProxyFaults::http(self.emulator.socket(), replies)
+            .await
+            .map_err(HarnessError::setup)?;
+        let endpoint =
+            format!("http://{}", faults.address()).parse().map_err(HarnessError::setup)?;
+        let provider =
+            self.connect(self.ready.clone(), KeyPurpose::RequestSigning, endpoint).await?;
         Ok((provider, Box::new(faults)))
     }
 
@@ -114,7 +129,8 @@ impl Harness for AwsKmsHarness {
 async fn conforms(emulator: Option<Emulator>, algorithm: Algorithm) {
     if let Some(emulator) = emulator {
         let suite = match algorithm {
-            // A tenth of a second of one processor for each signature: 200 at once would outlast any sane deadline.
+            // A tenth of a second of one processor for each signature: 200 at once would outlast
+            // any sane deadline.
             Algorithm::RsaPssSha512 if emulator.name.starts_with("LocalStack") => {
                 Suite::default().with_signatures(200).with_concurrency(20)
             }

@@ -1,4 +1,5 @@
-//! Every way to name a key, and every state that a key can be in, against each server that the environment names.
+//! Every way to name a key, and every state that a key can be in, against each server that the
+//! environment names.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 mod support;
@@ -6,7 +7,7 @@ mod support;
 use adcp_signing_aws_kms::{AwsKmsConfig, AwsKmsProvider, AwsKmsUri, KeyIdentifier};
 use adcp_signing_core::{
     Algorithm, KeyPurpose, ProviderErrorKind as Kind, SigningProvider,
-    provider::{Pin, SigningProviderExt as _},
+    provider::layers::{Pin, SigningProviderExt as _},
 };
 use aws_sdk_kms::types::KeySpec;
 
@@ -31,7 +32,9 @@ async fn a_key_signs_under_every_name_that_it_has() {
         let alias = unique_alias();
         emulator.point(&alias, &arn).await;
         let (place, id) = arn.expose().split_once("key/").unwrap();
-        for name in [id.to_owned(), arn.expose().to_owned(), alias.clone(), format!("{place}{alias}")] {
+        for name in
+            [id.to_owned(), arn.expose().to_owned(), alias.clone(), format!("{place}{alias}")]
+        {
             let learned = by_uri(&emulator, &name, "").await;
             assert_eq!(learned.algorithm(), Algorithm::EcdsaP256Sha256);
             assert_eq!(learned.key_id(), learned.public_key().await.unwrap().thumbprint());
@@ -53,7 +56,8 @@ async fn every_algorithm_and_key_size_of_the_server_signs() {
             (KeySpec::Rsa3072, Algorithm::RsaPssSha512),
             (KeySpec::Rsa4096, Algorithm::RsaPssSha512),
         ];
-        for (spec, algorithm) in specs.into_iter().filter(|(_, algorithm)| emulator.has(*algorithm)) {
+        for (spec, algorithm) in specs.into_iter().filter(|(_, algorithm)| emulator.has(*algorithm))
+        {
             let key = emulator.new_key(spec).await;
             let provider = by_uri(&emulator, key.expose(), "").await;
             assert_eq!(provider.algorithm(), algorithm);
@@ -101,7 +105,13 @@ async fn a_key_signs_only_while_it_is_enabled() {
         assert_eq!(provider.sign(BASE).await.unwrap_err().kind(), Kind::KeyDisabled);
         admin.enable_key().key_id(key.expose()).send().await.unwrap();
         signs(&provider).await;
-        admin.schedule_key_deletion().key_id(key.expose()).pending_window_in_days(7).send().await.unwrap();
+        admin
+            .schedule_key_deletion()
+            .key_id(key.expose())
+            .pending_window_in_days(7)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(provider.sign(BASE).await.unwrap_err().kind(), Kind::KeyDisabled);
         admin.cancel_key_deletion().key_id(key.expose()).send().await.unwrap();
         admin.enable_key().key_id(key.expose()).send().await.unwrap();
@@ -138,8 +148,10 @@ async fn the_servers_still_lie_as_the_table_says() {
                 by_uri(&emulator, key.expose(), &members).await
             }
         };
-        let mut told =
-            vec![(Lie::NoEd25519, emulator.try_new_key(key_spec(Algorithm::Ed25519)).await.is_err())];
+        let mut told = vec![(
+            Lie::NoEd25519,
+            emulator.try_new_key(key_spec(Algorithm::Ed25519)).await.is_err(),
+        )];
         let kind = with(Algorithm::RsaPssSha512).await.sign(BASE).await.unwrap_err().kind();
         told.push((Lie::WrongAlgorithmIsInternal, kind != Kind::AlgorithmMismatch));
         let admin = emulator.admin().await;
@@ -157,7 +169,8 @@ async fn the_servers_still_lie_as_the_table_says() {
 async fn a_missing_key_is_not_found() {
     for emulator in Emulator::all() {
         let key: KeyIdentifier = "alias/adcp-there-is-no-such-alias".parse().unwrap();
-        let config = AwsKmsConfig::new(key, KeyPurpose::RequestSigning).with_endpoint(emulator.endpoint());
+        let config =
+            AwsKmsConfig::new(key, KeyPurpose::RequestSigning).with_endpoint(emulator.endpoint());
         let error = config.connect().await.unwrap_err();
         assert_eq!(error.kind(), Kind::KeyNotFound, "{error}");
     }

@@ -1,4 +1,5 @@
-//! The servers that `ADCP_TEST_LOCALSTACK_BIN` and `ADCP_TEST_MINISTACK_BIN` name, killed by the test while callers sign.
+//! The servers that `ADCP_TEST_LOCALSTACK_BIN` and `ADCP_TEST_MINISTACK_BIN` name, killed by the
+//! test while callers sign.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 mod support;
@@ -21,7 +22,8 @@ use self::support::{
 
 /// The key that LocalStack is given again after each start, in PKCS #8.
 const KEY: &str = include_str!("support/p256.pkcs8.pem");
-/// LocalStack, where Python is older than 3.12 and its `uuid5` takes no bytes: without this a key cannot be given.
+/// LocalStack, where Python is older than 3.12 and its `uuid5` takes no bytes: without this a key
+/// cannot be given.
 const LOCALSTACK: &str = "
 import uuid
 from localstack.runtime.main import main
@@ -37,14 +39,17 @@ async fn ministack_killed_under_load_costs_patient_callers_no_request() {
     let address = free_address().unwrap();
     let mut process = OwnProcess::new(&program).unwrap();
     let state = process.folder().join("state");
-    process.command().env("STATE_DIR", state).env("GATEWAY_PORT", address.port().to_string()).envs([
-        ("BIND_HOST", "127.0.0.1"),
-        ("SERVICES", "kms"),
-        ("IOT_MTLS_ENABLED", "0"),
-        ("LOG_LEVEL", "WARNING"),
-        ("PERSIST_STATE", "1"),
-    ]);
-    let mut own = DurableServer::start(process, address, Ready::Path("/_ministack/health")).await.unwrap();
+    process.command().env("STATE_DIR", state).env("GATEWAY_PORT", address.port().to_string()).envs(
+        [
+            ("BIND_HOST", "127.0.0.1"),
+            ("SERVICES", "kms"),
+            ("IOT_MTLS_ENABLED", "0"),
+            ("LOG_LEVEL", "WARNING"),
+            ("PERSIST_STATE", "1"),
+        ],
+    );
+    let mut own =
+        DurableServer::start(process, address, Ready::Path("/_ministack/health")).await.unwrap();
     let key = Emulator::at("ministack", address).new_key(key_spec(Algorithm::Ed25519)).await;
     // It writes its keys down when it is asked to end, and not again after that.
     own.stop().await.unwrap();
@@ -69,7 +74,8 @@ async fn localstack_killed_under_load_costs_patient_callers_no_request() {
         ("DNS_ADDRESS", "0"),
         ("USE_SSL", "0"),
     ]);
-    let server = DurableServer::start(process, address, Ready::Path("/_localstack/health")).await.unwrap();
+    let server =
+        DurableServer::start(process, address, Ready::Path("/_localstack/health")).await.unwrap();
     let gate = FaultProxy::start(address, Traffic::Http).await.unwrap();
     let mut own = LocalStack { server, gate };
     let key = own.give_key().await;
@@ -77,9 +83,15 @@ async fn localstack_killed_under_load_costs_patient_callers_no_request() {
     survives(&mut own, address, key, Algorithm::EcdsaP256Sha256).await;
 }
 
-async fn survives(own: &mut dyn OwnServer, address: SocketAddr, key: KeyIdentifier, algorithm: Algorithm) {
+async fn survives(
+    own: &mut dyn OwnServer,
+    address: SocketAddr,
+    key: KeyIdentifier,
+    algorithm: Algorithm,
+) {
     let client = server::client(&format!("http://{address}"));
-    let provider = AwsKmsProvider::new(&client, key, "own-1", algorithm, KeyPurpose::RequestSigning).unwrap();
+    let provider =
+        AwsKmsProvider::new(&client, key, "own-1", algorithm, KeyPurpose::RequestSigning).unwrap();
     println!("{:?}", survives_a_kill(Arc::new(provider), own).await.unwrap());
 }
 
@@ -91,7 +103,9 @@ struct LocalStack {
 
 impl LocalStack {
     async fn give_key(&self) -> KeyIdentifier {
-        let tag = |name: &str, value: &str| Tag::builder().tag_key(name).tag_value(value).build().unwrap();
+        let tag = |name: &str, value: &str| {
+            Tag::builder().tag_key(name).tag_value(value).build().unwrap()
+        };
         let material: String = KEY.lines().filter(|line| !line.starts_with("-----")).collect();
         let made = Emulator::at("LocalStack", self.server.address())
             .admin()

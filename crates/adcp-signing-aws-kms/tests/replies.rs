@@ -24,11 +24,13 @@ use self::support::server::{Reply, Server, client};
 
 const ID: &str = "1234abcd-12ab-34cd-56ef-1234567890ab";
 const ARN: &str = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
-const OTHER_ARN: &str = "arn:aws:kms:us-east-1:111122223333:key/99999999-12ab-34cd-56ef-1234567890ab";
+const OTHER_ARN: &str =
+    "arn:aws:kms:us-east-1:111122223333:key/99999999-12ab-34cd-56ef-1234567890ab";
 
 fn provider(server: &Server, key: &str, algorithm: Algorithm) -> AwsKmsProvider {
     let purpose = KeyPurpose::RequestSigning;
-    AwsKmsProvider::new(&server.client(), key.parse().unwrap(), "kid-1", algorithm, purpose).unwrap()
+    AwsKmsProvider::new(&server.client(), key.parse().unwrap(), "kid-1", algorithm, purpose)
+        .unwrap()
 }
 
 fn ok(body: &serde_json::Value) -> Reply {
@@ -36,13 +38,17 @@ fn ok(body: &serde_json::Value) -> Reply {
 }
 
 fn signed(arn: &str, algorithm: &str, signature: &[u8]) -> Reply {
-    ok(&json!({"KeyId": arn, "SigningAlgorithm": algorithm, "Signature": Base64::encode_string(signature)}))
+    ok(
+        &json!({"KeyId": arn, "SigningAlgorithm": algorithm, "Signature": Base64::encode_string(signature)}),
+    )
 }
 
 /// The answer of `GetPublicKey` for this key.
 fn public_key(arn: &str, key: &PublicKey, usage: &str, algorithms: &[&str]) -> Reply {
     let spki = Base64::encode_string(&key.to_spki_der());
-    ok(&json!({"KeyId": arn, "PublicKey": spki, "KeyUsage": usage, "SigningAlgorithms": algorithms}))
+    ok(
+        &json!({"KeyId": arn, "PublicKey": spki, "KeyUsage": usage, "SigningAlgorithms": algorithms}),
+    )
 }
 
 async fn some_key(algorithm: Algorithm) -> PublicKey {
@@ -99,7 +105,10 @@ async fn an_error_is_told_by_the_code_and_the_call_is_not_repeated() {
         assert_eq!((error.kind(), calls), (expected, 1), "{status} {code}");
         let text = shown(&error);
         assert!(text.contains(code), "{text}");
-        assert!(!text.contains("111122223333") && !text.contains(ID) && !text.contains(id), "{text}");
+        assert!(
+            !text.contains("111122223333") && !text.contains(ID) && !text.contains(id),
+            "{text}"
+        );
     }
 }
 
@@ -107,7 +116,8 @@ async fn an_error_is_told_by_the_code_and_the_call_is_not_repeated() {
 async fn answers_without_a_code_are_told_by_their_form() {
     let head = |status: &str| format!("HTTP/1.1 {status}\r\ncontent-length: 6\r\n\r\n");
     let hostile =
-        "HTTP/1.1 400 S\r\ncontent-length: 2\r\nx-amzn-errortype: 111122223333 <html>\r\n\r\n{}".to_owned();
+        "HTTP/1.1 400 S\r\ncontent-length: 2\r\nx-amzn-errortype: 111122223333 <html>\r\n\r\n{}"
+            .to_owned();
     for (what, bytes, expected) in [
         ("a proxy's 503", head("503 S") + "<html>", Kind::Unavailable),
         ("a proxy's 504", head("504 S") + "<html>", Kind::Timeout),
@@ -125,7 +135,10 @@ async fn answers_without_a_code_are_told_by_their_form() {
     ] {
         let (error, calls) = failure(Reply::bytes(bytes)).await;
         assert_eq!((error.kind(), calls), (expected, 1), "{what}: {error}");
-        assert!(!shown(&error).contains("html") && !shown(&error).contains("111122223333"), "{error:?}");
+        assert!(
+            !shown(&error).contains("html") && !shown(&error).contains("111122223333"),
+            "{error:?}"
+        );
     }
 }
 
@@ -160,7 +173,8 @@ async fn missing_credentials_are_a_configuration_error() {
     let client = aws_sdk_kms::Client::from_conf(config);
     let purpose = KeyPurpose::RequestSigning;
     let provider =
-        AwsKmsProvider::new(&client, ID.parse().unwrap(), "kid-1", Algorithm::Ed25519, purpose).unwrap();
+        AwsKmsProvider::new(&client, ID.parse().unwrap(), "kid-1", Algorithm::Ed25519, purpose)
+            .unwrap();
     assert_eq!(provider.sign(b"base").await.unwrap_err().kind(), Kind::Configuration);
 }
 
@@ -179,7 +193,8 @@ async fn the_pause_that_the_service_asks_for_is_passed_on_where_a_retry_makes_se
         ("ThrottlingException", "", None),
         ("DisabledException", "retry-after: 7\r\n", None),
     ] {
-        let (error, _) = failure(Reply::json(400, headers, &json!({"__type": code}).to_string())).await;
+        let (error, _) =
+            failure(Reply::json(400, headers, &json!({"__type": code}).to_string())).await;
         assert_eq!(error.retry_after(), expected, "{code} {headers}");
     }
 }
@@ -190,7 +205,10 @@ async fn the_source_of_an_error_is_the_answer_without_its_text() {
     let (error, _) = failure(Reply::json(400, headers, r#"{"__type":"DisabledException"}"#)).await;
     let answer: &KmsAnswer = error.source().unwrap().downcast_ref().unwrap();
     let id = Some("2b1a39f8-5a3c-4d0e-9f43-0c2f9a7e6d11");
-    assert_eq!((answer.code(), answer.status(), answer.request_id()), (Some("DisabledException"), 400, id));
+    assert_eq!(
+        (answer.code(), answer.status(), answer.request_id()),
+        (Some("DisabledException"), 400, id)
+    );
 }
 
 #[tokio::test]
@@ -234,11 +252,23 @@ async fn a_reply_that_is_not_the_answer_to_the_request_is_refused() {
             signed("arn:aws:kms:us-east-1:111122223333:alias/a", ed25519, &[7; 64]),
             Kind::InvalidResponse,
         ),
-        ("no key", ok(&json!({"SigningAlgorithm": ed25519, "Signature": signature})), Kind::InvalidResponse),
-        ("the pre-hashed variant", signed(ARN, "ED25519_PH_SHA_512", &[7; 64]), Kind::InvalidResponse),
+        (
+            "no key",
+            ok(&json!({"SigningAlgorithm": ed25519, "Signature": signature})),
+            Kind::InvalidResponse,
+        ),
+        (
+            "the pre-hashed variant",
+            signed(ARN, "ED25519_PH_SHA_512", &[7; 64]),
+            Kind::InvalidResponse,
+        ),
         ("an unknown algorithm", signed(ARN, "NEW_ALGORITHM", &[7; 64]), Kind::InvalidResponse),
         ("no algorithm", ok(&json!({"KeyId": ARN, "Signature": signature})), Kind::InvalidResponse),
-        ("no signature", ok(&json!({"KeyId": ARN, "SigningAlgorithm": ed25519})), Kind::InvalidResponse),
+        (
+            "no signature",
+            ok(&json!({"KeyId": ARN, "SigningAlgorithm": ed25519})),
+            Kind::InvalidResponse,
+        ),
         ("a short signature", signed(ARN, ed25519, &[7; 63]), Kind::InvalidResponse),
     ] {
         let (error, _) = failure(reply).await;
@@ -254,12 +284,16 @@ async fn a_public_key_that_cannot_be_the_declared_one_is_refused() {
     let name = "ED25519_SHA_512";
     // An SPKI of secp256k1 (RFC 5480 form) needs no valid point to be refused by its OID.
     let k256 = [
-        &[0x30, 0x56, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b][..],
+        &[
+            0x30, 0x56, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06,
+            0x05, 0x2b,
+        ][..],
         &[0x81, 0x04, 0x00, 0x0a, 0x03, 0x42, 0x00, 0x04],
         &[1; 64],
     ]
     .concat();
-    let k256 = json!({"KeyId": ARN, "PublicKey": Base64::encode_string(&k256), "KeyUsage": "SIGN_VERIFY"});
+    let k256 =
+        json!({"KeyId": ARN, "PublicKey": Base64::encode_string(&k256), "KeyUsage": "SIGN_VERIFY"});
     for (what, reply, expected) in [
         ("the key", public_key(ARN, &ed25519, "SIGN_VERIFY", &["ED25519_PH_SHA_512", name]), None),
         (
@@ -268,7 +302,11 @@ async fn a_public_key_that_cannot_be_the_declared_one_is_refused() {
             Some(Kind::AlgorithmMismatch),
         ),
         ("a curve not used", ok(&k256), Some(Kind::AlgorithmMismatch)),
-        ("another usage", public_key(ARN, &ed25519, "KEY_AGREEMENT", &[name]), Some(Kind::AlgorithmMismatch)),
+        (
+            "another usage",
+            public_key(ARN, &ed25519, "KEY_AGREEMENT", &[name]),
+            Some(Kind::AlgorithmMismatch),
+        ),
         (
             "only pre-hashed",
             public_key(ARN, &ed25519, "SIGN_VERIFY", &["ED25519_PH_SHA_512"]),
@@ -279,7 +317,11 @@ async fn a_public_key_that_cannot_be_the_declared_one_is_refused() {
             public_key(OTHER_ARN, &ed25519, "SIGN_VERIFY", &[name]),
             Some(Kind::PublicKeyMismatch),
         ),
-        ("no key", ok(&json!({"KeyId": ARN, "KeyUsage": "SIGN_VERIFY"})), Some(Kind::InvalidResponse)),
+        (
+            "no key",
+            ok(&json!({"KeyId": ARN, "KeyUsage": "SIGN_VERIFY"})),
+            Some(Kind::InvalidResponse),
+        ),
         (
             "no SPKI",
             ok(&json!({"KeyId": ARN, "KeyUsage": "SIGN_VERIFY", "PublicKey": "AAAA"})),
@@ -349,8 +391,13 @@ async fn a_ready_client_of_another_region_is_refused() {
         assert_eq!(error.kind(), Kind::Configuration, "{error}");
     }
     for (key, kid) in [(elsewhere.as_str(), "k"), (ID, "")] {
-        let error =
-            AwsKmsProvider::new(&client, key.parse().unwrap(), kid, Algorithm::Ed25519, purpose.clone());
+        let error = AwsKmsProvider::new(
+            &client,
+            key.parse().unwrap(),
+            kid,
+            Algorithm::Ed25519,
+            purpose.clone(),
+        );
         assert_eq!(error.unwrap_err().kind(), Kind::Configuration);
     }
 }

@@ -1,4 +1,5 @@
-//! What a provider costs beside the bare call of Microsoft's client. Run by `cargo xtask bench kms`.
+//! What a provider costs beside the bare call of Microsoft's client. Run by `cargo xtask bench
+//! kms`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark")]
 
@@ -87,23 +88,30 @@ impl Service for KeyVault {
         head.starts_with("get ") && head.contains("\r\nauthorization:")
     }
 
-    async fn provider(&self, proxy: Option<&FaultProxy>) -> Result<Box<dyn SigningProvider>, BenchError> {
+    async fn provider(
+        &self,
+        proxy: Option<&FaultProxy>,
+    ) -> Result<Box<dyn SigningProvider>, BenchError> {
         let server = self.at(proxy);
         let key = format!("{}/{}", server.url, self.path()).parse()?;
         let config = server.config(key, KeyPurpose::RequestSigning, &server.token)?;
-        let provider = config.with_algorithm(self.algorithm()).with_key_id("bench").connect().await?;
+        let provider =
+            config.with_algorithm(self.algorithm()).with_key_id("bench").connect().await?;
         Ok(Box::new(provider))
     }
 
     fn command_line(&self, proxy: Option<&FaultProxy>) -> CommandLine {
         let server = self.at(proxy);
         let roots: PathBuf = self.folder.path().join("roots.pem");
-        let mut variables = vec![("ADCP_AZURE_KEY_VAULT_ACCESS_TOKEN".to_owned(), server.token.clone())];
+        let mut variables =
+            vec![("ADCP_AZURE_KEY_VAULT_ACCESS_TOKEN".to_owned(), server.token.clone())];
         if let Some(pem) = &server.roots {
             std::fs::write(&roots, pem).unwrap();
-            variables.push(("ADCP_AZURE_KEY_VAULT_CA_FILE".to_owned(), roots.display().to_string()));
+            variables
+                .push(("ADCP_AZURE_KEY_VAULT_CA_FILE".to_owned(), roots.display().to_string()));
         }
-        let (authority, path, algorithm) = (server.authority(), self.path(), self.algorithm().rfc9421_name());
+        let (authority, path, algorithm) =
+            (server.authority(), self.path(), self.algorithm().rfc9421_name());
         CommandLine {
             key: format!("azurekeyvault://{authority}/{path}?alg={algorithm}&kid=bench"),
             variables,
@@ -112,5 +120,7 @@ impl Service for KeyVault {
 }
 
 fn main() -> ExitCode {
-    bench::main(async { Ok(vec![Box::new(KeyVault::new(Server::from_env()?).await?) as Box<dyn Service>]) })
+    bench::main(async {
+        Ok(vec![Box::new(KeyVault::new(Server::from_env()?).await?) as Box<dyn Service>])
+    })
 }

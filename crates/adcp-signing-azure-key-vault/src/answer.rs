@@ -1,4 +1,5 @@
-//! What an error answer of Azure says about itself, without the text that repeats names and identifiers.
+//! What an error answer of Azure says about itself, without the text that repeats names and
+//! identifiers.
 
 use std::{error::Error as StdError, fmt};
 
@@ -10,8 +11,8 @@ const MAX_CODE_LEN: usize = 64;
 /// How deep an answer is looked into; the service nests once.
 const MAX_DEPTH: usize = 8;
 
-/// The error answer behind a [`ProviderError`](adcp_signing_core::ProviderError). The messages of Azure name vaults,
-/// keys, tenants and applications, so only the codes are kept.
+/// The error answer behind a [`ProviderError`](adcp_signing_core::ProviderError). The messages of
+/// Azure name vaults, keys, tenants and applications, so only the codes are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AzureAnswer {
@@ -36,10 +37,12 @@ struct Detail {
 impl AzureAnswer {
     /// An answer of Key Vault or Managed HSM.
     pub(crate) fn of_key_vault(status: u16, response: Option<&RawResponse>) -> Self {
-        let body = response.and_then(|response| serde_json::from_slice::<Body>(response.body()).ok());
+        let body =
+            response.and_then(|response| serde_json::from_slice::<Body>(response.body()).ok());
         let detail = body.map(|body| body.error);
         let inner = detail.as_ref().and_then(|detail| detail.inner.as_deref());
-        let innermost = std::iter::successors(inner, |detail| detail.inner.as_deref()).take(MAX_DEPTH).last();
+        let innermost =
+            std::iter::successors(inner, |detail| detail.inner.as_deref()).take(MAX_DEPTH).last();
         Self {
             service: "Azure Key Vault",
             status,
@@ -50,10 +53,11 @@ impl AzureAnswer {
 
     /// An answer of whoever gives out tokens.
     pub(crate) fn of_credentials(status: u16, code: Option<&str>) -> Self {
-        let code = code.and_then(shown).map(|code| match code.bytes().all(|byte| byte.is_ascii_digit()) {
-            true => format!("AADSTS{code}"),
-            false => code,
-        });
+        let code =
+            code.and_then(shown).map(|code| match code.bytes().all(|byte| byte.is_ascii_digit()) {
+                true => format!("AADSTS{code}"),
+                false => code,
+            });
         Self { service: "the source of the Azure credentials", status, code, inner_code: None }
     }
 
@@ -107,7 +111,8 @@ mod tests {
     use super::*;
 
     fn answer(body: &str) -> AzureAnswer {
-        let response = RawResponse::from_bytes(StatusCode::Forbidden, Headers::new(), body.to_owned());
+        let response =
+            RawResponse::from_bytes(StatusCode::Forbidden, Headers::new(), body.to_owned());
         AzureAnswer::of_key_vault(403, Some(&response))
     }
 
@@ -143,7 +148,10 @@ mod tests {
     #[test]
     fn a_refusal_of_credentials_is_named_as_entra_names_it() {
         for (code, expected) in [
-            (Some("7000215"), "the source of the Azure credentials answered HTTP 401 AADSTS7000215"),
+            (
+                Some("7000215"),
+                "the source of the Azure credentials answered HTTP 401 AADSTS7000215",
+            ),
             (
                 Some("invalid_request"),
                 "the source of the Azure credentials answered HTTP 401 invalid_request",

@@ -4,8 +4,7 @@ use std::{env, ffi::OsString, fmt, fs, path::Path, sync::Arc};
 
 use adcp_signing_core::{
     KeyPurpose, ProviderError, ProviderErrorKind,
-    key_uri::{KeyOptions, key_option_setters},
-    provider::Environment,
+    provider::toolkit::{Environment, KeyOptions, key_option_setters},
 };
 use azure_core::credentials::TokenCredential;
 use azure_security_keyvault_keys::{KeyClient, KeyClientOptions};
@@ -22,10 +21,11 @@ const MAX_CA_LEN: u64 = 1024 * 1024;
 
 /// One key in Key Vault and the way to it.
 ///
-/// Without credentials of its own it takes those of the environment, as the clients of Azure do: `AZURE_TOKEN_CREDENTIALS`
-/// chooses; else a client secret (`AZURE_TENANT_ID`, `AZURE_CLIENT_ID`, `AZURE_CLIENT_SECRET`), a workload identity
-/// (`AZURE_FEDERATED_TOKEN_FILE`), the managed identity of App Service and its like, the login of `az` or `azd`, or the
-/// managed identity of the machine. The client renews the tokens.
+/// Without credentials of its own it takes those of the environment, as the clients of Azure do:
+/// `AZURE_TOKEN_CREDENTIALS` chooses; else a client secret (`AZURE_TENANT_ID`, `AZURE_CLIENT_ID`,
+/// `AZURE_CLIENT_SECRET`), a workload identity (`AZURE_FEDERATED_TOKEN_FILE`), the managed identity
+/// of App Service and its like, the login of `az` or `azd`, or the managed identity of the machine.
+/// The client renews the tokens.
 ///
 /// ```
 /// use adcp_signing_azure_key_vault::{AzureKeyVaultConfig, AzureKeyVaultProvider};
@@ -59,9 +59,10 @@ impl AzureKeyVaultConfig {
         Self { key, options, credential: None, roots: None }
     }
 
-    /// The configuration that the environment holds: `ADCP_AZURE_KEY_VAULT_KEY` (a key identifier) and
-    /// `ADCP_AZURE_KEY_VAULT_PURPOSE` (an `adcp_use` value), and if set `ADCP_AZURE_KEY_VAULT_ALG` (an RFC 9421 name),
-    /// `ADCP_AZURE_KEY_VAULT_KID`, `ADCP_AZURE_KEY_VAULT_ACCESS_TOKEN` and `ADCP_AZURE_KEY_VAULT_CA_FILE` (the path of a PEM
+    /// The configuration that the environment holds: `ADCP_AZURE_KEY_VAULT_KEY` (a key identifier)
+    /// and `ADCP_AZURE_KEY_VAULT_PURPOSE` (an `adcp_use` value), and if set
+    /// `ADCP_AZURE_KEY_VAULT_ALG` (an RFC 9421 name), `ADCP_AZURE_KEY_VAULT_KID`,
+    /// `ADCP_AZURE_KEY_VAULT_ACCESS_TOKEN` and `ADCP_AZURE_KEY_VAULT_CA_FILE` (the path of a PEM
     /// file).
     ///
     /// # Errors
@@ -93,7 +94,8 @@ impl AzureKeyVaultConfig {
         };
         match environment.get("CA_FILE")? {
             Some(path) => {
-                let pem = read_roots(Path::new(&path)).map_err(|why| environment.refused("CA_FILE", why))?;
+                let pem = read_roots(Path::new(&path))
+                    .map_err(|why| environment.refused("CA_FILE", why))?;
                 config.with_root_certificates(&pem)
             }
             None => Ok(config),
@@ -102,15 +104,16 @@ impl AzureKeyVaultConfig {
 
     key_option_setters!(options);
 
-    /// Credentials in place of those of the environment, of `azure_identity` or of the caller's own.
+    /// Credentials in place of those of the environment, of `azure_identity` or of the caller's
+    /// own.
     #[must_use]
     pub fn with_credential(mut self, credential: Arc<dyn TokenCredential>) -> Self {
         self.credential = Some(credential);
         self
     }
 
-    /// An access token in place of credentials. Nobody renews it, and those of Azure expire within hours: for jobs that
-    /// get one handed to them, and for emulators.
+    /// An access token in place of credentials. Nobody renews it, and those of Azure expire within
+    /// hours: for jobs that get one handed to them, and for emulators.
     ///
     /// # Errors
     /// [`ProviderErrorKind::Configuration`] when the token is empty or holds characters that a header cannot.
@@ -118,8 +121,9 @@ impl AzureKeyVaultConfig {
         Ok(self.with_credential(credentials::static_token(token)?))
     }
 
-    /// Root certificates, PEM, that alone are trusted for the vault, in place of the system's. Credentials are fetched with
-    /// these and the system's. A host that is not one of Azure's needs them.
+    /// Root certificates, PEM, that alone are trusted for the vault, in place of the system's.
+    /// Credentials are fetched with these and the system's. A host that is not one of Azure's needs
+    /// them.
     ///
     /// # Errors
     /// [`ProviderErrorKind::Configuration`] when `pem` holds no certificate.
@@ -130,13 +134,14 @@ impl AzureKeyVaultConfig {
 
     /// Builds a client of its own, and the provider on it.
     ///
-    /// Calls the vault once, for the public key, where algorithm or `keyid` are not given, and not at all where both are. An
-    /// access token is fetched on the first call.
+    /// Calls the vault once, for the public key, where algorithm or `keyid` are not given, and not
+    /// at all where both are. An access token is fetched on the first call.
     ///
     /// # Errors
     /// [`ProviderErrorKind::AlgorithmMismatch`] for Ed25519, which Key Vault does not have;
     /// [`ProviderErrorKind::Configuration`] when there are no usable credentials, or the host is not one of Azure's and no
-    /// root certificates are given; else as [`public_key`](adcp_signing_core::SigningProvider::public_key).
+    /// root certificates are given; else as
+    /// [`public_key`](adcp_signing_core::SigningProvider::public_key).
     pub async fn connect(&self) -> Result<AzureKeyVaultProvider, ProviderError> {
         let at_azure = self.key.is_at_azure();
         if !at_azure && self.roots.is_none() {
@@ -164,8 +169,8 @@ impl AzureKeyVaultConfig {
         self.connect_with(Arc::new(client)).await
     }
 
-    /// Builds the provider on the caller's client, as [`AzureKeyVaultProvider::new`]; credentials or root certificates
-    /// here are refused.
+    /// Builds the provider on the caller's client, as [`AzureKeyVaultProvider::new`]; credentials
+    /// or root certificates here are refused.
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
@@ -181,7 +186,10 @@ impl AzureKeyVaultConfig {
         self.connect_with(client.into()).await
     }
 
-    async fn connect_with(&self, client: Arc<KeyClient>) -> Result<AzureKeyVaultProvider, ProviderError> {
+    async fn connect_with(
+        &self,
+        client: Arc<KeyClient>,
+    ) -> Result<AzureKeyVaultProvider, ProviderError> {
         AzureKeyVaultProvider::connect(client, self.key.clone(), &self.options).await
     }
 }

@@ -1,4 +1,5 @@
-//! Where access tokens come from: from the environment, as the clients of Azure find them, or from the caller.
+//! Where access tokens come from: from the environment, as the clients of Azure find them, or from
+//! the caller.
 
 use std::{
     ffi::OsString,
@@ -6,7 +7,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use adcp_signing_core::{ProviderError, provider::Environment};
+use adcp_signing_core::{ProviderError, provider::toolkit::Environment};
 use async_trait::async_trait;
 use azure_core::{
     cloud::{CloudConfiguration, CustomConfiguration},
@@ -18,8 +19,8 @@ use azure_core::{
 use azure_identity::{
     AzureCliCredential, AzureDeveloperCliCredential, ClientAssertionCredentialOptions,
     ClientSecretCredential, ClientSecretCredentialOptions, DeveloperToolsCredential,
-    ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential,
-    WorkloadIdentityCredentialOptions,
+    ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId,
+    WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
 };
 
 use crate::{config::configuration, failure::answer_to_credentials};
@@ -38,7 +39,8 @@ const FEDERATED_TOKEN_FILE: &str = "FEDERATED_TOKEN_FILE";
 const CHOICE: &str = "TOKEN_CREDENTIALS";
 const CHOICES: &str = "one of prod, dev, EnvironmentCredential, WorkloadIdentityCredential, ManagedIdentityCredential, \
                        AzureCliCredential, AzureDeveloperCliCredential";
-/// The client asks again within five minutes of the end, so a token that nobody renews is said to last a day.
+/// The client asks again within five minutes of the end, so a token that nobody renews is said to
+/// last a day.
 const STATIC_LIFETIME: Duration = Duration::days(1);
 
 /// Which credentials the environment chooses.
@@ -59,14 +61,15 @@ enum Source {
     AzureDeveloperCli,
     /// The login of either command line.
     DeveloperTools,
-    /// Nothing is set: the login of a command line, else the identity of the machine, or the user-assigned one.
+    /// Nothing is set: the login of a command line, else the identity of the machine, or the
+    /// user-assigned one.
     Whatever {
         client: Option<String>,
     },
 }
 
-/// The credentials that the environment chooses, of Microsoft Entra ID in `cloud` unless the environment says another
-/// address. Nothing is asked for a token yet.
+/// The credentials that the environment chooses, of Microsoft Entra ID in `cloud` unless the
+/// environment says another address. Nothing is asked for a token yet.
 ///
 /// # Errors
 /// [`Configuration`](adcp_signing_core::ProviderErrorKind::Configuration) when what is set does not make credentials.
@@ -99,8 +102,10 @@ impl Source {
         let is_set = |name| environment.get(name).map(|value| value.is_some());
         let client_secret = || {
             Ok(Self::ClientSecret {
-                tenant: environment.needed(TENANT_ID, "the tenant's ID; a client secret needs it")?,
-                client: environment.needed(CLIENT_ID, "the application's ID; a client secret needs it")?,
+                tenant: environment
+                    .needed(TENANT_ID, "the tenant's ID; a client secret needs it")?,
+                client: environment
+                    .needed(CLIENT_ID, "the application's ID; a client secret needs it")?,
                 secret: environment.needed(CLIENT_SECRET, "the secret of the application")?,
             })
         };
@@ -125,7 +130,10 @@ impl Source {
     }
 }
 
-fn build(source: Source, client_options: ClientOptions) -> azure_core::Result<Arc<dyn TokenCredential>> {
+fn build(
+    source: Source,
+    client_options: ClientOptions,
+) -> azure_core::Result<Arc<dyn TokenCredential>> {
     Ok(match source {
         Source::ClientSecret { tenant, client, secret } => {
             let options = ClientSecretCredentialOptions { client_options };
@@ -301,7 +309,10 @@ mod tests {
         for (variables, named) in [
             (&[(CLIENT_SECRET, "very-secret"), (CLIENT_ID, "c")] as &[_], TENANT_ID),
             (&[(CLIENT_SECRET, "very-secret"), (TENANT_ID, "t")], CLIENT_ID),
-            (&[(CHOICE, "EnvironmentCredential"), (TENANT_ID, "t"), (CLIENT_ID, "c")], CLIENT_SECRET),
+            (
+                &[(CHOICE, "EnvironmentCredential"), (TENANT_ID, "t"), (CLIENT_ID, "c")],
+                CLIENT_SECRET,
+            ),
             (&[(CHOICE, "very-secret")], CHOICE),
         ] {
             let error = chosen(variables).err().unwrap();
@@ -345,7 +356,11 @@ mod tests {
         let refused = r#"{"error":"invalid_client","error_description":"AADSTS7000215: secret-client","error_codes":[7000215]}"#;
         let too_long = "x".repeat(300 * 1024);
         for (what, reply, expected) in [
-            ("a wrong secret", CannedReply::new(401).body(refused), ProviderErrorKind::AccessDenied),
+            (
+                "a wrong secret",
+                CannedReply::new(401).body(refused),
+                ProviderErrorKind::AccessDenied,
+            ),
             (
                 "trouble",
                 CannedReply::new(503).body(r#"{"error":"temporarily_unavailable"}"#),
@@ -430,7 +445,9 @@ mod tests {
 
     #[tokio::test]
     async fn the_first_source_that_gives_a_token_is_kept_and_none_is_said_so() {
-        for (gives, asked) in [([true, true], [2, 0]), ([false, true], [1, 2]), ([false, false], [2, 2])] {
+        for (gives, asked) in
+            [([true, true], [2, 0]), ([false, true], [1, 2]), ([false, false], [2, 2])]
+        {
             let sources = gives.map(|gives| Arc::new(Scripted(gives, 0.into())));
             let first = FirstOf {
                 sources: sources.clone().map(|source| source as Arc<dyn TokenCredential>),
@@ -439,7 +456,9 @@ mod tests {
             for _ in 0..2 {
                 match first.get_token(&["scope"], None).await {
                     Ok(_) => assert!(gives.contains(&true)),
-                    Err(error) => assert!(error.downcast_ref::<NoCredentials>().is_some(), "{error:?}"),
+                    Err(error) => {
+                        assert!(error.downcast_ref::<NoCredentials>().is_some(), "{error:?}")
+                    }
                 }
             }
             let counted = sources.map(|source| source.1.load(std::sync::atomic::Ordering::SeqCst));

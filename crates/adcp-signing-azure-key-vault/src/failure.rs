@@ -1,7 +1,7 @@
 //! From what Azure answered, or did not, to a [`ProviderError`].
 //!
-//! The service's messages name vaults and keys, the client's errors repeat them with the URL, and those of TLS name the
-//! host, so none is passed on: an [`AzureAnswer`] is the source instead.
+//! The service's messages name vaults and keys, the client's errors repeat them with the URL, and
+//! those of TLS name the host, so none is passed on: an [`AzureAnswer`] is the source instead.
 
 use std::{error::Error as StdError, time::Duration};
 
@@ -21,7 +21,8 @@ use crate::{AzureAnswer, credentials::NoCredentials};
 
 /// The longest pause that an answer can ask for; more than that is not an answer to wait for.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
-/// How the client says that another call has just thrown the token away that this one was about to use.
+/// How the client says that another call has just thrown the token away that this one was about to
+/// use.
 const TOKEN_RACE: &str = "The request failed due to an error while fetching the access token.";
 
 /// What was asked for.
@@ -35,18 +36,18 @@ type Meaning = (ProviderErrorKind, &'static str);
 
 const ALLOW: &str = "the credentials may not use the key; assign the role `Key Vault Crypto User`, or a role with get and sign, \
                      on the key, and allow some minutes for it to take effect";
-const CREDENTIALS: &str =
-    "Azure Key Vault does not take the access token; is it of the vault's tenant, and has it expired?";
-const NETWORK: &str =
-    "the vault's firewall or private endpoint does not let this machine in; see `az keyvault network-rule`";
-const STATE: &str = "the key version is disabled, expired or not valid yet; see `az keyvault key show`";
+const CREDENTIALS: &str = "Azure Key Vault does not take the access token; is it of the vault's tenant, and has it expired?";
+const NETWORK: &str = "the vault's firewall or private endpoint does not let this machine in; see `az keyvault network-rule`";
+const STATE: &str =
+    "the key version is disabled, expired or not valid yet; see `az keyvault key show`";
 const OPERATION: &str = "the key does not permit signing; create one with --ops sign verify";
 const FIND: &str = "no such key or version in the vault; check its name and version, and whether it was deleted. A key that \
                     was just created can take some seconds to be found";
 const USAGE: &str = "Azure Key Vault refused the request for this key; its type must be the one for the algorithm that the \
                      provider is set up for";
 const BUSY: &str = "the key is being changed, deleted or recovered; try again";
-const SLOW_DOWN: &str = "over the vault's limit of transactions; sign less, or spread keys over more vaults";
+const SLOW_DOWN: &str =
+    "over the vault's limit of transactions; sign less, or spread keys over more vaults";
 const SLOW: &str = "Azure Key Vault did not answer in its own time; try again";
 const WAIT: &str = "Azure Key Vault has trouble of its own; try again";
 const NOT_KEY_VAULT: &str = "the host does not know the call; is it a key vault or managed HSM?";
@@ -57,8 +58,7 @@ const NO_CONNECTION: &str =
     "no connection to Azure Key Vault; check the vault's name, the network, and the trusted roots";
 const CHALLENGE: &str =
     "Azure Key Vault asked for a token of another service than its own, which it does not get";
-const NO_TOKEN: &str =
-    "no access token can be had with the Azure credentials; check them, and what the identity may do";
+const NO_TOKEN: &str = "no access token can be had with the Azure credentials; check them, and what the identity may do";
 const NO_TOKEN_NOW: &str = "the source of the Azure credentials failed; try again";
 
 /// What went wrong in a call.
@@ -70,7 +70,8 @@ pub(crate) fn of_call(operation: Operation, error: &Error) -> ProviderError {
         ErrorKind::Credential => of_credentials(error),
         ErrorKind::DataConversion => plain((Kind::InvalidResponse, UNREADABLE)),
         ErrorKind::Connection | ErrorKind::Io => plain(of_network(error)),
-        // All else that the client says for itself is about the challenge, or about what it was told.
+        // All else that the client says for itself is about the challenge, or about what it was
+        // told.
         _ => plain((Kind::Configuration, CHALLENGE)),
     }
 }
@@ -82,7 +83,8 @@ fn plain((kind, advice): Meaning) -> ProviderError {
 fn of_answer(operation: Operation, status: u16, response: Option<&RawResponse>) -> ProviderError {
     let answer = AzureAnswer::of_key_vault(status, response);
     let error = plain(meaning(operation, &answer)).with_source(answer);
-    let pause = response.and_then(|response| retry_after(response.headers(), OffsetDateTime::now_utc()));
+    let pause =
+        response.and_then(|response| retry_after(response.headers(), OffsetDateTime::now_utc()));
     match pause {
         Some(pause) if error.is_retryable() => error.with_retry_after(pause.min(MAX_RETRY_AFTER)),
         _ => error,
@@ -92,13 +94,21 @@ fn of_answer(operation: Operation, status: u16, response: Option<&RawResponse>) 
 /// README.md has the same table.
 fn meaning(operation: Operation, answer: &AzureAnswer) -> Meaning {
     match (answer.inner_code(), answer.code(), answer.status()) {
-        (Some("KeyDisabled" | "KeyNotYetValidOrExpired" | "KeyExpired" | "KeyNotYetValid"), _, _) => {
-            (Kind::KeyDisabled, STATE)
+        (
+            Some("KeyDisabled" | "KeyNotYetValidOrExpired" | "KeyExpired" | "KeyNotYetValid"),
+            _,
+            _,
+        ) => (Kind::KeyDisabled, STATE),
+        (Some("KeyOperationForbidden" | "OperationNotAllowed"), _, _) => {
+            (Kind::AlgorithmMismatch, OPERATION)
         }
-        (Some("KeyOperationForbidden" | "OperationNotAllowed"), _, _) => (Kind::AlgorithmMismatch, OPERATION),
-        (Some("ForbiddenByFirewall" | "ForbiddenByConnection"), _, _) => (Kind::AccessDenied, NETWORK),
+        (Some("ForbiddenByFirewall" | "ForbiddenByConnection"), _, _) => {
+            (Kind::AccessDenied, NETWORK)
+        }
         (_, Some("KeyNotFound"), _) => (Kind::KeyNotFound, FIND),
-        (_, Some("BadParameter"), 400) if operation == Operation::Sign => (Kind::AlgorithmMismatch, USAGE),
+        (_, Some("BadParameter"), 400) if operation == Operation::Sign => {
+            (Kind::AlgorithmMismatch, USAGE)
+        }
         (_, Some("Throttled" | "TooManyRequests"), _) => (Kind::Throttled, SLOW_DOWN),
         (_, _, 401) => (Kind::AccessDenied, CREDENTIALS),
         (_, _, 403) => (Kind::AccessDenied, ALLOW),
@@ -139,7 +149,8 @@ fn of_credentials(error: &Error) -> ProviderError {
     let unreadable = |link: &(dyn StdError + 'static)| {
         link.downcast_ref::<Error>().is_some_and(|error| *error.kind() == ErrorKind::DataConversion)
     };
-    // Whoever stands in front of Entra answers with a page, and the client does not say with which status.
+    // Whoever stands in front of Entra answers with a page, and the client does not say with which
+    // status.
     let for_now = cause::<reqwest::Error>(error).is_some()
         || causes(error).any(unreadable)
         || (error.get_ref().is_none() && error.to_string() == TOKEN_RACE);
@@ -148,11 +159,13 @@ fn of_credentials(error: &Error) -> ProviderError {
 
 /// What whoever gives out tokens answered, if anything.
 pub(crate) fn answer_to_credentials(error: &Error) -> Option<AzureAnswer> {
-    causes(error).filter_map(|link| link.downcast_ref::<Error>()).find_map(|error| match error.kind() {
-        ErrorKind::HttpResponse { status, error_code, .. } => {
-            Some(AzureAnswer::of_credentials(u16::from(*status), error_code.as_deref()))
+    causes(error).filter_map(|link| link.downcast_ref::<Error>()).find_map(|error| {
+        match error.kind() {
+            ErrorKind::HttpResponse { status, error_code, .. } => {
+                Some(AzureAnswer::of_credentials(u16::from(*status), error_code.as_deref()))
+            }
+            _ => None,
         }
-        _ => None,
     })
 }
 
@@ -165,8 +178,8 @@ fn cause<T: StdError + 'static>(error: &Error) -> Option<&T> {
     causes(error).find_map(|link| link.downcast_ref::<T>())
 }
 
-/// How long the service asks to wait: in milliseconds by the fields of Azure, or `Retry-After` in seconds or as a date
-/// (RFC 9110 §10.2.3).
+/// How long the service asks to wait: in milliseconds by the fields of Azure, or `Retry-After` in
+/// seconds or as a date (RFC 9110 §10.2.3).
 fn retry_after(headers: &Headers, now: OffsetDateTime) -> Option<Duration> {
     let field = |name: &HeaderName| headers.get_optional_str(name).map(str::trim);
     let milliseconds = [X_MS_RETRY_AFTER_MS, RETRY_AFTER_MS];
@@ -216,7 +229,11 @@ mod tests {
             "" => String::new(),
             inner => format!(r#","innererror":{{"code":"{inner}"}}"#),
         };
-        answered(status, &format!(r#"{{"error":{{"code":"{code}","message":"about {VAULT}"{inner}}}}}"#), &[])
+        answered(
+            status,
+            &format!(r#"{{"error":{{"code":"{code}","message":"about {VAULT}"{inner}}}}}"#),
+            &[],
+        )
     }
 
     #[test]
@@ -276,12 +293,17 @@ mod tests {
 
     #[test]
     fn the_pause_is_taken_from_every_form_that_azure_has() {
-        let pause = |status, fields: &[(HeaderName, &str)]| answered(status, "", fields).retry_after();
-        let (seconds, milliseconds) = (Some(Duration::from_secs(7)), Some(Duration::from_millis(1500)));
+        let pause =
+            |status, fields: &[(HeaderName, &str)]| answered(status, "", fields).retry_after();
+        let (seconds, milliseconds) =
+            (Some(Duration::from_secs(7)), Some(Duration::from_millis(1500)));
         assert_eq!(pause(429, &[(RETRY_AFTER, "7")]), seconds);
         assert_eq!(pause(503, &[(RETRY_AFTER, " 7 ")]), seconds);
         assert_eq!(pause(429, &[(RETRY_AFTER_MS, "1500"), (RETRY_AFTER, "7")]), milliseconds);
-        assert_eq!(pause(429, &[(X_MS_RETRY_AFTER_MS, "1500"), (RETRY_AFTER_MS, "9")]), milliseconds);
+        assert_eq!(
+            pause(429, &[(X_MS_RETRY_AFTER_MS, "1500"), (RETRY_AFTER_MS, "9")]),
+            milliseconds
+        );
         assert_eq!(pause(429, &[(RETRY_AFTER_MS, "soon"), (RETRY_AFTER, "7")]), seconds);
         assert_eq!(pause(429, &[(RETRY_AFTER, "99999")]), Some(MAX_RETRY_AFTER));
         for none in ["", "-7", "soon", "Wed, 99 Nov 2026 00:00:00 GMT"] {
@@ -295,7 +317,10 @@ mod tests {
         let now = parse_rfc7231("Wed, 25 Nov 2026 12:00:00 GMT").unwrap();
         for (until, expected) in [(30, 30), (0, 0), (-30, 0)] {
             let mut headers = Headers::new();
-            headers.insert(RETRY_AFTER, to_rfc7231(&(now + azure_core::time::Duration::seconds(until))));
+            headers.insert(
+                RETRY_AFTER,
+                to_rfc7231(&(now + azure_core::time::Duration::seconds(until))),
+            );
             assert_eq!(retry_after(&headers, now), Some(Duration::from_secs(expected)), "{until}");
         }
     }

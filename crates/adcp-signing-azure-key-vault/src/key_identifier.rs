@@ -2,12 +2,14 @@
 
 use std::{fmt, str::FromStr};
 
-use adcp_signing_core::{Fingerprint, key_uri::Endpoint};
+use adcp_signing_core::{Fingerprint, provider::toolkit::Endpoint};
 use azure_core::cloud::CloudConfiguration;
 
-/// The longest identifier read. A host name has at most 253 characters, a key's name 127 and a version 32.
+/// The longest identifier read. A host name has at most 253 characters, a key's name 127 and a
+/// version 32.
 const MAX_LEN: usize = 512;
-/// The longest key name: <https://learn.microsoft.com/azure/key-vault/general/about-keys-secrets-certificates>.
+/// The longest key name:
+/// <https://learn.microsoft.com/azure/key-vault/general/about-keys-secrets-certificates>.
 const MAX_NAME_LEN: usize = 127;
 const VERSION_LEN: usize = 32;
 /// Where Azure keeps vaults and managed HSMs: the public cloud, China and the US government.
@@ -22,7 +24,8 @@ const AZURE: [&str; 6] = [
 
 /// `https://HOST/keys/NAME[/VERSION]`, as `az keyvault key show --query key.kid` prints it.
 ///
-/// `Debug` shows a hash only, since the identifier holds the vault's name; [`expose`](Self::expose) gives the text.
+/// `Debug` shows a hash only, since the identifier holds the vault's name; [`expose`](Self::expose)
+/// gives the text.
 ///
 /// ```
 /// use adcp_signing_azure_key_vault::KeyIdentifier;
@@ -77,7 +80,8 @@ impl KeyIdentifier {
 
     /// The identifier as Key Vault writes it. Holds the vault's name: not for logs.
     pub fn expose(&self) -> String {
-        let version = self.version.as_deref().map(|version| format!("/{version}")).unwrap_or_default();
+        let version =
+            self.version.as_deref().map(|version| format!("/{version}")).unwrap_or_default();
         format!("https://{}/keys/{}{version}", self.authority, self.name)
     }
 
@@ -126,8 +130,8 @@ impl KeyIdentifier {
         Fingerprint::new("azure-key-vault", &self.expose().to_ascii_lowercase())
     }
 
-    /// The key version that a reply is about, if it is one of this key. A server that is not Azure's may know itself by
-    /// another host.
+    /// The key version that a reply is about, if it is one of this key. A server that is not
+    /// Azure's may know itself by another host.
     pub(crate) fn version_in(&self, kid: &str) -> Option<String> {
         let other: Self = kid.parse().ok()?;
         let version = other.version?;
@@ -167,7 +171,8 @@ impl fmt::Debug for KeyIdentifier {
     }
 }
 
-/// Only characters that stand for themselves in a URL path, so that a name cannot reach another resource.
+/// Only characters that stand for themselves in a URL path, so that a name cannot reach another
+/// resource.
 fn is_name(name: &str) -> bool {
     (1..=MAX_NAME_LEN).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
@@ -195,7 +200,10 @@ mod tests {
                 "https://V.Vault.Azure.Net:443/keys/Buyer".to_owned(),
                 Ok("https://v.vault.azure.net/keys/Buyer".to_owned()),
             ),
-            ("https://127.0.0.1:8443/keys/k".to_owned(), Ok("https://127.0.0.1:8443/keys/k".to_owned())),
+            (
+                "https://127.0.0.1:8443/keys/k".to_owned(),
+                Ok("https://127.0.0.1:8443/keys/k".to_owned()),
+            ),
             ("https://[::1]:8443/keys/k".to_owned(), Ok("https://[::1]:8443/keys/k".to_owned())),
             ("https://[::1]/keys/k".to_owned(), Ok("https://[::1]/keys/k".to_owned())),
             ("http://v.vault.azure.net/keys/k".to_owned(), Err(PlainHttp)),
@@ -288,7 +296,8 @@ mod tests {
     fn debug_does_not_show_the_vault_and_equal_keys_have_one_fingerprint() {
         let key: KeyIdentifier = "https://secret-vault.vault.azure.net/keys/Buyer".parse().unwrap();
         assert!(!format!("{key:?}").contains("secret-vault"));
-        let same: KeyIdentifier = "https://Secret-Vault.vault.azure.net:443/keys/buyer".parse().unwrap();
+        let same: KeyIdentifier =
+            "https://Secret-Vault.vault.azure.net:443/keys/buyer".parse().unwrap();
         assert_eq!(key.fingerprint(), same.fingerprint());
     }
 }

@@ -4,8 +4,10 @@ use std::{fmt, sync::Arc};
 
 use adcp_signing_core::{
     Algorithm, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey, SigningProvider,
-    key_uri::KeyOptions,
-    provider::{Capability, FetchOnce, KeyIdentity, KeyVersion, Signed, identified_by},
+    provider::{
+        Capability, KeyIdentity, KeyVersion, Signed, identified_by,
+        toolkit::{FetchOnce, KeyOptions},
+    },
 };
 use async_trait::async_trait;
 use azure_security_keyvault_keys::{
@@ -23,10 +25,11 @@ use crate::{
 
 /// Signs with one key version of Azure Key Vault or Managed HSM.
 ///
-/// P-256 (`ES256`) and RSA-PSS (`PS512`), in software or in an HSM. The key is looked up once, before the first signature: a
-/// [`KeyIdentifier`] without a version stands for the newest version at that moment, and from then on that version is
-/// asked for by name. A rotation in the vault so changes nothing for a provider that is there already. Each reply must name
-/// the version that was asked for; its identifier is the [`key_version`](Signed::key_version).
+/// P-256 (`ES256`) and RSA-PSS (`PS512`), in software or in an HSM. The key is looked up once,
+/// before the first signature: a [`KeyIdentifier`] without a version stands for the newest version
+/// at that moment, and from then on that version is asked for by name. A rotation in the vault so
+/// changes nothing for a provider that is there already. Each reply must name the version that was
+/// asked for; its identifier is the [`key_version`](Signed::key_version).
 ///
 /// ```
 /// use std::sync::Arc;
@@ -61,9 +64,9 @@ struct Found {
 }
 
 impl AzureKeyVaultProvider {
-    /// A provider on the caller's client, whose credentials, transport and retries are used: build it with
-    /// `RetryOptions::none()`, since retries multiply with those of
-    /// core's `Retrying`. Calls no service.
+    /// A provider on the caller's client, whose credentials, transport and retries are used: build
+    /// it with `RetryOptions::none()`, since retries multiply with those of core's `Retrying`.
+    /// Calls no service.
     ///
     /// # Errors
     /// [`ProviderErrorKind::AlgorithmMismatch`] for Ed25519, which Key Vault does not have;
@@ -79,7 +82,8 @@ impl AzureKeyVaultProvider {
         Self::of(client.into(), key, identity, FetchOnce::new())
     }
 
-    /// A provider with the algorithm and the thumbprint of the key that the vault has, where they are not stated.
+    /// A provider with the algorithm and the thumbprint of the key that the vault has, where they
+    /// are not stated.
     pub(crate) async fn connect(
         client: Arc<KeyClient>,
         key: KeyIdentifier,
@@ -146,8 +150,9 @@ impl SigningProvider for AzureKeyVaultProvider {
         let reply = reply
             .and_then(|reply| reply.into_model())
             .map_err(|error| failure::of_call(Operation::Sign, &error))?;
-        let signed_by =
-            reply.kid.ok_or_else(|| invalid("the reply of Azure Key Vault does not say which key signed"))?;
+        let signed_by = reply
+            .kid
+            .ok_or_else(|| invalid("the reply of Azure Key Vault does not say which key signed"))?;
         // Object identifiers are compared without regard to case.
         if !signed_by.eq_ignore_ascii_case(found.kid.expose()) {
             return Err(ProviderError::new(
@@ -155,21 +160,31 @@ impl SigningProvider for AzureKeyVaultProvider {
                 "Azure Key Vault signed with another key version than was asked for",
             ));
         }
-        let bytes = reply.result.ok_or_else(|| invalid("the reply of Azure Key Vault holds no signature"))?;
-        Ok(Signed { signature: self.scheme.signature(&bytes)?, key_version: Some(found.kid.clone()) })
+        let bytes = reply
+            .result
+            .ok_or_else(|| invalid("the reply of Azure Key Vault holds no signature"))?;
+        Ok(Signed {
+            signature: self.scheme.signature(&bytes)?,
+            key_version: Some(found.kid.clone()),
+        })
     }
 }
 
 impl fmt::Debug for AzureKeyVaultProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AzureKeyVaultProvider").field("identity", &self.identity).finish_non_exhaustive()
+        f.debug_struct("AzureKeyVaultProvider")
+            .field("identity", &self.identity)
+            .finish_non_exhaustive()
     }
 }
 
 /// A client speaks to one vault, whatever key it is asked for.
 fn check_vault(client: &KeyClient, key: &KeyIdentifier) -> Result<(), ProviderError> {
     let endpoint = client.endpoint();
-    if endpoint.scheme() == "https" && endpoint.path() == "/" && endpoint.authority() == key.authority() {
+    if endpoint.scheme() == "https"
+        && endpoint.path() == "/"
+        && endpoint.authority() == key.authority()
+    {
         return Ok(());
     }
     Err(configuration("the key is in another vault than the one that the client is for"))
@@ -188,7 +203,8 @@ async fn fetch(
     let reply = reply
         .and_then(|reply| reply.into_model())
         .map_err(|error| failure::of_call(Operation::GetKey, &error))?;
-    let described = reply.key.ok_or_else(|| invalid("the reply of Azure Key Vault holds no key"))?;
+    let described =
+        reply.key.ok_or_else(|| invalid("the reply of Azure Key Vault holds no key"))?;
     let kid = described.kid.as_deref().unwrap_or_default();
     let version = key.version_in(kid).ok_or_else(|| {
         invalid("the reply of Azure Key Vault is about another key, or another version, than was asked for")

@@ -8,12 +8,18 @@ use azure_security_keyvault_keys::models::{CurveName, JsonWebKey, KeyType};
 const COORDINATE_LEN: usize = 32;
 const SIGN: &str = "sign";
 
-/// The public key of a key version, which must be one that signs, with the declared algorithm where there is one.
-pub(crate) fn checked(key: &JsonWebKey, declared: Option<Algorithm>) -> Result<PublicKey, ProviderError> {
+/// The public key of a key version, which must be one that signs, with the declared algorithm where
+/// there is one.
+pub(crate) fn checked(
+    key: &JsonWebKey,
+    declared: Option<Algorithm>,
+) -> Result<PublicKey, ProviderError> {
     let algorithm = match (&key.kty, &key.crv) {
         (Some(KeyType::Ec | KeyType::EcHsm), Some(CurveName::P256)) => Algorithm::EcdsaP256Sha256,
         (Some(KeyType::Rsa | KeyType::RsaHsm), _) => Algorithm::RsaPssSha512,
-        (None, _) => return Err(invalid("the reply of Azure Key Vault does not say the type of the key")),
+        (None, _) => {
+            return Err(invalid("the reply of Azure Key Vault does not say the type of the key"));
+        }
         _ => {
             return Err(mismatch(
                 "the key is of a kind that is not used here; create one with --kty EC --curve P-256, or --kty RSA",
@@ -25,7 +31,9 @@ pub(crate) fn checked(key: &JsonWebKey, declared: Option<Algorithm>) -> Result<P
         return Err(mismatch("the key is not for signing; create one with --ops sign verify"));
     }
     let member = |bytes: &Option<Vec<u8>>| {
-        bytes.clone().ok_or_else(|| invalid("the reply of Azure Key Vault holds no whole public key"))
+        bytes
+            .clone()
+            .ok_or_else(|| invalid("the reply of Azure Key Vault holds no whole public key"))
     };
     let read = match algorithm {
         Algorithm::EcdsaP256Sha256 => {
@@ -38,7 +46,8 @@ pub(crate) fn checked(key: &JsonWebKey, declared: Option<Algorithm>) -> Result<P
         }
     };
     read.map_err(|error: KeyError| {
-        invalid("the reply of Azure Key Vault holds no public key that can be read").with_source(error)
+        invalid("the reply of Azure Key Vault holds no public key that can be read")
+            .with_source(error)
     })
 }
 
@@ -90,7 +99,8 @@ mod tests {
     fn short_x() -> PublicKey {
         loop {
             let key =
-                InMemoryProvider::generate(Algorithm::EcdsaP256Sha256, KeyPurpose::RequestSigning).unwrap();
+                InMemoryProvider::generate(Algorithm::EcdsaP256Sha256, KeyPurpose::RequestSigning)
+                    .unwrap();
             if sec1(key.verifying_key()).first() == Some(&0) {
                 return key.verifying_key().clone();
             }
@@ -121,7 +131,12 @@ mod tests {
             ("no kty", with(&|key| key.kty = None), None, InvalidResponse),
             ("no y", with(&|key| key.y = None), None, InvalidResponse),
             ("not on the curve", right.clone(), None, InvalidResponse),
-            ("longer than the curve", with(&|key| key.x = Some(vec![1; 33])), None, InvalidResponse),
+            (
+                "longer than the curve",
+                with(&|key| key.x = Some(vec![1; 33])),
+                None,
+                InvalidResponse,
+            ),
             ("no curve", with(&|key| key.crv = None), None, AlgorithmMismatch),
             ("P-384", with(&|key| key.crv = Some(CurveName::P384)), None, AlgorithmMismatch),
             ("secp256k1", with(&|key| key.crv = Some(CurveName::P256K)), None, AlgorithmMismatch),

@@ -7,7 +7,8 @@ use adcp_signing_core::{
 use azure_security_keyvault_keys::models::{SignParameters, SignatureAlgorithm};
 use sha2::{Digest as _, Sha256, Sha512};
 
-/// The algorithms of Key Vault that this crate signs with. There are no Ed25519 keys, in vaults or in managed HSMs.
+/// The algorithms of Key Vault that this crate signs with. There are no Ed25519 keys, in vaults or
+/// in managed HSMs.
 const ALGORITHMS: [Algorithm; 2] = [Algorithm::EcdsaP256Sha256, Algorithm::RsaPssSha512];
 
 /// How one algorithm is asked for and answered.
@@ -28,7 +29,9 @@ impl SigningScheme {
             Algorithm::RsaPssSha512 => Ok(Self::Ps512),
             other => Err(ProviderError::new(
                 ProviderErrorKind::AlgorithmMismatch,
-                format!("Azure Key Vault has no keys of {other}; create a P-256 key, for ecdsa-p256-sha256"),
+                format!(
+                    "Azure Key Vault has no keys of {other}; create a P-256 key, for ecdsa-p256-sha256"
+                ),
             )),
         }
     }
@@ -59,7 +62,8 @@ impl SigningScheme {
     /// [`ProviderErrorKind::InvalidResponse`] when the bytes are none of the algorithm.
     pub(crate) fn signature(self, bytes: &[u8]) -> Result<Signature, ProviderError> {
         Signature::from_raw(self.algorithm(), bytes).map_err(|error| {
-            let message = "the signature in the reply of Azure Key Vault is not one of the algorithm";
+            let message =
+                "the signature in the reply of Azure Key Vault is not one of the algorithm";
             ProviderError::new(ProviderErrorKind::InvalidResponse, message).with_source(error)
         })
     }

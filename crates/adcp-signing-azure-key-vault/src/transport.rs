@@ -1,4 +1,5 @@
-//! The HTTP under the client: a bounded reply, no redirects, no retries, and roots that can be given.
+//! The HTTP under the client: a bounded reply, no redirects, no retries, and roots that can be
+//! given.
 
 use std::{sync::Arc, time::Duration};
 
@@ -36,7 +37,8 @@ impl Roots {
             Ok(roots) if !roots.is_empty() => Ok(Self(roots)),
             Ok(_) => Err(configuration("the root certificates hold no PEM certificate")),
             Err(error) => {
-                Err(configuration("the root certificates are not PEM").with_source(error.without_url()))
+                Err(configuration("the root certificates are not PEM")
+                    .with_source(error.without_url()))
             }
         }
     }
@@ -51,8 +53,8 @@ pub(crate) struct ReplyTooLong;
 #[derive(Debug)]
 struct BoundedHttp {
     client: Client,
-    /// What asks the metadata service of this machine, where tokens are fetched: over plain HTTP, and past any proxy, which
-    /// would see the token.
+    /// What asks the metadata service of this machine, where tokens are fetched: over plain HTTP,
+    /// and past any proxy, which would see the token.
     metadata: Option<Client>,
 }
 
@@ -65,8 +67,8 @@ pub(crate) fn to_key_vault(roots: Option<&Roots>) -> Result<ClientOptions, Provi
     Ok(options(BoundedHttp { client: build(builder)?, metadata: None }))
 }
 
-/// How tokens are fetched: from Microsoft Entra ID over TLS, by these roots beside the system's, or from the metadata
-/// service of the machine.
+/// How tokens are fetched: from Microsoft Entra ID over TLS, by these roots beside the system's, or
+/// from the metadata service of the machine.
 pub(crate) fn to_credentials(roots: Option<&Roots>) -> Result<ClientOptions, ProviderError> {
     let mut builder = client(CONNECT_TIMEOUT).https_only(true);
     if let Some(Roots(roots)) = roots {
@@ -87,8 +89,10 @@ fn client(connect_timeout: Duration) -> ClientBuilder {
 
 fn build(builder: ClientBuilder) -> Result<Client, ProviderError> {
     builder.build().map_err(|error| {
-        configuration("the TLS client could not be set up; are there root certificates on this machine?")
-            .with_source(error.without_url())
+        configuration(
+            "the TLS client could not be set up; are there root certificates on this machine?",
+        )
+        .with_source(error.without_url())
     })
 }
 
@@ -96,7 +100,8 @@ fn options(http: BoundedHttp) -> ClientOptions {
     let http: Arc<dyn Policy> = Arc::new(http);
     ClientOptions {
         retry: RetryOptions::none(),
-        // Where it comes before the client's own log, which tells vault and key of every failed call at `INFO`.
+        // Where it comes before the client's own log, which tells vault and key of every failed
+        // call at `INFO`.
         per_try_policies: vec![Arc::clone(&http)],
         transport: Some(Transport::with_policy(http)),
         ..ClientOptions::default()
@@ -106,7 +111,8 @@ fn options(http: BoundedHttp) -> ClientOptions {
 impl BoundedHttp {
     fn failure(&self, error: reqwest::Error) -> Error {
         let kind = match self.metadata {
-            // The client of the metadata service would repeat the call for a minute if it were one of the network.
+            // The client of the metadata service would repeat the call for a minute if it were one
+            // of the network.
             Some(_) => ErrorKind::Credential,
             None if error.is_connect() => ErrorKind::Connection,
             None => ErrorKind::Io,
@@ -116,9 +122,17 @@ impl BoundedHttp {
 }
 
 #[async_trait]
-#[allow(elided_lifetimes_in_paths, reason = "with a lifetime written it is another method than the trait's")]
+#[allow(
+    elided_lifetimes_in_paths,
+    reason = "with a lifetime written it is another method than the trait's"
+)]
 impl Policy for BoundedHttp {
-    async fn send(&self, _: &Context, request: &mut Request, _: &[Arc<dyn Policy>]) -> PolicyResult {
+    async fn send(
+        &self,
+        _: &Context,
+        request: &mut Request,
+        _: &[Arc<dyn Policy>],
+    ) -> PolicyResult {
         let method = Method::from_bytes(request.method().as_str().as_bytes())
             .map_err(|error| Error::new(ErrorKind::Other, error))?;
         let client = match &self.metadata {
@@ -144,8 +158,10 @@ impl Policy for BoundedHttp {
         for (name, value) in reply.headers() {
             // What is not text is nothing that the client looks for.
             if let Ok(value) = value.to_str() {
-                headers
-                    .insert(HeaderName::from(name.as_str().to_owned()), HeaderValue::from(value.to_owned()));
+                headers.insert(
+                    HeaderName::from(name.as_str().to_owned()),
+                    HeaderValue::from(value.to_owned()),
+                );
             }
         }
         let mut body = Vec::new();
@@ -177,14 +193,16 @@ mod tests {
         let url: Url = format!("http://{}/", server.address()).parse().unwrap();
         for (options, requests) in [(to_key_vault(None), 0), (to_credentials(None), 1)] {
             let http = Arc::clone(&options.unwrap().per_try_policies[0]);
-            let reply = http.send(&Context::new(), &mut Request::new(url.clone(), Method::Get), &[]).await;
+            let reply =
+                http.send(&Context::new(), &mut Request::new(url.clone(), Method::Get), &[]).await;
             assert_eq!((reply.is_ok(), server.requests()), (requests == 1, requests), "{reply:?}");
         }
     }
 
     #[test]
     fn what_is_no_certificate_is_refused() {
-        for pem in ["", "no PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+        for pem in ["", "no PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+        {
             let roots = Roots::from_pem(pem.as_bytes());
             let options = roots.and_then(|roots| to_key_vault(Some(&roots)));
             assert_eq!(

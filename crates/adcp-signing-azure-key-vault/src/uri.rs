@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use adcp_signing_core::{
     ProviderError,
-    key_uri::{KeyOptions, KeyUriError, KeyUriParts, write_query},
+    provider::toolkit::{KeyOptions, KeyUriError, KeyUriParts, write_query},
 };
 
 use crate::{AzureKeyVaultConfig, AzureKeyVaultProvider, KeyIdentifier};
@@ -12,12 +12,12 @@ use crate::{AzureKeyVaultConfig, AzureKeyVaultProvider, KeyIdentifier};
 const FORM: &str =
     "azurekms://VAULT.vault.azure.net/KEY[/VERSION] or azurekeyvault://HOST/keys/KEY[/VERSION]";
 
-/// The key URI of a key in Key Vault or Managed HSM: `azurekms://VAULT.vault.azure.net/KEY[/VERSION]` or
-/// `azurekeyvault://HOST/keys/KEY[/VERSION]`.
+/// The key URI of a key in Key Vault or Managed HSM:
+/// `azurekms://VAULT.vault.azure.net/KEY[/VERSION]` or `azurekeyvault://HOST/keys/KEY[/VERSION]`.
 ///
-/// Without a version it names the newest one at first use, which then stays. Query members are those of every key URI:
-/// `alg`, `kid` and `purpose`. A host is one of Azure's clouds, or any `HOST[:PORT]` whose root certificates
-/// `ADCP_AZURE_KEY_VAULT_CA_FILE` names.
+/// Without a version it names the newest one at first use, which then stays. Query members are
+/// those of every key URI: `alg`, `kid` and `purpose`. A host is one of Azure's clouds, or any
+/// `HOST[:PORT]` whose root certificates `ADCP_AZURE_KEY_VAULT_CA_FILE` names.
 ///
 /// `Display` writes the URI, with the vault in it; `Debug` does not.
 ///
@@ -26,7 +26,7 @@ const FORM: &str =
 ///
 /// let uri: AzureKeyVaultUri = "azurekms://ads-prod.vault.azure.net/buyer?alg=ecdsa-p256-sha256".parse()?;
 /// assert_eq!(uri.to_string().parse::<AzureKeyVaultUri>()?, uri);
-/// # Ok::<(), adcp_signing_core::key_uri::KeyUriError>(())
+/// # Ok::<(), adcp_signing_core::provider::toolkit::KeyUriError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AzureKeyVaultUri {
@@ -85,7 +85,9 @@ impl FromStr for AzureKeyVaultUri {
             (Scheme::AzureKms, [authority, name]) => (authority, name, None),
             (Scheme::AzureKms, [authority, name, version]) => (authority, name, Some(*version)),
             (Scheme::AzureKeyVault, [authority, "keys", name]) => (authority, name, None),
-            (Scheme::AzureKeyVault, [authority, "keys", name, version]) => (authority, name, Some(*version)),
+            (Scheme::AzureKeyVault, [authority, "keys", name, version]) => {
+                (authority, name, Some(*version))
+            }
             _ => return Err(malformed),
         };
         let key = KeyIdentifier::from_parts(authority, name, version).map_err(|_| malformed)?;
@@ -141,7 +143,9 @@ mod tests {
             assert!(!format!("{uri:?} {:?}", uri.config()).contains("secret-vault"));
         }
         let uri: AzureKeyVaultUri =
-            format!("azurekms://v.vault.azure.net/k/{VERSION}?alg=rsa-pss-sha512&kid=k-1").parse().unwrap();
+            format!("azurekms://v.vault.azure.net/k/{VERSION}?alg=rsa-pss-sha512&kid=k-1")
+                .parse()
+                .unwrap();
         let config = uri.config();
         assert_eq!(config.key.expose(), format!("https://v.vault.azure.net/keys/k/{VERSION}"));
         assert_eq!(config.options.algorithm, Some(Algorithm::RsaPssSha512));

@@ -1,5 +1,5 @@
-//! Replies that cannot be right, each told by what is wrong with it. A server that answers whatever it is told to stands in
-//! for Key Vault, since the service never sends these.
+//! Replies that cannot be right, each told by what is wrong with it. A server that answers whatever
+//! it is told to stands in for Key Vault, since the service never sends these.
 
 #![allow(
     clippy::unwrap_used,
@@ -27,13 +27,18 @@ const VERSION: &str = "0123456789abcdef0123456789abcdef";
 const OTHER_VERSION: &str = "fedcba9876543210fedcba9876543210";
 /// The server is called by its address, and the vault calls itself by its name.
 const VAULT: &str = "https://vault.example/keys";
-const CHALLENGE: &str = r#"Bearer authorization="https://login.example/t", resource="https://vault.example""#;
+const CHALLENGE: &str =
+    r#"Bearer authorization="https://login.example/t", resource="https://vault.example""#;
 
 async fn server() -> FaultProxy {
     FaultProxy::start_tls("127.0.0.1:9", &[]).await.unwrap()
 }
 
-async fn provider_of(server: &FaultProxy, version: &str, algorithm: Algorithm) -> AzureKeyVaultProvider {
+async fn provider_of(
+    server: &FaultProxy,
+    version: &str,
+    algorithm: Algorithm,
+) -> AzureKeyVaultProvider {
     let key = format!("https://{}/keys/{NAME}{version}", server.address()).parse().unwrap();
     AzureKeyVaultConfig::new(key, KeyPurpose::RequestSigning)
         .with_algorithm(algorithm)
@@ -53,7 +58,8 @@ async fn provider(server: &FaultProxy) -> AzureKeyVaultProvider {
 
 /// A provider that has its public key already.
 async fn ready(server: &FaultProxy) -> AzureKeyVaultProvider {
-    let key = InMemoryProvider::generate(Algorithm::EcdsaP256Sha256, KeyPurpose::RequestSigning).unwrap();
+    let key =
+        InMemoryProvider::generate(Algorithm::EcdsaP256Sha256, KeyPurpose::RequestSigning).unwrap();
     answer(server, &described(key.verifying_key()));
     let provider = provider(server).await;
     provider.public_key().await.unwrap();
@@ -117,8 +123,16 @@ async fn a_signature_counts_only_by_the_version_that_was_asked_for_and_in_raw_fo
             with(right(), "/kid", json!(kid().replace(VERSION, OTHER_VERSION))),
             PublicKeyMismatch,
         ),
-        ("another key", with(right(), "/kid", json!(kid().replace(NAME, "other"))), PublicKeyMismatch),
-        ("another vault", with(right(), "/kid", json!(kid().replace("vault.", "other."))), PublicKeyMismatch),
+        (
+            "another key",
+            with(right(), "/kid", json!(kid().replace(NAME, "other"))),
+            PublicKeyMismatch,
+        ),
+        (
+            "another vault",
+            with(right(), "/kid", json!(kid().replace("vault.", "other."))),
+            PublicKeyMismatch,
+        ),
         ("no version", with(right(), "/kid", json!(format!("{VAULT}/{NAME}"))), PublicKeyMismatch),
         ("no kid", with(right(), "/kid", Value::Null), InvalidResponse),
         ("a kid that is no text", with(right(), "/kid", json!(7)), InvalidResponse),
@@ -136,7 +150,8 @@ async fn a_signature_counts_only_by_the_version_that_was_asked_for_and_in_raw_fo
 #[tokio::test]
 async fn a_public_key_counts_only_when_the_reply_is_about_the_key_that_was_asked_for() {
     let server = server().await;
-    let key = InMemoryProvider::generate(Algorithm::EcdsaP256Sha256, KeyPurpose::RequestSigning).unwrap();
+    let key =
+        InMemoryProvider::generate(Algorithm::EcdsaP256Sha256, KeyPurpose::RequestSigning).unwrap();
     let right = || described(key.verifying_key());
     answer(&server, &right());
     assert_eq!(provider(&server).await.public_key().await.unwrap(), *key.verifying_key());
@@ -148,8 +163,16 @@ async fn a_public_key_counts_only_when_the_reply_is_about_the_key_that_was_asked
             with(right(), "/key/kid", json!(kid().replace(VERSION, OTHER_VERSION))),
             InvalidResponse,
         ),
-        ("another key", with(right(), "/key/kid", json!(kid().replace(NAME, "other"))), InvalidResponse),
-        ("no version", with(right(), "/key/kid", json!(format!("{VAULT}/{NAME}"))), InvalidResponse),
+        (
+            "another key",
+            with(right(), "/key/kid", json!(kid().replace(NAME, "other"))),
+            InvalidResponse,
+        ),
+        (
+            "no version",
+            with(right(), "/key/kid", json!(format!("{VAULT}/{NAME}"))),
+            InvalidResponse,
+        ),
         ("no kid", with(right(), "/key/kid", Value::Null), InvalidResponse),
         ("no key", with(right(), "/key", Value::Null), InvalidResponse),
         ("not on the curve", with(right(), "/key/y", x), InvalidResponse),
@@ -223,7 +246,8 @@ async fn the_token_goes_out_after_a_challenge_and_is_refused_once() {
                 .header("www-authenticate", CHALLENGE),
         )
     };
-    let key = InMemoryProvider::generate(Algorithm::EcdsaP256Sha256, KeyPurpose::RequestSigning).unwrap();
+    let key =
+        InMemoryProvider::generate(Algorithm::EcdsaP256Sha256, KeyPurpose::RequestSigning).unwrap();
     server.next(1, &challenge());
     answer(&server, &described(key.verifying_key()));
     let provider = provider(&server).await;
@@ -238,11 +262,13 @@ async fn the_token_goes_out_after_a_challenge_and_is_refused_once() {
 #[tokio::test]
 async fn without_a_version_the_one_that_was_newest_at_first_stays() {
     let server = server().await;
-    let key = InMemoryProvider::generate(Algorithm::EcdsaP256Sha256, KeyPurpose::RequestSigning).unwrap();
+    let key =
+        InMemoryProvider::generate(Algorithm::EcdsaP256Sha256, KeyPurpose::RequestSigning).unwrap();
     answer(&server, &described(key.verifying_key()));
     let provider = provider_of(&server, "", Algorithm::EcdsaP256Sha256).await;
     assert_eq!(provider.public_key().await.unwrap(), *key.verifying_key());
-    // Rotated meanwhile, and answered by the newest: as if the version in the request were not looked at.
+    // Rotated meanwhile, and answered by the newest: as if the version in the request were not
+    // looked at.
     answer(&server, &with(signed(&[7; 64]), "/kid", json!(kid().replace(VERSION, OTHER_VERSION))));
     assert_refused("the newest version", provider.sign(BASE).await, PublicKeyMismatch);
     answer(&server, &signed(&[7; 64]));
@@ -258,7 +284,8 @@ fn assert_refused<T: std::fmt::Debug>(
 ) {
     let error = outcome.expect_err(what);
     assert_eq!(error.kind(), expected, "{what}: {error}");
-    let chain = std::iter::successors(Some(&error as &dyn std::error::Error), |&link| link.source());
+    let chain =
+        std::iter::successors(Some(&error as &dyn std::error::Error), |&link| link.source());
     for text in chain.map(|link| format!("{link:?} {link}")) {
         assert!(!text.contains("not-for-logs") && !text.contains("vault.example"), "{text}");
     }

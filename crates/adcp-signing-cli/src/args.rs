@@ -35,7 +35,9 @@ pub(crate) enum Command {
         file: PathBuf,
     },
     /// Makes a private key in a file that only its owner can read.
-    #[command(after_help = "Example:\n  adcp-signing keygen --kid buyer-2026 --out buyer.jwk > jwks.json")]
+    #[command(
+        after_help = "Example:\n  adcp-signing keygen --kid buyer-2026 --out buyer.jwk > jwks.json"
+    )]
     Keygen(KeygenArgs),
     /// Prints the public JWKS of keys, ready to publish.
     #[command(after_help = "Examples:
@@ -149,8 +151,9 @@ pub(crate) struct ProbeArgs {
     /// The public key that the service must have: SPKI PEM or a JWK.
     #[arg(long, value_name = "FILE")]
     pub(crate) pin: Option<PathBuf>,
-    /// The published JWKS that must hold the key. Of an https:// URL the server's clock is compared with this one; proxies
-    /// and redirects are not used, and SSL_CERT_FILE names other CAs to trust than the system's.
+    /// The published JWKS that must hold the key. Of an https:// URL the server's clock is compared
+    /// with this one; proxies and redirects are not used, and SSL_CERT_FILE names other CAs to
+    /// trust than the system's.
     #[arg(long, value_name = "FILE|URL")]
     pub(crate) jwks: Option<Place>,
     /// How many signatures to make.
@@ -167,8 +170,8 @@ pub(crate) struct ProbeArgs {
 /// The profile of a message, where the message itself does not say it.
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct ProfileArgs {
-    /// The wire version of the endpoint's profile: 3.0, 3.1 or 3.2. A message file is for 3.2 unless said otherwise; JSON
-    /// must say it.
+    /// The wire version of the endpoint's profile: 3.0, 3.1 or 3.2. A message file is for 3.2
+    /// unless said otherwise; JSON must say it.
     #[arg(long)]
     pub(crate) profile: Option<String>,
     /// request or webhook; request unless said otherwise.

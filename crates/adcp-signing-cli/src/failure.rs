@@ -48,7 +48,9 @@ impl Failure {
     /// The answer to a line of `--ndjson`.
     pub(crate) fn to_json(&self) -> Value {
         match self {
-            Self::Invalid(message) => json!({"ok": false, "error_code": "invalid_input", "message": message}),
+            Self::Invalid(message) => {
+                json!({"ok": false, "error_code": "invalid_input", "message": message})
+            }
             Self::Unavailable { code, message } => {
                 json!({"ok": false, "error_code": code, "message": message})
             }
@@ -67,7 +69,9 @@ impl Failure {
     pub(crate) fn from_sign(error: &SignError, profile: &Profile) -> Self {
         let message = error.to_string();
         match (error, error.fault()) {
-            (SignError::Provider(error), _) => Self::Unavailable { code: error.kind().as_str(), message },
+            (SignError::Provider(error), _) => {
+                Self::Unavailable { code: error.kind().as_str(), message }
+            }
             (SignError::Body(_), _) => Self::unsigned("duplicate_key_input", message),
             (SignError::Ambiguous(_), _) => Self::unsigned("ambiguous_target_uri", message),
             (_, Some(fault)) => Self::unsigned(profile.code(fault).as_str(), message),
@@ -77,7 +81,13 @@ impl Failure {
 
     fn unsigned(code: &str, message: String) -> Self {
         let code = code.to_owned();
-        Self::Refused(Box::new(Refused { action: "reject", code, step: None, message, operation: None }))
+        Self::Refused(Box::new(Refused {
+            action: "reject",
+            code,
+            step: None,
+            message,
+            operation: None,
+        }))
     }
 }
 
@@ -96,7 +106,13 @@ impl std::fmt::Display for Failure {
             },
             Self::Refused(refused) => match refused.step {
                 Some(step) => {
-                    write!(f, "{} at step {step} ({}): {}", refused.code, step.title(), refused.message)
+                    write!(
+                        f,
+                        "{} at step {step} ({}): {}",
+                        refused.code,
+                        step.title(),
+                        refused.message
+                    )
                 }
                 None => write!(f, "{}: {}", refused.code, refused.message),
             },

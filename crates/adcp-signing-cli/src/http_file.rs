@@ -7,8 +7,8 @@ use crate::{
     shapes::{Headers, Message},
 };
 
-/// Reads a message file. Lines before the request line may be empty or start with `#`; lines end with LF or CRLF. A
-/// target that is a path is completed with `https` and the `Host` field.
+/// Reads a message file. Lines before the request line may be empty or start with `#`; lines end
+/// with LF or CRLF. A target that is a path is completed with `https` and the `Host` field.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Message, Failure> {
     let mut rest = bytes;
     let mut number = 0_usize;
@@ -24,7 +24,10 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Message, Failure> {
             Some((_, line)) if line.is_empty() || line.starts_with(b"#") => {}
             Some(line) => break line,
             None => {
-                return Err(broken(1, "there is no request line such as `POST https://host/path HTTP/1.1`"));
+                return Err(broken(
+                    1,
+                    "there is no request line such as `POST https://host/path HTTP/1.1`",
+                ));
             }
         }
     };
@@ -33,8 +36,9 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Message, Failure> {
     let mut headers = Vec::new();
     // A message without a body may end with its last field line.
     while let Some((at, line)) = next().filter(|(_, line)| !line.is_empty()) {
-        let (name, value) =
-            text(at, line)?.split_once(':').ok_or_else(|| broken(at, "a field line is `Name: value`"))?;
+        let (name, value) = text(at, line)?
+            .split_once(':')
+            .ok_or_else(|| broken(at, "a field line is `Name: value`"))?;
         if name.is_empty() || name.contains([' ', '\t']) {
             return Err(broken(at, "a field name has no spaces; folded lines are not supported"));
         }
@@ -74,7 +78,9 @@ fn absolute(target: &str, headers: &[(String, String)]) -> Result<String, Failur
     let host = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("host"));
     match host {
         Some((_, host)) => Ok(format!("https://{host}{target}")),
-        None => Err(Failure::invalid("the target is a path and there is no Host field; write the whole URL")),
+        None => Err(Failure::invalid(
+            "the target is a path and there is no Host field; write the whole URL",
+        )),
     }
 }
 
@@ -93,10 +99,14 @@ mod tests {
     #[test]
     fn a_message_is_read_to_the_last_byte_of_its_body() {
         let message =
-            parse(b"# a comment\n\nPOST /a?b HTTP/1.1\r\nHost: x.example\r\nA:  1 \r\n\r\n{}\r\n").unwrap();
+            parse(b"# a comment\n\nPOST /a?b HTTP/1.1\r\nHost: x.example\r\nA:  1 \r\n\r\n{}\r\n")
+                .unwrap();
         assert_eq!(message.method, "POST");
         assert_eq!(message.url, "https://x.example/a?b");
-        assert_eq!(message.headers.0, [("Host".into(), "x.example".into()), ("A".into(), "1".into())]);
+        assert_eq!(
+            message.headers.0,
+            [("Host".into(), "x.example".into()), ("A".into(), "1".into())]
+        );
         assert_eq!(message.body_bytes().unwrap(), b"{}\r\n");
     }
 

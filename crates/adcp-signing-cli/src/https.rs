@@ -22,19 +22,24 @@ pub(crate) struct Url(reqwest::Url);
 impl Url {
     /// Reads a URL, or says what is wrong with it.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let url = reqwest::Url::parse(text).map_err(|error| format!("the URL of the JWKS: {error}"))?;
+        let url =
+            reqwest::Url::parse(text).map_err(|error| format!("the URL of the JWKS: {error}"))?;
         if url.scheme() != "https" {
-            return Err("the URL of the JWKS is not https://, and verifiers take no other".to_owned());
+            return Err(
+                "the URL of the JWKS is not https://, and verifiers take no other".to_owned()
+            );
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err("the URL of the JWKS has a user in it; what is published needs none".to_owned());
+            return Err(
+                "the URL of the JWKS has a user in it; what is published needs none".to_owned()
+            );
         }
         Ok(Self(url))
     }
 }
 
-/// Fetches a document as a verifier would: no redirects, 64 KiB, five seconds to connect and ten in all. Proxies are not
-/// used, so that what is seen is the server itself.
+/// Fetches a document as a verifier would: no redirects, 64 KiB, five seconds to connect and ten in
+/// all. Proxies are not used, so that what is seen is the server itself.
 pub(crate) async fn get(url: Url) -> Result<Served, String> {
     let failed = |error: reqwest::Error| {
         let what = if error.is_timeout() {
@@ -67,7 +72,9 @@ pub(crate) async fn get(url: Url) -> Result<Served, String> {
                  URL"
             ));
         }
-        status => return Err(format!("the URL of the JWKS answers {status}: publish the JWKS there")),
+        status => {
+            return Err(format!("the URL of the JWKS answers {status}: publish the JWKS there"));
+        }
     }
     let (clock, max_age) = (clock(reply.headers()), max_age(reply.headers()));
     let mut body = Vec::new();
@@ -91,7 +98,8 @@ fn clock(headers: &HeaderMap) -> Option<SystemTime> {
 
 fn max_age(headers: &HeaderMap) -> Option<Duration> {
     let directives = text(headers, &CACHE_CONTROL)?.split(',');
-    let seconds = directives.filter_map(|directive| directive.trim().strip_prefix("max-age=")).next()?;
+    let seconds =
+        directives.filter_map(|directive| directive.trim().strip_prefix("max-age=")).next()?;
     seconds.parse().ok().map(Duration::from_secs)
 }
 

@@ -18,7 +18,8 @@ pub(crate) fn read(path: Option<&Path>) -> Result<Vec<u8>, Failure> {
         Some(path) if path == Path::new("-") => read_bounded(stdin().lock(), "standard input"),
         Some(path) => {
             let shown = path.display().to_string();
-            let file = File::open(path).map_err(|error| Failure::invalid(format!("{shown}: {error}")))?;
+            let file =
+                File::open(path).map_err(|error| Failure::invalid(format!("{shown}: {error}")))?;
             read_bounded(file, &shown)
         }
     }

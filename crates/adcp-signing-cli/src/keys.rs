@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use adcp_signing::{
     SigningProvider, UriOptions,
-    provider::{LocalKeyUri, SigningProviderExt as _},
+    provider::{layers::SigningProviderExt as _, toolkit::LocalKeyUri},
     provider_from_uri,
 };
 
@@ -16,16 +16,22 @@ const LIMIT: Duration = Duration::from_secs(10);
 const MAX_KEPT: usize = 64;
 
 /// Opens the key of a URI.
-pub(crate) async fn open(uri: &str, options: UriOptions) -> Result<Arc<dyn SigningProvider>, Failure> {
-    let provider = tokio::time::timeout(LIMIT, provider_from_uri(uri, options)).await.map_err(|_| {
-        let message = format!("the key could not be opened within {LIMIT:?}; is the key service reachable?");
-        Failure::Unavailable { code: "timeout", message }
-    })??;
+pub(crate) async fn open(
+    uri: &str,
+    options: UriOptions,
+) -> Result<Arc<dyn SigningProvider>, Failure> {
+    let provider =
+        tokio::time::timeout(LIMIT, provider_from_uri(uri, options)).await.map_err(|_| {
+            let message = format!(
+                "the key could not be opened within {LIMIT:?}; is the key service reachable?"
+            );
+            Failure::Unavailable { code: "timeout", message }
+        })??;
     Ok(Arc::new(provider.with_deadline(LIMIT)))
 }
 
-/// The keys of a run, each service's opened once: a connection and a login for every line would be far slower than its
-/// signature.
+/// The keys of a run, each service's opened once: a connection and a login for every line would be
+/// far slower than its signature.
 pub(crate) struct Keys {
     options: UriOptions,
     kept: HashMap<String, Arc<dyn SigningProvider>>,
@@ -36,7 +42,8 @@ impl Keys {
         Self { options, kept: HashMap::new() }
     }
 
-    /// The key of a URI. Those in this process are opened each time, as `memory:` says that each is a fresh one.
+    /// The key of a URI. Those in this process are opened each time, as `memory:` says that each is
+    /// a fresh one.
     pub(crate) async fn open(&mut self, uri: &str) -> Result<Arc<dyn SigningProvider>, Failure> {
         if let Some(provider) = self.kept.get(uri) {
             return Ok(Arc::clone(provider));

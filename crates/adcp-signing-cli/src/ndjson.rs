@@ -9,7 +9,8 @@ use crate::failure::Failure;
 /// The longest line that is read, in bytes.
 const MAX_LINE: usize = 16 << 20;
 
-/// Answers every line in order. A line that cannot be read gets an answer that says so, and the run goes on.
+/// Answers every line in order. A line that cannot be read gets an answer that says so, and the run
+/// goes on.
 pub(crate) async fn run(
     mut input: impl BufRead,
     mut output: impl Write,
@@ -65,8 +66,8 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime
             .block_on(run(input, &mut output, async |line: &str| {
-                let value: Value =
-                    serde_json::from_str(line).map_err(|error| Failure::invalid(error.to_string()))?;
+                let value: Value = serde_json::from_str(line)
+                    .map_err(|error| Failure::invalid(error.to_string()))?;
                 Ok(json!({"ok": true, "n": value["n"]}))
             }))
             .unwrap();
@@ -75,10 +76,16 @@ mod tests {
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())
             .collect();
-        let summary: Vec<_> = lines.iter().map(|line| (line["ok"].as_bool(), line["n"].as_i64())).collect();
+        let summary: Vec<_> =
+            lines.iter().map(|line| (line["ok"].as_bool(), line["n"].as_i64())).collect();
         assert_eq!(
             summary,
-            [(Some(true), Some(1)), (Some(false), None), (Some(false), None), (Some(true), Some(2))]
+            [
+                (Some(true), Some(1)),
+                (Some(false), None),
+                (Some(false), None),
+                (Some(true), Some(2))
+            ]
         );
         assert_eq!(lines[1]["error_code"], "invalid_input");
     }

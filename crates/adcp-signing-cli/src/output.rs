@@ -35,8 +35,8 @@ pub(crate) fn line(text: fmt::Arguments<'_>) {
     written(writeln!(anstream::stdout(), "{text}"));
 }
 
-/// What became of standard output: a reader that has seen enough is no failure, and anything else ends the program, so
-/// that half an answer in a file does not pass for a whole one.
+/// What became of standard output: a reader that has seen enough is no failure, and anything else
+/// ends the program, so that half an answer in a file does not pass for a whole one.
 pub(crate) fn written(outcome: io::Result<()>) {
     match outcome {
         Err(failed) if failed.kind() != io::ErrorKind::BrokenPipe => {

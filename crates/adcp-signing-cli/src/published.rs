@@ -31,7 +31,8 @@ impl FromStr for Place {
 #[derive(Debug)]
 pub(crate) struct Served {
     pub(crate) body: Vec<u8>,
-    /// The clock of the server when it answered: `Date`, and `Age` where a cache answered in its place.
+    /// The clock of the server when it answered: `Date`, and `Age` where a cache answered in its
+    /// place.
     pub(crate) clock: Option<SystemTime>,
     /// For how long a cache may keep it.
     pub(crate) max_age: Option<Duration>,
@@ -71,8 +72,8 @@ async fn fetch(_: &str) -> Result<Result<Served, String>, Failure> {
 }
 
 impl Served {
-    /// How far this machine's clock is ahead of the server's, in seconds, as far as that is certain: `Date` is cut to
-    /// whole seconds, and the reply was on its way for a while.
+    /// How far this machine's clock is ahead of the server's, in seconds, as far as that is
+    /// certain: `Date` is cut to whole seconds, and the reply was on its way for a while.
     pub(crate) fn clock_lead(&self) -> Option<i64> {
         let clock = self.clock?;
         let (most, least) = (seconds(clock, self.answered), seconds(clock, self.asked) - 1);
@@ -120,7 +121,8 @@ mod tests {
 
     #[test]
     fn a_clock_is_off_only_by_what_the_reply_proves() {
-        let at = |millis: u64| SystemTime::UNIX_EPOCH + Duration::from_millis(1_000_000_000 + millis);
+        let at =
+            |millis: u64| SystemTime::UNIX_EPOCH + Duration::from_millis(1_000_000_000 + millis);
         // The server's clock, this one's before and after, and the lead.
         for (clock, asked, answered, lead) in [
             (10_000, 10_100, 10_200, 0),

@@ -2,8 +2,8 @@
 
 use adcp_signing::{
     AdcpUse, InMemoryProvider, KeyPurpose, PrivateJwk,
-    message::FieldLine,
     profile::{MessageKind, Profile, WireVersion},
+    rfc9421::FieldLine,
 };
 use base64ct::{Base64, Encoding as _};
 use serde::{
@@ -107,7 +107,11 @@ impl<T: for<'de> Deserialize<'de>> Input<T> {
         if !json.trim_start().starts_with('{') {
             return Err(Failure::invalid("the input is not a JSON object; a message is `{...}`"));
         }
-        Ok(Self { selector: from_json(json)?, message: from_json(json)?, options: from_json(json)? })
+        Ok(Self {
+            selector: from_json(json)?,
+            message: from_json(json)?,
+            options: from_json(json)?,
+        })
     }
 }
 
@@ -163,7 +167,9 @@ impl Message {
     /// The body's bytes.
     pub(crate) fn body_bytes(&self) -> Result<Vec<u8>, Failure> {
         match (&self.body, &self.body_b64) {
-            (Some(_), Some(_)) => Err(Failure::invalid("body and body_b64 are both given; keep one")),
+            (Some(_), Some(_)) => {
+                Err(Failure::invalid("body and body_b64 are both given; keep one"))
+            }
             (Some(text), None) => Ok(text.clone().into_bytes()),
             (None, Some(encoded)) => Base64::decode_vec(encoded)
                 .map_err(|_| Failure::invalid("body_b64 is not padded standard Base64")),
@@ -191,17 +197,19 @@ impl Message {
     }
 }
 
-/// The provider of an inline private JWK. Who signs says with the kind of message what the key is for, should the JWK
-/// not.
+/// The provider of an inline private JWK. Who signs says with the kind of message what the key is
+/// for, should the JWK not.
 pub(crate) fn inline_key(key: &RawValue, profile: &Profile) -> Result<InMemoryProvider, Failure> {
     let invalid = |error: String| Failure::invalid(format!("key: {error}"));
-    let jwk = PrivateJwk::parse(key.get().as_bytes()).map_err(|error| invalid(error.to_string()))?;
+    let jwk =
+        PrivateJwk::parse(key.get().as_bytes()).map_err(|error| invalid(error.to_string()))?;
     let provider = if *jwk.adcp_use() != AdcpUse::Absent {
         InMemoryProvider::from_jwk(jwk)
     } else {
         let reuses = profile.accepts_purpose(&KeyPurpose::RequestSigning);
         let dedicated = profile.kind() == MessageKind::Webhook && !reuses;
-        let purpose = if dedicated { KeyPurpose::WebhookSigning } else { KeyPurpose::RequestSigning };
+        let purpose =
+            if dedicated { KeyPurpose::WebhookSigning } else { KeyPurpose::RequestSigning };
         InMemoryProvider::from_jwk_for(jwk, purpose)
     };
     provider.map_err(|error| invalid(error.to_string()))
@@ -254,7 +262,10 @@ impl<'de> Visitor<'de> for HeadersVisitor {
 }
 
 fn not_text<E: serde::de::Error>(name: &str) -> E {
-    E::custom(format!("the value of header {:?} must be a string or a list of strings", shorten(name)))
+    E::custom(format!(
+        "the value of header {:?} must be a string or a list of strings",
+        shorten(name)
+    ))
 }
 
 #[cfg(test)]
@@ -263,8 +274,11 @@ mod tests {
 
     #[test]
     fn headers_come_as_an_object_with_lists_or_as_pairs() {
-        let expected =
-            Headers(vec![("A".into(), "1".into()), ("A".into(), "2".into()), ("B".into(), "3".into())]);
+        let expected = Headers(vec![
+            ("A".into(), "1".into()),
+            ("A".into(), "2".into()),
+            ("B".into(), "3".into()),
+        ]);
         for json in [
             r#"{"A":["1","2"],"B":"3"}"#,
             r#"{"A":"1","A":"2","B":"3"}"#,

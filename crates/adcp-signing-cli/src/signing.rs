@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use adcp_signing::{
     SigningProvider, UnixSeconds,
-    message::Request,
     profile::LABEL,
+    rfc9421::{
+        Request,
+        structured_fields::{BareItem, Dictionary, MemberValue},
+    },
     sign::{AmbiguousUrls, DigestCoverage, SignOptions, SignedFields, Signer},
-    structured_fields::{BareItem, Dictionary, MemberValue},
 };
 use serde_json::{Map, Value, json};
 
@@ -35,8 +37,11 @@ pub(crate) async fn sign(input: &SignInput, keys: &mut Keys) -> Result<Signed, F
         Some(false) => DigestCoverage::Leave,
         Some(true) | None => DigestCoverage::Cover,
     };
-    let ambiguous =
-        if input.options.allow_ambiguous_url { AmbiguousUrls::Allow } else { AmbiguousUrls::Refuse };
+    let ambiguous = if input.options.allow_ambiguous_url {
+        AmbiguousUrls::Allow
+    } else {
+        AmbiguousUrls::Refuse
+    };
     let signer = Signer::new(profile.clone(), Arc::clone(&provider))
         .map_err(failed)?
         .with_digest_coverage(coverage)
@@ -57,7 +62,8 @@ pub(crate) async fn sign(input: &SignInput, keys: &mut Keys) -> Result<Signed, F
     // Prepared once and signed by the key itself, so that the base shown is the base signed.
     let prepared = signer.prepare(&request, &sign_options).map_err(failed)?;
     let signature_base = String::from_utf8_lossy(prepared.signature_base()).into_owned();
-    let signed = provider.sign(prepared.signature_base()).await.map_err(|error| failed(error.into()))?;
+    let signed =
+        provider.sign(prepared.signature_base()).await.map_err(|error| failed(error.into()))?;
     let fields = prepared.finalize(&signed.signature).map_err(failed)?;
     let headers = signed_headers(&input.message.headers, &fields);
     Ok(Signed { headers, signature_base, signature_input: fields.signature_input, label })
@@ -73,11 +79,13 @@ async fn provider(input: &SignInput, keys: &mut Keys) -> Result<Arc<dyn SigningP
             }))
         }
         (None, Some(uri), None) => keys.open(uri).await,
-        (None, Some(_), Some(_)) => {
-            Err(Failure::invalid("keyid goes with an inline key; write ?kid= in the key URI instead"))
-        }
+        (None, Some(_), Some(_)) => Err(Failure::invalid(
+            "keyid goes with an inline key; write ?kid= in the key URI instead",
+        )),
         (Some(_), Some(_), _) => Err(Failure::invalid("key and key_uri are both given; keep one")),
-        (None, None, _) => Err(Failure::invalid("no key: give key (a private JWK), key_uri, or --key URI")),
+        (None, None, _) => {
+            Err(Failure::invalid("no key: give key (a private JWK), key_uri, or --key URI"))
+        }
     }
 }
 
@@ -112,8 +120,12 @@ impl Signed {
     /// The signature parameters, as a verifier reads them.
     fn params(&self) -> Value {
         let mut params = Map::new();
-        let Ok(dictionary) = Dictionary::parse(self.signature_input.as_bytes()) else { return Value::Null };
-        if let Some(MemberValue::InnerList(list)) = dictionary.get(&self.label).map(|member| &member.value) {
+        let Ok(dictionary) = Dictionary::parse(self.signature_input.as_bytes()) else {
+            return Value::Null;
+        };
+        if let Some(MemberValue::InnerList(list)) =
+            dictionary.get(&self.label).map(|member| &member.value)
+        {
             for (name, value) in list.params.iter() {
                 let value = match value {
                     BareItem::Integer(number) => Value::from(*number),

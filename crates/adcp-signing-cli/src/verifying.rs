@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use adcp_signing::{
     Clock as _, FixedClock, JwkSet, SystemClock, UnixSeconds,
-    message::Request,
     operation::{DigestPolicy, RequestSigningCapability, Transport},
     profile::{MessageKind, Profile, WireVersion},
     replay::{InMemoryReplayStore, InsertOutcome, ReplayEntry, ReplayStore, StoreError},
     resolver::StaticKeys,
     revocation::InMemoryRevocation,
+    rfc9421::Request,
     verify::{Acceptance, Caller, FallbackCredential, Received, Step, Verifier, Warning},
 };
 use async_trait::async_trait;
@@ -20,7 +20,8 @@ use crate::{
     shapes::{VerifyInput, shorten},
 };
 
-/// How long a seeded nonce counts as seen, in seconds: the longest window and the skew on either side.
+/// How long a seeded nonce counts as seen, in seconds: the longest window and the skew on either
+/// side.
 const SEED_TTL: i64 = 420;
 
 /// A message that may be processed, as the commands show it.
@@ -50,7 +51,10 @@ pub(crate) async fn verify(
     let mut builder = Verifier::builder(profile.clone())
         .keys(Arc::new(keys(input)?))
         .revocation(Arc::new(revocation))
-        .replay(Arc::new(Capped { store: Arc::clone(store), keyid: input.options.cap_hit_for.clone() }))
+        .replay(Arc::new(Capped {
+            store: Arc::clone(store),
+            keyid: input.options.cap_hit_for.clone(),
+        }))
         .capability(capability(input, &profile)?)
         .clock(Arc::new(FixedClock::new(now)));
     if let Some(cap) = input.options.replay_cap {
@@ -90,7 +94,7 @@ pub(crate) fn now(input: &VerifyInput) -> UnixSeconds {
 
 fn request<'a>(
     input: &'a VerifyInput,
-    lines: &'a [adcp_signing::message::FieldLine<'a>],
+    lines: &'a [adcp_signing::rfc9421::FieldLine<'a>],
     body: &'a [u8],
 ) -> Result<Request<'a>, Failure> {
     Ok(Request {
@@ -101,14 +105,17 @@ fn request<'a>(
 
 fn keys(input: &VerifyInput) -> Result<StaticKeys, Failure> {
     let Some(jwks) = &input.options.jwks else {
-        return Err(Failure::invalid("no keys: give the signer's published JWKS as jwks, or with --jwks"));
+        return Err(Failure::invalid(
+            "no keys: give the signer's published JWKS as jwks, or with --jwks",
+        ));
     };
-    let set =
-        JwkSet::parse(jwks.get().as_bytes()).map_err(|error| Failure::invalid(format!("jwks: {error}")))?;
+    let set = JwkSet::parse(jwks.get().as_bytes())
+        .map_err(|error| Failure::invalid(format!("jwks: {error}")))?;
     Ok(StaticKeys::from_jwks(&set))
 }
 
-/// Without a capability, signatures are supported and required for nothing, and the digest is as the profile has it.
+/// Without a capability, signatures are supported and required for nothing, and the digest is as
+/// the profile has it.
 fn capability(input: &VerifyInput, profile: &Profile) -> Result<RequestSigningCapability, Failure> {
     match &input.options.capability {
         Some(json) => RequestSigningCapability::from_json(json.get().as_bytes())
@@ -125,9 +132,10 @@ fn transport(input: &VerifyInput) -> Result<Transport, Failure> {
         None | Some("rest") => Ok(Transport::Rest { operation: input.options.operation.clone() }),
         Some("mcp") => Ok(Transport::Mcp),
         Some("a2a") => Ok(Transport::A2a),
-        Some(other) => {
-            Err(Failure::invalid(format!("transport is {:?}; write rest, mcp or a2a", shorten(other))))
-        }
+        Some(other) => Err(Failure::invalid(format!(
+            "transport is {:?}; write rest, mcp or a2a",
+            shorten(other)
+        ))),
     }
 }
 
@@ -140,11 +148,20 @@ struct Capped {
 
 #[async_trait]
 impl ReplayStore for Capped {
-    async fn cap_reached(&self, keyid: &str, cap: u64, now: UnixSeconds) -> Result<bool, StoreError> {
+    async fn cap_reached(
+        &self,
+        keyid: &str,
+        cap: u64,
+        now: UnixSeconds,
+    ) -> Result<bool, StoreError> {
         Ok(self.keyid.as_deref() == Some(keyid) || self.store.cap_reached(keyid, cap, now).await?)
     }
 
-    async fn insert(&self, entry: ReplayEntry<'_>, now: UnixSeconds) -> Result<InsertOutcome, StoreError> {
+    async fn insert(
+        &self,
+        entry: ReplayEntry<'_>,
+        now: UnixSeconds,
+    ) -> Result<InsertOutcome, StoreError> {
         self.store.insert(entry, now).await
     }
 }
@@ -194,7 +211,10 @@ impl Accepted {
                 members.insert("keyid".to_owned(), signer.keyid.clone().into());
             }
             if self.kind == MessageKind::Request {
-                members.insert("resolved_operation".to_owned(), self.acceptance.operation.clone().into());
+                members.insert(
+                    "resolved_operation".to_owned(),
+                    self.acceptance.operation.clone().into(),
+                );
             }
             if let Some(signer) = signer {
                 let base = String::from_utf8_lossy(&signer.signature_base).into_owned();

@@ -126,9 +126,16 @@ fn verifier_state_of_a_line_is_honoured() {
         ("jwks", json!({"keys": []}), "request_signature_key_unknown", json!(7)),
         ("body", json!("{\"a\":2}"), "request_signature_digest_mismatch", json!(11)),
     ];
-    let lines: Vec<_> = cases.iter().map(|(member, value, ..)| with(line(), member, value.clone())).collect();
-    for ((member, _, code, step), answer) in cases.iter().zip(ndjson(&["verify", "--ndjson"], &lines)) {
-        assert_eq!((answer["error_code"].as_str(), &answer["failed_step"]), (Some(*code), step), "{member}");
+    let lines: Vec<_> =
+        cases.iter().map(|(member, value, ..)| with(line(), member, value.clone())).collect();
+    for ((member, _, code, step), answer) in
+        cases.iter().zip(ndjson(&["verify", "--ndjson"], &lines))
+    {
+        assert_eq!(
+            (answer["error_code"].as_str(), &answer["failed_step"]),
+            (Some(*code), step),
+            "{member}"
+        );
         assert_eq!(answer["action"], "reject");
     }
 }
@@ -173,8 +180,10 @@ fn a_signer_refuses_with_the_code_a_verifier_would_have_answered() {
         ("body", json!("{\"a\":1,\"a\":2}"), "duplicate_key_input"),
         ("nonce", json!("short"), "request_signature_header_malformed"),
     ];
-    let lines: Vec<_> =
-        cases.iter().map(|(member, value, _)| with(to_sign("3.2"), member, value.clone())).collect();
+    let lines: Vec<_> = cases
+        .iter()
+        .map(|(member, value, _)| with(to_sign("3.2"), member, value.clone()))
+        .collect();
     for ((member, _, code), answer) in cases.iter().zip(ndjson(&["sign", "--ndjson"], &lines)) {
         assert_eq!(answer["error_code"], *code, "{member}: {answer}");
     }
@@ -224,7 +233,11 @@ fn a_key_file_is_private_and_never_overwritten() {
     assert_eq!(code(&again), 2);
     assert!(stderr(&again).contains("not overwritten"), "{}", stderr(&again));
     assert_eq!(std::fs::read(&path).unwrap(), before);
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "a temporary file was left behind");
+    assert_eq!(
+        std::fs::read_dir(folder.path()).unwrap().count(),
+        1,
+        "a temporary file was left behind"
+    );
 
     let uri = format!("file:{out}");
     let exported = run(&["jwks", "--allow-in-process-keys", "--key", &uri], "");
@@ -253,7 +266,10 @@ fn a_message_file_is_signed_verified_and_explained() {
     assert_eq!(code(&explained), 1);
     let text = stdout(&explained);
     assert!(text.contains("✗ 11"), "{text}");
-    assert!(text.contains("\"@target-uri\": https://seller.example.com/adcp/create_media_buy"), "{text}");
+    assert!(
+        text.contains("\"@target-uri\": https://seller.example.com/adcp/create_media_buy"),
+        "{text}"
+    );
     assert!(text.contains("request_signature_digest_mismatch"), "{text}");
     let json = run(&["explain", "--json", "--jwks", &path("jwks.json")], &tampered);
     let json: Value = serde_json::from_str(&stdout(&json)).unwrap();
@@ -277,8 +293,17 @@ fn a_probe_tells_a_ready_key_from_one_that_is_not() {
     let probe = |key: &str, jwks: &str| {
         let key = format!("file:{}", path(key));
         let jwks = path(jwks);
-        let args =
-            ["probe", "--json", "--allow-in-process-keys", "--count", "20", "--key", &key, "--jwks", &jwks];
+        let args = [
+            "probe",
+            "--json",
+            "--allow-in-process-keys",
+            "--count",
+            "20",
+            "--key",
+            &key,
+            "--jwks",
+            &jwks,
+        ];
         let output = run(&args, "");
         (code(&output), serde_json::from_str::<Value>(&stdout(&output)).unwrap())
     };
@@ -335,7 +360,8 @@ fn options_complete_what_a_json_message_leaves_out() {
     std::fs::write(path("jwks.json"), &made.stdout).unwrap();
     let uri = format!("file:{}", path("key.jwk"));
     let line = without(to_sign("3.2"), "key");
-    let sign = ["sign", "--ndjson", "--allow-in-process-keys", "--key", &uri, "--expires-in", "100"];
+    let sign =
+        ["sign", "--ndjson", "--allow-in-process-keys", "--key", &uri, "--expires-in", "100"];
     let own_expiry = with(line.clone(), "expires_in", json!(200));
     let signed = ndjson(&sign, &[without(line.clone(), "profile"), line, own_expiry]);
     assert_eq!(signed[0]["error_code"], "invalid_input", "no profile is guessed: {}", signed[0]);
@@ -365,7 +391,11 @@ fn with_json_a_failure_is_an_object_too() {
     for (args, exit, error) in cases {
         let output = run(args, "");
         let answer: Value = serde_json::from_str(&stdout(&output)).unwrap();
-        assert_eq!((code(&output), answer["error_code"].as_str()), (exit, Some(error)), "{args:?}: {answer}");
+        assert_eq!(
+            (code(&output), answer["error_code"].as_str()),
+            (exit, Some(error)),
+            "{args:?}: {answer}"
+        );
         assert_eq!(answer["ok"], false, "{args:?}");
     }
 }
@@ -373,7 +403,14 @@ fn with_json_a_failure_is_an_object_too() {
 #[test]
 fn a_jwks_by_url_needs_an_https_client_and_a_safe_url() {
     let output = run(
-        &["probe", "--allow-in-process-keys", "--key", "memory:", "--jwks", "http://buyer.example/jwks.json"],
+        &[
+            "probe",
+            "--allow-in-process-keys",
+            "--key",
+            "memory:",
+            "--jwks",
+            "http://buyer.example/jwks.json",
+        ],
         "",
     );
     let said = stderr(&output);
@@ -386,7 +423,8 @@ fn a_jwks_by_url_needs_an_https_client_and_a_safe_url() {
 fn many_signatures_may_be_under_way_and_all_are_checked() {
     let key = ["probe", "--json", "--allow-in-process-keys", "--key", "memory:"];
     for concurrency in ["1", "64"] {
-        let output = run(&[&key[..], &["--count", "300", "--concurrency", concurrency]].concat(), "");
+        let output =
+            run(&[&key[..], &["--count", "300", "--concurrency", concurrency]].concat(), "");
         let answer: Value = serde_json::from_str(&stdout(&output)).unwrap();
         assert_eq!((code(&output), &answer["signed"]), (0, &json!(300)), "{answer}");
         let at = |name: &str| answer["latency_us"][name].as_f64().unwrap();
@@ -413,7 +451,13 @@ fn an_answer_that_cannot_be_written_whole_is_a_failure_and_a_reader_that_left_is
     for args in commands {
         let into = |stdout: Stdio| {
             let mut command = Command::new(env!("CARGO_BIN_EXE_adcp-signing"));
-            command.args(args).current_dir(workspace()).stdin(Stdio::null()).stdout(stdout).output().unwrap()
+            command
+                .args(args)
+                .current_dir(workspace())
+                .stdin(Stdio::null())
+                .stdout(stdout)
+                .output()
+                .unwrap()
         };
         let full = into(std::fs::File::options().write(true).open("/dev/full").unwrap().into());
         assert_eq!(code(&full), 2, "{args:?}");

@@ -42,22 +42,27 @@ impl Site {
         let ca = params.self_signed(&key).unwrap();
         let issuer = Issuer::new(params, key);
         let key = KeyPair::generate().unwrap();
-        let leaf =
-            CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+        let leaf = CertificateParams::new(vec!["localhost".to_owned()])
+            .unwrap()
+            .signed_by(&key, &issuer)
+            .unwrap();
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("ca.pem"), ca.pem()).unwrap();
         let (ready, address) = mpsc::channel();
         thread::spawn(move || {
             let chain = vec![CertificateDer::from(leaf.der().to_vec())];
             let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-            let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).unwrap();
+            let config =
+                ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).unwrap();
             let acceptor = TlsAcceptor::from(Arc::new(config));
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
                 ready.send(listener.local_addr().unwrap()).unwrap();
                 while let Ok((stream, _)) = listener.accept().await {
-                    // A client that refuses the certificate, or reads no further, is no failure of the server.
+                    // A client that refuses the certificate, or reads no further, is no failure of
+                    // the server.
                     let _ = serve(&acceptor, stream, answer.as_deref()).await;
                 }
             });
@@ -74,7 +79,11 @@ impl Site {
     }
 }
 
-async fn serve(acceptor: &TlsAcceptor, stream: TcpStream, answer: Option<&[u8]>) -> std::io::Result<()> {
+async fn serve(
+    acceptor: &TlsAcceptor,
+    stream: TcpStream,
+    answer: Option<&[u8]>,
+) -> std::io::Result<()> {
     let mut stream = acceptor.accept(stream).await?;
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
@@ -93,7 +102,8 @@ async fn serve(acceptor: &TlsAcceptor, stream: TcpStream, answer: Option<&[u8]>)
 
 fn reply(status: &str, headers: &str, body: &str) -> Answer {
     let len = body.len();
-    let head = format!("HTTP/1.1 {status}\r\ncontent-length: {len}\r\nconnection: close\r\n{headers}\r\n");
+    let head =
+        format!("HTTP/1.1 {status}\r\ncontent-length: {len}\r\nconnection: close\r\n{headers}\r\n");
     Some(format!("{head}{body}").into_bytes())
 }
 
@@ -155,8 +165,11 @@ fn check<'a>(answer: &'a Value, name: &str) -> (bool, &'a str) {
 #[test]
 fn a_published_key_and_a_right_clock_are_ready() {
     let key = Key::new();
-    let site =
-        Site::new(reply("200 OK", &format!("{}cache-control: public, max-age=300\r\n", date(0)), &key.jwks));
+    let site = Site::new(reply(
+        "200 OK",
+        &format!("{}cache-control: public, max-age=300\r\n", date(0)),
+        &key.jwks,
+    ));
     let (exit, answer) = key.probe(&site.url(), Some(&site.ca()));
     assert_eq!(exit, 0, "{answer}");
     assert!(check(&answer, "clock").1.contains("JWKS' server"), "{answer}");
@@ -221,7 +234,11 @@ fn a_server_that_nobody_vouches_for_is_not_believed() {
 #[test]
 fn a_url_that_verifiers_would_not_take_is_refused() {
     let key = Key::new();
-    for url in ["http://buyer.example/jwks.json", "https://user:secret@buyer.example/jwks.json", "https://"] {
+    for url in [
+        "http://buyer.example/jwks.json",
+        "https://user:secret@buyer.example/jwks.json",
+        "https://",
+    ] {
         let (exit, answer) = key.probe(url, None);
         assert_eq!((exit, &answer["error_code"]), (2, &"invalid_input".into()), "{url}: {answer}");
         assert!(!answer.to_string().contains("secret"), "{answer}");

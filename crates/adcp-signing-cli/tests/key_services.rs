@@ -1,6 +1,12 @@
-//! The commands with a key of each service: published, probed, signed with, and verified by what was published.
+//! The commands with a key of each service: published, probed, signed with, and verified by what
+//! was published.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::{
     env,
@@ -16,7 +22,8 @@ use reqwest::{
 };
 use serde_json::{Value, json};
 
-/// A key that was made for a test: its URI without `alg` and `kid`, and the variables that it needs.
+/// A key that was made for a test: its URI without `alg` and `kid`, and the variables that it
+/// needs.
 struct Key {
     uri: String,
     variables: Vec<(&'static str, String)>,
@@ -68,7 +75,10 @@ fn aws_kms() -> Result<Key, String> {
     let headers = [
         ("x-amz-target", "TrentService.CreateKey"),
         (CONTENT_TYPE.as_str(), "application/x-amz-json-1.1"),
-        (AUTHORIZATION.as_str(), "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/kms/aws4_request"),
+        (
+            AUTHORIZATION.as_str(),
+            "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/kms/aws4_request",
+        ),
     ];
     let body = json!({"KeySpec": "ECC_NIST_EDWARDS25519", "KeyUsage": "SIGN_VERIFY"});
     let made = post(&endpoint, &headers, &body);
@@ -92,28 +102,44 @@ fn azure_key_vault() -> Result<Key, String> {
         "ADCP_TEST_AZURE_KEY_VAULT_CA",
     ])?;
     let (name, bearer) = (unique(), format!("Bearer {token}"));
-    let headers = [(AUTHORIZATION.as_str(), bearer.as_str()), (CONTENT_TYPE.as_str(), "application/json")];
+    let headers =
+        [(AUTHORIZATION.as_str(), bearer.as_str()), (CONTENT_TYPE.as_str(), "application/json")];
     let roots = Certificate::from_pem_bundle(&std::fs::read(&ca).unwrap()).unwrap();
     let key = json!({"kty": "EC", "crv": "P-256", "key_ops": ["sign", "verify"]});
-    let made =
-        call(roots, Method::POST, &format!("{url}/keys/{name}/create?api-version=7.4"), &headers, Some(&key));
+    let made = call(
+        roots,
+        Method::POST,
+        &format!("{url}/keys/{name}/create?api-version=7.4"),
+        &headers,
+        Some(&key),
+    );
     let kid = made["key"]["kid"].as_str().unwrap();
-    let variables = vec![("ADCP_AZURE_KEY_VAULT_ACCESS_TOKEN", token), ("ADCP_AZURE_KEY_VAULT_CA_FILE", ca)];
+    let variables =
+        vec![("ADCP_AZURE_KEY_VAULT_ACCESS_TOKEN", token), ("ADCP_AZURE_KEY_VAULT_CA_FILE", ca)];
     // The journey appends members to a query.
     let uri = format!("{}?purpose=request-signing", kid.replace("https://", "azurekeyvault://"));
     Ok(Key { uri, variables })
 }
 
 fn gcp_kms() -> Result<Key, String> {
-    let [endpoint, token, parent] =
-        server(["ADCP_TEST_GCP_KMS_ENDPOINT", "ADCP_TEST_GCP_KMS_TOKEN", "ADCP_TEST_GCP_KMS_PARENT"])?;
+    let [endpoint, token, parent] = server([
+        "ADCP_TEST_GCP_KMS_ENDPOINT",
+        "ADCP_TEST_GCP_KMS_TOKEN",
+        "ADCP_TEST_GCP_KMS_PARENT",
+    ])?;
     let (name, bearer) = (unique(), format!("Bearer {token}"));
-    let headers = [(AUTHORIZATION.as_str(), bearer.as_str()), (CONTENT_TYPE.as_str(), "application/json")];
+    let headers =
+        [(AUTHORIZATION.as_str(), bearer.as_str()), (CONTENT_TYPE.as_str(), "application/json")];
     post(&format!("{endpoint}/v1/{parent}/keyRings?keyRingId={name}"), &headers, &json!({}));
     let key = json!({"purpose": "ASYMMETRIC_SIGN", "versionTemplate": {"algorithm": "EC_SIGN_P256_SHA256"}});
-    post(&format!("{endpoint}/v1/{parent}/keyRings/{name}/cryptoKeys?cryptoKeyId=buyer"), &headers, &key);
+    post(
+        &format!("{endpoint}/v1/{parent}/keyRings/{name}/cryptoKeys?cryptoKeyId=buyer"),
+        &headers,
+        &key,
+    );
     let version = format!("{parent}/keyRings/{name}/cryptoKeys/buyer/cryptoKeyVersions/1");
-    // As the service does, the fake takes a while to generate a key, and its state is all there is to wait for.
+    // As the service does, the fake takes a while to generate a key, and its state is all there is
+    // to wait for.
     let url = format!("{endpoint}/v1/{version}");
     let mut polls = 0;
     while call(Vec::new(), Method::GET, &url, &headers, None)["state"] != "ENABLED" {
@@ -133,10 +159,14 @@ fn pkcs11() -> Result<Key, String> {
     std::fs::write(&pem, rcgen::KeyPair::generate().unwrap().serialize_pem()).unwrap();
     let id: String = name.bytes().map(|byte| format!("{byte:02x}")).collect();
     let mut import = Command::new("softhsm2-util");
-    import.args(["--token", &token, "--pin", &pin, "--label", &name, "--id", &id, "--import"]).arg(&pem);
+    import
+        .args(["--token", &token, "--pin", &pin, "--label", &name, "--id", &id, "--import"])
+        .arg(&pem);
     let imported = import.output().map_err(|error| format!("softhsm2-util: {error}"))?;
     assert!(imported.status.success(), "{imported:?}");
-    let uri = format!("pkcs11:token={token};object={name}?module-path={module}&pin-source=env:ADCP_CLI_PIN");
+    let uri = format!(
+        "pkcs11:token={token};object={name}?module-path={module}&pin-source=env:ADCP_CLI_PIN"
+    );
     Ok(Key { uri, variables: vec![("ADCP_CLI_PIN", pin)] })
 }
 
@@ -144,7 +174,9 @@ impl Key {
     fn run(&self, args: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_adcp-signing"));
         command.args(args).envs(self.variables.iter().map(|(name, value)| (name, value)));
-        command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")).stdin(Stdio::null());
+        command
+            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
+            .stdin(Stdio::null());
         command.output().unwrap()
     }
 }
@@ -167,14 +199,16 @@ fn journey(key: Result<Key, String>) {
 
     // Without `kid` it is the thumbprint, and the service is asked what the key is for.
     let exported = key.run(&["jwks", "--key", &key.uri]);
-    let jwks: Value = serde_json::from_str(&text(&exported)).unwrap_or_else(|_| panic!("{exported:?}"));
+    let jwks: Value =
+        serde_json::from_str(&text(&exported)).unwrap_or_else(|_| panic!("{exported:?}"));
     let jwk = &jwks["keys"][0];
     let algorithm = if jwk["alg"] == "EdDSA" { "ed25519" } else { "ecdsa-p256-sha256" };
     std::fs::write(path("jwks.json"), text(&exported)).unwrap();
     std::fs::write(path("pin.json"), jwk.to_string()).unwrap();
 
     let (jwks, pin) = (path("jwks.json"), path("pin.json"));
-    let probe = ["probe", "--json", "--count", "20", "--concurrency", "4", "--jwks", &jwks, "--pin", &pin];
+    let probe =
+        ["probe", "--json", "--count", "20", "--concurrency", "4", "--jwks", &jwks, "--pin", &pin];
     let ready = key.run(&[&probe[..], &["--key", &key.uri]].concat());
     let answer: Value = serde_json::from_str(&text(&ready)).unwrap_or_else(|_| panic!("{ready:?}"));
     assert_eq!((ready.status.code(), &answer["signed"]), (Some(0), &json!(20)), "{answer}");
@@ -184,7 +218,8 @@ fn journey(key: Result<Key, String>) {
     assert!(signed.status.success(), "{signed:?}");
     std::fs::write(path("signed.http"), &signed.stdout).unwrap();
     let verified = key.run(&["verify", "--json", "--jwks", &jwks, &path("signed.http")]);
-    let answer: Value = serde_json::from_str(&text(&verified)).unwrap_or_else(|_| panic!("{verified:?}"));
+    let answer: Value =
+        serde_json::from_str(&text(&verified)).unwrap_or_else(|_| panic!("{verified:?}"));
     assert_eq!(answer["keyid"], jwk["kid"], "{answer}");
 
     let other = format!("{}&alg={algorithm}&kid=not-published", key.uri);

@@ -1,4 +1,5 @@
-//! Every file of the fuzz corpus through its fuzz target, so that what fuzzing found stays fixed on the stable toolchain.
+//! Every file of the fuzz corpus through its fuzz target, so that what fuzzing found stays fixed on
+//! the stable toolchain.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

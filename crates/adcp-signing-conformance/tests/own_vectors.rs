@@ -18,7 +18,13 @@ fn own_vectors_pass() {
             }
         })
         .collect();
-    assert!(failures.is_empty(), "{} of {} failed:\n{}", failures.len(), report.ran(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} of {} failed:\n{}",
+        failures.len(),
+        report.ran(),
+        failures.join("\n")
+    );
     assert!(report.passed() >= 330, "only {} cases ran", report.passed());
 }
 

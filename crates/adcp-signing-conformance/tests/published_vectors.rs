@@ -16,11 +16,19 @@ fn passes(path: &str, at_least: usize) {
         .cases
         .iter()
         .filter_map(|case| match &case.result {
-            CaseResult::Failed(reason) => Some(format!("{}: {}: {reason}", case.file.display(), case.name)),
+            CaseResult::Failed(reason) => {
+                Some(format!("{}: {}: {reason}", case.file.display(), case.name))
+            }
             _ => None,
         })
         .collect();
-    assert!(failures.is_empty(), "{} of {} failed:\n{}", failures.len(), report.ran(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} of {} failed:\n{}",
+        failures.len(),
+        report.ran(),
+        failures.join("\n")
+    );
     assert!(report.passed() >= at_least, "only {} cases ran, expected {at_least}", report.passed());
 }
 

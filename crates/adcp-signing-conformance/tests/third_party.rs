@@ -1,4 +1,5 @@
-//! What somebody writes who has a provider of their own: the provider, a dozen lines of harness, and a test.
+//! What somebody writes who has a provider of their own: the provider, a dozen lines of harness,
+//! and a test.
 
 #![cfg(feature = "provider")]
 #![allow(clippy::indexing_slicing, reason = "a test fails by panicking")]
@@ -30,14 +31,17 @@ struct DeviceProvider {
 impl DeviceProvider {
     fn key(&self) -> Result<&SigningKey, ProviderError> {
         let slot = self.device.slots.iter().find(|(name, _)| *name == self.slot);
-        slot.map(|(_, key)| key)
-            .ok_or_else(|| ProviderError::new(ProviderErrorKind::KeyNotFound, "the device has no such slot"))
+        slot.map(|(_, key)| key).ok_or_else(|| {
+            ProviderError::new(ProviderErrorKind::KeyNotFound, "the device has no such slot")
+        })
     }
 }
 
 impl std::fmt::Debug for DeviceProvider {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DeviceProvider").field("fingerprint", &self.fingerprint).finish_non_exhaustive()
+        f.debug_struct("DeviceProvider")
+            .field("fingerprint", &self.fingerprint)
+            .finish_non_exhaustive()
     }
 }
 
@@ -108,8 +112,9 @@ impl Harness for DeviceHarness {
 
 #[tokio::test]
 async fn a_provider_from_elsewhere_conforms_by_a_dozen_lines() {
-    let device =
-        Arc::new(Device { slots: vec![("slot-of-the-tests".to_owned(), SigningKey::from_bytes(&[7; 32]))] });
+    let device = Arc::new(Device {
+        slots: vec![("slot-of-the-tests".to_owned(), SigningKey::from_bytes(&[7; 32]))],
+    });
     let report = run(&DeviceHarness(device)).await;
     report.assert();
     assert!(report.passed().contains(&Case::MissingKey.name()), "{report}");

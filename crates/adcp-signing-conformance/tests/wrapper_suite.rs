@@ -1,7 +1,12 @@
 //! Core's wrappers pass the wrapper suite, and a wrapper with one flaw fails its case.
 
 #![cfg(feature = "provider")]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "helpers of tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "helpers of tests"
+)]
 
 use std::{
     num::{NonZeroU32, NonZeroUsize},
@@ -11,8 +16,12 @@ use std::{
 
 use adcp_signing_conformance::provider::run_wrapper;
 use adcp_signing_core::{
-    Algorithm, Fingerprint, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey, SigningProvider,
-    provider::{Capability, RateLimitPolicy, RetryPolicy, Signed, SigningProviderExt as _},
+    Algorithm, Fingerprint, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey,
+    SigningProvider,
+    provider::{
+        Capability, Signed,
+        layers::{RateLimitPolicy, RetryPolicy, SigningProviderExt as _},
+    },
 };
 use async_trait::async_trait;
 
@@ -84,7 +93,9 @@ impl SigningProvider for Wrapper {
             return self.0.sign(&base[1..]).await;
         }
         self.0.sign(base).await.map_err(|error| match self.1 {
-            Flaw::MixesKinds => ProviderError::new(ProviderErrorKind::Unavailable, "something went wrong"),
+            Flaw::MixesKinds => {
+                ProviderError::new(ProviderErrorKind::Unavailable, "something went wrong")
+            }
             Flaw::LosesRetryAfter => ProviderError::new(error.kind(), "something went wrong"),
             _ => error,
         })

@@ -1,7 +1,8 @@
 //! Replay insert at a steady number of live entries, and what an entry costs in memory.
 //!
-//! Time moves on with the inserts, so that as many entries end as are inserted: the figures include the removal of what
-//! has ended, and the store stays at its size however long the measurement takes.
+//! Time moves on with the inserts, so that as many entries end as are inserted: the figures include
+//! the removal of what has ended, and the store stays at its size however long the measurement
+//! takes.
 
 #![allow(missing_docs, clippy::expect_used, clippy::indexing_slicing, reason = "a benchmark")]
 
@@ -33,7 +34,8 @@ struct Traffic {
 
 impl Traffic {
     fn with_live(live: u64) -> Self {
-        let mut traffic = Self { store: InMemoryReplayStore::with_aggregate_cap(2 * live), live, sent: 0 };
+        let mut traffic =
+            Self { store: InMemoryReplayStore::with_aggregate_cap(2 * live), live, sent: 0 };
         traffic.insert(live);
         traffic
     }
@@ -49,13 +51,16 @@ impl Traffic {
         while self.sent < end {
             let chunk = self.sent..end.min(self.sent + CHUNK);
             self.sent = chunk.end;
-            let message =
-                |sent| (KEYIDS[sent as usize % KEYIDS.len()], format!("{sent:022x}"), self.now(sent));
+            let message = |sent| {
+                (KEYIDS[sent as usize % KEYIDS.len()], format!("{sent:022x}"), self.now(sent))
+            };
             let messages: Vec<_> = chunk.map(message).collect();
             let started = Instant::now();
             for (keyid, nonce, now) in &messages {
-                let outcome =
-                    self.store.preload(keyid, nonce, now.plus(LIFE), *now).expect("the clock only moves on");
+                let outcome = self
+                    .store
+                    .preload(keyid, nonce, now.plus(LIFE), *now)
+                    .expect("the clock only moves on");
                 assert_eq!(outcome, InsertOutcome::Inserted);
             }
             took += started.elapsed();
@@ -66,7 +71,10 @@ impl Traffic {
 
 fn replay(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("replay");
-    group.sample_size(20).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(3));
+    group
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(3));
     for live in [1_000, 1_000_000, 10_000_000] {
         let mut traffic = Traffic::with_live(live);
         let bytes = traffic.store.memory_bytes() as f64 / live as f64;
@@ -74,11 +82,14 @@ fn replay(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("insert", live), |bencher| {
             bencher.iter_custom(|count| traffic.insert(count))
         });
-        let bytes = traffic.store.memory_bytes() as f64 / traffic.store.len(traffic.now(traffic.sent)) as f64;
+        let bytes = traffic.store.memory_bytes() as f64
+            / traffic.store.len(traffic.now(traffic.sent)) as f64;
         println!("replay/bytes per entry in steady state/{live}: {bytes:.1}");
         let now = traffic.now(traffic.sent);
         group.bench_function(BenchmarkId::new("cap_reached", live), |bencher| {
-            bencher.iter(|| traffic.store.cap_reached(black_box(KEYIDS[0]), 1 << 40, now).now_or_never());
+            bencher.iter(|| {
+                traffic.store.cap_reached(black_box(KEYIDS[0]), 1 << 40, now).now_or_never()
+            });
         });
     }
     group.finish();

@@ -74,7 +74,8 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> UnixSeconds {
-        let seconds = |elapsed: std::time::Duration| i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX);
+        let seconds =
+            |elapsed: std::time::Duration| i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX);
         match SystemTime::now().duration_since(UNIX_EPOCH) {
             Ok(after) => UnixSeconds(seconds(after)),
             Err(before) => UnixSeconds(seconds(before.duration()).saturating_neg()),

@@ -18,7 +18,8 @@ use rand::{
 const BYTES: usize = 16;
 /// Characters of a nonce that we make.
 const CHARS: usize = 22;
-/// Longest nonce that is accepted: 256 characters leave room for any sane generator and bound the work.
+/// Longest nonce that is accepted: 256 characters leave room for any sane generator and bound the
+/// work.
 const MAX_CHARS: usize = 256;
 
 /// The `nonce` parameter of one signature that we make.
@@ -93,8 +94,9 @@ impl Nonce {
 
     /// Whether a received `nonce` is well-formed: unpadded Base64URL of at least 16 bytes.
     ///
-    /// Stray bits in the last character are allowed. The text is what is signed and what the replay store knows, it is
-    /// never decoded for use, and generators that draw characters instead of bytes leave such bits.
+    /// Stray bits in the last character are allowed. The text is what is signed and what the replay
+    /// store knows, it is never decoded for use, and generators that draw characters instead of
+    /// bytes leave such bits.
     ///
     /// # Errors
     /// [`NonceError`] that names the rule; the profiles answer `*_header_malformed` in step 1.
@@ -149,8 +151,9 @@ pub trait Nonces: Send + Sync + fmt::Debug {
 
 /// Nonces of 128 random bits from a ChaCha generator per thread, seeded by the operating system.
 ///
-/// The generator takes a new seed every 64 KiB. The time in nanoseconds is mixed into each nonce, so that a forked
-/// process or a restored snapshot, which starts from a copy of the generator's state, does not repeat its twin's nonces.
+/// The generator takes a new seed every 64 KiB. The time in nanoseconds is mixed into each nonce,
+/// so that a forked process or a restored snapshot, which starts from a copy of the generator's
+/// state, does not repeat its twin's nonces.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RandomNonces;
 
@@ -173,7 +176,8 @@ impl Nonces for RandomNonces {
             draw(&mut generator)
         });
         let drawn = drawn.map_err(|_| NonceError::NoRandomness)??;
-        let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_nanos());
+        let elapsed =
+            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_nanos());
         Ok(Nonce::from_bytes((drawn ^ elapsed).to_be_bytes()))
     }
 }
@@ -188,7 +192,8 @@ fn draw(generator: &mut Option<Generator>) -> Result<u128, NonceError> {
     Ok(u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64()))
 }
 
-/// A fixed list of nonces, each handed out once, in order: for tests and for reproducing a signature to the byte.
+/// A fixed list of nonces, each handed out once, in order: for tests and for reproducing a
+/// signature to the byte.
 #[derive(Debug)]
 pub struct FixedNonces(Mutex<VecDeque<Nonce>>);
 
@@ -233,7 +238,10 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(Nonce::check(text), expected, "{text:?}");
-            assert_eq!(Nonce::parse(text).map(|nonce| nonce.to_string()), expected.map(|()| text.to_owned()));
+            assert_eq!(
+                Nonce::parse(text).map(|nonce| nonce.to_string()),
+                expected.map(|()| text.to_owned())
+            );
         }
     }
 
@@ -245,12 +253,15 @@ mod tests {
 
     #[test]
     fn random_nonces_are_well_formed_and_do_not_repeat_across_a_reseed_or_threads() {
-        let draw =
-            || -> Vec<Nonce> { (0..NONCES_PER_SEED + 10).map(|_| RandomNonces.next().unwrap()).collect() };
+        let draw = || -> Vec<Nonce> {
+            (0..NONCES_PER_SEED + 10).map(|_| RandomNonces.next().unwrap()).collect()
+        };
         let other = std::thread::spawn(draw);
         let nonces: Vec<Nonce> = draw().into_iter().chain(other.join().unwrap()).collect();
         assert!(
-            nonces.iter().all(|nonce| Nonce::check(nonce.as_str()).is_ok() && nonce.as_str().len() == CHARS)
+            nonces
+                .iter()
+                .all(|nonce| Nonce::check(nonce.as_str()).is_ok() && nonce.as_str().len() == CHARS)
         );
         let distinct: HashSet<&str> = nonces.iter().map(Nonce::as_str).collect();
         assert_eq!(distinct.len(), nonces.len());

@@ -5,8 +5,10 @@ use std::{collections::HashMap, fmt, sync::Arc};
 use async_trait::async_trait;
 
 use crate::{
-    Algorithm, KeyPurpose, PublicKey,
-    jwk::{Jwk, JwkSet, JwkSetError},
+    keys::{
+        Algorithm, KeyPurpose, PublicKey,
+        jwk::{Jwk, JwkSet, JwkSetError},
+    },
     profile::Fault,
 };
 
@@ -32,7 +34,8 @@ pub struct ResolveError {
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
-/// The discovery step that failed. Each has a code of its own on requests and is `key_unknown` on webhooks.
+/// The discovery step that failed. Each has a code of its own on requests and is `key_unknown` on
+/// webhooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DiscoveryFailure {
@@ -68,7 +71,10 @@ impl ResolveError {
 
     /// Chains the cause.
     #[must_use]
-    pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub fn with_source(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
         self.source = Some(source.into());
         self
     }
@@ -97,8 +103,8 @@ impl ResolveError {
 
 /// A published key as a verifier needs it: parsed once, with what it is declared for.
 ///
-/// A JWK that cannot be used is still a key with a name, so it resolves at step 7 and is refused at step 8 with the
-/// reason.
+/// A JWK that cannot be used is still a key with a name, so it resolves at step 7 and is refused at
+/// step 8 with the reason.
 #[derive(Debug, Clone)]
 pub struct VerificationKey {
     kid: String,
@@ -213,8 +219,8 @@ pub struct StaticKeys {
 }
 
 impl StaticKeys {
-    /// The keys of a JWKS. Keys without a `kid` cannot be asked for and are left out; a `kid` that occurs more than
-    /// once stands for no usable key.
+    /// The keys of a JWKS. Keys without a `kid` cannot be asked for and are left out; a `kid` that
+    /// occurs more than once stands for no usable key.
     pub fn from_jwks(set: &JwkSet) -> Self {
         let mut keys: HashMap<String, Arc<VerificationKey>> = HashMap::new();
         for jwk in set.keys() {

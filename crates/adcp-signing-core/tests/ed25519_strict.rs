@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use adcp_signing_core::{PublicKey, VerifyError};
+use adcp_signing_core::{InvalidSignature, PublicKey};
 use curve25519_dalek::{EdwardsPoint, Scalar, constants::EIGHT_TORSION};
 use ed25519_dalek::{Signature, Verifier as _, VerifyingKey};
 use proptest::prelude::*;
@@ -27,8 +27,8 @@ fn verdicts(key: &EdwardsPoint, message: &[u8], signature: &[u8; 64]) -> (bool, 
     (ours, key.verify(message, &signature).is_ok(), key.verify_strict(message, &signature).is_ok())
 }
 
-/// Under a key a·B + T with T of order 8, R = -k·T and S = k·a satisfy S·B = R + k·A. Whoever knows a makes such a signature
-/// for one message in eight with each R.
+/// Under a key a·B + T with T of order 8, R = -k·T and S = k·a satisfy S·B = R + k·A. Whoever knows
+/// a makes such a signature for one message in eight with each R.
 #[test]
 fn a_valid_signature_with_an_r_of_small_order_is_refused_for_each_of_the_eight() {
     let secret = Scalar::from(0xadc9_u64);
@@ -43,7 +43,7 @@ fn a_valid_signature_with_an_r_of_small_order_is_refused_for_each_of_the_eight()
             }
             let signature = signature(&r, &(k * secret));
             assert_eq!(verdicts(&key, &message, &signature), (false, true, false), "{r:?}");
-            assert_eq!(honest.verify_bytes(&message, &signature), Err(VerifyError::Invalid));
+            assert_eq!(honest.verify_bytes(&message, &signature), Err(InvalidSignature::Invalid));
             refused.insert(r.compress().to_bytes());
         }
         if refused.len() == EIGHT_TORSION.len() {
@@ -84,7 +84,8 @@ proptest! {
     #[test]
     fn the_verdict_is_that_of_verify_strict(
         secrets in any::<[[u8; 32]; 2]>(),
-        // None of order, and so a component of small order or nothing but that, each often enough to meet.
+        // None of order, and so a component of small order or nothing but that, each often enough
+        // to meet.
         key_of_prime_order in prop::bool::weighted(0.8),
         r_of_prime_order in prop::bool::weighted(0.6),
         torsions in [0..8_usize, 0..8_usize],

@@ -1,7 +1,12 @@
 //! Ed25519 keys: what is accepted, what is refused, and the vectors of RFC 8032.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "helpers of tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "helpers of tests"
+)]
 
-use adcp_signing_core::{Algorithm, KeyError, PublicKey, Signature, VerifyError};
+use adcp_signing_core::{Algorithm, InvalidSignature, KeyError, PublicKey, Signature};
 
 fn unhex(text: &str) -> Vec<u8> {
     (0..text.len())
@@ -62,7 +67,7 @@ fn the_signatures_of_rfc_8032_verify_and_no_other_message_does() {
         let signature = Signature::from_raw(Algorithm::Ed25519, &unhex(signature)).unwrap();
         assert_eq!(key.verify(&message, &signature), Ok(()));
         let other = [&message[..], b"x"].concat();
-        assert_eq!(key.verify(&other, &signature), Err(VerifyError::Invalid));
+        assert_eq!(key.verify(&other, &signature), Err(InvalidSignature::Invalid));
     }
 }
 
@@ -74,10 +79,14 @@ fn any_flipped_bit_of_a_signature_is_refused() {
     for bit in 0..512 {
         let mut forged = signature.clone();
         forged[bit / 8] ^= 1 << (bit % 8);
-        assert_eq!(key.verify_bytes(&message, &forged), Err(VerifyError::Invalid), "bit {bit}");
+        assert_eq!(
+            key.verify_bytes(&message, &forged),
+            Err(InvalidSignature::Invalid),
+            "bit {bit}"
+        );
     }
-    assert_eq!(key.verify_bytes(&message, &signature[..63]), Err(VerifyError::Invalid));
-    assert_eq!(key.verify_bytes(&message, &[]), Err(VerifyError::Invalid));
+    assert_eq!(key.verify_bytes(&message, &signature[..63]), Err(InvalidSignature::Invalid));
+    assert_eq!(key.verify_bytes(&message, &[]), Err(InvalidSignature::Invalid));
 }
 
 #[test]
@@ -92,14 +101,15 @@ fn a_scalar_that_is_not_reduced_is_refused() {
         carry = sum >> 8;
     }
     let key = PublicKey::from_ed25519_bytes(&unhex(key)).unwrap();
-    assert_eq!(key.verify_bytes(&unhex(message), &malleated), Err(VerifyError::Invalid));
+    assert_eq!(key.verify_bytes(&unhex(message), &malleated), Err(InvalidSignature::Invalid));
 }
 
 #[test]
 fn points_of_small_order_are_no_keys() {
     for point in SMALL_ORDER.into_iter().chain(SMALL_ORDER_NON_CANONICAL) {
         let error = PublicKey::from_ed25519_bytes(&unhex(point)).unwrap_err();
-        // The sign of a zero x may fail to decode; every other one decodes to a point of small order.
+        // The sign of a zero x may fail to decode; every other one decodes to a point of small
+        // order.
         let expected = match point {
             "0100000000000000000000000000000000000000000000000000000000000080"
             | "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
@@ -134,7 +144,8 @@ fn encodings_of_y_beyond_the_prime_are_no_keys() {
 fn a_forgery_that_plain_verification_accepts_is_refused() {
     use ed25519_dalek::Verifier as _;
 
-    // Under the identity as the key, S·B = R + k·A holds for every message as soon as R = S·B: S = 1 and R = B.
+    // Under the identity as the key, S·B = R + k·A holds for every message as soon as R = S·B: S =
+    // 1 and R = B.
     let key = unhex(SMALL_ORDER[0]);
     let base_point = unhex("5866666666666666666666666666666666666666666666666666666666666666");
     let mut forged = base_point;
@@ -152,7 +163,11 @@ fn a_small_order_r_is_refused_under_an_honest_key() {
     let key = PublicKey::from_ed25519_bytes(&unhex(key)).unwrap();
     for r in SMALL_ORDER.into_iter().chain(SMALL_ORDER_NON_CANONICAL) {
         let signature = [unhex(r), vec![0; 32]].concat();
-        assert_eq!(key.verify_bytes(&unhex(message), &signature), Err(VerifyError::Invalid), "{r}");
+        assert_eq!(
+            key.verify_bytes(&unhex(message), &signature),
+            Err(InvalidSignature::Invalid),
+            "{r}"
+        );
     }
 }
 
@@ -172,7 +187,7 @@ fn a_signature_of_another_algorithm_is_refused_by_name() {
     let signature = Signature::from_raw(Algorithm::EcdsaP256Sha256, &unhex(RFC_8032[0].2)).unwrap();
     assert_eq!(
         key.verify(b"", &signature),
-        Err(VerifyError::AlgorithmMismatch {
+        Err(InvalidSignature::AlgorithmMismatch {
             key: Algorithm::Ed25519,
             signature: Algorithm::EcdsaP256Sha256
         })
@@ -195,8 +210,14 @@ fn spki_round_trips_and_is_strict() {
     for (wrong, expected) in [
         (include_str!("keys_data/ed25519.pkcs8.pem"), KeyError::Pem),
         ("", KeyError::Pem),
-        (include_str!("keys_data/ed448.spki.pem"), KeyError::Unsupported { oid: "1.3.101.113".to_owned() }),
-        (include_str!("keys_data/p384.spki.pem"), KeyError::Unsupported { oid: "1.3.132.0.34".to_owned() }),
+        (
+            include_str!("keys_data/ed448.spki.pem"),
+            KeyError::Unsupported { oid: "1.3.101.113".to_owned() },
+        ),
+        (
+            include_str!("keys_data/p384.spki.pem"),
+            KeyError::Unsupported { oid: "1.3.132.0.34".to_owned() },
+        ),
     ] {
         assert_eq!(PublicKey::from_spki_pem(wrong), Err(expected), "{wrong}");
     }

@@ -1,5 +1,10 @@
 //! The in-memory provider: where its keys come from, what it publishes and what it never shows.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "helpers of tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "helpers of tests"
+)]
 
 use adcp_signing_core::{
     Algorithm, JwkError, KeyError, KeyPurpose, PrivateJwk,
@@ -46,7 +51,8 @@ async fn what_a_generated_key_signs_its_published_jwk_verifies() {
 
 #[test]
 fn ed25519_signatures_are_deterministic() {
-    let provider = InMemoryProvider::from_pkcs8_pem(ED25519_PEM, KeyPurpose::RequestSigning).unwrap();
+    let provider =
+        InMemoryProvider::from_pkcs8_pem(ED25519_PEM, KeyPurpose::RequestSigning).unwrap();
     assert_eq!(provider.sign_now(b"message").unwrap(), provider.sign_now(b"message").unwrap());
 }
 
@@ -58,8 +64,13 @@ fn rfc_8032_is_signed_to_the_byte() {
         KeyPurpose::RequestSigning,
     )
     .unwrap();
-    let signature: String =
-        provider.sign_now(b"").unwrap().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let signature: String = provider
+        .sign_now(b"")
+        .unwrap()
+        .as_bytes()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     assert_eq!(
         signature,
         "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46b\
@@ -69,8 +80,9 @@ fn rfc_8032_is_signed_to_the_byte() {
 
 #[test]
 fn the_published_jwk_says_what_adcp_asks_for() {
-    let provider =
-        InMemoryProvider::from_pkcs8_pem(P256_PEM, KeyPurpose::WebhookSigning).unwrap().with_key_id("k1");
+    let provider = InMemoryProvider::from_pkcs8_pem(P256_PEM, KeyPurpose::WebhookSigning)
+        .unwrap()
+        .with_key_id("k1");
     let jwk = provider.jwk();
     assert_eq!(jwk.kid(), Some("k1"));
     assert_eq!(provider.key_id(), "k1");
@@ -91,8 +103,9 @@ fn the_key_id_is_the_thumbprint_unless_named() {
 #[test]
 fn a_written_private_jwk_is_the_same_key_for_the_same_purpose() {
     for algorithm in GENERATED {
-        let provider =
-            InMemoryProvider::generate(algorithm, KeyPurpose::GovernanceSigning).unwrap().with_key_id("k");
+        let provider = InMemoryProvider::generate(algorithm, KeyPurpose::GovernanceSigning)
+            .unwrap()
+            .with_key_id("k");
         let json = provider.to_private_jwk().to_json();
         let again = InMemoryProvider::from_jwk_json(json.as_bytes()).unwrap();
         assert_eq!(again.jwk(), provider.jwk());
@@ -130,16 +143,19 @@ fn pkcs8_of_other_tools_is_read() {
         (ED25519_PEM, include_str!("keys_data/ed25519.spki.pem")),
         (P256_PEM, include_str!("keys_data/p256.spki.pem")),
     ] {
-        let provider = InMemoryProvider::from_pkcs8_pem(private, KeyPurpose::RequestSigning).unwrap();
+        let provider =
+            InMemoryProvider::from_pkcs8_pem(private, KeyPurpose::RequestSigning).unwrap();
         assert_eq!(provider.verifying_key().to_spki_pem(), public);
-        let from_der = InMemoryProvider::from_pkcs8_der(&der(private), KeyPurpose::RequestSigning).unwrap();
+        let from_der =
+            InMemoryProvider::from_pkcs8_der(&der(private), KeyPurpose::RequestSigning).unwrap();
         assert_eq!(from_der.verifying_key(), provider.verifying_key());
     }
 }
 
 #[test]
 fn pkcs8_keys_that_are_not_used_here_are_refused_with_the_reason() {
-    let read = |pem: &str| InMemoryProvider::from_pkcs8_pem(pem, KeyPurpose::RequestSigning).unwrap_err();
+    let read =
+        |pem: &str| InMemoryProvider::from_pkcs8_pem(pem, KeyPurpose::RequestSigning).unwrap_err();
     for (pem, oid) in [
         (include_str!("keys_data/ed448.pkcs8.pem"), "1.3.101.113"),
         (include_str!("keys_data/p384.pkcs8.pem"), "1.3.132.0.34"),
@@ -162,17 +178,23 @@ fn pkcs8_keys_that_are_not_used_here_are_refused_with_the_reason() {
 
 #[test]
 fn broken_pkcs8_is_refused() {
-    let read = |der: &[u8]| InMemoryProvider::from_pkcs8_der(der, KeyPurpose::RequestSigning).unwrap_err();
+    let read =
+        |der: &[u8]| InMemoryProvider::from_pkcs8_der(der, KeyPurpose::RequestSigning).unwrap_err();
     for pem in [ED25519_PEM, P256_PEM] {
         let der = der(pem);
-        for wrong in [&der[1..], &der[..der.len() - 1], &[&der[..], &[0]].concat(), &[], &[0x30; 9000]] {
+        for wrong in
+            [&der[1..], &der[..der.len() - 1], &[&der[..], &[0]].concat(), &[], &[0x30; 9000]]
+        {
             assert_eq!(key_error(&read(wrong)), Some(&KeyError::PrivateKeyInfo));
         }
     }
     // The public key inside the EC private key is not its own.
     let mut mismatched = der(P256_PEM);
     *mismatched.last_mut().unwrap() ^= 1;
-    assert_eq!(key_error(&read(&mismatched)), Some(&KeyError::PrivateKey(Algorithm::EcdsaP256Sha256)));
+    assert_eq!(
+        key_error(&read(&mismatched)),
+        Some(&KeyError::PrivateKey(Algorithm::EcdsaP256Sha256))
+    );
 }
 
 #[test]
@@ -189,9 +211,11 @@ fn the_public_key_of_a_version_2_key_must_be_its_own() {
     assert!(InMemoryProvider::from_pkcs8_der(&own, KeyPurpose::RequestSigning).is_ok());
     let other = InMemoryProvider::generate(Algorithm::Ed25519, KeyPurpose::RequestSigning).unwrap();
     let spki = other.verifying_key().to_spki_der();
-    let error =
-        InMemoryProvider::from_pkcs8_der(&version_2(&spki[spki.len() - 32..]), KeyPurpose::RequestSigning)
-            .unwrap_err();
+    let error = InMemoryProvider::from_pkcs8_der(
+        &version_2(&spki[spki.len() - 32..]),
+        KeyPurpose::RequestSigning,
+    )
+    .unwrap_err();
     assert_eq!(key_error(&error), Some(&KeyError::PrivateKey(Algorithm::Ed25519)));
 }
 
@@ -199,7 +223,11 @@ fn the_public_key_of_a_version_2_key_must_be_its_own() {
 fn debug_shows_no_secret() {
     let named = JWK.replace('{', r#"{"adcp_use":"request-signing","#);
     let provider = InMemoryProvider::from_jwk_json(named.as_bytes()).unwrap();
-    let shown = format!("{provider:?}{provider:#?}{:?}{}", provider.to_private_jwk(), provider.fingerprint());
+    let shown = format!(
+        "{provider:?}{provider:#?}{:?}{}",
+        provider.to_private_jwk(),
+        provider.fingerprint()
+    );
     assert!(!shown.contains("nWGxne"), "{shown}");
     // The seed as hexadecimal or as a list of numbers.
     assert!(!shown.to_lowercase().contains("9d61b1") && !shown.contains("157, 97"), "{shown}");
@@ -208,7 +236,8 @@ fn debug_shows_no_secret() {
 #[test]
 fn a_provider_can_be_shared_between_threads_and_boxed() {
     fn shareable<T: Send + Sync + 'static>(_: &T) {}
-    let provider = InMemoryProvider::generate(Algorithm::Ed25519, KeyPurpose::RequestSigning).unwrap();
+    let provider =
+        InMemoryProvider::generate(Algorithm::Ed25519, KeyPurpose::RequestSigning).unwrap();
     shareable(&provider);
     let boxed: Box<dyn SigningProvider> = Box::new(provider);
     assert_eq!(boxed.algorithm(), Algorithm::Ed25519);

@@ -1,9 +1,14 @@
 //! JWKs and JWK sets: what one broken key may do, and what refuses the whole text.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "helpers of tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "helpers of tests"
+)]
 
 use adcp_signing_core::{
-    AdcpUse, Algorithm, JsonError, Jwk, JwkError, JwkSet, JwkSetError, KeyError, KeyPurpose, PrivateJwk,
-    PublicKey, provider::InMemoryProvider,
+    AdcpUse, Algorithm, JsonError, Jwk, JwkError, JwkSet, JwkSetError, KeyError, KeyPurpose,
+    PrivateJwk, PublicKey, provider::InMemoryProvider,
 };
 use serde_json::{Value, json};
 
@@ -52,7 +57,8 @@ fn private(jwk: &Value) -> Result<PrivateJwk, JwkError> {
 fn the_conformance_keys_parse_and_their_secret_is_dropped() {
     let text = json!({"$comment": "ignored", "keys": [ed25519(), p256()]}).to_string();
     let set = JwkSet::parse(text.as_bytes()).unwrap();
-    let algorithms: Vec<_> = set.keys().iter().map(|jwk| jwk.public_key().unwrap().algorithm()).collect();
+    let algorithms: Vec<_> =
+        set.keys().iter().map(|jwk| jwk.public_key().unwrap().algorithm()).collect();
     assert_eq!(algorithms, [Algorithm::Ed25519, Algorithm::EcdsaP256Sha256]);
     for jwk in set.keys() {
         assert!(jwk.is_for_verifying());
@@ -74,7 +80,8 @@ fn a_published_jwk_has_its_members_in_a_stable_order() {
 
 #[test]
 fn a_jwk_survives_writing_and_reading() {
-    for jwk in [parse(&ed25519()).unwrap(), parse(&p256()).unwrap(), key(&p256()).unwrap().to_jwk()] {
+    for jwk in [parse(&ed25519()).unwrap(), parse(&p256()).unwrap(), key(&p256()).unwrap().to_jwk()]
+    {
         let text = serde_json::to_string(&jwk).unwrap();
         assert_eq!(Jwk::parse(text.as_bytes()).unwrap(), jwk);
         assert_eq!(serde_json::from_str::<Jwk>(&text).unwrap(), jwk);
@@ -151,7 +158,10 @@ fn a_key_that_does_not_hold_together_is_refused_with_the_reason() {
         // The last character holds two bits that must be zero.
         (set("x", &X.replace("DJo", "DJp")), encoding("x")),
         (set_ec("x", EC_Y), p256_error(KeyError::NotOnCurve(Algorithm::EcdsaP256Sha256))),
-        (set_ec("y", &"A".repeat(43)), p256_error(KeyError::NotOnCurve(Algorithm::EcdsaP256Sha256))),
+        (
+            set_ec("y", &"A".repeat(43)),
+            p256_error(KeyError::NotOnCurve(Algorithm::EcdsaP256Sha256)),
+        ),
         (set("x", &"A".repeat(43)), p256_error(KeyError::SmallOrder)),
     ];
     for (jwk, expected) in cases {
@@ -278,11 +288,20 @@ fn a_text_that_is_no_set_is_refused() {
         assert_eq!(JwkSet::parse(text.as_bytes()), Err(JwkSetError::NotASet), "{text}");
     }
     let deep = format!(r#"{{"keys":[],"deep":{}{}}}"#, "[".repeat(200), "]".repeat(200));
-    for text in
-        ["", "{", r#"{"keys":[]} x"#, r#"{"keys":[],}"#, "\u{feff}{\"keys\":[]}", r#"{"keys":['a']}"#, &deep]
-    {
+    for text in [
+        "",
+        "{",
+        r#"{"keys":[]} x"#,
+        r#"{"keys":[],}"#,
+        "\u{feff}{\"keys\":[]}",
+        r#"{"keys":['a']}"#,
+        &deep,
+    ] {
         assert!(
-            matches!(JwkSet::parse(text.as_bytes()), Err(JwkSetError::Json(JsonError::Syntax { .. }))),
+            matches!(
+                JwkSet::parse(text.as_bytes()),
+                Err(JwkSetError::Json(JsonError::Syntax { .. }))
+            ),
             "{text}"
         );
     }
@@ -299,13 +318,17 @@ fn size_and_count_are_bounded() {
     assert_eq!(JwkSet::parse(of_len(65537).as_bytes()), Err(JwkSetError::Json(JsonError::TooLong)));
     let of_count = |count: usize| format!(r#"{{"keys":[{}]}}"#, vec!["{}"; count].join(","));
     assert_eq!(JwkSet::parse(of_count(1000).as_bytes()).unwrap().keys().len(), 1000);
-    assert_eq!(JwkSet::parse(of_count(1001).as_bytes()), Err(JwkSetError::TooManyKeys { count: 1001 }));
+    assert_eq!(
+        JwkSet::parse(of_count(1001).as_bytes()),
+        Err(JwkSetError::TooManyKeys { count: 1001 })
+    );
 }
 
 #[test]
 fn a_set_keeps_order_and_duplicate_kids() {
     let text =
-        json!({"keys": [p256(), with(ed25519(), "kid", json!("test-es256-2026")), ed25519()]}).to_string();
+        json!({"keys": [p256(), with(ed25519(), "kid", json!("test-es256-2026")), ed25519()]})
+            .to_string();
     let set = JwkSet::parse(text.as_bytes()).unwrap();
     let kids: Vec<_> = set.keys().iter().map(|jwk| jwk.kid().unwrap()).collect();
     assert_eq!(kids, ["test-es256-2026", "test-es256-2026", "test-ed25519-2026"]);
@@ -343,10 +366,16 @@ fn a_private_key_that_does_not_hold_together_is_refused_with_the_reason() {
     let cases = [
         (without(ed25519(), secret), JwkError::Missing { member: "d" }),
         (without(ed25519(), "x"), JwkError::Missing { member: "x" }),
-        (set("x", json!("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")), JwkError::PublicKeyMismatch),
+        (
+            set("x", json!("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")),
+            JwkError::PublicKeyMismatch,
+        ),
         (set("d", json!(D)), JwkError::MemberType { member: "d", expected: "given once" }),
         (set(secret, json!(7)), JwkError::MemberType { member: "d", expected: "a string" }),
-        (set(secret, json!(&D[..42])), JwkError::MemberLength { member: "d", expected: 32, actual: 31 }),
+        (
+            set(secret, json!(&D[..42])),
+            JwkError::MemberLength { member: "d", expected: 32, actual: 31 },
+        ),
         (set(secret, json!(format!("{D}="))), JwkError::Encoding { member: "d" }),
         (set("alg", json!("ES256")), JwkError::AlgMismatch { expected: "EdDSA" }),
         (set("crv", json!("Ed448")), JwkError::UnsupportedKeyType),
@@ -373,7 +402,10 @@ fn a_private_key_that_does_not_hold_together_is_refused_with_the_reason() {
 fn a_secret_written_with_escapes_is_the_same_secret() {
     let escaped = ed25519().to_string().replace(D, &format!("\\u0041{}", &D[1..]));
     assert!(escaped.contains("u0041"));
-    assert_eq!(PrivateJwk::parse(escaped.as_bytes()).unwrap().public_key(), &key(&ed25519()).unwrap());
+    assert_eq!(
+        PrivateJwk::parse(escaped.as_bytes()).unwrap().public_key(),
+        &key(&ed25519()).unwrap()
+    );
 }
 
 #[test]

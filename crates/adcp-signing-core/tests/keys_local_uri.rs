@@ -1,13 +1,18 @@
 //! `file:` and `memory:` key URIs: what they say, and that nothing opens them unasked.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "helpers of tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "helpers of tests"
+)]
 
 use std::path::Path;
 
 use adcp_signing_core::{
     Algorithm, JwkError, KeyPurpose,
-    key_uri::KeyUriError,
     provider::{
-        InMemoryProvider, InProcessKeys, LocalKeyUri, ProviderError, ProviderErrorKind, SigningProvider as _,
+        InMemoryProvider, ProviderError, ProviderErrorKind, SigningProvider as _,
+        toolkit::{InProcessKeys, KeyUriError, LocalKeyUri},
     },
 };
 
@@ -41,7 +46,8 @@ fn refusal(result: Result<InMemoryProvider, ProviderError>) -> String {
 }
 
 fn private_jwk(kid: &str, purpose: KeyPurpose) -> String {
-    let provider = InMemoryProvider::generate(Algorithm::Ed25519, purpose).unwrap().with_key_id(kid);
+    let provider =
+        InMemoryProvider::generate(Algorithm::Ed25519, purpose).unwrap().with_key_id(kid);
     provider.to_private_jwk().to_json().to_string()
 }
 
@@ -77,7 +83,9 @@ fn a_uri_that_is_none_is_refused_with_the_reason() {
     for uri in ["", "key.pem", "FILE:key", "awskms:x"] {
         assert!(matches!(parse(uri), Err(E::Scheme { .. })), "{uri}");
     }
-    for uri in ["file:", "file:?alg=ed25519", "file://host/key", "file://", "memory:key", "memory://"] {
+    for uri in
+        ["file:", "file:?alg=ed25519", "file://host/key", "file://", "memory:key", "memory://"]
+    {
         assert!(matches!(parse(uri), Err(E::Body { .. })), "{uri}");
     }
     for uri in ["file:k#f", "file:%", "file:%4", "file:%zz", "file:%00", "file:%ff", "file:a\nb"] {
@@ -125,7 +133,11 @@ fn a_jwk_file_brings_its_own_kid_and_purpose() {
     let file = KeyFile::new(format!("\n{}\n", private_jwk("k1", KeyPurpose::WebhookSigning)));
     for query in ["", "?kid=k1", "?alg=ed25519&purpose=webhook-signing"] {
         let provider = file.open(query).unwrap();
-        assert_eq!((provider.key_id(), provider.purpose()), ("k1", &KeyPurpose::WebhookSigning), "{query}");
+        assert_eq!(
+            (provider.key_id(), provider.purpose()),
+            ("k1", &KeyPurpose::WebhookSigning),
+            "{query}"
+        );
     }
     assert!(refusal(file.open("?kid=k2")).contains("another `kid`"));
     assert!(refusal(file.open("?purpose=request-signing")).contains("a key has one purpose"));
@@ -158,7 +170,9 @@ fn a_set_must_leave_one_key() {
     assert_eq!(two.open("?kid=b").unwrap().key_id(), "b");
     let twice = KeyFile::new(format!(r#"{{"keys":[{},{}]}}"#, keys[0], keys[0]));
     let none = KeyFile::new(r#"{"keys":[]}"#);
-    for (file, query, count) in [(&two, "", 2), (&two, "?kid=c", 0), (&twice, "?kid=a", 2), (&none, "", 0)] {
+    for (file, query, count) in
+        [(&two, "", 2), (&two, "?kid=c", 0), (&twice, "?kid=a", 2), (&none, "", 0)]
+    {
         let error = file.open(query).unwrap_err();
         let source = std::error::Error::source(&error).unwrap().downcast_ref::<JwkError>();
         assert_eq!(source, Some(&JwkError::NotOneKey { count }), "{query}");

@@ -1,15 +1,21 @@
 //! P-256 keys and signatures: the same ones are accepted with and without aws-lc-rs.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "helpers of tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "helpers of tests"
+)]
 
 use adcp_signing_core::{
-    Algorithm, KeyError, KeyPurpose, PublicKey, Signature, VerifyError, provider::InMemoryProvider,
+    Algorithm, InvalidSignature, KeyError, KeyPurpose, PublicKey, Signature,
+    provider::InMemoryProvider,
 };
 
 const P256: Algorithm = Algorithm::EcdsaP256Sha256;
 /// The prime of the field.
 const PRIME: [u8; 32] = [
-    0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff,
-    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff,
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
 ];
 
 fn pem_key() -> PublicKey {
@@ -23,8 +29,11 @@ fn sec1(key: &PublicKey) -> Vec<u8> {
 }
 
 fn provider() -> InMemoryProvider {
-    InMemoryProvider::from_pkcs8_pem(include_str!("keys_data/p256.pkcs8.pem"), KeyPurpose::RequestSigning)
-        .unwrap()
+    InMemoryProvider::from_pkcs8_pem(
+        include_str!("keys_data/p256.pkcs8.pem"),
+        KeyPurpose::RequestSigning,
+    )
+    .unwrap()
 }
 
 #[test]
@@ -32,15 +41,17 @@ fn a_foreign_signature_verifies_as_rs_and_never_as_der() {
     let der = include_bytes!("keys_data/p256.der.sig");
     let signature = Signature::from_ecdsa_der(P256, der).unwrap();
     assert_eq!(pem_key().verify(b"message", &signature), Ok(()));
-    assert_eq!(pem_key().verify(b"messagf", &signature), Err(VerifyError::Invalid));
-    assert_eq!(pem_key().verify_bytes(b"message", der), Err(VerifyError::Invalid));
+    assert_eq!(pem_key().verify(b"messagf", &signature), Err(InvalidSignature::Invalid));
+    assert_eq!(pem_key().verify_bytes(b"message", der), Err(InvalidSignature::Invalid));
 }
 
 #[test]
 fn high_and_low_s_verify_alike() {
-    let signature = Signature::from_ecdsa_der(P256, include_bytes!("keys_data/p256.der.sig")).unwrap();
+    let signature =
+        Signature::from_ecdsa_der(P256, include_bytes!("keys_data/p256.der.sig")).unwrap();
     let one = p256::ecdsa::Signature::from_slice(signature.as_bytes()).unwrap();
-    let other = p256::ecdsa::Signature::from_scalars(one.r().to_bytes(), (-one.s()).to_bytes()).unwrap();
+    let other =
+        p256::ecdsa::Signature::from_scalars(one.r().to_bytes(), (-one.s()).to_bytes()).unwrap();
     assert_ne!(one, other);
     assert_eq!(pem_key().verify_bytes(b"message", &one.to_bytes()), Ok(()));
     assert_eq!(pem_key().verify_bytes(b"message", &other.to_bytes()), Ok(()));
@@ -51,8 +62,8 @@ fn r_and_s_must_be_in_range() {
     let good = Signature::from_ecdsa_der(P256, include_bytes!("keys_data/p256.der.sig")).unwrap();
     let (r, s) = good.as_bytes().split_at(32);
     let order = [
-        0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa,
-        0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
+        0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc,
+        0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
     ];
     for (r, s) in [
         (&[0; 32][..], s),
@@ -66,7 +77,7 @@ fn r_and_s_must_be_in_range() {
         let signature = [r, s].concat();
         assert_eq!(
             pem_key().verify_bytes(b"message", &signature),
-            Err(VerifyError::Invalid),
+            Err(InvalidSignature::Invalid),
             "{signature:02x?}"
         );
     }
@@ -131,7 +142,8 @@ fn spki_names_the_curve_and_holds_the_uncompressed_point() {
     );
 }
 
-/// One signature in 128 has an r or an s that begins with a zero byte, which a wrong DER conversion drops.
+/// One signature in 128 has an r or an s that begins with a zero byte, which a wrong DER conversion
+/// drops.
 #[test]
 fn a_thousand_signatures_are_64_bytes_and_verify_leading_zeros_included() {
     let provider = provider();

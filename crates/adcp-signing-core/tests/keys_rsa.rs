@@ -1,5 +1,11 @@
-//! RSA-PSS keys: with the feature `aws-lc-rs` they follow RFC 9421 §3.3.1, without it they are refused by name.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "helpers of tests")]
+//! RSA-PSS keys: with the feature `aws-lc-rs` they follow RFC 9421 §3.3.1, without it they are
+//! refused by name.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "helpers of tests"
+)]
 
 use adcp_signing_core::{KeyError, KeyPurpose, PublicKey, provider::InMemoryProvider};
 
@@ -21,7 +27,8 @@ fn without_the_feature_every_rsa_key_is_refused_by_name() {
     assert_eq!(jwk.public_key(), Err(JwkError::Key(KeyError::NeedsAwsLcRs)));
     for error in [
         InMemoryProvider::from_pkcs8_pem(PKCS8, KeyPurpose::RequestSigning).unwrap_err(),
-        InMemoryProvider::generate(Algorithm::RsaPssSha512, KeyPurpose::RequestSigning).unwrap_err(),
+        InMemoryProvider::generate(Algorithm::RsaPssSha512, KeyPurpose::RequestSigning)
+            .unwrap_err(),
     ] {
         assert_eq!(source(&error), Some(KeyError::NeedsAwsLcRs));
     }
@@ -29,7 +36,9 @@ fn without_the_feature_every_rsa_key_is_refused_by_name() {
 
 #[cfg(feature = "aws-lc-rs")]
 mod with_the_feature {
-    use adcp_signing_core::{Algorithm, PrivateJwk, VerifyError, provider::SigningProvider as _};
+    use adcp_signing_core::{
+        Algorithm, InvalidSignature, PrivateJwk, provider::SigningProvider as _,
+    };
 
     use super::*;
 
@@ -41,10 +50,16 @@ mod with_the_feature {
     fn the_salt_has_64_bytes_and_no_other_length() {
         let verify = |signature: &[u8]| key().verify_bytes(b"message", signature);
         assert_eq!(verify(include_bytes!("keys_data/rsa-2048.salt-64.sig")), Ok(()));
-        assert_eq!(verify(include_bytes!("keys_data/rsa-2048.salt-32.sig")), Err(VerifyError::Invalid));
-        assert_eq!(verify(include_bytes!("keys_data/rsa-2048.salt-max.sig")), Err(VerifyError::Invalid));
+        assert_eq!(
+            verify(include_bytes!("keys_data/rsa-2048.salt-32.sig")),
+            Err(InvalidSignature::Invalid)
+        );
+        assert_eq!(
+            verify(include_bytes!("keys_data/rsa-2048.salt-max.sig")),
+            Err(InvalidSignature::Invalid)
+        );
         let short = &include_bytes!("keys_data/rsa-2048.salt-64.sig")[..255];
-        assert_eq!(verify(short), Err(VerifyError::Invalid));
+        assert_eq!(verify(short), Err(InvalidSignature::Invalid));
     }
 
     #[test]
@@ -56,7 +71,8 @@ mod with_the_feature {
 
     #[test]
     fn a_pss_key_without_parameters_is_taken_too() {
-        let key = PublicKey::from_spki_pem(include_str!("keys_data/rsa-pss-2048.spki.pem")).unwrap();
+        let key =
+            PublicKey::from_spki_pem(include_str!("keys_data/rsa-pss-2048.spki.pem")).unwrap();
         let provider = InMemoryProvider::from_pkcs8_pem(
             include_str!("keys_data/rsa-pss-2048.pkcs8.pem"),
             KeyPurpose::RequestSigning,
@@ -83,7 +99,10 @@ mod with_the_feature {
             (vec![], 0),
             ([odd(255, 0xff), vec![0xfe]].concat(), 2048),
         ] {
-            assert_eq!(PublicKey::from_rsa_components(&n, &[1, 0, 1]), Err(KeyError::RsaModulus { bits }));
+            assert_eq!(
+                PublicKey::from_rsa_components(&n, &[1, 0, 1]),
+                Err(KeyError::RsaModulus { bits })
+            );
         }
         let error = InMemoryProvider::from_pkcs8_pem(
             include_str!("keys_data/rsa-1024.pkcs8.pem"),
@@ -96,7 +115,11 @@ mod with_the_feature {
     #[test]
     fn exponents_that_cannot_be_are_refused() {
         for e in [&[][..], &[0], &[1], &[2], &[0, 3], &[1, 0, 0], &[1, 0, 0, 0, 1]] {
-            assert_eq!(PublicKey::from_rsa_components(&[0xff; 256], e), Err(KeyError::RsaExponent), "{e:?}");
+            assert_eq!(
+                PublicKey::from_rsa_components(&[0xff; 256], e),
+                Err(KeyError::RsaExponent),
+                "{e:?}"
+            );
         }
     }
 
@@ -127,7 +150,8 @@ mod with_the_feature {
     #[test]
     fn a_generated_key_has_3072_bits() {
         let provider =
-            InMemoryProvider::generate(Algorithm::RsaPssSha512, KeyPurpose::RequestSigning).unwrap();
+            InMemoryProvider::generate(Algorithm::RsaPssSha512, KeyPurpose::RequestSigning)
+                .unwrap();
         assert_eq!(provider.sign_now(b"message").unwrap().as_bytes().len(), 384);
     }
 }

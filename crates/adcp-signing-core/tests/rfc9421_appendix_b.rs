@@ -1,17 +1,23 @@
-//! The worked examples of RFC 9421: signature bases to the byte, and the published signatures under the published keys.
+//! The worked examples of RFC 9421: signature bases to the byte, and the published signatures under
+//! the published keys.
 //!
-//! Keys, messages, signature bases and signatures are those of RFC 9421, HTTP Message Signatures (February 2024),
-//! sections 2.4, 2.5, 3.2 and 4.3 and appendices B.1 to B.4, with line wrapping removed. Copyright (c) 2024 IETF Trust
-//! and the persons identified as the document authors. Code components are under the Revised BSD License (Trust Legal
-//! Provisions, section 4.e). The private key of B.1.4 is public and signs nothing of value.
+//! Keys, messages, signature bases and signatures are those of RFC 9421, HTTP Message Signatures
+//! (February 2024), sections 2.4, 2.5, 3.2 and 4.3 and appendices B.1 to B.4, with line wrapping
+//! removed. Copyright (c) 2024 IETF Trust and the persons identified as the document authors. Code
+//! components are under the Revised BSD License (Trust Legal Provisions, section 4.e). The private
+//! key of B.1.4 is public and signs nothing of value.
 
-use adcp_signing_core::message::plain::{
-    SignOptions, VerifiedSignature, VerifyError, VerifyOptions, prepare, verify_request, verify_response,
+use adcp_signing_core::rfc9421::plain::{
+    SignOptions, VerifiedSignature, VerifyError, VerifyOptions, prepare, verify_request,
+    verify_response,
 };
-use adcp_signing_core::message::{
-    Component, FieldLine, Request, Response, ResponseInContext, SignatureParams, components, signature_base,
+use adcp_signing_core::rfc9421::structured_fields::{
+    Alphabet, Dictionary, MemberValue, push_byte_sequence,
 };
-use adcp_signing_core::structured_fields::{Alphabet, Dictionary, MemberValue, push_byte_sequence};
+use adcp_signing_core::rfc9421::{
+    Component, FieldLine, Request, Response, ResponseInContext, SignatureParams, components,
+    signature_base,
+};
 use adcp_signing_core::{Algorithm, PublicKey, Signature};
 use ed25519_dalek::Signer as _;
 
@@ -43,8 +49,8 @@ MCowBQYDK2VwAyEAJrQLj5P/89iXES9+vFgrIy29clF9CC/oPPsw3c5D0bs=
 
 /// The `d` member of B.1.4's JWK, decoded.
 const ED25519_SEED: [u8; 32] = [
-    0x9f, 0x83, 0x62, 0xf8, 0x7a, 0x48, 0x4a, 0x95, 0x4e, 0x6e, 0x74, 0x0c, 0x5b, 0x4c, 0x0e, 0x84, 0x22,
-    0x91, 0x39, 0xa2, 0x0a, 0xa8, 0xab, 0x56, 0xff, 0x66, 0x58, 0x6f, 0x6a, 0x7d, 0x29, 0xc5,
+    0x9f, 0x83, 0x62, 0xf8, 0x7a, 0x48, 0x4a, 0x95, 0x4e, 0x6e, 0x74, 0x0c, 0x5b, 0x4c, 0x0e, 0x84,
+    0x22, 0x91, 0x39, 0xa2, 0x0a, 0xa8, 0xab, 0x56, 0xff, 0x66, 0x58, 0x6f, 0x6a, 0x7d, 0x29, 0xc5,
 ];
 
 const URL: &str = "https://example.com/foo?param=Value&Pet=dog";
@@ -153,7 +159,11 @@ fn requests() -> Vec<Example> {
     examples
 }
 
-fn lines<'a>(fields: &[(&'a str, &'a str)], input: &'a str, signature: &'a str) -> Vec<FieldLine<'a>> {
+fn lines<'a>(
+    fields: &[(&'a str, &'a str)],
+    input: &'a str,
+    signature: &'a str,
+) -> Vec<FieldLine<'a>> {
     let signed = [("Signature-Input", input), ("Signature", signature)];
     fields.iter().chain(&signed).map(|(name, value)| FieldLine::new(name, value)).collect()
 }
@@ -162,7 +172,11 @@ fn label(input: &str) -> &str {
     input.split_once('=').map_or(input, |(label, _)| label)
 }
 
-fn check(request: &Request<'_>, input: &str, key: &PublicKey) -> Result<VerifiedSignature, VerifyError> {
+fn check(
+    request: &Request<'_>,
+    input: &str,
+    key: &PublicKey,
+) -> Result<VerifiedSignature, VerifyError> {
     verify_request(request, &VerifyOptions::new(label(input), &[], 1618884500), |_| Some(key))
 }
 
@@ -198,8 +212,11 @@ fn a_change_of_any_covered_component_breaks_the_signature() {
         changed[0] = FieldLine::new("Host", "example.org");
         changed[1] = FieldLine::new("Date", "Tue, 20 Apr 2021 02:07:56 GMT");
         changed[3] = FieldLine::new("Content-Digest", "sha-512=:AA==:");
-        let elsewhere =
-            Request { url: "https://example.org/foo?param=Value&Pet=dog", fields: &changed, ..request };
+        let elsewhere = Request {
+            url: "https://example.org/foo?param=Value&Pet=dog",
+            fields: &changed,
+            ..request
+        };
         let date = |fields| Request { fields, ..request };
         let mut with_date = fields.clone();
         with_date[1] = changed[1];
@@ -208,9 +225,18 @@ fn a_change_of_any_covered_component_breaks_the_signature() {
         let cases = [
             ("\"@authority\"", elsewhere),
             ("\"@method\"", Request { method: "PUT", ..request }),
-            ("\"@path\"", Request { url: "https://example.com/bar?param=Value&Pet=dog", ..request }),
-            ("\"@query\"", Request { url: "https://example.com/foo?param=Value&Pet=dog&x", ..request }),
-            ("\"@query-param\"", Request { url: "https://example.com/foo?param=Value&Pet=cat", ..request }),
+            (
+                "\"@path\"",
+                Request { url: "https://example.com/bar?param=Value&Pet=dog", ..request },
+            ),
+            (
+                "\"@query\"",
+                Request { url: "https://example.com/foo?param=Value&Pet=dog&x", ..request },
+            ),
+            (
+                "\"@query-param\"",
+                Request { url: "https://example.com/foo?param=Value&Pet=cat", ..request },
+            ),
             ("\"date\"", date(&with_date)),
             ("\"content-digest\"", date(&with_digest)),
         ];
@@ -224,8 +250,7 @@ fn a_change_of_any_covered_component_breaks_the_signature() {
 #[test]
 fn b_2_4_a_response_signed_with_ecdsa() {
     let input = r#"sig-b24=("@status" "content-type" "content-digest" "content-length");created=1618884473;keyid="test-key-ecc-p256""#;
-    let signature =
-        "sig-b24=:wNmSUAhwb5LxtOtOpNa6W5xj067m5hFrj0XQ4fvpaCLx0NKocgPquLgyahnzDnDAUy5eCdlYUEkLIj+32oiasw==:";
+    let signature = "sig-b24=:wNmSUAhwb5LxtOtOpNa6W5xj067m5hFrj0XQ4fvpaCLx0NKocgPquLgyahnzDnDAUy5eCdlYUEkLIj+32oiasw==:";
     let base = r#""@status": 200
 "content-type": application/json
 "content-digest": sha-512=:mEWXIS7MaLRuGgxOBdODa3xqM1XdEvxoYhvlCFJ41QJgJc4GTsPp29l5oGX69wWdXymyU0rjJuahq4l5aGgfLQ==:
@@ -241,14 +266,16 @@ fn b_2_4_a_response_signed_with_ecdsa() {
         keyid: Some("test-key-ecc-p256".into()),
         ..Default::default()
     };
-    let prepared = prepare(&source, &SignOptions { label: "sig-b24", components: &covered, params }).unwrap();
+    let prepared =
+        prepare(&source, &SignOptions { label: "sig-b24", components: &covered, params }).unwrap();
     assert_eq!(prepared.base(), base.as_bytes());
     assert_eq!(prepared.signature_input_member(), input);
 
     let key = PublicKey::from_spki_pem(ECC_P256).unwrap();
     let options = VerifyOptions::new("sig-b24", &covered, 1618884473);
     assert!(verify_response(&source, &options, |_| Some(&key)).is_ok());
-    let not_found = ResponseInContext { response: Response { status: 404, ..response }, request: None };
+    let not_found =
+        ResponseInContext { response: Response { status: 404, ..response }, request: None };
     let refused = verify_response(&not_found, &options, |_| Some(&key));
     assert_eq!(refused, Err(VerifyError::Invalid));
 }
@@ -275,7 +302,8 @@ fn section_2_4_a_response_bound_to_its_request() {
     let key = PublicKey::from_spki_pem(ECC_P256).unwrap();
     let options = VerifyOptions::new("reqres", &[], 1618884479);
     let with = |request| {
-        verify_response(&ResponseInContext { response, request }, &options, |_| Some(&key)).map(|_| ())
+        verify_response(&ResponseInContext { response, request }, &options, |_| Some(&key))
+            .map(|_| ())
     };
     assert_eq!(with(Some(request)), Ok(()));
     assert_eq!(with(Some(Request { method: "PUT", ..request })), Err(VerifyError::Invalid));
@@ -300,10 +328,12 @@ fn section_4_3_one_of_several_signatures() {
 fn b_3_a_signature_over_a_client_certificate_field() {
     let certificate = ":MIIBqDCCAU6gAwIBAgIBBzAKBggqhkjOPQQDAjA6MRswGQYDVQQKDBJMZXQncyBBdXRoZW50aWNhdGUxGzAZBgNVBAMMEkxBIEludGVybWVkaWF0ZSBDQTAeFw0yMDAxMTQyMjU1MzNaFw0yMTAxMjMyMjU1MzNaMA0xCzAJBgNVBAMMAkJDMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE8YnXXfaUgmnMtOXU/IncWalRhebrXmckC8vdgJ1p5Be5F/3YC8OthxM4+k1M6aEAEFcGzkJiNy6J84y7uzo9M6NyMHAwCQYDVR0TBAIwADAfBgNVHSMEGDAWgBRm3WjLa38lbEYCuiCPct0ZaSED2DAOBgNVHQ8BAf8EBAMCBsAwEwYDVR0lBAwwCgYIKwYBBQUHAwIwHQYDVR0RAQH/BBMwEYEPYmRjQGV4YW1wbGUuY29tMAoGCCqGSM49BAMCA0gAMEUCIBHda/r1vaL6G3VliL4/Di6YK0Q6bMjeSkC3dFCOOB8TAiEAx/kHSB4urmiZ0NX5r5XarmPk0wmuydBVoU4hBVZ1yhk=:";
     let input = r#"ttrp=("@path" "@query" "@method" "@authority" "client-cert");created=1618884473;keyid="test-key-ecc-p256""#;
-    let signature =
-        "ttrp=:xVMHVpawaAC/0SbHrKRs9i8I3eOs5RtTMGCWXm/9nvZzoHsIg6Mce9315T6xoklyy0yzhD9ah4JHRwMLOgmizw==:";
-    let fields =
-        lines(&[("Host", "service.internal.example"), ("Client-Cert", certificate)], input, signature);
+    let signature = "ttrp=:xVMHVpawaAC/0SbHrKRs9i8I3eOs5RtTMGCWXm/9nvZzoHsIg6Mce9315T6xoklyy0yzhD9ah4JHRwMLOgmizw==:";
+    let fields = lines(
+        &[("Host", "service.internal.example"), ("Client-Cert", certificate)],
+        input,
+        signature,
+    );
     let url = "https://service.internal.example/foo?param=Value&Pet=dog";
     let key = PublicKey::from_spki_pem(ECC_P256).unwrap();
     assert!(check(&Request::new("POST", url, &fields, b""), input, &key).is_ok());
@@ -311,8 +341,7 @@ fn b_3_a_signature_over_a_client_certificate_field() {
 
 #[test]
 fn b_4_what_a_signature_survives() {
-    let input =
-        r#"transform=("@method" "@path" "@authority" "accept");created=1618884473;keyid="test-key-ed25519""#;
+    let input = r#"transform=("@method" "@path" "@authority" "accept");created=1618884473;keyid="test-key-ed25519""#;
     let signature = "transform=:ZT1kooQsEHpZ0I1IjCqtQppOmIqlJPeo7DHR3SoMn0s5JZ1eRGS0A+vyYP9t/LXlh5QMFFQ6cpLt2m0pmj3NDA==:";
     let org = ("Host", "example.org");
     let plain = "https://example.org/demo?name1=Value1&Name2=value2";
@@ -354,7 +383,8 @@ fn b_2_6_signing_gives_the_published_fields() {
     };
     let prepared =
         prepare(&request, &SignOptions { label: "sig-b26", components: &covered, params }).unwrap();
-    let signature = Signature::from_raw(Algorithm::Ed25519, &sign_with_ed25519(prepared.base())).unwrap();
+    let signature =
+        Signature::from_raw(Algorithm::Ed25519, &sign_with_ed25519(prepared.base())).unwrap();
     let signed = prepared.finish(&signature);
     let published = requests().into_iter().find(|example| example.name == "B.2.6").unwrap();
     assert_eq!(signed.signature_input, published.input);

@@ -1,16 +1,17 @@
-//! What is signed verifies, what is changed does not, and nothing that is refused leaves a trace in the replay store.
+//! What is signed verifies, what is changed does not, and nothing that is refused leaves a trace in
+//! the replay store.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
 
 use std::sync::{Arc, LazyLock};
 
 use adcp_signing_core::{
     Algorithm, FixedClock, InMemoryProvider, KeyPurpose, SigningProvider, UnixSeconds,
-    message::{FieldLine, Request},
     operation::Transport,
     profile::{MessageKind, Profile, WireVersion},
     replay::InMemoryReplayStore,
     resolver::{StaticKeys, VerificationKey},
     revocation::InMemoryRevocation,
+    rfc9421::{FieldLine, Request},
     sign::{AmbiguousUrls, SignOptions, Signer},
     target_uri::TargetUri,
     verify::{Acceptance, Caller, FallbackCredential, Step, Verifier, VerifyError},
@@ -45,8 +46,9 @@ fn key(kind: MessageKind, algorithm: Algorithm) -> Arc<InMemoryProvider> {
             (MessageKind::Webhook, KeyPurpose::WebhookSigning),
         ];
         let algorithms = [Algorithm::Ed25519, Algorithm::EcdsaP256Sha256];
-        let all =
-            purposes.into_iter().flat_map(|purpose| algorithms.map(|algorithm| (purpose.clone(), algorithm)));
+        let all = purposes
+            .into_iter()
+            .flat_map(|purpose| algorithms.map(|algorithm| (purpose.clone(), algorithm)));
         all.map(|((kind, purpose), algorithm)| {
             (kind, Arc::new(InMemoryProvider::generate(algorithm, purpose).unwrap()))
         })
@@ -71,7 +73,11 @@ fn verifier(setting: &Setting) -> (Verifier, Arc<InMemoryReplayStore>) {
     (verifier, store)
 }
 
-fn verify(verifier: &Verifier, message: &Message, transport: Transport) -> Result<Acceptance, VerifyError> {
+fn verify(
+    verifier: &Verifier,
+    message: &Message,
+    transport: Transport,
+) -> Result<Acceptance, VerifyError> {
     let lines = message.lines();
     let request = Request::new(&message.method, &message.url, &lines, &message.body);
     block_on(verifier.verify(&request, &Caller { transport, fallback: FallbackCredential::Absent }))
@@ -95,17 +101,24 @@ impl Message {
             .with_ambiguous_urls(AmbiguousUrls::Allow);
         let lines = self.lines();
         let request = Request::new(&self.method, &self.url, &lines, &self.body);
-        let options =
-            SignOptions { nonce: Some("KXYnfEfJ0PBRZXQyVXfVQA".to_owned()), ..SignOptions::default() };
+        let options = SignOptions {
+            nonce: Some("KXYnfEfJ0PBRZXQyVXfVQA".to_owned()),
+            ..SignOptions::default()
+        };
         let base = signer.prepare(&request, &options).ok()?.signature_base().to_vec();
         let fields = block_on(signer.sign_with(&request, &options)).unwrap();
         let mut signed = self.clone();
-        signed.fields.extend(fields.iter().map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())));
+        signed.fields.extend(
+            fields.iter().map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())),
+        );
         Some((signed, base))
     }
 
     fn field(&mut self, name: &str) -> Option<&mut Vec<u8>> {
-        self.fields.iter_mut().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        self.fields
+            .iter_mut()
+            .find(|(found, _)| found.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
     }
 }
 
@@ -128,8 +141,10 @@ fn urls() -> impl Strategy<Value = String> {
         "\\[2001:DB8::[0-9a-fA-F]{1,4}\\]",
     ];
     let port = option::of(1..=u16::MAX);
-    let path =
-        vec(prop_oneof!["[a-zA-Z0-9._~!$&'()*+,;=:@-]{0,8}", "(%[0-9a-fA-F]{2}){1,3}", "\\.{1,2}"], 0..5);
+    let path = vec(
+        prop_oneof!["[a-zA-Z0-9._~!$&'()*+,;=:@-]{0,8}", "(%[0-9a-fA-F]{2}){1,3}", "\\.{1,2}"],
+        0..5,
+    );
     let query = option::of("[a-zA-Z0-9._~!$&'()*+,;=:@/?%-]{0,24}");
     ("https?|HTTPS", host, port, path, query).prop_map(|(scheme, host, port, path, query)| {
         let port = port.map(|port| format!(":{port}")).unwrap_or_default();

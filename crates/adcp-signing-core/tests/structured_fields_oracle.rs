@@ -2,9 +2,9 @@
 //!
 //! Both must agree on every value but for the differences that `the_documented_differences` lists.
 
-use adcp_signing_core::structured_fields::{
-    Alphabet, BareItem, Dictionary, Item, List, MemberValue, ParseError, ParseErrorKind, WriteError,
-    push_dictionary, push_item, push_list,
+use adcp_signing_core::rfc9421::structured_fields::{
+    Alphabet, BareItem, Dictionary, Item, List, MemberValue, ParseError, ParseErrorKind,
+    WriteError, push_dictionary, push_item, push_list,
 };
 use proptest::prelude::*;
 use sfv::{FieldType as _, Parser, Version};
@@ -16,7 +16,8 @@ enum Reading {
     Refused,
     /// This crate's doing: a value that RFC 8941 admits, or one it would read less strictly.
     Stricter(ParseErrorKind),
-    /// Read, but with a byte sequence that is no padded standard base64, so there is no canonical form.
+    /// Read, but with a byte sequence that is no padded standard base64, so there is no canonical
+    /// form.
     OtherBase64,
     /// Read, but not to be written: never right.
     Unwritable(WriteError),
@@ -91,7 +92,11 @@ fn bare_item() -> impl Strategy<Value = String> {
         "\\?[01]",
         proptest::collection::vec(any::<u8>(), 0..8).prop_map(|bytes| {
             let mut text = String::new();
-            adcp_signing_core::structured_fields::push_byte_sequence(&mut text, &bytes, Alphabet::Standard);
+            adcp_signing_core::rfc9421::structured_fields::push_byte_sequence(
+                &mut text,
+                &bytes,
+                Alphabet::Standard,
+            );
             text
         }),
     ]
@@ -105,8 +110,8 @@ fn item() -> impl Strategy<Value = String> {
 }
 
 fn value() -> impl Strategy<Value = String> {
-    let inner_list =
-        proptest::collection::vec(item(), 0..4).prop_map(|items| format!("( {}  )", items.join(" ")));
+    let inner_list = proptest::collection::vec(item(), 0..4)
+        .prop_map(|items| format!("( {}  )", items.join(" ")));
     prop_oneof![3 => item(), 1 => inner_list]
 }
 
@@ -158,7 +163,7 @@ proptest! {
     #[test]
     fn byte_sequences_decode_alike(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let mut text = String::new();
-        adcp_signing_core::structured_fields::push_byte_sequence(&mut text, &bytes, Alphabet::Standard);
+        adcp_signing_core::rfc9421::structured_fields::push_byte_sequence(&mut text, &bytes, Alphabet::Standard);
         let item = Item::parse(text.as_bytes()).unwrap();
         let BareItem::ByteSequence(ours) = item.bare else { panic!("{text}") };
         let theirs = parser(text.as_bytes()).parse::<sfv::Item>().unwrap();
@@ -173,8 +178,9 @@ fn the_documented_differences() {
 
     let key = |key: &str| Stricter(ParseErrorKind::DuplicateKey(key.into()));
     let parameter = |name: &str| Stricter(ParseErrorKind::DuplicateParameter(name.into()));
-    let many =
-        |count: usize, text: &dyn Fn(usize) -> String| (0..count).map(text).collect::<Vec<_>>().join(", ");
+    let many = |count: usize, text: &dyn Fn(usize) -> String| {
+        (0..count).map(text).collect::<Vec<_>>().join(", ")
+    };
     let members = many(33, &|n| format!("k{n}"));
     let items = format!("a=({})", "x ".repeat(33));
     let parameters = format!("a{}", many(33, &|n| format!(";p{n}")).replace(", ", ""));
@@ -206,7 +212,9 @@ fn the_received_text_of_each_member_parses_to_the_same_value() {
     for member in Dictionary::parse(text).unwrap().iter() {
         let reparsed = List::parse(member.raw.as_bytes());
         match &member.value {
-            MemberValue::Item(item) if item.bare == BareItem::Boolean(true) => assert_eq!(member.raw, ";w"),
+            MemberValue::Item(item) if item.bare == BareItem::Boolean(true) => {
+                assert_eq!(member.raw, ";w")
+            }
             value => assert_eq!(reparsed.unwrap().members, std::slice::from_ref(value)),
         }
     }

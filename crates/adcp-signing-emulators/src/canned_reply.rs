@@ -61,6 +61,8 @@ mod tests {
             "HTTP/1.1 503 Canned\r\nx-a: b\r\ncontent-length: 4\r\n\r\ndown"
         );
         let short = CannedReply::new(200).header("Content-Length", "9").body("down");
-        assert!(String::from_utf8(short.to_bytes()).unwrap().contains("Content-Length: 9\r\n\r\ndown"));
+        assert!(
+            String::from_utf8(short.to_bytes()).unwrap().contains("Content-Length: 9\r\n\r\ndown")
+        );
     }
 }

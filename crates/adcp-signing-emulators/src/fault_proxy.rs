@@ -37,12 +37,14 @@ const BACKLOG: u32 = 1024;
 const READ_LEN: usize = 16 * 1024;
 const MAX_EXCHANGES: usize = 1_000;
 
-/// A proxy between a client and one upstream. It listens on a loopback port of the system's choice, forwards
-/// everything, and does to each request what it was told last. Dropping it closes everything.
+/// A proxy between a client and one upstream. It listens on a loopback port of the system's choice,
+/// forwards everything, and does to each request what it was told last. Dropping it closes
+/// everything.
 ///
-/// Over [`Traffic::Http`] a request is an HTTP/1.1 request, so that exactly the next one can be answered in the
-/// upstream's place. Over [`Traffic::Bytes`], such as TLS, a request is what arrives from the client in one read, and
-/// [`Action::Reply`] and [`Action::TruncateBody`] make no sense to the other side.
+/// Over [`Traffic::Http`] a request is an HTTP/1.1 request, so that exactly the next one can be
+/// answered in the upstream's place. Over [`Traffic::Bytes`], such as TLS, a request is what
+/// arrives from the client in one read, and [`Action::Reply`] and [`Action::TruncateBody`] make no
+/// sense to the other side.
 #[derive(Debug)]
 pub struct FaultProxy {
     address: SocketAddr,
@@ -121,9 +123,9 @@ impl FaultProxy {
         Self::listen(Shared::new(upstream, traffic)).await
     }
 
-    /// As [`start`](Self::start), for an upstream `HOST:PORT` that speaks HTTP/1.1 over TLS, whose PEM roots are
-    /// `upstream_roots`. The proxy ends TLS with a [certificate](Self::certificate) of its own, and names the upstream in
-    /// `Host`.
+    /// As [`start`](Self::start), for an upstream `HOST:PORT` that speaks HTTP/1.1 over TLS, whose
+    /// PEM roots are `upstream_roots`. The proxy ends TLS with a [certificate](Self::certificate)
+    /// of its own, and names the upstream in `Host`.
     ///
     /// # Errors
     /// When no loopback port can be had, the host has no address, or the roots are not PEM.
@@ -155,7 +157,8 @@ impl FaultProxy {
         self.address
     }
 
-    /// From now on, every request for which [`next`](Self::next) has no other plan meets this action.
+    /// From now on, every request for which [`next`](Self::next) has no other plan meets this
+    /// action.
     pub fn set(&self, action: Action) {
         self.shared.plan().standing = action;
     }
@@ -464,7 +467,9 @@ async fn accept(
             (Some(Command::Accept(done)), Port::Held(socket)) => {
                 (socket.listen(BACKLOG).map(Port::Open), done)
             }
-            (Some(Command::Refuse(done) | Command::Accept(done)), unchanged) => (Ok(unchanged), done),
+            (Some(Command::Refuse(done) | Command::Accept(done)), unchanged) => {
+                (Ok(unchanged), done)
+            }
         };
         let outcome = match changed {
             Ok(changed) => {

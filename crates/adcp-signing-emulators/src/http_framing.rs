@@ -1,4 +1,5 @@
-//! Where an HTTP/1.1 message ends (RFC 9112 §6): just enough to tell one request, or one answer, from the next.
+//! Where an HTTP/1.1 message ends (RFC 9112 §6): just enough to tell one request, or one answer,
+//! from the next.
 
 use std::io;
 
@@ -112,10 +113,12 @@ impl Reader {
 /// The request with another `Host`.
 #[cfg(feature = "tls")]
 pub(crate) fn with_host(request: &Message, host: &str) -> Vec<u8> {
-    let (head, body) = request.bytes.split_at_checked(request.head_len).unwrap_or((&request.bytes, &[]));
+    let (head, body) =
+        request.bytes.split_at_checked(request.head_len).unwrap_or((&request.bytes, &[]));
     let head = String::from_utf8_lossy(head);
-    let is_host =
-        |line: &str| line.split_once(':').is_some_and(|(name, _)| name.eq_ignore_ascii_case("host"));
+    let is_host = |line: &str| {
+        line.split_once(':').is_some_and(|(name, _)| name.eq_ignore_ascii_case("host"))
+    };
     let lines: Vec<_> = head
         .split("\r\n")
         .map(|line| if is_host(line) { format!("host: {host}") } else { line.to_owned() })
@@ -134,7 +137,9 @@ pub(crate) fn closes(head: &[u8]) -> bool {
 }
 
 fn body_end(head: &[u8]) -> Option<End> {
-    if field(head, "transfer-encoding").is_some_and(|value| value.to_ascii_lowercase().ends_with("chunked")) {
+    if field(head, "transfer-encoding")
+        .is_some_and(|value| value.to_ascii_lowercase().ends_with("chunked"))
+    {
         return Some(End::Chunked);
     }
     field(head, "content-length").and_then(|value| value.parse().ok()).map(End::Length)
@@ -155,7 +160,8 @@ fn field(head: &[u8], name: &str) -> Option<String> {
         .map(|(_, value)| value.trim().to_owned())
 }
 
-/// The length of a chunked body (RFC 9112 §7.1) with its trailer, or `None` where its end has not come yet.
+/// The length of a chunked body (RFC 9112 §7.1) with its trailer, or `None` where its end has not
+/// come yet.
 fn chunked_len(body: &[u8]) -> io::Result<Option<usize>> {
     let mut at = 0_usize;
     loop {
@@ -214,7 +220,11 @@ mod tests {
             (b"HTTP/1.1 204 No Content\r\n\r\nREST", false, 27),
             (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nREST", true, 38),
             (b"HTTP/1.1 200 OK\r\n\r\nup to the end", false, 32),
-            (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\nREST", false, 38),
+            (
+                b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\nREST",
+                false,
+                38,
+            ),
         ];
         for (wire, to_head, len) in cases {
             let answer = Reader::default().answer(&mut &*wire, to_head).await.unwrap();

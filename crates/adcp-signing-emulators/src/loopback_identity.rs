@@ -11,7 +11,8 @@ use tokio_rustls::{
     rustls::{ServerConfig, crypto, pki_types::PrivatePkcs8KeyDer},
 };
 
-/// A certificate for `localhost` and 127.0.0.1, and its authority, whose key is forgotten once it has signed.
+/// A certificate for `localhost` and 127.0.0.1, and its authority, whose key is forgotten once it
+/// has signed.
 #[derive(Clone)]
 pub(crate) struct LoopbackIdentity {
     ca_pem: Arc<str>,

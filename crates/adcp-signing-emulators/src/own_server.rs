@@ -28,8 +28,8 @@ const MAX_HEALTH_LEN: u64 = 1024;
 
 /// A server that a test kills and starts again.
 ///
-/// What it holds, its keys above all, is the same afterwards. A server that forgets its keys is restarted only once
-/// they are back: the implementation sees to it.
+/// What it holds, its keys above all, is the same afterwards. A server that forgets its keys is
+/// restarted only once they are back: the implementation sees to it.
 #[async_trait]
 pub trait OwnServer: Send {
     /// Ends it at once and without its help, as a crash does.
@@ -48,7 +48,8 @@ pub trait OwnServer: Send {
 /// The program that a variable of the environment names, to start a server of the test's own from.
 ///
 /// # Panics
-/// Under `CI=true` where the variable is not set: everything must run there. Elsewhere the reason is printed.
+/// Under `CI=true` where the variable is not set: everything must run there. Elsewhere the reason
+/// is printed.
 #[expect(clippy::panic, reason = "this is what a test calls to fail where it may not be skipped")]
 #[track_caller]
 pub fn named_program(variable: &str) -> Option<PathBuf> {
@@ -117,7 +118,8 @@ impl OwnProcess {
     /// # Errors
     /// When it does not run.
     pub fn kill(&mut self) -> io::Result<()> {
-        let mut child = self.child.take().ok_or_else(|| io::Error::other("the server does not run"))?;
+        let mut child =
+            self.child.take().ok_or_else(|| io::Error::other("the server does not run"))?;
         child.kill()?;
         child.wait().map(|_| ())
     }
@@ -157,7 +159,8 @@ impl OwnProcess {
                 None => true,
             };
             if ended || start.elapsed() > READY_WITHIN {
-                let what = if ended { "the server ended" } else { "the server is not ready in time" };
+                let what =
+                    if ended { "the server ended" } else { "the server is not ready in time" };
                 return Err(io::Error::other(format!("{what}: {}", self.end_of_log())));
             }
             if is_ready().await {
@@ -198,7 +201,8 @@ impl Ready {
     pub async fn is(self, address: SocketAddr) -> bool {
         let Ok(mut stream) = TcpStream::connect(address).await else { return false };
         let Self::Path(path) = self else { return true };
-        let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+        let request =
+            format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
         let mut answer = Vec::new();
         stream.write_all(request.as_bytes()).await.is_ok()
             && stream.take(MAX_HEALTH_LEN).read_to_end(&mut answer).await.is_ok()

@@ -44,8 +44,8 @@ pub struct Replies {
 }
 
 impl Replies {
-    /// The service's own answer when it is down. Garbage is a JSON text that no service would give, until said
-    /// otherwise; no answer for throttling is known.
+    /// The service's own answer when it is down. Garbage is a JSON text that no service would give,
+    /// until said otherwise; no answer for throttling is known.
     pub fn new(unavailable: CannedReply) -> Self {
         let garbage = CannedReply::new(200)
             .header("content-type", "application/json")
@@ -53,7 +53,8 @@ impl Replies {
         Self { unavailable, garbage, throttled: Box::new(|_| None) }
     }
 
-    /// The service's own answer to too many requests. Where there is a time to wait, its `retry-after` says the seconds.
+    /// The service's own answer to too many requests. Where there is a time to wait, its
+    /// `retry-after` says the seconds.
     #[must_use]
     pub fn throttled(self, reply: CannedReply) -> Self {
         self.throttled_by(move |wait| {
@@ -65,8 +66,8 @@ impl Replies {
         })
     }
 
-    /// The service's own answer to too many requests by the time to wait, where the service says that in a way of its
-    /// own; `None` where it never says it that way.
+    /// The service's own answer to too many requests by the time to wait, where the service says
+    /// that in a way of its own; `None` where it never says it that way.
     #[must_use]
     pub fn throttled_by(
         mut self,
@@ -99,8 +100,9 @@ impl ProxyFaults {
         Ok(Self { proxy: FaultProxy::start(service, Traffic::Http).await?, replies: Some(replies) })
     }
 
-    /// Stands in front of a service `HOST:PORT` that speaks HTTP/1.1 over TLS, whose PEM roots are `roots`. The provider must trust the
-    /// [certificate](FaultProxy::certificate) of the [proxy](Self::proxy).
+    /// Stands in front of a service `HOST:PORT` that speaks HTTP/1.1 over TLS, whose PEM roots are
+    /// `roots`. The provider must trust the [certificate](FaultProxy::certificate) of the
+    /// [proxy](Self::proxy).
     ///
     /// # Errors
     /// As [`FaultProxy::start_tls`].
@@ -109,7 +111,8 @@ impl ProxyFaults {
         Ok(Self { proxy: FaultProxy::start_tls(service, roots).await?, replies: Some(replies) })
     }
 
-    /// Stands in front of a service that speaks TLS or anything else. Nothing can be answered in its place.
+    /// Stands in front of a service that speaks TLS or anything else. Nothing can be answered in
+    /// its place.
     ///
     /// # Errors
     /// When no loopback port can be had.
@@ -142,17 +145,23 @@ impl ProxyFaults {
             };
         };
         let reply = match fault {
-            Fault::Throttled { retry_after } => (replies.throttled)(retry_after).ok_or_else(|| {
-                HarnessError::not_applicable(match retry_after {
-                    Some(_) => "the service never says how long to wait",
-                    None => "the service does not throttle without saying how long to wait",
-                })
-            })?,
+            Fault::Throttled { retry_after } => {
+                (replies.throttled)(retry_after).ok_or_else(|| {
+                    HarnessError::not_applicable(match retry_after {
+                        Some(_) => "the service never says how long to wait",
+                        None => "the service does not throttle without saying how long to wait",
+                    })
+                })?
+            }
             Fault::Unavailable => replies.unavailable.clone(),
             Fault::Garbage => replies.garbage.clone(),
             // One byte of JSON is no JSON, and less than any length that was promised.
             Fault::Truncate => return Ok(Action::TruncateBody(1)),
-            _ => return Err(HarnessError::not_applicable("the fault proxy does not know this fault")),
+            _ => {
+                return Err(HarnessError::not_applicable(
+                    "the fault proxy does not know this fault",
+                ));
+            }
         };
         Ok(Action::Reply(reply))
     }

@@ -13,8 +13,8 @@ pub struct PythonClient {
 }
 
 impl PythonClient {
-    /// The Python that the variable names. Without it, that of a virtual environment at `place`, which is made where it does not
-    /// have these requirements.
+    /// The Python that the variable names. Without it, that of a virtual environment at `place`,
+    /// which is made where it does not have these requirements.
     ///
     /// # Errors
     /// Why there is none.
@@ -51,9 +51,11 @@ fn run(command: &mut Command) -> Result<Output, String> {
     let program = command.get_program().to_string_lossy().into_owned();
     match command.output() {
         Ok(run) if run.status.success() => Ok(run),
-        Ok(run) => {
-            Err(format!("{program} failed ({}):\n{}", run.status, String::from_utf8_lossy(&run.stderr)))
-        }
+        Ok(run) => Err(format!(
+            "{program} failed ({}):\n{}",
+            run.status,
+            String::from_utf8_lossy(&run.stderr)
+        )),
         Err(error) => Err(format!("{program} cannot be run: {error}")),
     }
 }
@@ -65,7 +67,8 @@ mod tests {
     #[test]
     fn a_script_that_fails_is_told_with_its_last_words() {
         let shell = PythonClient { python: "sh".into() };
-        let folder = env::temp_dir().join(format!("adcp-signing-python-client-{}", std::process::id()));
+        let folder =
+            env::temp_dir().join(format!("adcp-signing-python-client-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let script = folder.join("script");
         fs::write(&script, "echo out; echo aside >&2\n").unwrap();

@@ -2,7 +2,8 @@
 
 use std::env;
 
-/// What a test returns whose server, or whose tools, are not there: it says why, and passes on a developer's machine.
+/// What a test returns whose server, or whose tools, are not there: it says why, and passes on a
+/// developer's machine.
 ///
 /// # Errors
 /// The reason, under `CI=true`, where everything must run.

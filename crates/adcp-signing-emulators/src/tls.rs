@@ -1,4 +1,5 @@
-//! TLS on both sides of the fault proxy: it answers clients with a certificate of its own, and trusts the upstream's.
+//! TLS on both sides of the fault proxy: it answers clients with a certificate of its own, and
+//! trusts the upstream's.
 
 use std::{fmt, io, net::SocketAddr, sync::Arc};
 
@@ -24,7 +25,8 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
-    /// A new certificate for the loopback address, and these PEM roots for the upstream, `HOST:PORT`.
+    /// A new certificate for the loopback address, and these PEM roots for the upstream,
+    /// `HOST:PORT`.
     pub(crate) fn new(authority: &str, upstream_roots: &[u8]) -> io::Result<Self> {
         let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
@@ -33,11 +35,12 @@ impl Tls {
         for root in CertificateDer::pem_slice_iter(upstream_roots) {
             roots.add(root.map_err(io::Error::other)?).map_err(io::Error::other)?;
         }
-        let client = ClientConfig::builder_with_provider(Arc::new(crypto::aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(io::Error::other)?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let client =
+            ClientConfig::builder_with_provider(Arc::new(crypto::aws_lc_rs::default_provider()))
+                .with_safe_default_protocol_versions()
+                .map_err(io::Error::other)?
+                .with_root_certificates(roots)
+                .with_no_client_auth();
         Ok(Self {
             acceptor: own.acceptor(),
             connector: TlsConnector::from(Arc::new(client)),

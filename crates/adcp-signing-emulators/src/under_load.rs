@@ -12,7 +12,10 @@ use std::{
 
 use adcp_signing_core::{
     ProviderError, ProviderErrorKind, PublicKey, SigningProvider,
-    provider::{Deadline, RetryPolicy, Signed, SigningProviderExt as _, forward_identity},
+    provider::{
+        Signed, forward_identity,
+        layers::{Deadline, RetryPolicy, SigningProviderExt as _},
+    },
 };
 use async_trait::async_trait;
 use tokio::{sync::watch, task::JoinSet, time::timeout};
@@ -42,12 +45,13 @@ pub struct Survived {
     pub kinds: Vec<ProviderErrorKind>,
 }
 
-/// Signs with 64 callers through the wrappers of production, kills the server under them, and starts it again.
+/// Signs with 64 callers through the wrappers of production, kills the server under them, and
+/// starts it again.
 ///
-/// Half of the callers retry for longer than the outage lasts: each of their requests must end with a signature. The
-/// others give up within a third of a second, and may get a retryable error instead. No attempt may fail with anything
-/// that is not retryable, no request may outlast its deadline, and after the restart the provider must sign again as it
-/// is.
+/// Half of the callers retry for longer than the outage lasts: each of their requests must end with
+/// a signature. The others give up within a third of a second, and may get a retryable error
+/// instead. No attempt may fail with anything that is not retryable, no request may outlast its
+/// deadline, and after the restart the provider must sign again as it is.
 ///
 /// # Errors
 /// What did not hold.
@@ -55,10 +59,14 @@ pub async fn survives_a_kill(
     provider: Arc<dyn SigningProvider>,
     server: &mut dyn OwnServer,
 ) -> Result<Survived, String> {
-    let key = provider.public_key().await.map_err(|error| format!("no public key to begin with: {error}"))?;
+    let key = provider
+        .public_key()
+        .await
+        .map_err(|error| format!("no public key to begin with: {error}"))?;
     let (counts, seen) = watch::channel(Counts::new());
     let run = Arc::new(Run { counts, stop: AtomicBool::new(false), key });
-    let watched = Arc::new(Watched { inner: provider.with_deadline(ATTEMPT), run: Arc::clone(&run) });
+    let watched =
+        Arc::new(Watched { inner: provider.with_deadline(ATTEMPT), run: Arc::clone(&run) });
     let mut callers = JoinSet::new();
     for caller in 0..CALLERS {
         callers.spawn(Arc::clone(&run).sign_on(caller, Arc::clone(&watched)));
@@ -68,8 +76,9 @@ pub async fn survives_a_kill(
         phases.until("before the kill", |counts| counts.patient_since(&[0; CALLERS], 2)).await?;
         let Counts { failed_attempts, refused, .. } = *phases.seen.borrow();
         server.kill().await.map_err(|error| format!("the server could not be killed: {error}"))?;
-        let outage =
-            |counts: &Counts| counts.failed_attempts >= failed_attempts + CALLERS && counts.refused > refused;
+        let outage = |counts: &Counts| {
+            counts.failed_attempts >= failed_attempts + CALLERS && counts.refused > refused
+        };
         phases.until("while the server is away", outage).await?;
         server.restart().await.map_err(|error| format!("the server did not come back: {error}"))?;
         let before = phases.seen.borrow().signed.clone();
@@ -87,7 +96,11 @@ pub async fn survives_a_kill(
         ended.unwrap_or_else(|error| Err(error.to_string()))?;
     }
     let counts = run.counts.borrow();
-    Ok(Survived { signed: counts.signed.iter().sum(), refused: counts.refused, kinds: counts.kinds.clone() })
+    Ok(Survived {
+        signed: counts.signed.iter().sum(),
+        refused: counts.refused,
+        kinds: counts.kinds.clone(),
+    })
 }
 
 /// What all callers share.
@@ -128,8 +141,13 @@ struct Phases {
 }
 
 impl Phases {
-    async fn until(&mut self, when: &str, holds: impl FnMut(&Counts) -> bool) -> Result<(), String> {
-        let reached = timeout(PHASE, self.seen.wait_for(holds)).await.map(|reached| reached.is_ok());
+    async fn until(
+        &mut self,
+        when: &str,
+        holds: impl FnMut(&Counts) -> bool,
+    ) -> Result<(), String> {
+        let reached =
+            timeout(PHASE, self.seen.wait_for(holds)).await.map(|reached| reached.is_ok());
         match reached {
             Ok(true) => Ok(()),
             Ok(false) => Err(format!("the callers ended {when}")),
@@ -161,7 +179,8 @@ impl Run {
             match answer {
                 Ok(signed) => {
                     let verified = self.key.verify(base.as_bytes(), &signed.signature);
-                    verified.map_err(|error| format!("{base} got the signature of another: {error}"))?;
+                    verified
+                        .map_err(|error| format!("{base} got the signature of another: {error}"))?;
                     self.counts.send_modify(|counts| {
                         if let Some(signed) = counts.signed.get_mut(caller) {
                             *signed += 1;

@@ -1,5 +1,10 @@
 //! The proxy against servers of a dozen lines.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "helpers of tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "helpers of tests"
+)]
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -60,13 +65,17 @@ async fn bytes_pass_both_ways_and_are_counted() {
     for _ in 0..2 {
         assert_eq!(ask(proxy.address(), "abc", 3).await.unwrap(), "abc");
     }
-    assert_eq!((proxy.connections(), proxy.requests(), proxy.bytes_up(), proxy.bytes_down()), (2, 2, 6, 6));
+    assert_eq!(
+        (proxy.connections(), proxy.requests(), proxy.bytes_up(), proxy.bytes_down()),
+        (2, 2, 6, 6)
+    );
 }
 
 #[tokio::test]
 async fn bytes_are_cut_before_and_within_the_answer() {
     let proxy = FaultProxy::start(echo().await, Traffic::Bytes).await.unwrap();
-    for (action, expected) in [(Action::Cut, ""), (Action::CutAfter(2), "ab"), (Action::CutAfter(99), "abcd")]
+    for (action, expected) in
+        [(Action::Cut, ""), (Action::CutAfter(2), "ab"), (Action::CutAfter(99), "abcd")]
     {
         proxy.set(action.clone());
         assert_eq!(
@@ -106,7 +115,11 @@ async fn answers_are_cut_where_told() {
         // The connection ends there: everything is asked for, and no more comes.
         assert_eq!(ask(proxy.address(), REQUEST, 4096).await.unwrap(), ANSWER[..len], "{action:?}");
     }
-    assert_eq!(ask(proxy.address(), REQUEST, ANSWER.len()).await.unwrap(), ANSWER, "the plan is used up");
+    assert_eq!(
+        ask(proxy.address(), REQUEST, ANSWER.len()).await.unwrap(),
+        ANSWER,
+        "the plan is used up"
+    );
 }
 
 #[tokio::test]
@@ -124,9 +137,14 @@ async fn a_hanging_request_is_never_answered_and_other_connections_go_on() {
     for traffic in [Traffic::Http, Traffic::Bytes] {
         let proxy = FaultProxy::start(hello().await, traffic).await.unwrap();
         proxy.next(1, &Action::Hang);
-        let hanging = tokio::time::timeout(Duration::from_millis(50), ask(proxy.address(), REQUEST, 1));
+        let hanging =
+            tokio::time::timeout(Duration::from_millis(50), ask(proxy.address(), REQUEST, 1));
         assert!(hanging.await.is_err(), "{traffic:?}");
-        assert_eq!(ask(proxy.address(), REQUEST, ANSWER.len()).await.unwrap(), ANSWER, "{traffic:?}");
+        assert_eq!(
+            ask(proxy.address(), REQUEST, ANSWER.len()).await.unwrap(),
+            ANSWER,
+            "{traffic:?}"
+        );
     }
 }
 
@@ -143,7 +161,10 @@ async fn refusing_ends_open_connections_and_healing_opens_the_same_port() {
             proxy.heal().await.unwrap();
             assert_eq!(ask(proxy.address(), REQUEST, ANSWER.len()).await.unwrap(), ANSWER);
         }
-        assert!(!matches!(open.read(&mut [0; 1]).await, Ok(1)), "the connection from before is gone");
+        assert!(
+            !matches!(open.read(&mut [0; 1]).await, Ok(1)),
+            "the connection from before is gone"
+        );
     }
 }
 
@@ -182,10 +203,14 @@ async fn every_fault_of_the_suite_is_brought_about_over_http() {
         assert_eq!(answer, begins, "{fault:?}");
     }
     faults.inject(Fault::Refuse).await.unwrap();
-    assert_eq!(ask(faults.address(), REQUEST, 1).await.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+    assert_eq!(
+        ask(faults.address(), REQUEST, 1).await.unwrap_err().kind(),
+        io::ErrorKind::ConnectionRefused
+    );
     // From one fault to the next, with nothing between them.
     faults.inject(Fault::Hang).await.unwrap();
-    let hanging = tokio::time::timeout(Duration::from_millis(50), ask(faults.address(), REQUEST, 1));
+    let hanging =
+        tokio::time::timeout(Duration::from_millis(50), ask(faults.address(), REQUEST, 1));
     assert!(hanging.await.is_err());
     faults.heal().await.unwrap();
     assert_eq!(ask(faults.address(), REQUEST, ANSWER.len()).await.unwrap(), ANSWER);
@@ -194,7 +219,8 @@ async fn every_fault_of_the_suite_is_brought_about_over_http() {
 
 #[tokio::test]
 async fn what_cannot_be_brought_about_is_not_applicable() {
-    let silent = ProxyFaults::http(hello().await, Replies::new(CannedReply::new(503))).await.unwrap();
+    let silent =
+        ProxyFaults::http(hello().await, Replies::new(CannedReply::new(503))).await.unwrap();
     let encrypted = ProxyFaults::bytes(echo().await).await.unwrap();
     let throttled = Fault::Throttled { retry_after: None };
     for (faults, fault) in [

@@ -45,7 +45,9 @@ async fn echo() -> (SocketAddr, String) {
 /// What comes back until the connection ends.
 async fn ask(proxy: &FaultProxy, request: &str) -> io::Result<String> {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(proxy.certificate().unwrap().as_bytes()).unwrap()).unwrap();
+    roots
+        .add(CertificateDer::from_pem_slice(proxy.certificate().unwrap().as_bytes()).unwrap())
+        .unwrap();
     let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     let connection = TcpStream::connect(proxy.address()).await?;
     let name = ServerName::IpAddress(proxy.address().ip().into());
@@ -61,7 +63,10 @@ async fn requests_pass_with_the_upstream_s_name_and_are_answered_or_cut_in_its_p
     let (upstream, roots) = echo().await;
     let proxy = FaultProxy::start_tls(&upstream.to_string(), roots.as_bytes()).await.unwrap();
     let passed = ask(&proxy, REQUEST).await.unwrap();
-    assert!(passed.contains(&format!("\r\nhost: {upstream}\r\ncontent-length: 2\r\n\r\nhi")), "{passed}");
+    assert!(
+        passed.contains(&format!("\r\nhost: {upstream}\r\ncontent-length: 2\r\n\r\nhi")),
+        "{passed}"
+    );
 
     proxy.set(Action::Reply(CannedReply::new(503).body("down")));
     assert!(ask(&proxy, REQUEST).await.unwrap().ends_with("content-length: 4\r\n\r\ndown"));

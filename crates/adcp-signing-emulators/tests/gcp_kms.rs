@@ -1,5 +1,5 @@
-//! What the fake Google Cloud KMS refuses, over plain sockets. That it signs as the service does is for Google's own client
-//! to say, in the tests of `adcp-signing-gcp-kms`.
+//! What the fake Google Cloud KMS refuses, over plain sockets. That it signs as the service does is
+//! for Google's own client to say, in the tests of `adcp-signing-gcp-kms`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -34,15 +34,33 @@ async fn token_project_path_and_body_are_checked() {
     let nothing = json!({});
     for (method, path, token, body, status, code) in [
         ("GET", RINGS, "another", &nothing, 401, json!("UNAUTHENTICATED")),
-        ("GET", "/v1/projects/q/locations/l/keyRings", TOKEN, &nothing, 403, json!("PERMISSION_DENIED")),
-        ("GET", "/v1/projects/p/locations/l/keyRings/none", TOKEN, &nothing, 404, json!("NOT_FOUND")),
+        (
+            "GET",
+            "/v1/projects/q/locations/l/keyRings",
+            TOKEN,
+            &nothing,
+            403,
+            json!("PERMISSION_DENIED"),
+        ),
+        (
+            "GET",
+            "/v1/projects/p/locations/l/keyRings/none",
+            TOKEN,
+            &nothing,
+            404,
+            json!("NOT_FOUND"),
+        ),
         ("POST", RINGS, TOKEN, &nothing, 400, json!("INVALID_ARGUMENT")),
         ("DELETE", RINGS, TOKEN, &nothing, 404, Value::Null),
         ("GET", "/v2/projects/p/locations/l/keyRings", TOKEN, &nothing, 404, Value::Null),
         ("GET", RINGS, TOKEN, &nothing, 200, Value::Null),
     ] {
         let reply = call(server, method, path, token, body).await;
-        assert_eq!((reply.status, &reply.body["error"]["status"]), (status, &code), "{method} {path}");
+        assert_eq!(
+            (reply.status, &reply.body["error"]["status"]),
+            (status, &code),
+            "{method} {path}"
+        );
     }
 }
 
@@ -51,12 +69,16 @@ async fn enum_values_are_names_or_numbers_as_asked() {
     let server = server().await;
     call(server, "POST", &format!("{RINGS}?keyRingId=r"), TOKEN, &json!({})).await;
     let key = json!({"purpose": 5, "versionTemplate": {"algorithm": "EC_SIGN_ED25519"}});
-    let made = call(server, "POST", &format!("{RINGS}/r/cryptoKeys?cryptoKeyId=k"), TOKEN, &key).await;
+    let made =
+        call(server, "POST", &format!("{RINGS}/r/cryptoKeys?cryptoKeyId=k"), TOKEN, &key).await;
     assert_eq!((made.status, &made.body["purpose"]), (200, &json!("ASYMMETRIC_SIGN")));
-    let again = call(server, "POST", &format!("{RINGS}/r/cryptoKeys?cryptoKeyId=k"), TOKEN, &key).await;
+    let again =
+        call(server, "POST", &format!("{RINGS}/r/cryptoKeys?cryptoKeyId=k"), TOKEN, &key).await;
     assert_eq!((again.status, &again.body["error"]["status"]), (409, &json!("ALREADY_EXISTS")));
     for query in ["%24alt=json%3Benum-encoding%3Dint", "$alt=json;enum-encoding=int"] {
-        let read = call(server, "GET", &format!("{RINGS}/r/cryptoKeys/k?{query}"), TOKEN, &json!({})).await;
+        let read =
+            call(server, "GET", &format!("{RINGS}/r/cryptoKeys/k?{query}"), TOKEN, &json!({}))
+                .await;
         assert_eq!(read.body["versionTemplate"]["algorithm"], json!(40), "{query}");
     }
 }
@@ -68,7 +90,10 @@ async fn an_outage_lasts_as_long_as_it_is_told_to() {
     assert_eq!(call(server, "POST", "/_fake/outage", TOKEN, &plan).await.status, 200);
     for _ in 0..2 {
         let reply = call(server, "GET", RINGS, TOKEN, &json!({})).await;
-        assert_eq!((reply.status, &reply.body["error"]["status"]), (429, &json!("RESOURCE_EXHAUSTED")));
+        assert_eq!(
+            (reply.status, &reply.body["error"]["status"]),
+            (429, &json!("RESOURCE_EXHAUSTED"))
+        );
         assert_eq!(reply.body["error"]["details"][1]["retryDelay"], json!("7s"));
         assert!(reply.head.contains("retry-after: 7"), "{}", reply.head);
     }
@@ -81,5 +106,8 @@ async fn an_outage_lasts_as_long_as_it_is_told_to() {
     }
     call(server, "DELETE", "/_fake/outage", TOKEN, &json!({})).await;
     assert_eq!(call(server, "GET", RINGS, TOKEN, &json!({})).await.status, 200);
-    assert_eq!(call(server, "POST", "/_fake/outage", TOKEN, &json!({"status": 200})).await.status, 400);
+    assert_eq!(
+        call(server, "POST", "/_fake/outage", TOKEN, &json!({"status": 200})).await.status,
+        400
+    );
 }

@@ -1,6 +1,11 @@
-//! The provider conformance suite's faults over real sockets: a key service of a few lines, a client of it, and the
-//! proxy between them.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "helpers of tests")]
+//! The provider conformance suite's faults over real sockets: a key service of a few lines, a
+//! client of it, and the proxy between them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "helpers of tests"
+)]
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -8,8 +13,8 @@ use adcp_signing_conformance::provider::{
     Case, Faults, Harness, HarnessError, KeySpec, KeyState, Outcome, Suite,
 };
 use adcp_signing_core::{
-    Algorithm, Fingerprint, InMemoryProvider, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey,
-    Signature, SigningProvider,
+    Algorithm, Fingerprint, InMemoryProvider, KeyPurpose, ProviderError, ProviderErrorKind,
+    PublicKey, Signature, SigningProvider,
     provider::{Capability, Custody, KeyIdentity, Signed, identified_by},
 };
 use adcp_signing_emulators::{CannedReply, ProxyFaults, Replies};
@@ -73,7 +78,8 @@ struct Client {
 impl Client {
     fn new(service: SocketAddr, public_key: PublicKey, purpose: KeyPurpose) -> Self {
         let fingerprint = Fingerprint::new("service", &public_key.thumbprint());
-        let identity = KeyIdentity::new(fingerprint, "a-key", public_key.algorithm(), purpose).unwrap();
+        let identity =
+            KeyIdentity::new(fingerprint, "a-key", public_key.algorithm(), purpose).unwrap();
         Self { service, public_key, identity }
     }
 }
@@ -92,9 +98,11 @@ impl SigningProvider for Client {
 
     async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
         use ProviderErrorKind::{InvalidResponse, Throttled, Unavailable};
-        let lost = |error| ProviderError::new(Unavailable, "the connection was lost").with_source(error);
+        let lost =
+            |error| ProviderError::new(Unavailable, "the connection was lost").with_source(error);
         let mut service = TcpStream::connect(self.service).await.map_err(lost)?;
-        let head = format!("POST /sign HTTP/1.1\r\ncontent-length: {}\r\n\r\n", signature_base.len());
+        let head =
+            format!("POST /sign HTTP/1.1\r\ncontent-length: {}\r\n\r\n", signature_base.len());
         service.write_all(&[head.as_bytes(), signature_base].concat()).await.map_err(lost)?;
         let answer = read(&mut service).await.map_err(lost)?;
         if answer.head.starts_with("HTTP/1.1 429 ") {
@@ -109,8 +117,10 @@ impl SigningProvider for Client {
             return Err(ProviderError::new(Unavailable, "the service is down"));
         }
         let signature = answer.body.strip_prefix(PREFIX);
-        let signature = signature.and_then(|bytes| Signature::from_raw(self.algorithm(), bytes).ok());
-        let signature = signature.ok_or_else(|| ProviderError::new(InvalidResponse, "not a signature"))?;
+        let signature =
+            signature.and_then(|bytes| Signature::from_raw(self.algorithm(), bytes).ok());
+        let signature =
+            signature.ok_or_else(|| ProviderError::new(InvalidResponse, "not a signature"))?;
         Ok(Signed { signature, key_version: None })
     }
 }
@@ -123,7 +133,8 @@ struct Service {
 
 impl Service {
     async fn start(encrypted: bool) -> Self {
-        let key = InMemoryProvider::generate(Algorithm::Ed25519, KeyPurpose::RequestSigning).unwrap();
+        let key =
+            InMemoryProvider::generate(Algorithm::Ed25519, KeyPurpose::RequestSigning).unwrap();
         let public_key = key.verifying_key().clone();
         Self { address: key_service(Arc::new(key)).await, public_key, encrypted }
     }
@@ -150,7 +161,9 @@ impl Harness for Service {
         }
     }
 
-    async fn through_faults(&self) -> Result<(Arc<dyn SigningProvider>, Box<dyn Faults>), HarnessError> {
+    async fn through_faults(
+        &self,
+    ) -> Result<(Arc<dyn SigningProvider>, Box<dyn Faults>), HarnessError> {
         let replies = Replies::new(CannedReply::new(503)).throttled(CannedReply::new(429));
         let faults = match self.encrypted {
             true => ProxyFaults::bytes(self.address).await,
@@ -183,12 +196,20 @@ async fn every_fault_case_runs_over_http_and_those_that_say_nothing_over_any_byt
         let report = suite.run(&Service::start(encrypted).await).await;
         report.assert();
         for case in BY_BYTES {
-            assert_eq!(report.outcome(case.name()), Some(&Outcome::Passed), "{case}, encrypted: {encrypted}");
+            assert_eq!(
+                report.outcome(case.name()),
+                Some(&Outcome::Passed),
+                "{case}, encrypted: {encrypted}"
+            );
         }
         for case in BY_HTTP {
             let outcome = report.outcome(case.name());
             assert_eq!(matches!(outcome, Some(Outcome::Passed)), !encrypted, "{case}: {outcome:?}");
-            assert_eq!(matches!(outcome, Some(Outcome::NotApplicable(_))), encrypted, "{case}: {outcome:?}");
+            assert_eq!(
+                matches!(outcome, Some(Outcome::NotApplicable(_))),
+                encrypted,
+                "{case}: {outcome:?}"
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The run under load passes a provider that outlives its server's end, and says what is wrong with another.
+//! The run under load passes a provider that outlives its server's end, and says what is wrong with
+//! another.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -42,8 +43,10 @@ struct Service {
 
 impl Service {
     fn new(flaw: Flaw) -> Arc<Self> {
-        let key =
-            || InMemoryProvider::generate(Algorithm::EcdsaP256Sha256, KeyPurpose::RequestSigning).unwrap();
+        let key = || {
+            InMemoryProvider::generate(Algorithm::EcdsaP256Sha256, KeyPurpose::RequestSigning)
+                .unwrap()
+        };
         let (away, was_away) = (AtomicBool::new(false), AtomicBool::new(false));
         Arc::new(Self { flaw, away, was_away, key: key(), another: key().with_key_id("k") })
     }
@@ -60,11 +63,14 @@ impl SigningProvider for Service {
     async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
         // Time passes only while everybody waits, and those who hang wait for it to.
         tokio::time::sleep(Duration::from_millis(100)).await;
-        let (away, was_away) = (self.away.load(Ordering::SeqCst), self.was_away.load(Ordering::SeqCst));
+        let (away, was_away) =
+            (self.away.load(Ordering::SeqCst), self.was_away.load(Ordering::SeqCst));
         match self.flaw {
             Flaw::HangsForGood if was_away => future::pending().await,
             Flaw::HangsWhileAway if away => future::pending().await,
-            Flaw::SaysThatTheKeyIsGone if away => Err(ProviderError::new(KeyNotFound, "no such key")),
+            Flaw::SaysThatTheKeyIsGone if away => {
+                Err(ProviderError::new(KeyNotFound, "no such key"))
+            }
             _ if away => Err(ProviderError::new(Unavailable, "nobody is there")),
             Flaw::ComesBackWithAnotherKey if was_away => self.another.sign(signature_base).await,
             _ => self.key.sign(signature_base).await,

@@ -38,11 +38,20 @@ impl GcpKms {
         let key = server.create_key("bench", of_service).await?;
         let socket = server.endpoint.trim_start_matches("http://").parse()?;
         let client = server.client().await?;
-        Ok(Self { server, socket, algorithm, version: format!("{key}/cryptoKeyVersions/1"), client })
+        Ok(Self {
+            server,
+            socket,
+            algorithm,
+            version: format!("{key}/cryptoKeyVersions/1"),
+            client,
+        })
     }
 
     fn endpoint(&self, proxy: Option<&FaultProxy>) -> String {
-        proxy.map_or_else(|| self.server.endpoint.clone(), |proxy| format!("http://{}", proxy.address()))
+        proxy.map_or_else(
+            || self.server.endpoint.clone(),
+            |proxy| format!("http://{}", proxy.address()),
+        )
     }
 }
 
@@ -74,7 +83,10 @@ impl Service for GcpKms {
         head.contains("/publickey")
     }
 
-    async fn provider(&self, proxy: Option<&FaultProxy>) -> Result<Box<dyn SigningProvider>, BenchError> {
+    async fn provider(
+        &self,
+        proxy: Option<&FaultProxy>,
+    ) -> Result<Box<dyn SigningProvider>, BenchError> {
         let provider = GcpKmsConfig::new(self.version.parse()?, KeyPurpose::RequestSigning)
             .with_algorithm(self.algorithm)
             .with_key_id("bench")

@@ -4,8 +4,7 @@ use std::{ffi::OsString, fmt};
 
 use adcp_signing_core::{
     KeyPurpose, ProviderError, ProviderErrorKind,
-    key_uri::{Endpoint, KeyOptions, key_option_setters},
-    provider::Environment,
+    provider::toolkit::{Endpoint, Environment, KeyOptions, key_option_setters},
 };
 use google_cloud_auth::credentials::Credentials;
 use google_cloud_gax::retry_policy::NeverRetry;
@@ -17,9 +16,9 @@ const VARIABLES: &str = "ADCP_GCP_KMS";
 
 /// One key version in Cloud KMS and the way to it.
 ///
-/// Without credentials of its own it takes Application Default Credentials, as every Google client does: the file in
-/// `GOOGLE_APPLICATION_CREDENTIALS`, the login of `gcloud`, or the service account of the machine. The client renews
-/// them.
+/// Without credentials of its own it takes Application Default Credentials, as every Google client
+/// does: the file in `GOOGLE_APPLICATION_CREDENTIALS`, the login of `gcloud`, or the service
+/// account of the machine. The client renews them.
 ///
 /// ```
 /// use adcp_signing_core::{Algorithm, KeyPurpose};
@@ -53,9 +52,9 @@ impl GcpKmsConfig {
         Self { key, options, endpoint: None, credentials: None }
     }
 
-    /// The configuration that the environment holds: `ADCP_GCP_KMS_KEY_VERSION` (a resource name) and
-    /// `ADCP_GCP_KMS_PURPOSE` (an `adcp_use` value), and if set `ADCP_GCP_KMS_ALG` (an RFC 9421 name),
-    /// `ADCP_GCP_KMS_KID`, `ADCP_GCP_KMS_ENDPOINT` (a URL) and `ADCP_GCP_KMS_ACCESS_TOKEN`.
+    /// The configuration that the environment holds: `ADCP_GCP_KMS_KEY_VERSION` (a resource name)
+    /// and `ADCP_GCP_KMS_PURPOSE` (an `adcp_use` value), and if set `ADCP_GCP_KMS_ALG` (an RFC 9421
+    /// name), `ADCP_GCP_KMS_KID`, `ADCP_GCP_KMS_ENDPOINT` (a URL) and `ADCP_GCP_KMS_ACCESS_TOKEN`.
     ///
     /// # Errors
     /// [`ProviderErrorKind::Configuration`] when a variable is missing or has a value that it cannot have.
@@ -104,8 +103,8 @@ impl GcpKmsConfig {
         self
     }
 
-    /// An access token in place of credentials. Nobody renews it, and those of Google expire within the hour: for jobs
-    /// that get one handed to them, and for emulators.
+    /// An access token in place of credentials. Nobody renews it, and those of Google expire within
+    /// the hour: for jobs that get one handed to them, and for emulators.
     ///
     /// # Errors
     /// [`ProviderErrorKind::Configuration`] when the token is empty or holds characters that a header cannot.
@@ -115,8 +114,8 @@ impl GcpKmsConfig {
 
     /// Builds a client of its own, and the provider on it.
     ///
-    /// Calls Cloud KMS once, for the public key, where algorithm or `keyid` are not given, and not at all where both
-    /// are. An access token is fetched on the first call.
+    /// Calls Cloud KMS once, for the public key, where algorithm or `keyid` are not given, and not
+    /// at all where both are. An access token is fetched on the first call.
     ///
     /// # Errors
     /// [`ProviderErrorKind::Configuration`] when there are no usable credentials, else as
@@ -133,8 +132,8 @@ impl GcpKmsConfig {
         self.connect_with(client).await
     }
 
-    /// Builds the provider on the caller's client, with whose endpoint and credentials it works; an endpoint or
-    /// credentials here are refused.
+    /// Builds the provider on the caller's client, with whose endpoint and credentials it works; an
+    /// endpoint or credentials here are refused.
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
@@ -150,7 +149,10 @@ impl GcpKmsConfig {
         self.connect_with(client).await
     }
 
-    async fn connect_with(&self, client: KeyManagementService) -> Result<GcpKmsProvider, ProviderError> {
+    async fn connect_with(
+        &self,
+        client: KeyManagementService,
+    ) -> Result<GcpKmsProvider, ProviderError> {
         GcpKmsProvider::connect(client, self.key.clone(), &self.options).await
     }
 }
@@ -182,11 +184,15 @@ mod tests {
     const ENDPOINT: &str = "ADCP_GCP_KMS_ENDPOINT";
     const ACCESS_TOKEN: &str = "ADCP_GCP_KMS_ACCESS_TOKEN";
 
-    const NAME: &str = "projects/secret-project/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1";
+    const NAME: &str =
+        "projects/secret-project/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1";
 
     fn read(variables: &[(&str, &str)]) -> Result<GcpKmsConfig, ProviderError> {
         GcpKmsConfig::from_environment(&Environment::through(VARIABLES, |name| {
-            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value))
+            variables
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| OsString::from(value))
         }))
     }
 
@@ -218,7 +224,10 @@ mod tests {
             (&[(KEY_VERSION, NAME)], PURPOSE),
             (&[(KEY_VERSION, "secret"), (PURPOSE, "request-signing")], KEY_VERSION),
             (&[(KEY_VERSION, NAME), (PURPOSE, "secret")], PURPOSE),
-            (&[(KEY_VERSION, NAME), (PURPOSE, "request-signing"), (ALGORITHM, "secret")], ALGORITHM),
+            (
+                &[(KEY_VERSION, NAME), (PURPOSE, "request-signing"), (ALGORITHM, "secret")],
+                ALGORITHM,
+            ),
             (&[(KEY_VERSION, NAME), (PURPOSE, "request-signing"), (ENDPOINT, "secret")], ENDPOINT),
         ] {
             let error = read(variables).unwrap_err();

@@ -29,13 +29,17 @@ pub(crate) fn static_token(token: &str) -> Result<Credentials, ProviderError> {
     if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(unusable());
     }
-    let mut authorization = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| unusable())?;
+    let mut authorization =
+        HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| unusable())?;
     authorization.set_sensitive(true);
     Ok(StaticToken { authorization, tag: EntityTag::new() }.into())
 }
 
 impl CredentialsProvider for StaticToken {
-    async fn headers(&self, _: Extensions) -> Result<CacheableResource<HeaderMap>, CredentialsError> {
+    async fn headers(
+        &self,
+        _: Extensions,
+    ) -> Result<CacheableResource<HeaderMap>, CredentialsError> {
         let data = HeaderMap::from_iter([(AUTHORIZATION, self.authorization.clone())]);
         Ok(CacheableResource::New { entity_tag: self.tag.clone(), data })
     }

@@ -1,7 +1,7 @@
 //! From what Cloud KMS answered, or did not, to a [`ProviderError`].
 //!
-//! The service's messages repeat resource names, and so do the texts of the client's errors, so neither is passed on: a
-//! [`KmsAnswer`] is the source instead.
+//! The service's messages repeat resource names, and so do the texts of the client's errors, so
+//! neither is passed on: a [`KmsAnswer`] is the source instead.
 
 use std::{error::Error as StdError, fmt, time::Duration};
 
@@ -68,15 +68,13 @@ impl StdError for KmsAnswer {}
 
 const ALLOW: &str = "the credentials may not use the key version, or it does not exist; grant \
                      roles/cloudkms.signerVerifier on the key, and check the name";
-const CREDENTIALS: &str =
-    "Cloud KMS does not take the credentials; has the access token expired, or was the account disabled?";
+const CREDENTIALS: &str = "Cloud KMS does not take the credentials; has the access token expired, or was the account disabled?";
 const FIND: &str = "no such key version; check project, location, key ring, key and version";
 const STATE: &str = "the key version is not enabled: it is disabled, destroyed, or not generated yet; see \
                      `gcloud kms keys versions describe`";
 const USAGE: &str = "Cloud KMS refused the request for this key version; its purpose must be ASYMMETRIC_SIGN and \
                      its algorithm the one that the provider is set up for";
-const SLOW_DOWN: &str =
-    "over the project's quota of cryptographic or read requests; sign less, or ask for a higher quota";
+const SLOW_DOWN: &str = "over the project's quota of cryptographic or read requests; sign less, or ask for a higher quota";
 const SLOW: &str = "Cloud KMS did not answer in its own time; try again";
 const WAIT: &str = "Cloud KMS has trouble of its own; try again";
 const NOT_KMS: &str = "the endpoint does not know the call; is it one of Cloud KMS?";
@@ -133,9 +131,10 @@ pub(crate) fn of_client(error: &client_builder::Error) -> ProviderError {
 /// README.md has the same table.
 fn of_code(code: Code, reason: Option<&str>) -> (ProviderErrorKind, &'static str) {
     match (code, reason) {
-        (Code::PermissionDenied, Some("SERVICE_DISABLED" | "BILLING_DISABLED" | "CONSUMER_INVALID")) => {
-            (Kind::Configuration, API)
-        }
+        (
+            Code::PermissionDenied,
+            Some("SERVICE_DISABLED" | "BILLING_DISABLED" | "CONSUMER_INVALID"),
+        ) => (Kind::Configuration, API),
         (Code::PermissionDenied, _) => (Kind::AccessDenied, ALLOW),
         (Code::Unauthenticated, _) => (Kind::AccessDenied, CREDENTIALS),
         (Code::NotFound, _) => (Kind::KeyNotFound, FIND),
@@ -143,7 +142,9 @@ fn of_code(code: Code, reason: Option<&str>) -> (ProviderErrorKind, &'static str
         (Code::InvalidArgument, _) => (Kind::AlgorithmMismatch, USAGE),
         (Code::ResourceExhausted, _) => (Kind::Throttled, SLOW_DOWN),
         (Code::DeadlineExceeded, _) => (Kind::Timeout, SLOW),
-        (Code::Unimplemented | Code::OutOfRange | Code::AlreadyExists, _) => (Kind::Configuration, NOT_KMS),
+        (Code::Unimplemented | Code::OutOfRange | Code::AlreadyExists, _) => {
+            (Kind::Configuration, NOT_KMS)
+        }
         // UNAVAILABLE, INTERNAL, ABORTED, CANCELLED, DATA_LOSS, and what may come.
         _ => (Kind::Unavailable, WAIT),
     }
@@ -168,7 +169,10 @@ fn of_credentials(error: &Error) -> (ProviderErrorKind, &'static str) {
             return if error.is_transient() {
                 (Kind::Unavailable, "the source of the Google credentials failed; try again")
             } else {
-                (Kind::AccessDenied, "no access token can be had with the Google credentials; renew them")
+                (
+                    Kind::AccessDenied,
+                    "no access token can be had with the Google credentials; renew them",
+                )
             };
         }
         cause = error.source();
@@ -189,7 +193,10 @@ fn reason(status: &Status) -> Option<String> {
 }
 
 fn with_pause(error: ProviderError, answer: &Error) -> ProviderError {
-    let pause = answer.status().and_then(retry_info).or_else(|| answer.http_headers().and_then(retry_after));
+    let pause = answer
+        .status()
+        .and_then(retry_info)
+        .or_else(|| answer.http_headers().and_then(retry_after));
     match pause {
         Some(pause) if error.is_retryable() => error.with_retry_after(pause.min(MAX_RETRY_AFTER)),
         _ => error,
@@ -233,7 +240,8 @@ mod tests {
 
     #[test]
     fn the_code_of_the_service_decides() {
-        let disabled = r#"{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"SERVICE_DISABLED"}"#;
+        let disabled =
+            r#"{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"SERVICE_DISABLED"}"#;
         for (status, code, details, expected) in [
             (400, "FAILED_PRECONDITION", "", Kind::KeyDisabled),
             (400, "INVALID_ARGUMENT", "", Kind::AlgorithmMismatch),
@@ -254,7 +262,11 @@ mod tests {
             (200, "NOT_FOUND", "", Kind::KeyNotFound),
             (429, "A_LATER_CODE", "", Kind::Throttled),
         ] {
-            assert_eq!(service(status, code, details).kind(), expected, "{status} {code} {details}");
+            assert_eq!(
+                service(status, code, details).kind(),
+                expected,
+                "{status} {code} {details}"
+            );
         }
     }
 
@@ -279,7 +291,8 @@ mod tests {
     #[test]
     fn the_pause_is_taken_from_the_details_or_from_the_header() {
         let info = r#"{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"7s"}"#;
-        let endless = r#"{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"99999s"}"#;
+        let endless =
+            r#"{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"99999s"}"#;
         let pause = |error: ProviderError| error.retry_after();
         assert_eq!(pause(service(429, "RESOURCE_EXHAUSTED", info)), Some(Duration::from_secs(7)));
         assert_eq!(pause(service(429, "RESOURCE_EXHAUSTED", endless)), Some(MAX_RETRY_AFTER));
@@ -313,7 +326,9 @@ mod tests {
 
     #[test]
     fn the_texts_of_the_service_are_not_repeated() {
-        let odd = format!(r#"{{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"{PROJECT}"}}"#);
+        let odd = format!(
+            r#"{{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"{PROJECT}"}}"#
+        );
         let error = service(403, "PERMISSION_DENIED", &odd);
         let source = error.source().unwrap();
         assert_eq!(source.to_string(), "Cloud KMS answered HTTP 403 PERMISSION_DENIED");

@@ -6,13 +6,16 @@ use adcp_signing_core::Fingerprint;
 
 /// The longest name read. Project IDs have at most 30 characters, key rings and keys 63.
 const MAX_LEN: usize = 512;
-const COLLECTIONS: [&str; 5] = ["projects", "locations", "keyRings", "cryptoKeys", "cryptoKeyVersions"];
+const COLLECTIONS: [&str; 5] =
+    ["projects", "locations", "keyRings", "cryptoKeys", "cryptoKeyVersions"];
 
-/// `projects/P/locations/L/keyRings/R/cryptoKeys/K/cryptoKeyVersions/N`, the resource name of a key version.
+/// `projects/P/locations/L/keyRings/R/cryptoKeys/K/cryptoKeyVersions/N`, the resource name of a key
+/// version.
 ///
 /// The version is required: an asymmetric key has no primary version that the service would choose.
 ///
-/// `Debug` shows a hash only, since the name holds the project; [`expose`](Self::expose) gives the text.
+/// `Debug` shows a hash only, since the name holds the project; [`expose`](Self::expose) gives the
+/// text.
 ///
 /// ```
 /// use adcp_signing_gcp_kms::KeyVersionName;
@@ -73,7 +76,8 @@ impl FromStr for KeyVersionName {
     }
 }
 
-/// Only characters that stand for themselves in a URL path, so that the name cannot reach another resource.
+/// Only characters that stand for themselves in a URL path, so that the name cannot reach another
+/// resource.
 fn is_id(collection: &str, id: &str) -> bool {
     let allowed = |byte: u8| match collection {
         "cryptoKeyVersions" => byte.is_ascii_digit(),
@@ -122,7 +126,8 @@ mod tests {
 
     #[test]
     fn debug_does_not_show_the_project() {
-        let text = "projects/secret-project/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1";
+        let text =
+            "projects/secret-project/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1";
         let name: KeyVersionName = text.parse().unwrap();
         assert_eq!(name.expose(), text);
         assert!(!format!("{name:?}").contains("secret-project"));

@@ -4,8 +4,10 @@ use std::{fmt, sync::Arc};
 
 use adcp_signing_core::{
     Algorithm, KeyError, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey, SigningProvider,
-    key_uri::KeyOptions,
-    provider::{Capability, FetchOnce, KeyIdentity, KeyVersion, Signed, check_algorithm, identified_by},
+    provider::{
+        Capability, KeyIdentity, KeyVersion, Signed, check_algorithm, identified_by,
+        toolkit::{FetchOnce, KeyOptions},
+    },
 };
 use async_trait::async_trait;
 use google_cloud_gax::{options::RequestOptionsBuilder as _, retry_policy::NeverRetry};
@@ -20,11 +22,12 @@ use crate::{
 
 /// Signs with one key version of Google Cloud KMS.
 ///
-/// Ed25519 (`EC_SIGN_ED25519`), P-256 (`EC_SIGN_P256_SHA256`) and RSA-PSS (`RSA_SIGN_PSS_4096_SHA512`), in software or in
-/// an HSM. What is sent and what comes back is held together by CRC32C: a reply counts only when the service has checked
-/// what it got, the signature's own checksum fits, and the reply names the very key version that was asked for. That name
-/// is the [`key_version`](Signed::key_version). The public key is fetched once, before the first signature, which holds the
-/// key version to the declared algorithm.
+/// Ed25519 (`EC_SIGN_ED25519`), P-256 (`EC_SIGN_P256_SHA256`) and RSA-PSS
+/// (`RSA_SIGN_PSS_4096_SHA512`), in software or in an HSM. What is sent and what comes back is held
+/// together by CRC32C: a reply counts only when the service has checked what it got, the
+/// signature's own checksum fits, and the reply names the very key version that was asked for. That
+/// name is the [`key_version`](Signed::key_version). The public key is fetched once, before the
+/// first signature, which holds the key version to the declared algorithm.
 ///
 /// ```
 /// use adcp_signing_core::{Algorithm, KeyPurpose};
@@ -48,8 +51,8 @@ pub struct GcpKmsProvider {
 }
 
 impl GcpKmsProvider {
-    /// A provider on the caller's client: its endpoint, credentials and timeouts are used, its retries are not. Calls no
-    /// service.
+    /// A provider on the caller's client: its endpoint, credentials and timeouts are used, its
+    /// retries are not. Calls no service.
     ///
     /// # Errors
     /// [`ProviderErrorKind::Configuration`] when `key_id` is empty.
@@ -64,7 +67,8 @@ impl GcpKmsProvider {
         Self::of(client, key, identity, FetchOnce::new())
     }
 
-    /// A provider with the algorithm and the thumbprint of the key that Cloud KMS has, where they are not stated.
+    /// A provider with the algorithm and the thumbprint of the key that Cloud KMS has, where they
+    /// are not stated.
     pub(crate) async fn connect(
         client: KeyManagementService,
         key: KeyVersionName,
@@ -93,7 +97,9 @@ impl GcpKmsProvider {
 
     /// The public key, checked to be of the algorithm.
     async fn checked_key(&self) -> Result<&PublicKey, ProviderError> {
-        self.public_key.get_or_fetch(|| fetch(&self.client, &self.key, Some(self.algorithm()))).await
+        self.public_key
+            .get_or_fetch(|| fetch(&self.client, &self.key, Some(self.algorithm())))
+            .await
     }
 }
 
@@ -114,7 +120,8 @@ impl SigningProvider for GcpKmsProvider {
             // In `data`, empty and absent are the same to the service.
             return Err(configuration("Cloud KMS signs no empty message"));
         }
-        // No reply to a signature says the algorithm, and Cloud KMS hashes data for a P-256 key by itself.
+        // No reply to a signature says the algorithm, and Cloud KMS hashes data for a P-256 key by
+        // itself.
         self.checked_key().await?;
         let reply = self
             .client
@@ -126,7 +133,9 @@ impl SigningProvider for GcpKmsProvider {
             .map_err(|error| failure::of_call(&error))?;
         check_name(&self.key, &reply.name)?;
         if !self.scheme.request_was_verified(&reply) {
-            return Err(invalid("Cloud KMS did not check the checksum of what it was given to sign"));
+            return Err(invalid(
+                "Cloud KMS did not check the checksum of what it was given to sign",
+            ));
         }
         if reply.signature_crc32c != Some(checksum(&reply.signature)) {
             return Err(invalid(
@@ -168,7 +177,9 @@ fn checked_public_key(
 ) -> Result<PublicKey, ProviderError> {
     check_name(key, &reply.name)?;
     if reply.pem_crc32c != Some(checksum(reply.pem.as_bytes())) {
-        return Err(invalid("the public key in the reply of Cloud KMS does not have the reply's checksum"));
+        return Err(invalid(
+            "the public key in the reply of Cloud KMS does not have the reply's checksum",
+        ));
     }
     let Some(scheme) = SigningScheme::of_service(&reply.algorithm) else {
         return Err(mismatch(
@@ -183,7 +194,9 @@ fn checked_public_key(
     };
     let public_key = PublicKey::from_spki_pem(&reply.pem).map_err(unreadable)?;
     if public_key.algorithm() != algorithm {
-        return Err(invalid("the public key in the reply of Cloud KMS is not of the reply's algorithm"));
+        return Err(invalid(
+            "the public key in the reply of Cloud KMS is not of the reply's algorithm",
+        ));
     }
     Ok(public_key)
 }

@@ -5,12 +5,15 @@ use adcp_signing_core::{
     provider::{Capability, Custody},
 };
 use google_cloud_kms_v1::model::{
-    AsymmetricSignRequest, AsymmetricSignResponse, Digest, crypto_key_version::CryptoKeyVersionAlgorithm,
+    AsymmetricSignRequest, AsymmetricSignResponse, Digest,
+    crypto_key_version::CryptoKeyVersionAlgorithm,
 };
 use sha2::{Digest as _, Sha256, Sha512};
 
-/// The algorithms of Cloud KMS that this crate signs with. Of RSA-PSS with SHA-512 there are 4096-bit keys only.
-const ALGORITHMS: [Algorithm; 3] = [Algorithm::Ed25519, Algorithm::EcdsaP256Sha256, Algorithm::RsaPssSha512];
+/// The algorithms of Cloud KMS that this crate signs with. Of RSA-PSS with SHA-512 there are
+/// 4096-bit keys only.
+const ALGORITHMS: [Algorithm; 3] =
+    [Algorithm::Ed25519, Algorithm::EcdsaP256Sha256, Algorithm::RsaPssSha512];
 
 /// How one algorithm is asked for and answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,11 +68,15 @@ impl SigningScheme {
             Self::Ed25519 => request.set_data(message.to_vec()).set_data_crc32c(checksum(message)),
             Self::P256 => {
                 let digest = Sha256::digest(message).to_vec();
-                request.set_digest_crc32c(checksum(&digest)).set_digest(Digest::new().set_sha256(digest))
+                request
+                    .set_digest_crc32c(checksum(&digest))
+                    .set_digest(Digest::new().set_sha256(digest))
             }
             Self::RsaPss4096 => {
                 let digest = Sha512::digest(message).to_vec();
-                request.set_digest_crc32c(checksum(&digest)).set_digest(Digest::new().set_sha512(digest))
+                request
+                    .set_digest_crc32c(checksum(&digest))
+                    .set_digest(Digest::new().set_sha512(digest))
             }
         }
     }
@@ -133,9 +140,10 @@ mod tests {
         for algorithm in Algorithm::ALL {
             assert_eq!(SigningScheme::of(algorithm).unwrap().algorithm(), algorithm);
         }
-        for other in
-            [CryptoKeyVersionAlgorithm::RsaSignPkcs14096Sha512, CryptoKeyVersionAlgorithm::EcSignP384Sha384]
-        {
+        for other in [
+            CryptoKeyVersionAlgorithm::RsaSignPkcs14096Sha512,
+            CryptoKeyVersionAlgorithm::EcSignP384Sha384,
+        ] {
             assert_eq!(SigningScheme::of_service(&other), None);
         }
     }

@@ -4,7 +4,9 @@ use std::{fmt, str::FromStr};
 
 use adcp_signing_core::{
     ProviderError,
-    key_uri::{Endpoint, KeyOptions, KeyUriError, KeyUriParts, PercentEncoded, percent_decode, write_query},
+    provider::toolkit::{
+        Endpoint, KeyOptions, KeyUriError, KeyUriParts, PercentEncoded, percent_decode, write_query,
+    },
 };
 
 use crate::{GcpKmsConfig, GcpKmsProvider, KeyVersionName};
@@ -17,9 +19,9 @@ const ENDPOINTS: &str =
 /// The key URI of a key version in Cloud KMS:
 /// `gcpkms://projects/P/locations/L/keyRings/R/cryptoKeys/K/cryptoKeyVersions/N`.
 ///
-/// The version is required: an asymmetric key has no primary one. Query members: `endpoint` (a URL; a host of
-/// `googleapis.com` or of this machine, since the access token goes there), and those of every key URI, `alg`, `kid` and
-/// `purpose`.
+/// The version is required: an asymmetric key has no primary one. Query members: `endpoint` (a URL;
+/// a host of `googleapis.com` or of this machine, since the access token goes there), and those of
+/// every key URI, `alg`, `kid` and `purpose`.
 ///
 /// `Display` writes the URI, with the resource name in it; `Debug` does not.
 ///
@@ -30,7 +32,7 @@ const ENDPOINTS: &str =
 ///     "gcpkms://projects/p/locations/europe-west1/keyRings/adcp/cryptoKeys/buyer/cryptoKeyVersions/1?alg=ed25519"
 ///         .parse()?;
 /// assert_eq!(uri.to_string().parse::<GcpKmsUri>()?, uri);
-/// # Ok::<(), adcp_signing_core::key_uri::KeyUriError>(())
+/// # Ok::<(), adcp_signing_core::provider::toolkit::KeyUriError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GcpKmsUri {
@@ -50,8 +52,8 @@ impl GcpKmsUri {
         config
     }
 
-    /// Builds the provider, as [`GcpKmsConfig::connect`], with the access token of `ADCP_GCP_KMS_ACCESS_TOKEN` where
-    /// that is set, and default credentials else.
+    /// Builds the provider, as [`GcpKmsConfig::connect`], with the access token of
+    /// `ADCP_GCP_KMS_ACCESS_TOKEN` where that is set, and default credentials else.
     ///
     /// # Errors
     /// Those of [`GcpKmsConfig::connect`].
@@ -102,7 +104,8 @@ mod tests {
 
     use super::*;
 
-    const NAME: &str = "projects/secret-project/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1";
+    const NAME: &str =
+        "projects/secret-project/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1";
 
     #[test]
     fn every_form_is_read_and_written_back() {
@@ -120,7 +123,8 @@ mod tests {
             assert_eq!(uri.to_string(), format!("gcpkms://{NAME}{canonical}"));
             assert_eq!(uri.to_string().parse::<GcpKmsUri>().as_ref(), Ok(&uri));
         }
-        let uri: GcpKmsUri = format!("gcpkms://{NAME}?alg=ecdsa-p256-sha256&kid=k").parse().unwrap();
+        let uri: GcpKmsUri =
+            format!("gcpkms://{NAME}?alg=ecdsa-p256-sha256&kid=k").parse().unwrap();
         let config = uri.config();
         assert_eq!(config.key.expose(), NAME);
         assert_eq!(config.options.algorithm, Some(Algorithm::EcdsaP256Sha256));

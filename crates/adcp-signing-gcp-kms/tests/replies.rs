@@ -1,5 +1,5 @@
-//! Replies that cannot be right, each told by what is wrong with it. A server that answers whatever it is told to stands in
-//! for Cloud KMS, since the service never sends these.
+//! Replies that cannot be right, each told by what is wrong with it. A server that answers whatever
+//! it is told to stands in for Cloud KMS, since the service never sends these.
 
 #![allow(
     clippy::unwrap_used,
@@ -56,7 +56,8 @@ async fn ready(server: &FaultProxy, algorithm: Algorithm) -> GcpKmsProvider {
 }
 
 fn answer(server: &FaultProxy, body: &Value) {
-    let reply = CannedReply::new(200).header("content-type", "application/json").body(body.to_string());
+    let reply =
+        CannedReply::new(200).header("content-type", "application/json").body(body.to_string());
     server.set(Action::Reply(reply));
 }
 
@@ -97,7 +98,10 @@ async fn a_signature_counts_only_with_name_and_checksums_in_order() {
     let right = || signed(&[7; 64]);
     for (what, reply) in [
         ("the data was not checked", with(right(), "verifiedDataCrc32c", json!(false))),
-        ("the data was not checked, it says nothing", with(right(), "verifiedDataCrc32c", Value::Null)),
+        (
+            "the data was not checked, it says nothing",
+            with(right(), "verifiedDataCrc32c", Value::Null),
+        ),
         ("a wrong checksum", with(right(), "signatureCrc32c", json!("1"))),
         ("no checksum", with(right(), "signatureCrc32c", Value::Null)),
         ("another version", with(right(), "name", json!(NAME.replace("Versions/1", "Versions/2")))),
@@ -140,16 +144,29 @@ async fn a_public_key_counts_only_with_name_checksum_and_algorithm_in_order() {
     let learned = provider(&server, Algorithm::Ed25519).await.public_key().await;
     assert_eq!(learned.unwrap(), *key.verifying_key());
 
-    let p256 = InMemoryProvider::generate(Algorithm::EcdsaP256Sha256, KeyPurpose::RequestSigning).unwrap();
+    let p256 =
+        InMemoryProvider::generate(Algorithm::EcdsaP256Sha256, KeyPurpose::RequestSigning).unwrap();
     let p256 = p256.verifying_key().to_spki_pem();
     for (what, reply, expected) in [
         ("a wrong checksum", with(right(), "pemCrc32c", json!("1")), InvalidResponse),
         ("no checksum", with(right(), "pemCrc32c", Value::Null), InvalidResponse),
-        ("another version", with(right(), "name", json!(NAME.replace("/k/", "/x/"))), InvalidResponse),
-        ("a key of another algorithm than it says", public_key(&p256, "EC_SIGN_ED25519"), InvalidResponse),
+        (
+            "another version",
+            with(right(), "name", json!(NAME.replace("/k/", "/x/"))),
+            InvalidResponse,
+        ),
+        (
+            "a key of another algorithm than it says",
+            public_key(&p256, "EC_SIGN_ED25519"),
+            InvalidResponse,
+        ),
         ("no PEM", public_key("key", "EC_SIGN_ED25519"), InvalidResponse),
         ("another algorithm", public_key(&p256, "EC_SIGN_P256_SHA256"), AlgorithmMismatch),
-        ("an algorithm of no use", public_key(&pem, "RSA_SIGN_PKCS1_4096_SHA512"), AlgorithmMismatch),
+        (
+            "an algorithm of no use",
+            public_key(&pem, "RSA_SIGN_PKCS1_4096_SHA512"),
+            AlgorithmMismatch,
+        ),
     ] {
         answer(&server, &reply);
         // Before a signature it is the same.

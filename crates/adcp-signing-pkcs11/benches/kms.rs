@@ -47,8 +47,10 @@ impl Token {
     fn new(token: &'static TestToken, algorithm: Algorithm) -> Self {
         let key = token.key(algorithm);
         let session = token.session();
-        let private =
-            [Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::Label(key.label.clone().into())];
+        let private = [
+            Attribute::Class(ObjectClass::PRIVATE_KEY),
+            Attribute::Label(key.label.clone().into()),
+        ];
         let handle = session.find_objects(&private).unwrap().remove(0);
         Self { algorithm, key, token, handle, sessions: Mutex::new(vec![session]) }
     }
@@ -92,13 +94,18 @@ impl Service for Token {
         false
     }
 
-    async fn provider(&self, _: Option<&FaultProxy>) -> Result<Box<dyn SigningProvider>, BenchError> {
-        let config = self.token.config(&self.key.label).with_algorithm(self.algorithm).with_key_id("bench");
+    async fn provider(
+        &self,
+        _: Option<&FaultProxy>,
+    ) -> Result<Box<dyn SigningProvider>, BenchError> {
+        let config =
+            self.token.config(&self.key.label).with_algorithm(self.algorithm).with_key_id("bench");
         Ok(Box::new(Pkcs11Provider::new(config)?))
     }
 
     fn command_line(&self, _: Option<&FaultProxy>) -> CommandLine {
-        let (token, label, module) = (&self.token.label, &self.key.label, self.token.module.display());
+        let (token, label, module) =
+            (&self.token.label, &self.key.label, self.token.module.display());
         let algorithm = self.algorithm.rfc9421_name();
         CommandLine {
             key: format!(
@@ -114,6 +121,8 @@ fn main() -> ExitCode {
     bench::main(async {
         let token: &'static TestToken = Box::leak(Box::new(TestToken::from_env()?));
         let algorithms = [Algorithm::Ed25519, Algorithm::EcdsaP256Sha256];
-        Ok(algorithms.map(|algorithm| Box::new(Token::new(token, algorithm)) as Box<dyn Service>).into())
+        Ok(algorithms
+            .map(|algorithm| Box::new(Token::new(token, algorithm)) as Box<dyn Service>)
+            .into())
     })
 }

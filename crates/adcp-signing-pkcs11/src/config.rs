@@ -4,8 +4,7 @@ use std::{ffi::OsString, fmt, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use adcp_signing_core::{
     Fingerprint, KeyPurpose, ProviderError, ProviderErrorKind,
-    key_uri::{KeyOptions, KeyUriError, key_option_setters},
-    provider::Environment,
+    provider::toolkit::{Environment, KeyOptions, KeyUriError, key_option_setters},
 };
 use cryptoki::{context::Pkcs11, slot::Slot};
 
@@ -24,7 +23,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const VARIABLES: &str = "ADCP_PKCS11";
 const PIN_VARIABLE: &str = "ADCP_PKCS11_PIN";
 
-/// Everything a [`Pkcs11Provider`](crate::Pkcs11Provider) needs to know. Nothing is loaded or opened by it.
+/// Everything a [`Pkcs11Provider`](crate::Pkcs11Provider) needs to know. Nothing is loaded or
+/// opened by it.
 ///
 /// ```
 /// use adcp_signing_core::{Algorithm, KeyPurpose};
@@ -54,8 +54,9 @@ pub struct Pkcs11Config {
 impl Pkcs11Config {
     /// A key on a token of the module (a shared library) at this path, which should be absolute.
     ///
-    /// The module is loaded and initialized by the first call, with locks of the operating system, and stays loaded until
-    /// the process ends. Where the process has initialized it before, that is left as it is.
+    /// The module is loaded and initialized by the first call, with locks of the operating system,
+    /// and stays loaded until the process ends. Where the process has initialized it before, that
+    /// is left as it is.
     pub fn new(
         module: impl Into<PathBuf>,
         token: TokenSelector,
@@ -68,14 +69,19 @@ impl Pkcs11Config {
 
     /// A key on the token in a slot of a module that the caller has loaded and initialized, with
     /// `CKF_OS_LOCKING_OK`. Without a PIN the caller logs in, by a session that stays open.
-    pub fn from_context(context: Pkcs11, slot: Slot, key: KeySelector, purpose: KeyPurpose) -> Self {
+    pub fn from_context(
+        context: Pkcs11,
+        slot: Slot,
+        key: KeySelector,
+        purpose: KeyPurpose,
+    ) -> Self {
         let fingerprint = fingerprint(&TokenSelector::only().with_slot_id(slot.id()), &key);
         Self::of(TokenPlace::Slot { context, slot }, key, fingerprint, purpose)
     }
 
-    /// The key that a URI names. What it leaves open comes from the environment: the module from `ADCP_PKCS11_MODULE`,
-    /// the PIN from `ADCP_PKCS11_PIN` or from where `ADCP_PKCS11_PIN_SOURCE` says, the most sessions from
-    /// `ADCP_PKCS11_SESSIONS`.
+    /// The key that a URI names. What it leaves open comes from the environment: the module from
+    /// `ADCP_PKCS11_MODULE`, the PIN from `ADCP_PKCS11_PIN` or from where `ADCP_PKCS11_PIN_SOURCE`
+    /// says, the most sessions from `ADCP_PKCS11_SESSIONS`.
     ///
     /// # Errors
     /// [`ProviderErrorKind::Configuration`] when nothing names a module, or a variable cannot be used.
@@ -109,10 +115,12 @@ impl Pkcs11Config {
 
     key_option_setters!(options);
 
-    /// Sets how many sessions, and threads, sign at once: 4 unless set. They open when there is work for them.
+    /// Sets how many sessions, and threads, sign at once: 4 unless set. They open when there is
+    /// work for them.
     ///
-    /// What an HSM takes for a signature bounds what they sign together: 4 sessions of 3 ms each make 1300 signatures a
-    /// second. A session uses no processor while its HSM works, so for more set as many as the HSM serves at once.
+    /// What an HSM takes for a signature bounds what they sign together: 4 sessions of 3 ms each
+    /// make 1300 signatures a second. A session uses no processor while its HSM works, so for more
+    /// set as many as the HSM serves at once.
     #[must_use]
     pub fn with_sessions(mut self, sessions: NonZeroUsize) -> Self {
         self.limits.threads = sessions;
@@ -135,7 +143,12 @@ impl Pkcs11Config {
         self
     }
 
-    fn of(place: TokenPlace, key: KeySelector, fingerprint: Fingerprint, purpose: KeyPurpose) -> Self {
+    fn of(
+        place: TokenPlace,
+        key: KeySelector,
+        fingerprint: Fingerprint,
+        purpose: KeyPurpose,
+    ) -> Self {
         let options = KeyOptions::new(purpose);
         let limits = Limits { threads: SESSIONS, queue: QUEUE, timeout: TIMEOUT };
         Self { place, key, fingerprint, pin: PinSource::None, options, limits }
@@ -154,14 +167,18 @@ impl Pkcs11Config {
         };
         let pin = match pin_source {
             Some(source) => source.into(),
-            None => match (environment.parsed::<UriPinSource>("PIN_SOURCE")?, environment.get("PIN")?) {
-                (None, None) => PinSource::None,
-                (None, Some(_)) => PinSource::Env(PIN_VARIABLE.to_owned()),
-                (Some(source), None) => source.into(),
-                (Some(_), Some(_)) => {
-                    return Err(configuration("set ADCP_PKCS11_PIN or ADCP_PKCS11_PIN_SOURCE, not both"));
+            None => {
+                match (environment.parsed::<UriPinSource>("PIN_SOURCE")?, environment.get("PIN")?) {
+                    (None, None) => PinSource::None,
+                    (None, Some(_)) => PinSource::Env(PIN_VARIABLE.to_owned()),
+                    (Some(source), None) => source.into(),
+                    (Some(_), Some(_)) => {
+                        return Err(configuration(
+                            "set ADCP_PKCS11_PIN or ADCP_PKCS11_PIN_SOURCE, not both",
+                        ));
+                    }
                 }
-            },
+            }
         };
         let purpose = options.purpose.clone();
         let config = Self { options, ..Self::new(module, token, key, purpose).with_pin(pin) };
@@ -182,11 +199,14 @@ impl Pkcs11Config {
             ..TokenSelector::only()
         };
         let id = environment.get("ID")?.map(|id| {
-            from_hex(&id).ok_or_else(|| environment.refused("ID", "not hexadecimal, two digits a byte"))
+            from_hex(&id)
+                .ok_or_else(|| environment.refused("ID", "not hexadecimal, two digits a byte"))
         });
         let key = KeySelector { label: environment.get("OBJECT")?, id: id.transpose()? };
         if key.label.is_none() && key.id.is_none() {
-            return Err(configuration("nothing names the key; set ADCP_PKCS11_OBJECT or ADCP_PKCS11_ID"));
+            return Err(configuration(
+                "nothing names the key; set ADCP_PKCS11_OBJECT or ADCP_PKCS11_ID",
+            ));
         }
         let path = Path { token: &token, key: &key };
         let uri: Pkcs11Uri = format!("pkcs11:{path}").parse().map_err(refused)?;
@@ -236,7 +256,8 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
 }
 
 fn refused(error: KeyUriError) -> ProviderError {
-    configuration("a variable of the PKCS#11 configuration (ADCP_PKCS11_…) is refused").with_source(error)
+    configuration("a variable of the PKCS#11 configuration (ADCP_PKCS11_…) is refused")
+        .with_source(error)
 }
 
 fn configuration(message: &'static str) -> ProviderError {
@@ -273,7 +294,8 @@ mod tests {
             ("ADCP_PKCS11_SESSIONS", "16"),
         ])
         .unwrap();
-        let uri: Pkcs11Uri = "pkcs11:token=my%20token;slot-id=7;object=k%3F1;id=%00%ff".parse().unwrap();
+        let uri: Pkcs11Uri =
+            "pkcs11:token=my%20token;slot-id=7;object=k%3F1;id=%00%ff".parse().unwrap();
         assert_eq!(config.fingerprint, fingerprint(&uri.token, &uri.key));
         assert_eq!(config.options.algorithm, Some(Algorithm::EcdsaP256Sha256));
         assert_eq!(config.options.key_id.as_deref(), Some("a&b"));
@@ -286,8 +308,11 @@ mod tests {
 
     #[test]
     fn the_pin_may_be_a_variable_of_its_own() {
-        let variables =
-            [("ADCP_PKCS11_MODULE", "/m.so"), ("ADCP_PKCS11_OBJECT", "k"), ("ADCP_PKCS11_PIN", "81729")];
+        let variables = [
+            ("ADCP_PKCS11_MODULE", "/m.so"),
+            ("ADCP_PKCS11_OBJECT", "k"),
+            ("ADCP_PKCS11_PIN", "81729"),
+        ];
         let config = read(&variables).unwrap();
         assert!(matches!(&config.pin, PinSource::Env(name) if name == "ADCP_PKCS11_PIN"));
         assert!(!format!("{config:?}{:?}", config.pin).contains("81729"));
@@ -306,7 +331,10 @@ mod tests {
             (&[module, ("ADCP_PKCS11_ID", "0")], "not hexadecimal"),
             (&[module, ("ADCP_PKCS11_ID", "0x")], "not hexadecimal"),
             (&[module, object, ("ADCP_PKCS11_SLOT_ID", "-1")], "ADCP_PKCS11_SLOT_ID is refused"),
-            (&[module, object, ("ADCP_PKCS11_PIN", "1234"), ("ADCP_PKCS11_PIN_SOURCE", "env:P")], "not both"),
+            (
+                &[module, object, ("ADCP_PKCS11_PIN", "1234"), ("ADCP_PKCS11_PIN_SOURCE", "env:P")],
+                "not both",
+            ),
             (&[module, object, ("ADCP_PKCS11_ALG", "EdDSA")], "is refused"),
             (&[module, object, ("ADCP_PKCS11_SESSIONS", "0")], "ADCP_PKCS11_SESSIONS is refused"),
         ];
@@ -319,7 +347,8 @@ mod tests {
 
     #[test]
     fn what_a_uri_says_goes_before_the_environment() {
-        let uri: Pkcs11Uri = "pkcs11:object=k?module-path=/uri.so&pin-source=env:URI_PIN".parse().unwrap();
+        let uri: Pkcs11Uri =
+            "pkcs11:object=k?module-path=/uri.so&pin-source=env:URI_PIN".parse().unwrap();
         let config = Pkcs11Config::from_uri_and(
             uri,
             &Environment::through(VARIABLES, |name| {

@@ -33,7 +33,8 @@ impl Fault {
         Self::Ours(ProviderError::new(kind, message))
     }
 
-    /// Whether the session, the login or the key handle is gone, so that a fresh session may do better at once.
+    /// Whether the session, the login or the key handle is gone, so that a fresh session may do
+    /// better at once.
     pub(crate) fn is_session_loss(&self) -> bool {
         matches!(
             self,
@@ -90,8 +91,12 @@ fn meaning(value: RvError) -> (ProviderErrorKind, &'static str) {
             Kind::AccessDenied,
             "the token refused the PIN; correct it where `pin-source` points, before the token locks",
         ),
-        RvError::PinLocked => (Kind::AccessDenied, "the PIN is locked; have the security officer reset it"),
-        RvError::PinExpired => (Kind::AccessDenied, "the PIN has expired; set a new one on the token"),
+        RvError::PinLocked => {
+            (Kind::AccessDenied, "the PIN is locked; have the security officer reset it")
+        }
+        RvError::PinExpired => {
+            (Kind::AccessDenied, "the PIN has expired; set a new one on the token")
+        }
         RvError::UserPinNotInitialized => {
             (Kind::AccessDenied, "the token has no user PIN yet; have the security officer set one")
         }
@@ -114,22 +119,26 @@ fn meaning(value: RvError) -> (ProviderErrorKind, &'static str) {
         | RvError::FunctionNotSupported => {
             (Kind::AlgorithmMismatch, "the token cannot sign with this algorithm and this key")
         }
-        RvError::DataLenRange => (Kind::MessageTooLarge, "the token does not sign a message of this length"),
+        RvError::DataLenRange => {
+            (Kind::MessageTooLarge, "the token does not sign a message of this length")
+        }
         RvError::SessionCount => (
             Kind::Throttled,
             "the token has no session left; allow this provider fewer, or close other programs' sessions",
         ),
-        RvError::SessionReadWriteSoExists | RvError::UserAnotherAlreadyLoggedIn => {
-            (Kind::Configuration, "this process is logged in to the token as another user; log that one out")
-        }
+        RvError::SessionReadWriteSoExists | RvError::UserAnotherAlreadyLoggedIn => (
+            Kind::Configuration,
+            "this process is logged in to the token as another user; log that one out",
+        ),
         RvError::ArgumentsBad
         | RvError::CantLock
         | RvError::NeedToCreateThreads
         | RvError::LibraryLoadFailed
         | RvError::MutexBad
-        | RvError::MutexNotLocked => {
-            (Kind::Configuration, "the module cannot be used this way; see its own configuration and log")
-        }
+        | RvError::MutexNotLocked => (
+            Kind::Configuration,
+            "the module cannot be used this way; see its own configuration and log",
+        ),
         RvError::BufferTooSmall | RvError::AttributeValueInvalid => (
             Kind::InvalidResponse,
             "the module contradicts itself; see whether it is the right one for the token",
@@ -143,9 +152,10 @@ fn meaning(value: RvError) -> (ProviderErrorKind, &'static str) {
         RvError::DeviceRemoved
         | RvError::TokenNotPresent
         | RvError::TokenNotRecognized
-        | RvError::SlotIdInvalid => {
-            (Kind::Unavailable, "the token is gone; see whether its device is connected and reachable")
-        }
+        | RvError::SlotIdInvalid => (
+            Kind::Unavailable,
+            "the token is gone; see whether its device is connected and reachable",
+        ),
         // The device, its memory or its network, and whatever a vendor defines.
         _ => (Kind::Unavailable, "the module or its device failed; see the module's own log"),
     }
@@ -199,7 +209,12 @@ mod tests {
             (RvError::PinIncorrect, Kind::AccessDenied, "CKR_PIN_INCORRECT", false),
             (RvError::PinLocked, Kind::AccessDenied, "CKR_PIN_LOCKED", false),
             (RvError::KeyHandleInvalid, Kind::KeyNotFound, "CKR_KEY_HANDLE_INVALID", true),
-            (RvError::KeyFunctionNotPermitted, Kind::KeyDisabled, "CKR_KEY_FUNCTION_NOT_PERMITTED", false),
+            (
+                RvError::KeyFunctionNotPermitted,
+                Kind::KeyDisabled,
+                "CKR_KEY_FUNCTION_NOT_PERMITTED",
+                false,
+            ),
             (RvError::MechanismInvalid, Kind::AlgorithmMismatch, "CKR_MECHANISM_INVALID", false),
             (RvError::DataLenRange, Kind::MessageTooLarge, "CKR_DATA_LEN_RANGE", false),
             (RvError::SessionCount, Kind::Throttled, "CKR_SESSION_COUNT", false),
@@ -221,7 +236,10 @@ mod tests {
             assert_eq!(fault.is_session_loss(), session_loss, "{name}");
             let error = ProviderError::from(fault);
             assert_eq!(error.kind(), kind, "{name}");
-            assert!(error.to_string().starts_with(&format!("{kind}: {name} from C_Sign: ")), "{error}");
+            assert!(
+                error.to_string().starts_with(&format!("{kind}: {name} from C_Sign: ")),
+                "{error}"
+            );
         }
     }
 }

@@ -10,7 +10,8 @@ use crate::{error::Fault, selector::KeySelector};
 
 /// `CKA_EC_PARAMS` of P-256: the object identifier 1.2.840.10045.3.1.7 in DER.
 const P256: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
-/// `CKA_EC_PARAMS` of Ed25519, as tokens write it: the curve's name, or one of its object identifiers.
+/// `CKA_EC_PARAMS` of Ed25519, as tokens write it: the curve's name, or one of its object
+/// identifiers.
 const ED25519: [&[u8]; 3] = [
     b"\x13\x0cedwards25519",
     // 1.3.101.112 (RFC 8410 §3).
@@ -28,8 +29,8 @@ pub(crate) struct FoundKey {
 
 /// Finds the one private key that the selector names.
 pub(crate) fn find(session: &Session, selector: &KeySelector) -> Result<FoundKey, Fault> {
-    let handle =
-        sole(session, &template(ObjectClass::PRIVATE_KEY, selector), "private key")?.ok_or_else(|| {
+    let handle = sole(session, &template(ObjectClass::PRIVATE_KEY, selector), "private key")?
+        .ok_or_else(|| {
             Fault::new(
                 ProviderErrorKind::KeyNotFound,
                 "the token shows no private key with this label and id",
@@ -64,7 +65,8 @@ pub(crate) fn find(session: &Session, selector: &KeySelector) -> Result<FoundKey
     Ok(FoundKey { handle, public_key, signature_len })
 }
 
-/// The public half: from its own object, which has the private key's id or label, else from what the private object says.
+/// The public half: from its own object, which has the private key's id or label, else from what
+/// the private object says.
 fn read_public_key(
     session: &Session,
     private: ObjectHandle,
@@ -75,8 +77,11 @@ fn read_public_key(
     let source = handle.unwrap_or(private);
     match key_type {
         KeyType::RSA => {
-            let key =
-                Attributes::read(session, source, &[AttributeType::Modulus, AttributeType::PublicExponent])?;
+            let key = Attributes::read(
+                session,
+                source,
+                &[AttributeType::Modulus, AttributeType::PublicExponent],
+            )?;
             let (Some(n), Some(e)) =
                 (key.bytes(AttributeType::Modulus), key.bytes(AttributeType::PublicExponent))
             else {
@@ -92,14 +97,19 @@ fn read_public_key(
                 KeyType::EC_EDWARDS if ED25519.contains(&curve.as_slice()) => Algorithm::Ed25519,
                 _ => return Err(unusable("the key is on another curve than P-256 and Ed25519")),
             };
-            let key =
-                Attributes::read(session, source, &[AttributeType::EcPoint, AttributeType::PublicKeyInfo])?;
-            let public_key =
-                match (key.bytes(AttributeType::EcPoint), key.bytes(AttributeType::PublicKeyInfo)) {
-                    (Some(point), _) => from_point(algorithm, point),
-                    (None, Some(spki)) => PublicKey::from_spki_der(spki),
-                    (None, None) => return Err(no_public_key()),
-                };
+            let key = Attributes::read(
+                session,
+                source,
+                &[AttributeType::EcPoint, AttributeType::PublicKeyInfo],
+            )?;
+            let public_key = match (
+                key.bytes(AttributeType::EcPoint),
+                key.bytes(AttributeType::PublicKeyInfo),
+            ) {
+                (Some(point), _) => from_point(algorithm, point),
+                (None, Some(spki)) => PublicKey::from_spki_der(spki),
+                (None, None) => return Err(no_public_key()),
+            };
             public_key.map(|key| (key, 64)).map_err(refused)
         }
         _ => Err(unusable("the key is neither an RSA nor an EC nor an Edwards key")),
@@ -122,7 +132,11 @@ fn public_object(session: &Session, private: &Attributes) -> Result<Option<Objec
     }
 }
 
-fn curve(session: &Session, private: ObjectHandle, public: Option<ObjectHandle>) -> Result<Vec<u8>, Fault> {
+fn curve(
+    session: &Session,
+    private: ObjectHandle,
+    public: Option<ObjectHandle>,
+) -> Result<Vec<u8>, Fault> {
     for object in [Some(private), public].into_iter().flatten() {
         let attributes = Attributes::read(session, object, &[AttributeType::EcParams])?;
         if let Some(curve) = attributes.bytes(AttributeType::EcParams) {
@@ -132,7 +146,8 @@ fn curve(session: &Session, private: ObjectHandle, public: Option<ObjectHandle>)
     Err(unusable("the token does not say which curve the key is on (CKA_EC_PARAMS)"))
 }
 
-/// `CKA_EC_POINT` is an OCTET STRING around the point; some tokens give the point itself. The lengths tell them apart.
+/// `CKA_EC_POINT` is an OCTET STRING around the point; some tokens give the point itself. The
+/// lengths tell them apart.
 fn from_point(algorithm: Algorithm, point: &[u8]) -> Result<PublicKey, KeyError> {
     match (algorithm, point) {
         (Algorithm::Ed25519, [0x04, 0x20, point @ ..]) if point.len() == 32 => {
@@ -174,7 +189,11 @@ fn sole(
 struct Attributes(Vec<Attribute>);
 
 impl Attributes {
-    fn read(session: &Session, object: ObjectHandle, types: &[AttributeType]) -> Result<Self, Fault> {
+    fn read(
+        session: &Session,
+        object: ObjectHandle,
+        types: &[AttributeType],
+    ) -> Result<Self, Fault> {
         Ok(Self(session.get_attributes(object, types)?))
     }
 
@@ -183,7 +202,9 @@ impl Attributes {
             Attribute::KeyType(key_type) => Some(*key_type),
             _ => None,
         });
-        found.ok_or_else(|| unusable("the token does not say of which type the key is (CKA_KEY_TYPE)"))
+        found.ok_or_else(|| {
+            unusable("the token does not say of which type the key is (CKA_KEY_TYPE)")
+        })
     }
 
     fn flag(&self, wanted: AttributeType) -> Option<bool> {
@@ -217,8 +238,9 @@ impl Attributes {
 }
 
 fn ambiguous(what: &'static str) -> Fault {
-    let message =
-        format!("more than one {what} on the token matches; add `id=` to the key URI, or remove the other");
+    let message = format!(
+        "more than one {what} on the token matches; add `id=` to the key URI, or remove the other"
+    );
     Fault::Ours(ProviderError::new(ProviderErrorKind::Configuration, message))
 }
 
@@ -235,7 +257,8 @@ fn no_public_key() -> Fault {
 
 fn refused(error: KeyError) -> Fault {
     let kind = match error {
-        // A key that may work, and is not one to sign with. One of a good length that is refused is no RSA key.
+        // A key that may work, and is not one to sign with. One of a good length that is refused is
+        // no RSA key.
         KeyError::RsaModulus { bits } if !(2048..=8192).contains(&bits) => {
             ProviderErrorKind::AlgorithmMismatch
         }
@@ -243,7 +266,9 @@ fn refused(error: KeyError) -> Fault {
         KeyError::NeedsAwsLcRs => ProviderErrorKind::Configuration,
         _ => ProviderErrorKind::InvalidResponse,
     };
-    Fault::Ours(ProviderError::new(kind, "the token's public key cannot be used").with_source(error))
+    Fault::Ours(
+        ProviderError::new(kind, "the token's public key cannot be used").with_source(error),
+    )
 }
 
 #[cfg(test)]
@@ -252,15 +277,17 @@ mod tests {
 
     /// RFC 8037, appendix A.2.
     const ED25519_KEY: [u8; 32] = [
-        0xd7, 0x5a, 0x98, 0x01, 0x82, 0xb1, 0x0a, 0xb7, 0xd5, 0x4b, 0xfe, 0xd3, 0xc9, 0x64, 0x07, 0x3a, 0x0e,
-        0xe1, 0x72, 0xf3, 0xda, 0xa6, 0x23, 0x25, 0xaf, 0x02, 0x1a, 0x68, 0xf7, 0x07, 0x51, 0x1a,
+        0xd7, 0x5a, 0x98, 0x01, 0x82, 0xb1, 0x0a, 0xb7, 0xd5, 0x4b, 0xfe, 0xd3, 0xc9, 0x64, 0x07,
+        0x3a, 0x0e, 0xe1, 0x72, 0xf3, 0xda, 0xa6, 0x23, 0x25, 0xaf, 0x02, 0x1a, 0x68, 0xf7, 0x07,
+        0x51, 0x1a,
     ];
     /// The generator of P-256 (SEC 2 §2.4.2).
     const P256_KEY: [u8; 65] = [
-        0x04, 0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c, 0x42, 0x47, 0xf8, 0xbc, 0xe6, 0xe5, 0x63, 0xa4, 0x40, 0xf2,
-        0x77, 0x03, 0x7d, 0x81, 0x2d, 0xeb, 0x33, 0xa0, 0xf4, 0xa1, 0x39, 0x45, 0xd8, 0x98, 0xc2, 0x96, 0x4f,
-        0xe3, 0x42, 0xe2, 0xfe, 0x1a, 0x7f, 0x9b, 0x8e, 0xe7, 0xeb, 0x4a, 0x7c, 0x0f, 0x9e, 0x16, 0x2b, 0xce,
-        0x33, 0x57, 0x6b, 0x31, 0x5e, 0xce, 0xcb, 0xb6, 0x40, 0x68, 0x37, 0xbf, 0x51, 0xf5,
+        0x04, 0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c, 0x42, 0x47, 0xf8, 0xbc, 0xe6, 0xe5, 0x63, 0xa4,
+        0x40, 0xf2, 0x77, 0x03, 0x7d, 0x81, 0x2d, 0xeb, 0x33, 0xa0, 0xf4, 0xa1, 0x39, 0x45, 0xd8,
+        0x98, 0xc2, 0x96, 0x4f, 0xe3, 0x42, 0xe2, 0xfe, 0x1a, 0x7f, 0x9b, 0x8e, 0xe7, 0xeb, 0x4a,
+        0x7c, 0x0f, 0x9e, 0x16, 0x2b, 0xce, 0x33, 0x57, 0x6b, 0x31, 0x5e, 0xce, 0xcb, 0xb6, 0x40,
+        0x68, 0x37, 0xbf, 0x51, 0xf5,
     ];
 
     #[test]
@@ -280,7 +307,10 @@ mod tests {
         let compressed = [&[0x03], &P256_KEY[1..33]].concat();
         let wrapped = [&[0x04, 0x21], compressed.as_slice()].concat();
         for point in [compressed, wrapped] {
-            assert_eq!(from_point(Algorithm::EcdsaP256Sha256, &point), Err(KeyError::NotUncompressed));
+            assert_eq!(
+                from_point(Algorithm::EcdsaP256Sha256, &point),
+                Err(KeyError::NotUncompressed)
+            );
         }
         let algorithm = Algorithm::Ed25519;
         let short = from_point(algorithm, &ED25519_KEY[1..]);

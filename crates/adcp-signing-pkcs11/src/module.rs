@@ -17,13 +17,13 @@ use parking_lot::Mutex;
 
 use crate::{error::Fault, selector::TokenSelector};
 
-/// The modules that this process has loaded, which stay loaded: those with threads of their own do not survive being
-/// unloaded. PKCS#11 has one state for a module and process, and `C_Initialize` may be called by one thread at a time, so
-/// all providers share this.
+/// The modules that this process has loaded, which stay loaded: those with threads of their own do
+/// not survive being unloaded. PKCS#11 has one state for a module and process, and `C_Initialize`
+/// may be called by one thread at a time, so all providers share this.
 static MODULES: LazyLock<Mutex<HashMap<PathBuf, Arc<Module>>>> = LazyLock::new(Mutex::default);
 
-/// A module; the lock is held while it is loaded, initialized, and asked for its slots: SoftHSM 2.6 can abort the process
-/// when two threads do that at once.
+/// A module; the lock is held while it is loaded, initialized, and asked for its slots: SoftHSM 2.6
+/// can abort the process when two threads do that at once.
 #[derive(Default)]
 struct Module(Mutex<Option<Pkcs11>>);
 
@@ -54,7 +54,8 @@ impl TokenPlace {
             Some(context) => context,
             None => context.insert(Pkcs11::new(path)?),
         };
-        // Each time: other code of the process may have initialized the module before, or finalized it meanwhile.
+        // Each time: other code of the process may have initialized the module before, or finalized
+        // it meanwhile.
         match context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
             Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {}
             Err(error) => return Err(error.into()),
@@ -87,7 +88,9 @@ fn search(context: &Pkcs11, wanted: &TokenSelector) -> Result<(Slot, TokenInfo),
     for slot in context.get_slots_with_token()? {
         let token = match context.get_token_info(slot) {
             // One slot without a usable token must not hide the others.
-            Err(Error::Pkcs11(RvError::TokenNotPresent | RvError::TokenNotRecognized, _)) => continue,
+            Err(Error::Pkcs11(RvError::TokenNotPresent | RvError::TokenNotRecognized, _)) => {
+                continue;
+            }
             info => info?,
         };
         if wanted.matches(slot, &token) && found.replace((slot, token)).is_some() {

@@ -45,7 +45,8 @@ impl fmt::Debug for Pin {
     }
 }
 
-/// Where the PIN comes from. It is read when a login is due, so a file or variable that changes is seen then.
+/// Where the PIN comes from. It is read when a login is due, so a file or variable that changes is
+/// seen then.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub enum PinSource {
@@ -67,7 +68,9 @@ impl PinSource {
             Self::None => Ok(None),
             Self::Value(pin) => Ok(Some(pin.clone())),
             Self::Env(name) => env::var(name)
-                .map_err(|_| configuration("the environment variable that should hold the PIN is not set"))
+                .map_err(|_| {
+                    configuration("the environment variable that should hold the PIN is not set")
+                })
                 .and_then(Pin::new)
                 .map(Some),
             Self::File(path) => read_file(path).map(Some),
@@ -76,7 +79,8 @@ impl PinSource {
 }
 
 fn read_file(path: &Path) -> Result<Pin, ProviderError> {
-    let unreadable = |error: io::Error| configuration("the PIN file cannot be read").with_source(error);
+    let unreadable =
+        |error: io::Error| configuration("the PIN file cannot be read").with_source(error);
     let metadata = fs::metadata(path).map_err(unreadable)?;
     // A pipe or a device would make the open itself wait.
     if !metadata.is_file() {
@@ -95,7 +99,8 @@ fn read_file(path: &Path) -> Result<Pin, ProviderError> {
             Err(error) => return Err(unreadable(error)),
         }
     }
-    let text = std::str::from_utf8(&content).map_err(|_| configuration("the PIN file is not text"))?;
+    let text =
+        std::str::from_utf8(&content).map_err(|_| configuration("the PIN file is not text"))?;
     let pin = text.strip_suffix('\n').unwrap_or(text);
     let pin = pin.strip_suffix('\r').unwrap_or(pin);
     if pin.contains('\n') {

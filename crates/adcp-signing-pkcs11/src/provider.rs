@@ -20,13 +20,14 @@ use crate::{
 
 /// A [`SigningProvider`] over one private key of a PKCS#11 token.
 ///
-/// Calls run on threads of the provider's own, which start with the first call and end with the provider; the futures need
-/// no particular runtime. The key is found, and its type and public half read, when a session opens; every later session
-/// must find the same key. A session that is lost is opened again once within the call. Retries, pinning and self-checks
-/// are the wrappers' work ([`SigningProviderExt`](adcp_signing_core::provider::SigningProviderExt)).
+/// Calls run on threads of the provider's own, which start with the first call and end with the
+/// provider; the futures need no particular runtime. The key is found, and its type and public half
+/// read, when a session opens; every later session must find the same key. A session that is lost
+/// is opened again once within the call. Retries, pinning and self-checks are the wrappers' work
+/// ([`SigningProviderExt`](adcp_signing_core::provider::layers::SigningProviderExt)).
 ///
-/// Dropping the provider ends its threads, and waits for up to half a second while they close their sessions. A provider
-/// does not survive a fork: build it in the child.
+/// Dropping the provider ends its threads, and waits for up to half a second while they close their
+/// sessions. A provider does not survive a fork: build it in the child.
 pub struct Pkcs11Provider {
     identity: KeyIdentity,
     sessions: Sessions,
@@ -43,8 +44,8 @@ impl Pkcs11Provider {
         Ok(Self { identity, sessions: Sessions::new(config) })
     }
 
-    /// A provider that has looked at its key where the configuration leaves the algorithm or the key id open; with both
-    /// given nothing is loaded or opened.
+    /// A provider that has looked at its key where the configuration leaves the algorithm or the
+    /// key id open; with both given nothing is loaded or opened.
     ///
     /// # Errors
     /// A [`ProviderError`] of the kind the token's answer stands for.
@@ -55,7 +56,8 @@ impl Pkcs11Provider {
         Ok(Self { identity, sessions })
     }
 
-    /// The provider of the key that the environment names, connected: see [`Pkcs11Config::from_env`].
+    /// The provider of the key that the environment names, connected: see
+    /// [`Pkcs11Config::from_env`].
     ///
     /// # Errors
     /// As [`Pkcs11Config::from_env`] and [`connect`](Self::connect).
@@ -130,5 +132,8 @@ impl Sessions {
 }
 
 fn mixed_up() -> ProviderError {
-    ProviderError::new(ProviderErrorKind::InvalidResponse, "a thread answered another call than it was given")
+    ProviderError::new(
+        ProviderErrorKind::InvalidResponse,
+        "a thread answered another call than it was given",
+    )
 }

@@ -8,7 +8,8 @@ use cryptoki::slot::{Slot, TokenInfo};
 /// The name under which fingerprints and logs know this backend.
 const BACKEND: &str = "pkcs11";
 
-/// What must hold of a token for it to be the one. Without any condition it is the only initialized token there is.
+/// What must hold of a token for it to be the one. Without any condition it is the only initialized
+/// token there is.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct TokenSelector {
     pub(crate) label: Option<String>,
@@ -50,7 +51,8 @@ impl TokenSelector {
         self
     }
 
-    /// And in the slot with this number (`slot-id`). Modules may renumber their slots: prefer the label or the serial.
+    /// And in the slot with this number (`slot-id`). Modules may renumber their slots: prefer the
+    /// label or the serial.
     #[must_use]
     pub fn with_slot_id(mut self, slot_id: u64) -> Self {
         self.slot_id = Some(slot_id);
@@ -58,8 +60,9 @@ impl TokenSelector {
     }
 
     pub(crate) fn matches(&self, slot: Slot, token: &TokenInfo) -> bool {
-        let is =
-            |wanted: &Option<String>, actual: &str| wanted.as_deref().is_none_or(|wanted| wanted == actual);
+        let is = |wanted: &Option<String>, actual: &str| {
+            wanted.as_deref().is_none_or(|wanted| wanted == actual)
+        };
         token.token_initialized()
             && self.slot_id.is_none_or(|wanted| wanted == slot.id())
             && is(&self.label, token.label())
@@ -123,7 +126,11 @@ impl fmt::Display for Path<'_> {
             if let Some(value) = value {
                 write!(f, "{separator}{name}=")?;
                 for byte in value.bytes() {
-                    if is_plain(byte) { f.write_char(char::from(byte))? } else { write!(f, "%{byte:02X}")? }
+                    if is_plain(byte) {
+                        f.write_char(char::from(byte))?
+                    } else {
+                        write!(f, "%{byte:02X}")?
+                    }
                 }
                 separator = ";";
             }
@@ -137,7 +144,8 @@ impl fmt::Display for Path<'_> {
     }
 }
 
-/// The characters that RFC 7512 §2.3 lets stand in the path as they are (`pk11-path-res-avail` and the unreserved).
+/// The characters that RFC 7512 §2.3 lets stand in the path as they are (`pk11-path-res-avail` and
+/// the unreserved).
 pub(crate) fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~:[]@!$'()*+,=&".contains(&byte)
 }

@@ -109,11 +109,13 @@ impl Station for TokenStation {
 impl OpenKey {
     fn open(shared: &Shared) -> Result<Self, Fault> {
         let (context, slot, session) = shared.token.open_session()?;
-        let key = key::find(&session, &shared.key).map_err(|fault| explain_hidden(fault, &shared.token))?;
+        let key = key::find(&session, &shared.key)
+            .map_err(|fault| explain_hidden(fault, &shared.token))?;
         let algorithm = key.public_key.algorithm();
         check_algorithm(algorithm, shared.algorithm)?;
         let scheme = Scheme::of(algorithm, &context, slot)?;
-        // PKCS#11 has no key versions, so a key that was replaced under the same label shows here only.
+        // PKCS#11 has no key versions, so a key that was replaced under the same label shows here
+        // only.
         if *shared.public_key.get_or_init(|| key.public_key.clone()) != key.public_key {
             return Err(Fault::new(
                 ProviderErrorKind::PublicKeyMismatch,
@@ -127,7 +129,8 @@ impl OpenKey {
     fn sign(&self, message: &[u8]) -> Result<Signature, Fault> {
         let input = self.scheme.input(message);
         let mechanism = self.scheme.mechanism();
-        let raw = self.session.sign(&mechanism, self.key.handle, input.as_deref().unwrap_or(message))?;
+        let raw =
+            self.session.sign(&mechanism, self.key.handle, input.as_deref().unwrap_or(message))?;
         let algorithm = self.key.public_key.algorithm();
         if raw.len() != self.key.signature_len {
             let message = format!(
@@ -139,7 +142,9 @@ impl OpenKey {
         }
         Signature::from_raw(algorithm, &raw).map_err(|error| {
             let message = "the token's signature cannot be one of this key";
-            ProviderError::new(ProviderErrorKind::InvalidResponse, message).with_source(error).into()
+            ProviderError::new(ProviderErrorKind::InvalidResponse, message)
+                .with_source(error)
+                .into()
         })
     }
 }
@@ -147,7 +152,9 @@ impl OpenKey {
 /// Private objects are invisible without a login.
 fn explain_hidden(fault: Fault, token: &Token) -> Fault {
     match fault {
-        Fault::Ours(error) if error.kind() == ProviderErrorKind::KeyNotFound && token.has_no_pin() => {
+        Fault::Ours(error)
+            if error.kind() == ProviderErrorKind::KeyNotFound && token.has_no_pin() =>
+        {
             Fault::new(
                 ProviderErrorKind::KeyNotFound,
                 "the token shows no private key with this label and id; without a PIN it may be hiding it: set `pin-source`",
@@ -178,7 +185,10 @@ impl Scheme {
             _ => &[],
         };
         for scheme in schemes {
-            match context.get_mechanism_info(slot, scheme.mechanism().mechanism_type()).map_err(Fault::from) {
+            match context
+                .get_mechanism_info(slot, scheme.mechanism().mechanism_type())
+                .map_err(Fault::from)
+            {
                 Ok(info) if info.sign() => return Ok(*scheme),
                 Ok(_) => {}
                 Err(fault) if fault.is(RvError::MechanismInvalid) => {}
@@ -190,8 +200,11 @@ impl Scheme {
     }
 
     fn mechanism(self) -> Mechanism<'static> {
-        let pss =
-            PkcsPssParams { hash_alg: MechanismType::SHA512, mgf: PkcsMgfType::MGF1_SHA512, s_len: SALT_LEN };
+        let pss = PkcsPssParams {
+            hash_alg: MechanismType::SHA512,
+            mgf: PkcsMgfType::MGF1_SHA512,
+            s_len: SALT_LEN,
+        };
         match self {
             Self::Ed25519 => Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure)),
             Self::EcdsaDigest => Mechanism::Ecdsa,

@@ -19,8 +19,8 @@ use crate::{
 pub(crate) struct Token {
     place: TokenPlace,
     pin: PinSource,
-    /// Held during a login, so that threads that open their sessions at once do not try a wrong PIN once each. Holds the
-    /// PIN that the token refused last.
+    /// Held during a login, so that threads that open their sessions at once do not try a wrong PIN
+    /// once each. Holds the PIN that the token refused last.
     login: Mutex<Option<Pin>>,
 }
 
@@ -42,7 +42,8 @@ impl Token {
         matches!(self.pin, PinSource::None)
     }
 
-    /// A login holds for all sessions of the process with the token, so mostly there is nothing to do.
+    /// A login holds for all sessions of the process with the token, so mostly there is nothing to
+    /// do.
     fn log_in(&self, session: &Session, token: &TokenInfo) -> Result<(), Fault> {
         if !token.login_required() {
             return Ok(());

@@ -4,7 +4,9 @@ use std::{fmt, path::Path as FilePath, str::FromStr};
 
 use adcp_signing_core::{
     ProviderError,
-    key_uri::{KeyOptions, KeyUriError, KeyUriParts, percent_decode, percent_decode_bytes, write_query},
+    provider::toolkit::{
+        KeyOptions, KeyUriError, KeyUriParts, percent_decode, percent_decode_bytes, write_query,
+    },
 };
 
 use crate::{
@@ -14,16 +16,18 @@ use crate::{
 
 const FORM: &str = "`pkcs11:token=LABEL;object=LABEL?module-path=/PATH&pin-source=file:/PATH`";
 /// The path attributes that are read, in the order in which they are written.
-const ATTRIBUTES: [&str; 8] = ["token", "manufacturer", "serial", "model", "slot-id", "object", "id", "type"];
+const ATTRIBUTES: [&str; 8] =
+    ["token", "manufacturer", "serial", "model", "slot-id", "object", "id", "type"];
 /// No token needs a longer `CKA_ID`.
 const MAX_ID_LEN: usize = 256;
 
 /// A PKCS#11 URI (RFC 7512) that names one private key.
 ///
-/// The path takes `token`, `manufacturer`, `serial`, `model` and `slot-id` to select the token, and `object` (the label)
-/// or `id`, at least one of them, to select the key; `type`, where it is given, must be `private`. The query takes
-/// `module-path` (absolute), `pin-source` (`file:/PATH`, a bare absolute path, or `env:NAME`), and the `alg`, `kid` and
-/// `purpose` of every key URI. Anything else is refused, `pin-value` above all: a PIN is never part of a URI.
+/// The path takes `token`, `manufacturer`, `serial`, `model` and `slot-id` to select the token, and
+/// `object` (the label) or `id`, at least one of them, to select the key; `type`, where it is
+/// given, must be `private`. The query takes `module-path` (absolute), `pin-source` (`file:/PATH`,
+/// a bare absolute path, or `env:NAME`), and the `alg`, `kid` and `purpose` of every key URI.
+/// Anything else is refused, `pin-value` above all: a PIN is never part of a URI.
 ///
 /// ```
 /// use adcp_signing_pkcs11::Pkcs11Uri;
@@ -33,7 +37,7 @@ const MAX_ID_LEN: usize = 256;
 ///     .parse()?;
 /// assert_eq!(uri.to_string().parse::<Pkcs11Uri>()?, uri);
 /// assert!("pkcs11:object=k?pin-value=1234".parse::<Pkcs11Uri>().is_err());
-/// # Ok::<(), adcp_signing_core::key_uri::KeyUriError>(())
+/// # Ok::<(), adcp_signing_core::provider::toolkit::KeyUriError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pkcs11Uri {
@@ -55,8 +59,8 @@ impl Pkcs11Uri {
     /// The scheme, without its colon.
     pub const SCHEME: &'static str = "pkcs11";
 
-    /// The provider of the key that this names, connected. What the URI leaves open comes from the environment: see
-    /// [`Pkcs11Config::from_uri`](crate::Pkcs11Config::from_uri).
+    /// The provider of the key that this names, connected. What the URI leaves open comes from the
+    /// environment: see [`Pkcs11Config::from_uri`](crate::Pkcs11Config::from_uri).
     ///
     /// # Errors
     /// As `Pkcs11Config::from_uri` and [`Pkcs11Provider::connect`].
@@ -89,7 +93,8 @@ impl FromStr for Pkcs11Uri {
 fn read_path(path: &str) -> Result<(TokenSelector, KeySelector), KeyUriError> {
     let mut attributes: Vec<(&'static str, &str)> = Vec::new();
     for attribute in path.split(';').filter(|_| !path.is_empty()) {
-        let (name, value) = attribute.split_once('=').ok_or(KeyUriError::Body { expected: FORM })?;
+        let (name, value) =
+            attribute.split_once('=').ok_or(KeyUriError::Body { expected: FORM })?;
         let Some(known) = ATTRIBUTES.into_iter().find(|known| *known == name) else {
             return Err(KeyUriError::Body { expected: FORM });
         };
@@ -97,14 +102,18 @@ fn read_path(path: &str) -> Result<(TokenSelector, KeySelector), KeyUriError> {
             return Err(KeyUriError::DuplicateMember { name: known.to_owned() });
         }
         if value.is_empty() {
-            return Err(KeyUriError::Value { member: known, allowed: "any text that is not empty" });
+            return Err(KeyUriError::Value {
+                member: known,
+                allowed: "any text that is not empty",
+            });
         }
         if !value.bytes().all(|byte| is_plain(byte) || byte == b'%') {
             return Err(KeyUriError::Encoding);
         }
         attributes.push((known, value));
     }
-    let value = |name: &str| attributes.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+    let value =
+        |name: &str| attributes.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
     let text = |name: &str| value(name).map(percent_decode).transpose();
     // The fields of CK_TOKEN_INFO are so long; a longer text never matches.
     let field = |name: &'static str, len: usize, allowed: &'static str| match text(name)? {
@@ -114,7 +123,9 @@ fn read_path(path: &str) -> Result<(TokenSelector, KeySelector), KeyUriError> {
     let slot_id = match value("slot-id").map(str::parse) {
         None => None,
         Some(Ok(id)) => Some(id),
-        Some(Err(_)) => return Err(KeyUriError::Value { member: "slot-id", allowed: "a decimal number" }),
+        Some(Err(_)) => {
+            return Err(KeyUriError::Value { member: "slot-id", allowed: "a decimal number" });
+        }
     };
     if value("type").is_some_and(|kind| kind != "private") {
         return Err(KeyUriError::Value { member: "type", allowed: "private" });
@@ -126,7 +137,10 @@ fn read_path(path: &str) -> Result<(TokenSelector, KeySelector), KeyUriError> {
         model: field("model", 16, "a name of at most 16 bytes")?,
         slot_id,
     };
-    let key = KeySelector { label: text("object")?, id: value("id").map(percent_decode_bytes).transpose()? };
+    let key = KeySelector {
+        label: text("object")?,
+        id: value("id").map(percent_decode_bytes).transpose()?,
+    };
     if key.id.as_ref().is_some_and(|id| id.len() > MAX_ID_LEN) {
         return Err(KeyUriError::Value { member: "id", allowed: "an id of at most 256 bytes" });
     }
@@ -143,14 +157,18 @@ impl FromStr for UriPinSource {
         const ALLOWED: &str = "file:/PATH, /PATH, env:NAME";
         let refused = KeyUriError::Value { member: "pin-source", allowed: ALLOWED };
         if let Some(name) = source.strip_prefix("env:") {
-            let is_name =
-                !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            let is_name = !name.is_empty()
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
             return if is_name { Ok(Self::Env(name.to_owned())) } else { Err(refused) };
         }
         let path = source.strip_prefix("file:").unwrap_or(source);
         // `file:///PATH` has an empty host (RFC 8089 §2).
         let path = path.strip_prefix("//").unwrap_or(path);
-        if FilePath::new(path).is_absolute() { Ok(Self::File(path.to_owned())) } else { Err(refused) }
+        if FilePath::new(path).is_absolute() {
+            Ok(Self::File(path.to_owned()))
+        } else {
+            Err(refused)
+        }
     }
 }
 
@@ -167,7 +185,8 @@ impl fmt::Display for Pkcs11Uri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "pkcs11:{}", Path { token: &self.token, key: &self.key })?;
         let pin_source = self.pin_source.as_ref().map(ToString::to_string);
-        let members = [("module-path", self.module_path.as_deref()), ("pin-source", pin_source.as_deref())];
+        let members =
+            [("module-path", self.module_path.as_deref()), ("pin-source", pin_source.as_deref())];
         write_query(f, members.into_iter().chain(self.options.members()))
     }
 }
@@ -270,7 +289,8 @@ mod tests {
 
     #[test]
     fn debug_names_neither_token_nor_key() {
-        let shown = format!("{:?}", read("pkcs11:token=acme;object=buyer-key?pin-source=env:P").unwrap());
+        let shown =
+            format!("{:?}", read("pkcs11:token=acme;object=buyer-key?pin-source=env:P").unwrap());
         assert!(!shown.contains("acme") && !shown.contains("buyer-key"), "{shown}");
     }
 }

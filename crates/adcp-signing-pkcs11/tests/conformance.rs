@@ -36,7 +36,8 @@ impl Harness for Pkcs11<'_> {
     }
 
     fn secrets(&self) -> Vec<String> {
-        let labels = [&self.ready, &self.rotatable, &self.disabled, &self.other].map(|key| key.label.clone());
+        let labels = [&self.ready, &self.rotatable, &self.disabled, &self.other]
+            .map(|key| key.label.clone());
         // A short PIN is part of many a number.
         let pin = Some(self.token.pin.clone()).filter(|pin| pin.len() >= 8);
         labels.into_iter().chain(pin).chain([WRONG_PIN.to_owned()]).collect()
@@ -49,13 +50,19 @@ impl Harness for Pkcs11<'_> {
             KeyState::Disabled => self.token.config(&self.disabled.label),
             KeyState::WrongAlgorithm => self.token.config(&self.other.label),
             KeyState::Missing => self.token.config("adcp-test-no-such-key"),
-            KeyState::AccessDenied => self.token.locked_config(self.algorithm).ok_or_else(|| {
-                HarnessError::not_applicable("without ADCP_TEST_PKCS11_SO_PIN no second token can be made")
-            })?,
+            KeyState::AccessDenied => {
+                self.token.locked_config(self.algorithm).ok_or_else(|| {
+                    HarnessError::not_applicable(
+                        "without ADCP_TEST_PKCS11_SO_PIN no second token can be made",
+                    )
+                })?
+            }
             _ => return Err(HarnessError::not_applicable("PKCS#11 has no key versions")),
         };
-        let config =
-            config.with_purpose(spec.purpose.clone()).with_algorithm(self.algorithm).with_key_id("test-key");
+        let config = config
+            .with_purpose(spec.purpose.clone())
+            .with_algorithm(self.algorithm)
+            .with_key_id("test-key");
         Ok(Arc::new(Pkcs11Provider::new(config)?))
     }
 
@@ -64,11 +71,16 @@ impl Harness for Pkcs11<'_> {
         Ok(())
     }
 
-    async fn through_faults(&self) -> Result<(Arc<dyn SigningProvider>, Box<dyn Faults>), HarnessError> {
-        let module =
-            self.token.faulty_module().ok_or_else(|| HarnessError::not_applicable("no C compiler"))?;
+    async fn through_faults(
+        &self,
+    ) -> Result<(Arc<dyn SigningProvider>, Box<dyn Faults>), HarnessError> {
+        let module = self
+            .token
+            .faulty_module()
+            .ok_or_else(|| HarnessError::not_applicable("no C compiler"))?;
         let config = self.token.config_through(&module.path, &self.ready.label);
-        let provider = Pkcs11Provider::new(config.with_algorithm(self.algorithm).with_key_id("test-key"))?;
+        let provider =
+            Pkcs11Provider::new(config.with_algorithm(self.algorithm).with_key_id("test-key"))?;
         Ok((Arc::new(provider), Box::new(ModuleFaults(module))))
     }
 
@@ -116,7 +128,9 @@ impl Faults for ModuleFaults {
 async fn conforms(algorithm: Algorithm, other: Algorithm) {
     let token = match TestToken::from_env() {
         Ok(token) => token,
-        Err(reason) => return SuiteReport::skipped(format!("pkcs11, {algorithm}"), reason).assert(),
+        Err(reason) => {
+            return SuiteReport::skipped(format!("pkcs11, {algorithm}"), reason).assert();
+        }
     };
     let harness = Pkcs11 {
         token: &token,

@@ -1,4 +1,5 @@
-//! Other code of the process finalizes the module. In a process of its own: it does so to every user.
+//! Other code of the process finalizes the module. In a process of its own: it does so to every
+//! user.
 
 #![allow(
     clippy::unwrap_used,

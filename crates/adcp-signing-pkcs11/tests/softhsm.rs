@@ -15,8 +15,8 @@ use std::{io, num::NonZeroUsize, sync::Arc, time::Duration};
 use adcp_signing_core::{
     Algorithm, KeyPurpose, ProviderError,
     ProviderErrorKind::{
-        self, AccessDenied, AlgorithmMismatch, Configuration, KeyDisabled, KeyNotFound, PublicKeyMismatch,
-        Timeout, Unavailable,
+        self, AccessDenied, AlgorithmMismatch, Configuration, KeyDisabled, KeyNotFound,
+        PublicKeyMismatch, Timeout, Unavailable,
     },
     SigningProvider,
 };
@@ -150,9 +150,17 @@ async fn what_is_not_there_is_told_apart() {
     assert_eq!(kind(&built(token.config("adcp-test-no-such-key"))).await, KeyNotFound);
     let on = |module: &str, label: &str| {
         let token = TokenSelector::label(label);
-        built(Pkcs11Config::new(module, token, KeySelector::label(&key.label), KeyPurpose::RequestSigning))
+        built(Pkcs11Config::new(
+            module,
+            token,
+            KeySelector::label(&key.label),
+            KeyPurpose::RequestSigning,
+        ))
     };
-    assert_eq!(kind(&on(token.module.to_str().unwrap(), "adcp-test-no-such-token")).await, Unavailable);
+    assert_eq!(
+        kind(&on(token.module.to_str().unwrap(), "adcp-test-no-such-token")).await,
+        Unavailable
+    );
     assert_eq!(kind(&on("/nonexistent/module.so", &token.label)).await, Configuration);
     assert_eq!(kind(&on(env!("CARGO_MANIFEST_PATH"), &token.label)).await, Configuration);
     key.destroy_public_half();
@@ -205,8 +213,8 @@ async fn a_lost_session_is_replaced_within_the_call() {
     let Some(module) = token.faulty_module() else { return println!("skipped: no C compiler") };
     let provider = built(token.config_through(&module.path, &key.label));
     signs(&provider).await;
-    // CKR_SESSION_HANDLE_INVALID, CKR_SESSION_CLOSED, CKR_DEVICE_REMOVED, CKR_TOKEN_NOT_PRESENT, CKR_USER_NOT_LOGGED_IN,
-    // CKR_KEY_HANDLE_INVALID
+    // CKR_SESSION_HANDLE_INVALID, CKR_SESSION_CLOSED, CKR_DEVICE_REMOVED, CKR_TOKEN_NOT_PRESENT,
+    // CKR_USER_NOT_LOGGED_IN, CKR_KEY_HANDLE_INVALID
     for code in [179, 176, 50, 224, 257, 96] {
         module.fail(&format!("once {code}"));
         signs(&provider).await;
@@ -235,7 +243,8 @@ async fn a_module_that_hangs_costs_its_callers_their_deadline_and_no_more() {
     let token = token!();
     let key = token.key(ED25519);
     let Some(module) = token.faulty_module() else { return println!("skipped: no C compiler") };
-    let config = token.config_through(&module.path, &key.label).with_timeout(Duration::from_millis(500));
+    let config =
+        token.config_through(&module.path, &key.label).with_timeout(Duration::from_millis(500));
     let provider = built(config.with_sessions(NonZeroUsize::new(2).unwrap()));
     signs(&provider).await;
     module.fail("hang");
@@ -280,7 +289,8 @@ async fn a_pin_that_was_refused_is_not_tried_again() {
     let provider = built(config);
     let errors = join_all((0..6).map(|_| refused(&provider))).await;
     assert!(errors.iter().all(|error| error.kind() == AccessDenied), "{errors:?}");
-    let tried = errors.iter().filter(|error| error.to_string().contains("CKR_PIN_INCORRECT")).count();
+    let tried =
+        errors.iter().filter(|error| error.to_string().contains("CKR_PIN_INCORRECT")).count();
     assert_eq!(tried, 1, "the others were spared: {errors:?}");
 }
 

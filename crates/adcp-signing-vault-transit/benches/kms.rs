@@ -32,8 +32,9 @@ struct TransitService {
 impl TransitService {
     async fn new(server: &Server, algorithm: Algorithm) -> Self {
         let transit = server.transit().await;
-        let key =
-            transit.new_key(if algorithm == Algorithm::Ed25519 { "ed25519" } else { "ecdsa-p256" }).await;
+        let key = transit
+            .new_key(if algorithm == Algorithm::Ed25519 { "ed25519" } else { "ecdsa-p256" })
+            .await;
         let policy = server.signing_policy(&transit.mount, &key).await;
         Self {
             socket: server.socket().await,
@@ -47,7 +48,10 @@ impl TransitService {
     }
 
     fn address(&self, proxy: Option<&FaultProxy>) -> String {
-        proxy.map_or_else(|| self.transit.server.addr.clone(), |proxy| format!("http://{}", proxy.address()))
+        proxy.map_or_else(
+            || self.transit.server.addr.clone(),
+            |proxy| format!("http://{}", proxy.address()),
+        )
     }
 }
 
@@ -63,7 +67,9 @@ impl Service for TransitService {
 
     async fn bare(&self, message: &[u8]) -> Result<(), BenchError> {
         let body = match self.algorithm {
-            Algorithm::Ed25519 => json!({ "input": Base64::encode_string(message), "key_version": 1 }),
+            Algorithm::Ed25519 => {
+                json!({ "input": Base64::encode_string(message), "key_version": 1 })
+            }
             _ => json!({
                 "input": Base64::encode_string(&Sha256::digest(message)),
                 "key_version": 1,
@@ -72,8 +78,11 @@ impl Service for TransitService {
                 "marshaling_algorithm": "jws",
             }),
         };
-        let call =
-            self.client.post(&self.sign_url).header("X-Vault-Token", &self.token).body(body.to_string());
+        let call = self
+            .client
+            .post(&self.sign_url)
+            .header("X-Vault-Token", &self.token)
+            .body(body.to_string());
         call.send().await?.error_for_status()?.bytes().await?;
         Ok(())
     }
@@ -86,14 +95,18 @@ impl Service for TransitService {
         head.contains("/keys/")
     }
 
-    async fn provider(&self, proxy: Option<&FaultProxy>) -> Result<Box<dyn SigningProvider>, BenchError> {
+    async fn provider(
+        &self,
+        proxy: Option<&FaultProxy>,
+    ) -> Result<Box<dyn SigningProvider>, BenchError> {
         let options = VaultClientOptions::new(self.address(proxy), VaultAuth::token(&*self.token));
         let key = self.transit.key(&self.key, self.algorithm).with_version(1);
         Ok(Box::new(VaultTransit::new(VaultClient::new(options)?, key)?))
     }
 
     fn command_line(&self, proxy: Option<&FaultProxy>) -> CommandLine {
-        let (key, mount, algorithm) = (&self.key, &self.transit.mount, self.algorithm.rfc9421_name());
+        let (key, mount, algorithm) =
+            (&self.key, &self.transit.mount, self.algorithm.rfc9421_name());
         CommandLine {
             key: format!("openbao://{key}?mount={mount}&version=1&alg={algorithm}&kid=bench"),
             variables: vec![

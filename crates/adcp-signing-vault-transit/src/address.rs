@@ -28,7 +28,9 @@ impl Address {
             && url.query().is_none()
             && url.fragment().is_none();
         if !bare {
-            return Err(configuration("the server address may hold no user, password, query or fragment"));
+            return Err(configuration(
+                "the server address may hold no user, password, query or fragment",
+            ));
         }
         let plaintext = match url.scheme() {
             "https" => false,
@@ -128,9 +130,13 @@ mod tests {
         for name in ["", ".", "..", "-a", "a.", "a/b", "a?b", "a%2fb", "a b", "é"] {
             assert!(!is_key_name(name), "{name}");
         }
-        for (path, ok) in
-            [("transit", true), ("team/transit", true), ("/a", false), ("a/", false), ("a/../b", false)]
-        {
+        for (path, ok) in [
+            ("transit", true),
+            ("team/transit", true),
+            ("/a", false),
+            ("a/", false),
+            ("a/../b", false),
+        ] {
             assert_eq!(is_path(path), ok, "{path}");
         }
     }

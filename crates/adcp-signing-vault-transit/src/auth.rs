@@ -22,8 +22,8 @@ pub(crate) const KUBERNETES_JWT_FILE: &str = "/var/run/secrets/kubernetes.io/ser
 
 /// How a client logs in. The default mounts are `approle` and `kubernetes`.
 ///
-/// Logging in yields a token with a lifetime: it is renewed before it ends, and where that cannot be, or the server no
-/// longer takes it, the client logs in again.
+/// Logging in yields a token with a lifetime: it is renewed before it ends, and where that cannot
+/// be, or the server no longer takes it, the client logs in again.
 ///
 /// ```
 /// use adcp_signing_vault_transit::VaultAuth;
@@ -58,25 +58,35 @@ pub(crate) enum Login {
 }
 
 impl VaultAuth {
-    /// A token that the caller has. It is renewed while the server allows it; once it has ended, calls fail.
+    /// A token that the caller has. It is renewed while the server allows it; once it has ended,
+    /// calls fail.
     pub fn token(token: impl Into<Secret>) -> Self {
         Self::new(Method::Token(token.into()))
     }
 
-    /// A token in a file that something else keeps fresh, such as an agent's sink. Read again when the server no longer
-    /// takes the token that it held.
+    /// A token in a file that something else keeps fresh, such as an agent's sink. Read again when
+    /// the server no longer takes the token that it held.
     pub fn token_file(path: impl Into<PathBuf>) -> Self {
         Self::new(Method::TokenFile(path.into()))
     }
 
     /// An AppRole login.
     pub fn app_role(role_id: impl Into<String>, secret_id: impl Into<Secret>) -> Self {
-        Self::new(Method::AppRole { role_id: role_id.into(), secret_id: SecretId::Given(secret_id.into()) })
+        Self::new(Method::AppRole {
+            role_id: role_id.into(),
+            secret_id: SecretId::Given(secret_id.into()),
+        })
     }
 
     /// An AppRole login whose secret id is in a file, read at each login.
-    pub fn app_role_with_secret_id_file(role_id: impl Into<String>, path: impl Into<PathBuf>) -> Self {
-        Self::new(Method::AppRole { role_id: role_id.into(), secret_id: SecretId::File(path.into()) })
+    pub fn app_role_with_secret_id_file(
+        role_id: impl Into<String>,
+        path: impl Into<PathBuf>,
+    ) -> Self {
+        Self::new(Method::AppRole {
+            role_id: role_id.into(),
+            secret_id: SecretId::File(path.into()),
+        })
     }
 
     /// A Kubernetes login as a role, with the pod's service account token.
@@ -84,7 +94,8 @@ impl VaultAuth {
         Self::kubernetes_with_jwt_file(role, KUBERNETES_JWT_FILE)
     }
 
-    /// A Kubernetes login with the service account token in a file, read at each login: Kubernetes replaces it.
+    /// A Kubernetes login with the service account token in a file, read at each login: Kubernetes
+    /// replaces it.
     pub fn kubernetes_with_jwt_file(role: impl Into<String>, path: impl Into<PathBuf>) -> Self {
         Self::new(Method::Kubernetes { role: role.into(), jwt_file: path.into() })
     }
@@ -161,8 +172,8 @@ impl VaultAuth {
 
     fn call(&self, default_mount: &str, body: &impl Serialize) -> Result<Login, ProviderError> {
         let mount = self.mount.as_deref().unwrap_or(default_mount);
-        let body =
-            serde_json::to_vec(body).map_err(|_| configuration("the login could not be written as JSON"))?;
+        let body = serde_json::to_vec(body)
+            .map_err(|_| configuration("the login could not be written as JSON"))?;
         Ok(Login::Call { path: format!("auth/{mount}/login"), body: Zeroizing::new(body) })
     }
 }
@@ -179,7 +190,8 @@ impl fmt::Debug for VaultAuth {
     }
 }
 
-/// A secret in a small regular file, without the line end. The file is local and tiny, so it is read in place.
+/// A secret in a small regular file, without the line end. The file is local and tiny, so it is
+/// read in place.
 fn read_secret(path: &Path) -> Result<Secret, ProviderError> {
     let unreadable = |error: std::io::Error| {
         configuration("the file with the token, secret id or service account token cannot be read")
@@ -187,7 +199,9 @@ fn read_secret(path: &Path) -> Result<Secret, ProviderError> {
     };
     // A pipe would make the open itself wait.
     if !fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(configuration("the token, secret id or service account token is not in a regular file"));
+        return Err(configuration(
+            "the token, secret id or service account token is not in a regular file",
+        ));
     }
     let mut content = Zeroizing::new(Vec::with_capacity(MAX_SECRET_LEN + 1));
     let file = fs::File::open(path).map_err(unreadable)?;
@@ -217,7 +231,9 @@ mod tests {
             let expected = format!(r#"{{"role":"signer","jwt":"{}"}}"#, content.trim());
             assert_eq!(std::str::from_utf8(&body).unwrap(), expected);
         }
-        let Ok(Login::Call { path, body }) = VaultAuth::app_role("r", "s").login() else { panic!("a call") };
+        let Ok(Login::Call { path, body }) = VaultAuth::app_role("r", "s").login() else {
+            panic!("a call")
+        };
         assert_eq!(
             (path.as_str(), &**body),
             ("auth/approle/login", br#"{"role_id":"r","secret_id":"s"}"#.as_slice())

@@ -42,10 +42,11 @@ impl VaultClientOptions {
 
     /// The options that the environment sets.
     ///
-    /// `VAULT_ADDR`, `VAULT_NAMESPACE` and `VAULT_CACERT` mean what they mean to Vault's command line. The login is one of
-    /// `VAULT_TOKEN`; `VAULT_ROLE_ID` with `VAULT_SECRET_ID` or `VAULT_SECRET_ID_FILE`; `VAULT_KUBERNETES_ROLE`, with
-    /// `VAULT_KUBERNETES_JWT_FILE` where the token is not in its usual place; or the file `~/.vault-token`.
-    /// `VAULT_AUTH_MOUNT` says where the auth method is mounted. OpenBao's are the same with `BAO_`: see [`Product`].
+    /// `VAULT_ADDR`, `VAULT_NAMESPACE` and `VAULT_CACERT` mean what they mean to Vault's command
+    /// line. The login is one of `VAULT_TOKEN`; `VAULT_ROLE_ID` with `VAULT_SECRET_ID` or
+    /// `VAULT_SECRET_ID_FILE`; `VAULT_KUBERNETES_ROLE`, with `VAULT_KUBERNETES_JWT_FILE` where the
+    /// token is not in its usual place; or the file `~/.vault-token`. `VAULT_AUTH_MOUNT` says where
+    /// the auth method is mounted. OpenBao's are the same with `BAO_`: see [`Product`].
     ///
     /// # Errors
     /// [`Configuration`](adcp_signing_core::ProviderErrorKind::Configuration) when there is no address or no login, more
@@ -90,8 +91,8 @@ impl fmt::Debug for VaultClientOptions {
     }
 }
 
-/// A client of one Vault or OpenBao server, with the token that it keeps alive. Cheap to clone: the clones share
-/// connections and token, so give one client to all providers with keys on the server.
+/// A client of one Vault or OpenBao server, with the token that it keeps alive. Cheap to clone: the
+/// clones share connections and token, so give one client to all providers with keys on the server.
 ///
 /// Building one calls nothing; the first use logs in.
 ///
@@ -115,10 +116,11 @@ impl VaultClient {
         Self::build(options, None)
     }
 
-    /// A client over the caller's connections: its TLS roots, client certificate and proxy. The CA file of the options is
-    /// not read.
+    /// A client over the caller's connections: its TLS roots, client certificate and proxy. The CA
+    /// file of the options is not read.
     ///
-    /// The `reqwest` client should follow no redirects, which would carry the token to another host, and retry nothing.
+    /// The `reqwest` client should follow no redirects, which would carry the token to another
+    /// host, and retry nothing.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -137,12 +139,17 @@ impl VaultClient {
         VaultClientOptions::from_environment(product).and_then(Self::new)
     }
 
-    fn build(options: VaultClientOptions, client: Option<reqwest::Client>) -> Result<Self, ProviderError> {
+    fn build(
+        options: VaultClientOptions,
+        client: Option<reqwest::Client>,
+    ) -> Result<Self, ProviderError> {
         let address = Address::parse(&options.address, options.plaintext)?;
         options.auth.check()?;
         let namespace = match options.namespace {
             Some(namespace) if !is_path(&namespace) => {
-                return Err(configuration("the namespace is not a path such as `team` or `team/eu`"));
+                return Err(configuration(
+                    "the namespace is not a path such as `team` or `team/eu`",
+                ));
             }
             Some(namespace) => Some(
                 HeaderValue::try_from(namespace)
@@ -160,7 +167,8 @@ impl VaultClient {
 
     /// What makes a key of this name on this server another than one of the same name elsewhere.
     pub(crate) fn identity(&self) -> String {
-        let namespace = self.0.http.namespace.as_ref().and_then(|namespace| namespace.to_str().ok());
+        let namespace =
+            self.0.http.namespace.as_ref().and_then(|namespace| namespace.to_str().ok());
         format!("{} {}", self.0.http.address.as_str(), namespace.unwrap_or_default())
     }
 

@@ -1,8 +1,9 @@
-//! The settings that Vault's and OpenBao's own command lines read from the environment, and the logins they leave out.
+//! The settings that Vault's and OpenBao's own command lines read from the environment, and the
+//! logins they leave out.
 
 use std::{ffi::OsString, path::PathBuf};
 
-use adcp_signing_core::{ProviderError, provider::Environment};
+use adcp_signing_core::{ProviderError, provider::toolkit::Environment};
 
 use crate::{
     VaultAuth, VaultClientOptions,
@@ -12,8 +13,9 @@ use crate::{
 
 /// Whose variables are looked at first.
 ///
-/// The two products speak the same protocol. All variables are taken from one family, `VAULT_` or `BAO_`: the product's
-/// own where its `…_ADDR` is set, otherwise the other's. So a token is never sent to the other family's server.
+/// The two products speak the same protocol. All variables are taken from one family, `VAULT_` or
+/// `BAO_`: the product's own where its `…_ADDR` is set, otherwise the other's. So a token is never
+/// sent to the other family's server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Product {
     /// HashiCorp Vault: `VAULT_ADDR` and its like.
@@ -68,7 +70,9 @@ fn auth(
 ) -> Result<VaultAuth, ProviderError> {
     let secret_id = match (environment.get("SECRET_ID")?, environment.get("SECRET_ID_FILE")?) {
         (Some(_), Some(_)) => {
-            return Err(configuration("VAULT_SECRET_ID and VAULT_SECRET_ID_FILE are both set; keep one"));
+            return Err(configuration(
+                "VAULT_SECRET_ID and VAULT_SECRET_ID_FILE are both set; keep one",
+            ));
         }
         (Some(secret), None) => Some(SecretId::Given(secret.into())),
         (None, Some(path)) => Some(SecretId::File(path.into())),
@@ -82,11 +86,16 @@ fn auth(
         (Some(token), None, None) => Method::Token(token.into()),
         (None, Some(role_id), None) => match secret_id {
             Some(secret_id) => Method::AppRole { role_id, secret_id },
-            None => return Err(configuration("VAULT_ROLE_ID needs VAULT_SECRET_ID or VAULT_SECRET_ID_FILE")),
+            None => {
+                return Err(configuration(
+                    "VAULT_ROLE_ID needs VAULT_SECRET_ID or VAULT_SECRET_ID_FILE",
+                ));
+            }
         },
         (None, None, Some(role)) => {
-            let jwt_file =
-                environment.get("KUBERNETES_JWT_FILE")?.unwrap_or_else(|| KUBERNETES_JWT_FILE.to_owned());
+            let jwt_file = environment
+                .get("KUBERNETES_JWT_FILE")?
+                .unwrap_or_else(|| KUBERNETES_JWT_FILE.to_owned());
             Method::Kubernetes { role, jwt_file: jwt_file.into() }
         }
         (None, None, None) => match home_token().filter(|path| path.is_file()) {
@@ -116,7 +125,9 @@ mod tests {
 
     fn read(product: Product, set: &[(&str, &str)]) -> Result<VaultClientOptions, ProviderError> {
         options(product, |name| {
-            set.iter().find(|(variable, _)| *variable == name).map(|(_, value)| OsString::from(value))
+            set.iter()
+                .find(|(variable, _)| *variable == name)
+                .map(|(_, value)| OsString::from(value))
         })
     }
 
@@ -125,7 +136,10 @@ mod tests {
         const ADDR: (&str, &str) = ("VAULT_ADDR", "https://vault.example");
         for (set, method) in [
             (vec![("VAULT_TOKEN", "t")], "token"),
-            (vec![("VAULT_TOKEN", ""), ("VAULT_ROLE_ID", "r"), ("VAULT_SECRET_ID", "s")], "approle"),
+            (
+                vec![("VAULT_TOKEN", ""), ("VAULT_ROLE_ID", "r"), ("VAULT_SECRET_ID", "s")],
+                "approle",
+            ),
             (vec![("VAULT_ROLE_ID", "r"), ("VAULT_SECRET_ID_FILE", "/s")], "approle"),
             (vec![("VAULT_KUBERNETES_ROLE", "r")], "kubernetes"),
         ] {
@@ -150,9 +164,15 @@ mod tests {
             ("BAO_CACERT", "/ca.pem"),
         ];
         let vault = read(Product::Vault, &both).unwrap();
-        assert_eq!((vault.address.as_str(), vault.namespace.as_deref()), ("https://vault.example", None));
+        assert_eq!(
+            (vault.address.as_str(), vault.namespace.as_deref()),
+            ("https://vault.example", None)
+        );
         let bao = read(Product::OpenBao, &both).unwrap();
-        assert_eq!((bao.address.as_str(), bao.namespace.as_deref()), ("https://bao.example", Some("team")));
+        assert_eq!(
+            (bao.address.as_str(), bao.namespace.as_deref()),
+            ("https://bao.example", Some("team"))
+        );
         assert_eq!(bao.ca_file.as_deref(), Some(std::path::Path::new("/ca.pem")));
         let other = read(Product::OpenBao, &both[..2]).unwrap();
         assert_eq!(other.address, "https://vault.example");
@@ -171,7 +191,11 @@ mod tests {
             ),
             (vec![("VAULT_ADDR", "https://v"), ("VAULT_ROLE_ID", "r")], "needs VAULT_SECRET_ID"),
             (
-                vec![("VAULT_ADDR", "https://v"), ("VAULT_SECRET_ID", "s"), ("VAULT_SECRET_ID_FILE", "f")],
+                vec![
+                    ("VAULT_ADDR", "https://v"),
+                    ("VAULT_SECRET_ID", "s"),
+                    ("VAULT_SECRET_ID_FILE", "f"),
+                ],
                 "keep one",
             ),
             (vec![("VAULT_ADDR", "https://v"), ("VAULT_SKIP_VERIFY", "true")], "VAULT_CACERT"),
@@ -179,7 +203,8 @@ mod tests {
             let error = read(Product::Vault, &set).unwrap_err();
             assert!(error.to_string().contains(says), "{set:?}: {error}");
         }
-        let off = [("VAULT_ADDR", "https://v"), ("VAULT_TOKEN", "t"), ("VAULT_SKIP_VERIFY", "false")];
+        let off =
+            [("VAULT_ADDR", "https://v"), ("VAULT_TOKEN", "t"), ("VAULT_SKIP_VERIFY", "false")];
         assert!(read(Product::Vault, &off).is_ok());
     }
 }

@@ -1,7 +1,8 @@
 //! What a refusal by the server means.
 //!
-//! The status alone does not say: a missing key is 404 when read and 400 when signed with, and a key version that is not
-//! there is 500. The server's text tells those apart; it is never shown, because it names paths.
+//! The status alone does not say: a missing key is 404 when read and 400 when signed with, and a
+//! key version that is not there is 500. The server's text tells those apart; it is never shown,
+//! because it names paths.
 
 use adcp_signing_core::{ProviderError, ProviderErrorKind as Kind};
 
@@ -43,7 +44,9 @@ fn meaning(operation: Operation, status: u16, text: &str) -> (Kind, &'static str
             Kind::Unavailable,
             "the server is in standby and redirects, which is not followed; name the active node or a load balancer",
         ),
-        404 if says("namespace not found") => (Kind::Configuration, "the server has no such namespace"),
+        404 if says("namespace not found") => {
+            (Kind::Configuration, "the server has no such namespace")
+        }
         400 | 401 | 403 | 404 if operation == Operation::LogIn => (
             Kind::AccessDenied,
             "the server refused the login; check the role, its secret id or service account, and where the method is \
@@ -83,7 +86,9 @@ fn meaning(operation: Operation, status: u16, text: &str) -> (Kind, &'static str
             "the server does not take the request; does its version have the Transit options that signing needs?",
         ),
         500..=599 => (Kind::Unavailable, "the server failed; its log has the cause"),
-        _ => (Kind::InvalidResponse, "the server answered with a status that this API does not have"),
+        _ => {
+            (Kind::InvalidResponse, "the server answered with a status that this API does not have")
+        }
     }
 }
 
@@ -154,7 +159,8 @@ mod tests {
 
     #[test]
     fn the_servers_text_is_not_repeated() {
-        let error = refusal(Operation::Sign, &reply(429, "request path team/transit/sign/buyer", None));
+        let error =
+            refusal(Operation::Sign, &reply(429, "request path team/transit/sign/buyer", None));
         assert!(!format!("{error:?} {error}").contains("buyer"));
     }
 }

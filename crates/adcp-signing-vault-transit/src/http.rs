@@ -91,7 +91,8 @@ impl Http {
     }
 }
 
-/// The client for a server: no redirects, which would carry the token to another host, and no retries of its own.
+/// The client for a server: no redirects, which would carry the token to another host, and no
+/// retries of its own.
 pub(crate) fn client(address: &Address, ca_file: Option<&Path>) -> Result<Client, ProviderError> {
     let mut builder = Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
@@ -99,12 +100,15 @@ pub(crate) fn client(address: &Address, ca_file: Option<&Path>) -> Result<Client
         .retry(retry::never())
         .referer(false);
     if address.is_plaintext() {
-        // No certificate is looked at, so the system's need not be there; and a proxy would see the token.
+        // No certificate is looked at, so the system's need not be there; and a proxy would see the
+        // token.
         builder = builder.tls_certs_only([]).no_proxy();
     } else if let Some(path) = ca_file {
         builder = builder.tls_certs_only(certificates(path)?);
     }
-    builder.build().map_err(|error| configuration("the TLS client could not be set up").with_source(error))
+    builder
+        .build()
+        .map_err(|error| configuration("the TLS client could not be set up").with_source(error))
 }
 
 fn certificates(path: &Path) -> Result<Vec<Certificate>, ProviderError> {
@@ -113,10 +117,13 @@ fn certificates(path: &Path) -> Result<Vec<Certificate>, ProviderError> {
     };
     let metadata = fs::metadata(path).map_err(unreadable)?;
     if !metadata.is_file() || metadata.len() > MAX_CA_LEN {
-        return Err(configuration("the CA certificates are not in a regular file of at most 1 MiB"));
+        return Err(configuration(
+            "the CA certificates are not in a regular file of at most 1 MiB",
+        ));
     }
     let pem = fs::read(path).map_err(unreadable)?;
-    let refused = |error| configuration("the file of CA certificates is not PEM").with_source(error);
+    let refused =
+        |error| configuration("the file of CA certificates is not PEM").with_source(error);
     match Certificate::from_pem_bundle(&pem).map_err(refused)? {
         certificates if certificates.is_empty() => {
             Err(configuration("the file of CA certificates holds no certificate"))
@@ -139,9 +146,15 @@ fn no_reply(error: reqwest::Error) -> ProviderError {
             "the server cannot be reached; is the address right, and its certificate trusted?",
         )
     } else if error.is_builder() {
-        (ProviderErrorKind::Configuration, "the request could not be built; check the server address")
+        (
+            ProviderErrorKind::Configuration,
+            "the request could not be built; check the server address",
+        )
     } else {
-        (ProviderErrorKind::Unavailable, "the connection to the server broke before its reply was complete")
+        (
+            ProviderErrorKind::Unavailable,
+            "the connection to the server broke before its reply was complete",
+        )
     };
     // The URL names the key.
     ProviderError::new(kind, message).with_source(error.without_url())

@@ -67,7 +67,10 @@ pub(crate) fn signing_version(
     }
     let version = asked.unwrap_or(key.latest_version);
     if version > key.latest_version {
-        return Err(ProviderError::new(Kind::KeyNotFound, "the key has no version of this number yet"));
+        return Err(ProviderError::new(
+            Kind::KeyNotFound,
+            "the key has no version of this number yet",
+        ));
     }
     if version < key.min_encryption_version {
         return Err(ProviderError::new(
@@ -84,7 +87,9 @@ pub(crate) fn signing_version(
     let text = entry.get("public_key").and_then(Value::as_str).unwrap_or_default();
     let public_key = public_key(algorithm, text)?;
     if public_key.algorithm() != algorithm {
-        return Err(invalid("the server's public key is not of the type that the server says the key has"));
+        return Err(invalid(
+            "the server's public key is not of the type that the server says the key has",
+        ));
     }
     Ok(SigningVersion { version, public_key })
 }
@@ -123,7 +128,10 @@ mod tests {
     use super::*;
 
     fn key(algorithm: Algorithm) -> PublicKey {
-        InMemoryProvider::generate(algorithm, KeyPurpose::RequestSigning).unwrap().verifying_key().clone()
+        InMemoryProvider::generate(algorithm, KeyPurpose::RequestSigning)
+            .unwrap()
+            .verifying_key()
+            .clone()
     }
 
     /// An Ed25519 key with versions 2 and 3 left of three.
@@ -133,7 +141,8 @@ mod tests {
             let spki = key.to_spki_der();
             json!({ "public_key": Base64::encode_string(&spki[spki.len() - 32..]) })
         });
-        let data = json!({ "type": "ed25519", "keys": { "2": second, "3": third }, "latest_version": 3 });
+        let data =
+            json!({ "type": "ed25519", "keys": { "2": second, "3": third }, "latest_version": 3 });
         (json!({ "data": data }), keys)
     }
 
@@ -144,7 +153,9 @@ mod tests {
     #[test]
     fn the_version_asked_for_or_the_latest_signs() {
         let (description, [second, third]) = description();
-        for (asked, version, key) in [(None, 3, &third), (Some(3), 3, &third), (Some(2), 2, &second)] {
+        for (asked, version, key) in
+            [(None, 3, &third), (Some(3), 3, &third), (Some(2), 2, &second)]
+        {
             let found = read(&description, asked).unwrap();
             assert_eq!((found.version, &found.public_key), (version, key), "{asked:?}");
         }

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use adcp_signing_core::{
     KeyPurpose,
-    key_uri::{KeyOptions, KeyUriError, KeyUriParts, percent_decode, write_query},
+    provider::toolkit::{KeyOptions, KeyUriError, KeyUriParts, percent_decode, write_query},
 };
 
 use crate::{
@@ -16,8 +16,8 @@ use crate::{
 
 const FORMS: &str = "`hashivault://KEY` or `openbao://KEY`, with the name of a Transit key";
 
-/// A key URI: `hashivault://KEY` or `openbao://KEY`, with `mount`, `version`, `namespace`, `alg`, `kid` and `purpose` as
-/// query members.
+/// A key URI: `hashivault://KEY` or `openbao://KEY`, with `mount`, `version`, `namespace`, `alg`,
+/// `kid` and `purpose` as query members.
 ///
 /// The two schemes speak the same protocol; they differ in whose environment variables come first.
 ///
@@ -26,7 +26,7 @@ const FORMS: &str = "`hashivault://KEY` or `openbao://KEY`, with the name of a T
 ///
 /// let uri: VaultKeyUri = "hashivault://buyer?mount=team/transit&version=2&alg=ed25519".parse()?;
 /// assert_eq!(uri.to_string(), "hashivault://buyer?mount=team/transit&version=2&alg=ed25519");
-/// # Ok::<(), adcp_signing_core::key_uri::KeyUriError>(())
+/// # Ok::<(), adcp_signing_core::provider::toolkit::KeyUriError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct VaultKeyUri {
@@ -167,8 +167,13 @@ mod tests {
         for uri in ["vault://b", "awskms:///b", "b"] {
             assert!(matches!(uri.parse::<VaultKeyUri>(), Err(E::Scheme { .. })), "{uri}");
         }
-        for uri in ["hashivault:b", "hashivault://", "hashivault://a/b", "openbao://..", "openbao://u:p@host"]
-        {
+        for uri in [
+            "hashivault:b",
+            "hashivault://",
+            "hashivault://a/b",
+            "openbao://..",
+            "openbao://u:p@host",
+        ] {
             assert_eq!(uri.parse::<VaultKeyUri>(), Err(E::Body { expected: FORMS }), "{uri}");
         }
         for (uri, name) in [
@@ -181,7 +186,10 @@ mod tests {
             ("hashivault://b?namespace=", "namespace"),
         ] {
             let error = uri.parse::<VaultKeyUri>();
-            assert!(matches!(error, Err(E::Value { member, .. }) if member == name), "{uri}: {error:?}");
+            assert!(
+                matches!(error, Err(E::Value { member, .. }) if member == name),
+                "{uri}: {error:?}"
+            );
         }
         let error = "hashivault://b?token=hvs.x".parse::<VaultKeyUri>();
         assert_eq!(error, Err(E::Secret { name: "token" }));

@@ -4,7 +4,7 @@ use std::fmt;
 
 use adcp_signing_core::{
     Algorithm, Fingerprint, ProviderError, PublicKey, SigningProvider,
-    provider::{Capability, Custody, FetchOnce, KeyIdentity, Signed, identified_by},
+    provider::{Capability, Custody, KeyIdentity, Signed, identified_by, toolkit::FetchOnce},
 };
 use async_trait::async_trait;
 
@@ -16,9 +16,9 @@ use crate::{
 
 /// A [`SigningProvider`] over a key that stays in the Transit engine of Vault or OpenBao.
 ///
-/// The first use reads the key's description, once: it must be of the declared algorithm, and the version found there is
-/// the one that every signature is asked of and checked for. A rotation on the server therefore changes nothing here
-/// until a provider for the new version takes over.
+/// The first use reads the key's description, once: it must be of the declared algorithm, and the
+/// version found there is the one that every signature is asked of and checked for. A rotation on
+/// the server therefore changes nothing here until a provider for the new version takes over.
 ///
 /// ```
 /// use adcp_signing_core::{Algorithm, KeyPurpose};
@@ -47,15 +47,16 @@ impl VaultTransit {
     ///
     /// # Errors
     /// [`Configuration`](adcp_signing_core::ProviderErrorKind::Configuration) when the key states no algorithm or no key
-    /// id, which [`open`](Self::open) asks the server for, or when a name is not one that the server takes.
+    /// id, which [`open`](Self::open) asks the server for, or when a name is not one that the
+    /// server takes.
     pub fn new(client: VaultClient, key: TransitKey) -> Result<Self, ProviderError> {
         key.check()?;
         let identity = key.options.identity(fingerprint(&client, &key))?;
         Ok(Self::assemble(client, key, identity, FetchOnce::new()))
     }
 
-    /// A provider whose algorithm is the key's, and whose key id is its RFC 7638 thumbprint, where they are not stated.
-    /// Reads the key unless both are.
+    /// A provider whose algorithm is the key's, and whose key id is its RFC 7638 thumbprint, where
+    /// they are not stated. Reads the key unless both are.
     ///
     /// # Errors
     /// As [`new`](Self::new) for names, and as [`public_key`](SigningProvider::public_key).
@@ -64,7 +65,8 @@ impl VaultTransit {
         let signing = FetchOnce::new();
         let (path, declared) = (key_path(&key), key.options.algorithm);
         let ask = || async {
-            let found = signing.get_or_fetch(|| fetch(&client, &path, key.version, declared)).await?;
+            let found =
+                signing.get_or_fetch(|| fetch(&client, &path, key.version, declared)).await?;
             Ok(&found.public_key)
         };
         let identity = key.options.identity_or_ask(fingerprint(&client, &key), ask).await?;
@@ -72,7 +74,8 @@ impl VaultTransit {
     }
 
     /// A provider for a key URI, with the server and the login from the environment
-    /// ([`VaultClientOptions::from_environment`]); a namespace in the URI comes before one in the environment.
+    /// ([`VaultClientOptions::from_environment`]); a namespace in the URI comes before one in the
+    /// environment.
     ///
     /// # Errors
     /// As [`VaultClient::from_environment`] and [`open`](Self::open).
@@ -109,7 +112,9 @@ impl VaultTransit {
 
     async fn signing_version(&self) -> Result<&SigningVersion, ProviderError> {
         self.signing
-            .get_or_fetch(|| fetch(&self.client, &self.key_path, self.version, Some(self.algorithm())))
+            .get_or_fetch(|| {
+                fetch(&self.client, &self.key_path, self.version, Some(self.algorithm()))
+            })
             .await
     }
 }

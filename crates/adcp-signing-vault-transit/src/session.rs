@@ -1,7 +1,8 @@
-//! The token that calls carry: got on first use, renewed before it ends, replaced when it has ended.
+//! The token that calls carry: got on first use, renewed before it ends, replaced when it has
+//! ended.
 //!
-//! Nothing runs in the background. The call that finds the token due renews it, while the others go on with the token
-//! that still holds; where none holds, one call logs in for all that wait.
+//! Nothing runs in the background. The call that finds the token due renews it, while the others go
+//! on with the token that still holds; where none holds, one call logs in for all that wait.
 
 use std::{
     sync::{
@@ -11,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use adcp_signing_core::{ProviderError, ProviderErrorKind, provider::FetchOnce};
+use adcp_signing_core::{ProviderError, ProviderErrorKind, provider::toolkit::FetchOnce};
 use parking_lot::{Mutex, RwLock};
 use reqwest::header::HeaderValue;
 use serde::Deserialize;
@@ -25,8 +26,8 @@ use crate::{
     key_description::invalid,
 };
 
-/// How long a denial under a token fresh from a login counts as a denial, and not as a token that has ended: a policy
-/// that denies would otherwise make every call log in.
+/// How long a denial under a token fresh from a login counts as a denial, and not as a token that
+/// has ended: a policy that denies would otherwise make every call log in.
 const DENIAL_STANDS: Duration = Duration::from_secs(60);
 const FORBIDDEN: u16 = 403;
 
@@ -129,8 +130,8 @@ impl Session {
         Arc::clone(&current)
     }
 
-    /// Renews the token, or logs in anew where it cannot be renewed. A failure leaves the token that still holds, and
-    /// puts the next attempt off.
+    /// Renews the token, or logs in anew where it cannot be renewed. A failure leaves the token
+    /// that still holds, and puts the next attempt off.
     async fn refresh(&self, login: &Arc<Login>, token: &Token) -> Option<Arc<Login>> {
         let _alone = Refreshing::begin(&login.refreshing)?;
         let lifetime = (*token.lifetime.lock())?;
@@ -167,9 +168,16 @@ impl Session {
 
     async fn renew(&self, token: &Token, lifetime: Lifetime) -> Result<Lifetime, ProviderError> {
         let asked = Instant::now();
-        let reply = self.http.send(&Call::post("auth/token/renew-self", b"{}"), Some(&token.header)).await?;
+        let reply = self
+            .http
+            .send(&Call::post("auth/token/renew-self", b"{}"), Some(&token.header))
+            .await?;
         let granted = read_auth(Operation::Token, &reply)?;
-        tracing::debug!(auth = self.auth.name(), seconds = granted.lease_duration, "renewed the token");
+        tracing::debug!(
+            auth = self.auth.name(),
+            seconds = granted.lease_duration,
+            "renewed the token"
+        );
         let left = Duration::from_secs(granted.lease_duration);
         Ok(lifetime.renewed(asked, left, granted.renewable, self.auth.can_log_in_again()))
     }
@@ -185,7 +193,11 @@ impl Session {
                 let reply = self.http.send(&Call::post(&path, &body), None).await?;
                 let granted = read_auth(Operation::LogIn, &reply)?;
                 let lifetime = Lifetime::new(asked, granted.lease_duration, granted.renewable);
-                tracing::debug!(auth = self.auth.name(), seconds = granted.lease_duration, "logged in");
+                tracing::debug!(
+                    auth = self.auth.name(),
+                    seconds = granted.lease_duration,
+                    "logged in"
+                );
                 (granted.client_token, lifetime)
             }
         };
@@ -193,7 +205,11 @@ impl Session {
     }
 
     /// How long a token that we were given has to live. Where it may not ask, that is not known.
-    async fn look_up(&self, secret: &Secret, asked: Instant) -> Result<Option<Lifetime>, ProviderError> {
+    async fn look_up(
+        &self,
+        secret: &Secret,
+        asked: Instant,
+    ) -> Result<Option<Lifetime>, ProviderError> {
         #[derive(Deserialize)]
         struct Body {
             data: Data,
@@ -204,11 +220,13 @@ impl Session {
             #[serde(default)]
             renewable: bool,
         }
-        let reply = self.http.send(&Call::get("auth/token/lookup-self"), Some(&header(secret)?)).await?;
+        let reply =
+            self.http.send(&Call::get("auth/token/lookup-self"), Some(&header(secret)?)).await?;
         match reply.status {
             200 => {
-                let Body { data } = serde_json::from_slice(&reply.body)
-                    .map_err(|_| invalid("the server's answer about the token is not what this API has"))?;
+                let Body { data } = serde_json::from_slice(&reply.body).map_err(|_| {
+                    invalid("the server's answer about the token is not what this API has")
+                })?;
                 Ok(Lifetime::new(asked, data.ttl, data.renewable))
             }
             FORBIDDEN => Ok(None),
@@ -244,16 +262,23 @@ impl Lifetime {
         }
     }
 
-    /// After a renewal. Once the longest life cuts what is granted to less than half, the next token comes from a login
-    /// where there can be one.
-    fn renewed(&self, from: Instant, left: Duration, renewable: bool, can_log_in_again: bool) -> Self {
+    /// After a renewal. Once the longest life cuts what is granted to less than half, the next
+    /// token comes from a login where there can be one.
+    fn renewed(
+        &self,
+        from: Instant,
+        left: Duration,
+        renewable: bool,
+        can_log_in_again: bool,
+    ) -> Self {
         let cut = left < self.full / 2;
         let ends = from.checked_add(left).unwrap_or(self.ends);
         let renewable = renewable && !(cut && can_log_in_again);
         Self { full: self.full, ends, refresh_at: from + left.min(self.full) * 2 / 3, renewable }
     }
 
-    /// After a failure: a quarter of what is left until the next attempt, at once by login where the renewal was refused.
+    /// After a failure: a quarter of what is left until the next attempt, at once by login where
+    /// the renewal was refused.
     fn put_off(&self, now: Instant, log_in_instead: bool) -> Self {
         if log_in_instead && self.renewable {
             return Self { renewable: false, ..*self };
@@ -299,8 +324,9 @@ fn read_auth(operation: Operation, reply: &Reply) -> Result<Granted, ProviderErr
     if reply.status != 200 {
         return Err(refusal(operation, reply));
     }
-    let Body { auth } = serde_json::from_slice(&reply.body)
-        .map_err(|_| invalid("the server's answer to the login or renewal is not what this API has"))?;
+    let Body { auth } = serde_json::from_slice(&reply.body).map_err(|_| {
+        invalid("the server's answer to the login or renewal is not what this API has")
+    })?;
     if auth.client_token.is_empty() {
         return Err(configuration("the login gave no token; does it ask for a second factor?"));
     }
@@ -343,7 +369,11 @@ mod tests {
             (60, true, true, State::Ended),
         ] {
             let lifetime = Lifetime { renewable, ..lifetime(from) };
-            assert_eq!(lifetime.state(at(seconds), can_log_in), state, "{seconds} {renewable} {can_log_in}");
+            assert_eq!(
+                lifetime.state(at(seconds), can_log_in),
+                state,
+                "{seconds} {renewable} {can_log_in}"
+            );
         }
         assert_eq!(Lifetime::new(from, 0, true), None, "no end");
         assert_eq!(Lifetime::new(from, u64::MAX, true), None, "as good as no end");

@@ -26,7 +26,11 @@ struct Body {
 }
 
 /// The JSON body that signs `message` with one version of a key.
-pub(crate) fn body(algorithm: Algorithm, version: u32, message: &[u8]) -> Result<Vec<u8>, ProviderError> {
+pub(crate) fn body(
+    algorithm: Algorithm,
+    version: u32,
+    message: &[u8],
+) -> Result<Vec<u8>, ProviderError> {
     let whole = Body {
         input: String::new(),
         key_version: version,
@@ -51,17 +55,23 @@ pub(crate) fn body(algorithm: Algorithm, version: u32, message: &[u8]) -> Result
             prehashed: Some(true),
             hash_algorithm: Some("sha2-512"),
             signature_algorithm: Some("pss"),
-            // The engine's default is the longest salt that fits, which RFC 9421 §3.3.1 does not have.
+            // The engine's default is the longest salt that fits, which RFC 9421 §3.3.1 does not
+            // have.
             salt_length: Some("hash"),
             ..whole
         },
         _ => return Err(configuration("the Transit engine cannot sign with this algorithm")),
     };
-    serde_json::to_vec(&body).map_err(|_| configuration("the sign call could not be written as JSON"))
+    serde_json::to_vec(&body)
+        .map_err(|_| configuration("the sign call could not be written as JSON"))
 }
 
 /// The signature in the reply to the body above.
-pub(crate) fn signed(algorithm: Algorithm, version: u32, reply: &[u8]) -> Result<Signed, ProviderError> {
+pub(crate) fn signed(
+    algorithm: Algorithm,
+    version: u32,
+    reply: &[u8],
+) -> Result<Signed, ProviderError> {
     #[derive(Deserialize)]
     struct Reply {
         data: Data,
@@ -70,8 +80,8 @@ pub(crate) fn signed(algorithm: Algorithm, version: u32, reply: &[u8]) -> Result
     struct Data {
         signature: String,
     }
-    let Reply { data } =
-        serde_json::from_slice(reply).map_err(|_| invalid("the server's reply holds no signature"))?;
+    let Reply { data } = serde_json::from_slice(reply)
+        .map_err(|_| invalid("the server's reply holds no signature"))?;
     let (used, text) = split(&data.signature)
         .ok_or_else(|| invalid("the server's signature does not start with `vault:vN:`"))?;
     if used != version {
@@ -86,8 +96,9 @@ pub(crate) fn signed(algorithm: Algorithm, version: u32, reply: &[u8]) -> Result
         _ => Base64::decode_vec(text),
     }
     .map_err(|_| invalid("the server's signature is not in Base64"))?;
-    let signature = Signature::from_raw(algorithm, &bytes)
-        .map_err(|error| invalid("the server's signature is not one of this algorithm").with_source(error))?;
+    let signature = Signature::from_raw(algorithm, &bytes).map_err(|error| {
+        invalid("the server's signature is not one of this algorithm").with_source(error)
+    })?;
     Ok(Signed { signature, key_version: Some(KeyVersion::new(used.to_string())) })
 }
 
@@ -117,7 +128,10 @@ mod tests {
             assert!(body.starts_with(expected), "{body}");
         }
         let p256 = String::from_utf8(body(Algorithm::EcdsaP256Sha256, 3, b"x").unwrap()).unwrap();
-        assert!(p256.ends_with(r#""hash_algorithm":"sha2-256","marshaling_algorithm":"jws"}"#), "{p256}");
+        assert!(
+            p256.ends_with(r#""hash_algorithm":"sha2-256","marshaling_algorithm":"jws"}"#),
+            "{p256}"
+        );
         let rsa = String::from_utf8(body(Algorithm::RsaPssSha512, 3, b"x").unwrap()).unwrap();
         let options = r#""prehashed":true,"hash_algorithm":"sha2-512","signature_algorithm":"pss","salt_length":"hash"}"#;
         assert!(rsa.ends_with(options), "{rsa}");
@@ -156,7 +170,10 @@ mod tests {
             assert_eq!(error.kind(), kind, "{signature}");
         }
         for reply in ["", "<html>", r#"{"data":null}"#, r#"{"errors":[]}"#] {
-            assert_eq!(signed(Algorithm::Ed25519, 1, reply.as_bytes()).unwrap_err().kind(), InvalidResponse);
+            assert_eq!(
+                signed(Algorithm::Ed25519, 1, reply.as_bytes()).unwrap_err().kind(),
+                InvalidResponse
+            );
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use adcp_signing_core::{
     Fingerprint, KeyPurpose, ProviderError,
-    key_uri::{KeyOptions, key_option_setters},
+    provider::toolkit::{KeyOptions, key_option_setters},
 };
 
 use crate::address::{configuration, is_key_name, is_path};
@@ -14,8 +14,9 @@ pub(crate) const DEFAULT_MOUNT: &str = "transit";
 
 /// A key of the Transit engine and its use.
 ///
-/// The name and the purpose are always given. Without a version the provider uses the one that is the latest when it
-/// first looks, and stays with it: a rotation on the server never changes which key signs under a `keyid`.
+/// The name and the purpose are always given. Without a version the provider uses the one that is
+/// the latest when it first looks, and stays with it: a rotation on the server never changes which
+/// key signs under a `keyid`.
 ///
 /// ```
 /// use adcp_signing_core::{Algorithm, KeyPurpose};
@@ -86,7 +87,10 @@ impl TransitKey {
 impl fmt::Debug for TransitKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TransitKey")
-            .field("key", &Fingerprint::new("transit-key", &format!("{}/{}", self.mount, self.name)))
+            .field(
+                "key",
+                &Fingerprint::new("transit-key", &format!("{}/{}", self.mount, self.name)),
+            )
             .field("version", &self.version)
             .field("options", &self.options)
             .finish()

@@ -1,4 +1,5 @@
-//! The conformance suite for signing providers, for each algorithm, against each server that the environment names.
+//! The conformance suite for signing providers, for each algorithm, against each server that the
+//! environment names.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support;
@@ -10,7 +11,9 @@ use adcp_signing_conformance::provider::{
 };
 use adcp_signing_core::{Algorithm, SigningProvider};
 use adcp_signing_emulators::{CannedReply, ProxyFaults, Replies};
-use adcp_signing_vault_transit::{TransitKey, VaultAuth, VaultClient, VaultClientOptions, VaultTransit};
+use adcp_signing_vault_transit::{
+    TransitKey, VaultAuth, VaultClient, VaultClientOptions, VaultTransit,
+};
 use async_trait::async_trait;
 use serde_json::json;
 use support::{Server, Transit};
@@ -85,8 +88,9 @@ impl Harness for TransitHarness {
     fn secrets(&self) -> Vec<String> {
         let mut secrets =
             vec![self.token.clone(), self.token_without_policy.clone(), self.transit.mount.clone()];
-        secrets
-            .extend([&self.ready, &self.wrong_algorithm, &self.retired, &self.rotatable].map(Clone::clone));
+        secrets.extend(
+            [&self.ready, &self.wrong_algorithm, &self.retired, &self.rotatable].map(Clone::clone),
+        );
         secrets
     }
 
@@ -104,12 +108,15 @@ impl Harness for TransitHarness {
         Ok(())
     }
 
-    async fn through_faults(&self) -> Result<(Arc<dyn SigningProvider>, Box<dyn Faults>), HarnessError> {
+    async fn through_faults(
+        &self,
+    ) -> Result<(Arc<dyn SigningProvider>, Box<dyn Faults>), HarnessError> {
         let replies = Replies::new(CannedReply::new(503).body(r#"{"errors":["Vault is sealed"]}"#))
             .throttled(CannedReply::new(429).body(r#"{"errors":["rate limit quota exceeded"]}"#));
         let faults = ProxyFaults::http(self.socket, replies).await.map_err(HarnessError::setup)?;
         let address = format!("http://{}", faults.address());
-        let client = VaultClient::new(VaultClientOptions::new(address, VaultAuth::token(&*self.token)))?;
+        let client =
+            VaultClient::new(VaultClientOptions::new(address, VaultAuth::token(&*self.token)))?;
         let provider = VaultTransit::new(client, self.key(KeyState::Ready)?)?;
         Ok((Arc::new(provider), Box::new(faults)))
     }

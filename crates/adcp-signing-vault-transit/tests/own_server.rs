@@ -1,5 +1,5 @@
-//! A server that the test itself kills, seals and puts behind TLS: the `bao` or `vault` program that
-//! `ADCP_TEST_OPENBAO_BIN` or `ADCP_TEST_VAULT_BIN` names.
+//! A server that the test itself kills, seals and puts behind TLS: the `bao` or `vault` program
+//! that `ADCP_TEST_OPENBAO_BIN` or `ADCP_TEST_VAULT_BIN` names.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,7 +19,9 @@ use std::{
 };
 
 use adcp_signing_core::{Algorithm, ProviderErrorKind as Kind, SigningProvider as _};
-use adcp_signing_emulators::{OwnProcess, OwnServer, Ready, free_address, named_program, survives_a_kill};
+use adcp_signing_emulators::{
+    OwnProcess, OwnServer, Ready, free_address, named_program, survives_a_kill,
+};
 use adcp_signing_vault_transit::{VaultAuth, VaultClient, VaultClientOptions, VaultTransit};
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -38,7 +40,8 @@ struct Durable {
 
 /// The programs there are: OpenBao's always, HashiCorp's where it was asked for.
 fn programs() -> Vec<PathBuf> {
-    let vault = std::env::var_os("ADCP_TEST_VAULT_BIN").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let vault =
+        std::env::var_os("ADCP_TEST_VAULT_BIN").filter(|path| !path.is_empty()).map(PathBuf::from);
     named_program("ADCP_TEST_OPENBAO_BIN").into_iter().chain(vault).collect()
 }
 
@@ -94,7 +97,8 @@ impl Durable {
         let client = reqwest::Client::builder().tls_certs_only([]).no_proxy().build().unwrap();
         let start = Instant::now();
         loop {
-            let request = client.request(method.parse().unwrap(), format!("{}/v1/{path}", self.server.addr));
+            let request =
+                client.request(method.parse().unwrap(), format!("{}/v1/{path}", self.server.addr));
             if let Ok(response) = request.body(body.to_string()).send().await
                 && response.status().is_success()
             {
@@ -170,7 +174,8 @@ async fn a_server_behind_tls_is_trusted_by_its_ca_and_not_without() {
         process.command().arg(format!("-dev-listen-address={address}"));
         process.start().unwrap();
         let ca = certificate_file(&certificates).await;
-        let options = || VaultClientOptions::new(format!("https://{address}"), VaultAuth::token("root"));
+        let options =
+            || VaultClientOptions::new(format!("https://{address}"), VaultAuth::token("root"));
         let open = async |options: VaultClientOptions| {
             let purpose = adcp_signing_core::KeyPurpose::RequestSigning;
             let key = adcp_signing_vault_transit::TransitKey::new("k", purpose);
@@ -196,7 +201,8 @@ async fn certificate_file(dir: &Path) -> PathBuf {
         let files = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
         let complete = |path: &PathBuf| {
             path.to_string_lossy().ends_with("ca.pem")
-                && fs::read_to_string(path).is_ok_and(|pem| pem.contains("-----END CERTIFICATE-----"))
+                && fs::read_to_string(path)
+                    .is_ok_and(|pem| pem.contains("-----END CERTIFICATE-----"))
         };
         if let Some(path) = files.into_iter().find(complete) {
             return path;

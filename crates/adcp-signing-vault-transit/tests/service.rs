@@ -11,10 +11,12 @@ use std::{
 
 use adcp_signing_core::{
     Algorithm, KeyPurpose, ProviderErrorKind as Kind, SigningProvider as _,
-    provider::{KeyVersion, SigningProviderExt as _},
+    provider::{KeyVersion, layers::SigningProviderExt as _},
 };
 use adcp_signing_emulators::{Action, CannedReply, FaultProxy, Traffic};
-use adcp_signing_vault_transit::{TransitKey, VaultAuth, VaultClient, VaultClientOptions, VaultTransit};
+use adcp_signing_vault_transit::{
+    TransitKey, VaultAuth, VaultClient, VaultClientOptions, VaultTransit,
+};
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serde_json::{Value, json};
 use support::{AppRole, Server, Transit, openbao, vault};
@@ -51,7 +53,8 @@ impl Setup {
     /// A provider whose calls a proxy counts.
     async fn counted(&self) -> (VaultTransit, FaultProxy) {
         let proxy = FaultProxy::start(self.server.socket().await, Traffic::Http).await.unwrap();
-        let options = VaultClientOptions::new(format!("http://{}", proxy.address()), self.role.auth());
+        let options =
+            VaultClientOptions::new(format!("http://{}", proxy.address()), self.role.auth());
         (VaultTransit::new(VaultClient::new(options).unwrap(), self.key()).unwrap(), proxy)
     }
 
@@ -129,7 +132,8 @@ async fn rotation(server: Server) {
     assert_ne!(after.public_key().await.unwrap(), first);
     assert_eq!(after.sign(BASE).await.unwrap().key_version, Some(KeyVersion::new("2")));
     let told =
-        VaultTransit::new(setup.server.client(setup.role.auth()), setup.key().with_version(1)).unwrap();
+        VaultTransit::new(setup.server.client(setup.role.auth()), setup.key().with_version(1))
+            .unwrap();
     assert_eq!(told.public_key().await.unwrap(), first);
     assert_eq!(told.sign(BASE).await.unwrap().key_version, Some(KeyVersion::new("1")));
 }
@@ -152,7 +156,10 @@ async fn opening(server: Server) {
         assert_eq!(provider.algorithm(), algorithm, "{key_type}");
         assert_eq!(provider.key_id(), provider.public_key().await.unwrap().thumbprint());
         let jwk = provider.public_jwk().await.unwrap();
-        assert_eq!((jwk.kid(), jwk.purpose()), (Some(provider.key_id()), Some(&KeyPurpose::WebhookSigning)));
+        assert_eq!(
+            (jwk.kid(), jwk.purpose()),
+            (Some(provider.key_id()), Some(&KeyPurpose::WebhookSigning))
+        );
         signs(&provider).await;
     }
 }
@@ -165,14 +172,17 @@ async fn retired(server: Server) {
     setup.transit.configure(&setup.key, json!({ "min_encryption_version": 2 })).await;
     assert_eq!(refused(&provider).await, Kind::KeyDisabled, "while it runs");
     let pinned =
-        VaultTransit::new(setup.server.client(setup.role.auth()), setup.key().with_version(1)).unwrap();
+        VaultTransit::new(setup.server.client(setup.role.auth()), setup.key().with_version(1))
+            .unwrap();
     assert_eq!(refused(&pinned).await, Kind::KeyDisabled, "when it starts");
     setup.transit.configure(&setup.key, json!({ "min_decryption_version": 2 })).await;
     let pinned =
-        VaultTransit::new(setup.server.client(setup.role.auth()), setup.key().with_version(1)).unwrap();
+        VaultTransit::new(setup.server.client(setup.role.auth()), setup.key().with_version(1))
+            .unwrap();
     assert_eq!(refused(&pinned).await, Kind::KeyDisabled, "when it is archived");
     let early =
-        VaultTransit::new(setup.server.client(setup.role.auth()), setup.key().with_version(3)).unwrap();
+        VaultTransit::new(setup.server.client(setup.role.auth()), setup.key().with_version(3))
+            .unwrap();
     assert_eq!(refused(&early).await, Kind::KeyNotFound, "before it is made");
 }
 
@@ -218,13 +228,19 @@ async fn login_refused(server: Server) {
     let setup = Setup::new(server, json!({})).await;
     let provider = setup.provider(setup.role.auth());
     signs(&provider).await;
-    setup.server.call("DELETE", &format!("auth/{}/role/signer", setup.role.mount), Value::Null).await;
+    setup
+        .server
+        .call("DELETE", &format!("auth/{}/role/signer", setup.role.mount), Value::Null)
+        .await;
     setup.revoke_tokens().await;
     let error = provider.sign(BASE).await.unwrap_err();
     assert_eq!(error.kind(), Kind::AccessDenied);
     assert!(error.to_string().contains("refused the login"), "{error}");
     let shown = format!("{error:?}");
-    assert!(!shown.contains(&setup.role.secret_id) && !shown.contains(&setup.role.mount), "{shown}");
+    assert!(
+        !shown.contains(&setup.role.secret_id) && !shown.contains(&setup.role.mount),
+        "{shown}"
+    );
 }
 
 async fn policy_denies(server: Server) {
@@ -233,8 +249,10 @@ async fn policy_denies(server: Server) {
     signs(&provider).await;
     let name = setup.transit.new_key("ed25519").await;
     let options = VaultClientOptions::new(format!("http://{}", proxy.address()), setup.role.auth());
-    let other =
-        VaultTransit::new(VaultClient::new(options).unwrap(), setup.transit.key(&name, Algorithm::Ed25519));
+    let other = VaultTransit::new(
+        VaultClient::new(options).unwrap(),
+        setup.transit.key(&name, Algorithm::Ed25519),
+    );
     let other = other.unwrap();
     let before = proxy.requests();
     assert_eq!(refused(&other).await, Kind::AccessDenied);
@@ -274,7 +292,11 @@ async fn token_file(server: Server) {
     let provider = setup.provider(VaultAuth::token_file(&file));
     signs(&provider).await;
     setup.server.call("POST", "auth/token/revoke", json!({ "token": first })).await;
-    assert_eq!(refused(&provider).await, Kind::AccessDenied, "the file still holds the token that ended");
+    assert_eq!(
+        refused(&provider).await,
+        Kind::AccessDenied,
+        "the file still holds the token that ended"
+    );
     fs::write(&file, new_token().await).unwrap();
     signs(&provider).await;
     let second = fs::read_to_string(&file).unwrap();
@@ -286,14 +308,18 @@ async fn token_file(server: Server) {
 async fn static_token(server: Server) {
     let setup = Setup::new(server, json!({})).await;
     let policy = setup.server.signing_policy(&setup.transit.mount, &setup.key).await;
-    let token = setup.server.new_token(json!({ "policies": [policy], "no_default_policy": true })).await;
+    let token =
+        setup.server.new_token(json!({ "policies": [policy], "no_default_policy": true })).await;
     let provider = setup.provider(VaultAuth::token(&*token));
     signs(&provider).await;
     setup.server.call("POST", "auth/token/revoke", json!({ "token": token })).await;
     let error = provider.sign(BASE).await.unwrap_err();
     assert_eq!(error.kind(), Kind::AccessDenied);
     assert!(error.to_string().contains("has ended or was revoked"), "{error}");
-    assert_eq!(refused(&setup.provider(VaultAuth::token("hvs.never-was"))).await, Kind::AccessDenied);
+    assert_eq!(
+        refused(&setup.provider(VaultAuth::token("hvs.never-was"))).await,
+        Kind::AccessDenied
+    );
 }
 
 /// The server's own Kubernetes method, over a cluster that vouches for any token.
@@ -302,7 +328,9 @@ async fn kubernetes(server: Server) {
         "authenticated":true,"audiences":["vault"],"user":{"username":"system:serviceaccount:ads:signer","uid":"u-1","groups":[]}}}"#;
     let setup = Setup::new(server, json!({})).await;
     let cluster = FaultProxy::start(setup.server.socket().await, Traffic::Http).await.unwrap();
-    cluster.set(Action::Reply(CannedReply::new(201).header("content-type", "application/json").body(REVIEW)));
+    cluster.set(Action::Reply(
+        CannedReply::new(201).header("content-type", "application/json").body(REVIEW),
+    ));
     let mount = support::unique("adcp-kubernetes");
     let config = json!({
         "kubernetes_host": format!("http://{}", cluster.address()),
@@ -329,9 +357,20 @@ async fn kubernetes(server: Server) {
     // A projected token is replaced in place; the next login reads the new one.
     fs::write(&file, service_account_token("another")).unwrap();
     signs(&provider).await;
-    setup.server.call("PUT", &format!("sys/leases/revoke-force/auth/{mount}/login"), Value::Null).await;
-    assert_eq!(refused(&provider).await, Kind::AccessDenied, "this account is not bound to the role");
-    assert_eq!(refused(&setup.provider(auth("another"))).await, Kind::AccessDenied, "there is no such role");
+    setup
+        .server
+        .call("PUT", &format!("sys/leases/revoke-force/auth/{mount}/login"), Value::Null)
+        .await;
+    assert_eq!(
+        refused(&provider).await,
+        Kind::AccessDenied,
+        "this account is not bound to the role"
+    );
+    assert_eq!(
+        refused(&setup.provider(auth("another"))).await,
+        Kind::AccessDenied,
+        "there is no such role"
+    );
 }
 
 /// The claims that the method reads before it asks the cluster.
@@ -357,7 +396,8 @@ async fn rate_limit(server: Server) {
     let quota = format!("sys/quotas/rate-limit/{}", support::unique("adcp-quota"));
     let headers = |on: bool| json!({ "enable_rate_limit_response_headers": on });
     setup.server.call("POST", "sys/quotas/config", headers(true)).await;
-    let limit = json!({ "path": format!("{}/", setup.transit.mount), "rate": 1, "interval": "60s" });
+    let limit =
+        json!({ "path": format!("{}/", setup.transit.mount), "rate": 1, "interval": "60s" });
     setup.server.call("POST", &quota, limit).await;
     let mut throttled = None;
     for _ in 0..10 {
@@ -401,7 +441,8 @@ async fn unusable_keys(server: Server) {
     ] {
         let name = support::unique("adcp-key");
         setup.server.call("POST", &setup.transit.path("keys", &name), options.clone()).await;
-        let key = TransitKey::new(&name, KeyPurpose::RequestSigning).with_mount(&setup.transit.mount);
+        let key =
+            TransitKey::new(&name, KeyPurpose::RequestSigning).with_mount(&setup.transit.mount);
         let error = VaultTransit::open(client.clone(), key).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{options}");
     }
@@ -416,7 +457,11 @@ async fn a_soft_deleted_key_is_disabled_by_openbao() {
     let path = format!("{}/soft-delete", setup.transit.path("keys", &setup.key));
     setup.server.call("DELETE", &path, Value::Null).await;
     assert_eq!(refused(&provider).await, Kind::KeyDisabled, "while it runs");
-    assert_eq!(refused(&setup.provider(setup.role.auth())).await, Kind::KeyDisabled, "when it starts");
+    assert_eq!(
+        refused(&setup.provider(setup.role.auth())).await,
+        Kind::KeyDisabled,
+        "when it starts"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -427,7 +472,9 @@ async fn a_namespace_holds_login_and_key_by_openbao() {
     // The path of a namespace may stand before the API's.
     let mount = format!("{namespace}/sys/mounts/transit");
     server.call("POST", &mount, json!({ "type": "transit" })).await;
-    server.call("POST", &format!("{namespace}/transit/keys/buyer"), json!({ "type": "ed25519" })).await;
+    server
+        .call("POST", &format!("{namespace}/transit/keys/buyer"), json!({ "type": "ed25519" }))
+        .await;
     let key = TransitKey::new("buyer", KeyPurpose::RequestSigning);
     let options = || server.options(VaultAuth::token(&*server.token));
     let inside = VaultClient::new(options().with_namespace(&namespace)).unwrap();
@@ -446,7 +493,10 @@ fn a_key_uri_finds_server_and_login_in_the_environment_by_openbao() {
         .args(["--exact", "opens_a_key_uri_by_its_environment", "--ignored"])
         .env_clear()
         .envs([("BAO_ADDR", &server.addr), ("BAO_TOKEN", &server.token)])
-        .envs([("ADCP_TEST_OPENBAO_ADDR", &server.addr), ("ADCP_TEST_OPENBAO_TOKEN", &server.token)])
+        .envs([
+            ("ADCP_TEST_OPENBAO_ADDR", &server.addr),
+            ("ADCP_TEST_OPENBAO_TOKEN", &server.token),
+        ])
         .status();
     assert!(status.unwrap().success());
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use adcp_signing_core::{
-    ProviderError, SigningProvider, key_uri,
-    provider::{InProcessKeys, LocalKeyUri},
+    ProviderError, SigningProvider,
+    provider::toolkit::{self, InProcessKeys, LocalKeyUri},
 };
 
 /// What a caller of [`provider_from_uri`] allows.
@@ -51,7 +51,7 @@ pub enum KeyUriError {
     },
     /// The URI is malformed.
     #[error("the key URI is refused: {0}")]
-    Malformed(#[from] key_uri::KeyUriError),
+    Malformed(#[from] toolkit::KeyUriError),
     /// The key could not be had.
     #[error(transparent)]
     Provider(#[from] ProviderError),
@@ -67,8 +67,16 @@ struct Scheme {
 const SCHEMES: [Scheme; 7] = [
     Scheme { name: "awskms", feature: "aws-kms", built: cfg!(feature = "aws-kms") },
     Scheme { name: "gcpkms", feature: "gcp-kms", built: cfg!(feature = "gcp-kms") },
-    Scheme { name: "azurekms", feature: "azure-key-vault", built: cfg!(feature = "azure-key-vault") },
-    Scheme { name: "azurekeyvault", feature: "azure-key-vault", built: cfg!(feature = "azure-key-vault") },
+    Scheme {
+        name: "azurekms",
+        feature: "azure-key-vault",
+        built: cfg!(feature = "azure-key-vault"),
+    },
+    Scheme {
+        name: "azurekeyvault",
+        feature: "azure-key-vault",
+        built: cfg!(feature = "azure-key-vault"),
+    },
     Scheme { name: "hashivault", feature: "vault-transit", built: cfg!(feature = "vault-transit") },
     Scheme { name: "openbao", feature: "vault-transit", built: cfg!(feature = "vault-transit") },
     Scheme { name: "pkcs11", feature: "pkcs11", built: cfg!(feature = "pkcs11") },
@@ -83,8 +91,8 @@ fn built_schemes() -> String {
 
 /// The provider of the key that a URI names.
 ///
-/// The keys of a service are looked at once where the URI leaves `alg` or `kid` open; with both given nothing is called
-/// until the first use.
+/// The keys of a service are looked at once where the URI leaves `alg` or `kid` open; with both
+/// given nothing is called until the first use.
 ///
 /// # Errors
 /// [`KeyUriError`]; a key in process memory is refused unless `options` allow it.
@@ -125,7 +133,8 @@ pub async fn provider_from_uri(
     }
     #[cfg(feature = "azure-key-vault")]
     if adcp_signing_azure_key_vault::AzureKeyVaultUri::has_scheme(uri) {
-        let provider = uri.parse::<adcp_signing_azure_key_vault::AzureKeyVaultUri>()?.connect().await?;
+        let provider =
+            uri.parse::<adcp_signing_azure_key_vault::AzureKeyVaultUri>()?.connect().await?;
         return Ok(Arc::new(provider));
     }
     #[cfg(feature = "pkcs11")]
@@ -134,7 +143,9 @@ pub async fn provider_from_uri(
         return Ok(Arc::new(provider));
     }
     match SCHEMES.iter().find(|scheme| scheme.name == name) {
-        Some(scheme) => Err(KeyUriError::FeatureMissing { scheme: scheme.name, feature: scheme.feature }),
+        Some(scheme) => {
+            Err(KeyUriError::FeatureMissing { scheme: scheme.name, feature: scheme.feature })
+        }
         None => Err(KeyUriError::UnknownScheme),
     }
 }
@@ -146,8 +157,11 @@ mod tests {
     #[tokio::test]
     async fn a_scheme_that_is_not_built_names_its_feature() {
         for scheme in SCHEMES.iter().filter(|scheme| !scheme.built) {
-            let error = provider_from_uri(&format!("{}://key", scheme.name), UriOptions::default()).await;
-            let Err(KeyUriError::FeatureMissing { feature, .. }) = error else { panic!("{error:?}") };
+            let error =
+                provider_from_uri(&format!("{}://key", scheme.name), UriOptions::default()).await;
+            let Err(KeyUriError::FeatureMissing { feature, .. }) = error else {
+                panic!("{error:?}")
+            };
             assert_eq!(feature, scheme.feature);
         }
         #[cfg(feature = "vault-transit")]
@@ -156,7 +170,9 @@ mod tests {
             assert!(matches!(error, Err(KeyUriError::Malformed(_))), "{error:?}");
         }
         #[cfg(feature = "azure-key-vault")]
-        for uri in ["azurekms://v.vault.azure.net", "azurekeyvault://v/secrets/k", "azurekms://v/k?pin=1"] {
+        for uri in
+            ["azurekms://v.vault.azure.net", "azurekeyvault://v/secrets/k", "azurekms://v/k?pin=1"]
+        {
             let error = provider_from_uri(uri, UriOptions::default()).await;
             assert!(matches!(error, Err(KeyUriError::Malformed(_))), "{error:?}");
         }

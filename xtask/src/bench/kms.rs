@@ -1,4 +1,5 @@
-//! `cargo xtask bench kms`: what each backend costs beside its client's bare call, against a running server.
+//! `cargo xtask bench kms`: what each backend costs beside its client's bare call, against a
+//! running server.
 
 use std::{
     collections::HashMap,
@@ -30,7 +31,8 @@ pub(crate) struct KmsArgs {
 struct Backend {
     feature: &'static str,
     package: &'static str,
-    /// Those that answer fast enough to show what a provider adds. Others that the environment names are measured too.
+    /// Those that answer fast enough to show what a provider adds. Others that the environment
+    /// names are measured too.
     servers: &'static [&'static str],
 }
 
@@ -42,7 +44,11 @@ const BACKENDS: &[Backend] = &[
         servers: &["fake-azure-key-vault"],
     },
     Backend { feature: "gcp-kms", package: "adcp-signing-gcp-kms", servers: &["fake-gcp-kms"] },
-    Backend { feature: "vault-transit", package: "adcp-signing-vault-transit", servers: &["openbao"] },
+    Backend {
+        feature: "vault-transit",
+        package: "adcp-signing-vault-transit",
+        servers: &["openbao"],
+    },
     Backend { feature: "pkcs11", package: "adcp-signing-pkcs11", servers: &["softhsm"] },
 ];
 
@@ -53,7 +59,8 @@ const BENCH: &str = "kms";
 const OVERHEAD_NS: f64 = 100_000.0;
 /// Throughput without `SelfChecking`, against the bare client's.
 const UNCHECKED: f64 = 0.95;
-/// How far a rate may be below what the CPU of the verifications explains: as much as two equal rates differ by.
+/// How far a rate may be below what the CPU of the verifications explains: as much as two equal
+/// rates differ by.
 const NOISE: f64 = 0.95;
 /// From the start of the command line to the signed message, without the server's time.
 const COLD_START_NS: f64 = 50_000_000.0;
@@ -119,7 +126,8 @@ struct Row {
     met: Option<bool>,
 }
 
-/// Builds, measures and prints the table. A missed target is shown, not an error: time depends on the machine.
+/// Builds, measures and prints the table. A missed target is shown, not an error: time depends on
+/// the machine.
 pub(crate) fn run(args: &KmsArgs) -> Result<bool> {
     for name in &args.only {
         let names: Vec<_> = BACKENDS.iter().map(|backend| backend.feature).collect();
@@ -131,17 +139,24 @@ pub(crate) fn run(args: &KmsArgs) -> Result<bool> {
     }
     let backends: Vec<_> = BACKENDS
         .iter()
-        .filter(|backend| args.only.is_empty() || args.only.iter().any(|only| only == backend.feature))
+        .filter(|backend| {
+            args.only.is_empty() || args.only.iter().any(|only| only == backend.feature)
+        })
         .collect();
     let built = build(&backends)?;
     let mut measured = Vec::new();
     for backend in &backends {
-        measured
-            .extend(measure(backend, &built).with_context(|| format!("the bench of {}", backend.package))?);
+        measured.extend(
+            measure(backend, &built)
+                .with_context(|| format!("the bench of {}", backend.package))?,
+        );
     }
     let rows: Vec<Row> = measured.iter().flat_map(rows).collect();
-    let text =
-        if args.json { format!("{}\n", json!({"services": measured, "rows": rows})) } else { table(&rows) };
+    let text = if args.json {
+        format!("{}\n", json!({"services": measured, "rows": rows}))
+    } else {
+        table(&rows)
+    };
     io::stdout().write_all(text.as_bytes())?;
     Ok(!rows.is_empty())
 }
@@ -154,22 +169,29 @@ struct Built {
 
 /// Builds all in one go, so that what they share is built once.
 fn build(backends: &[&Backend]) -> Result<Built> {
-    let mut command = process::cargo(["build", "--release", "--message-format=json-render-diagnostics"]);
+    let mut command =
+        process::cargo(["build", "--release", "--message-format=json-render-diagnostics"]);
     command.args(["--package", "adcp-signing-cli", "--bin", PROGRAM, "--bench", BENCH]);
     for Backend { feature, package, .. } in backends {
         command.args(["--package", package, "--features", &format!("adcp-signing-cli/{feature}")]);
     }
     let text = process::capture(&mut command)?;
-    let artifacts: Vec<Artifact> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let artifacts: Vec<Artifact> =
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let executable = |name: &str, manifest: &str| {
         let is_it = |artifact: &&Artifact| {
-            artifact.target.name == name && artifact.manifest_path.ends_with(format!("{manifest}/Cargo.toml"))
+            artifact.target.name == name
+                && artifact.manifest_path.ends_with(format!("{manifest}/Cargo.toml"))
         };
         let found = artifacts.iter().filter(is_it).find_map(|artifact| artifact.executable.clone());
         found.with_context(|| format!("cargo built no `{name}` of {manifest}"))
     };
-    let benches = backends.iter().map(|backend| Ok((backend.package, executable(BENCH, backend.package)?)));
-    Ok(Built { program: executable(PROGRAM, "adcp-signing-cli")?, benches: benches.collect::<Result<_>>()? })
+    let benches =
+        backends.iter().map(|backend| Ok((backend.package, executable(BENCH, backend.package)?)));
+    Ok(Built {
+        program: executable(PROGRAM, "adcp-signing-cli")?,
+        benches: benches.collect::<Result<_>>()?,
+    })
 }
 
 /// What cargo says of something it built.
@@ -198,9 +220,11 @@ fn measure(backend: &Backend, built: &Built) -> Result<Vec<Numbers>> {
     numbers(&outcome?)
 }
 
-/// The lines of a bench that are numbers; what else it says, such as which server it leaves out, is repeated.
+/// The lines of a bench that are numbers; what else it says, such as which server it leaves out, is
+/// repeated.
 fn numbers(output: &str) -> Result<Vec<Numbers>> {
-    let (numbers, remarks): (Vec<&str>, Vec<&str>) = output.lines().partition(|line| line.starts_with('{'));
+    let (numbers, remarks): (Vec<&str>, Vec<&str>) =
+        output.lines().partition(|line| line.starts_with('{'));
     remarks.iter().for_each(|remark| eprintln!("{remark}"));
     let read = |line: &&str| serde_json::from_str(line).with_context(|| format!("it said: {line}"));
     numbers.iter().map(read).collect()
@@ -297,7 +321,8 @@ fn shown(what: String, measured: f64, against: f64, result: impl Fn(f64, f64) ->
     Row { what, measured: duration(measured), against: duration(against), result, target, met }
 }
 
-/// What is left of the throughput where each signature costs one verification more on cores that were busy before.
+/// What is left of the throughput where each signature costs one verification more on cores that
+/// were busy before.
 fn explained(numbers: &Numbers) -> f64 {
     let before = 1e9 / numbers.throughput.unchecked_per_s;
     before / (before + numbers.verification_ns / numbers.cores)
@@ -395,7 +420,11 @@ mod tests {
     fn each_backend_has_one_bench_and_its_servers_are_in_the_table() {
         for backend in BACKENDS {
             assert_eq!(BACKENDS.iter().filter(|other| other.package == backend.package).count(), 1);
-            assert!(backend.servers.iter().all(|server| emulators::known(server)), "{}", backend.feature);
+            assert!(
+                backend.servers.iter().all(|server| emulators::known(server)),
+                "{}",
+                backend.feature
+            );
         }
     }
 }

@@ -17,9 +17,13 @@ use crate::process;
 pub(crate) const VARIABLE: &str = "ADCP_TEST_REPORTS";
 /// The page that the table is left in.
 const PAGE: &str = "conformance.md";
-/// The algorithms by the names that reports give them, and the letters that stand for them in the table.
-const ALGORITHMS: [(&str, char, &str); 3] =
-    [("ed25519", 'E', "Ed25519"), ("ecdsa-p256-sha256", 'P', "P-256"), ("rsa-pss-sha512", 'R', "RSA-PSS")];
+/// The algorithms by the names that reports give them, and the letters that stand for them in the
+/// table.
+const ALGORITHMS: [(&str, char, &str); 3] = [
+    ("ed25519", 'E', "Ed25519"),
+    ("ecdsa-p256-sha256", 'P', "P-256"),
+    ("rsa-pss-sha512", 'R', "RSA-PSS"),
+];
 
 /// The joined reports of the backends' suites.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -77,14 +81,16 @@ impl Mark {
 pub(crate) fn folder_for(suite: &str) -> Result<PathBuf> {
     let folder = process::target_dir().join("conformance").join(suite);
     if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+        fs::remove_dir_all(&folder)
+            .with_context(|| format!("cannot remove {}", folder.display()))?;
     }
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     Ok(folder)
 }
 
 impl Matrix {
-    /// Takes in what a suite left, which must be a report of each of its servers with a case that passed.
+    /// Takes in what a suite left, which must be a report of each of its servers with a case that
+    /// passed.
     pub(crate) fn add_suite(&mut self, folder: &Path, servers: usize) -> Result<()> {
         let mut paths = fs::read_dir(folder)?
             .map(|entry| Ok(entry?.path()))
@@ -94,17 +100,23 @@ impl Matrix {
         ensure!(!paths.is_empty(), "it ran, but left no conformance report");
         let mut suite = Self::default();
         for path in paths {
-            let mut read = || -> Result<()> { suite.add(serde_json::from_slice(&fs::read(&path)?)?) };
+            let mut read =
+                || -> Result<()> { suite.add(serde_json::from_slice(&fs::read(&path)?)?) };
             read().with_context(|| format!("the report {}", path.display()))?;
         }
         let found = suite.columns.len();
-        let unmet =
-            suite.columns.iter().find(|column| column.rows().all(|(_, row)| row.result != Mark::Passed));
+        let unmet = suite
+            .columns
+            .iter()
+            .find(|column| column.rows().all(|(_, row)| row.result != Mark::Passed));
         let unmet = unmet.map(|column| format!("no case passed on {}", column.name()));
         // Also of a suite that failed: the table shows where.
         self.columns.append(&mut suite.columns);
         ensure!(unmet.is_none(), unmet.unwrap_or_default());
-        ensure!(found >= servers, "{servers} servers were up, but only {found} left a conformance report");
+        ensure!(
+            found >= servers,
+            "{servers} servers were up, but only {found} left a conformance report"
+        );
         Ok(())
     }
 
@@ -123,11 +135,17 @@ impl Matrix {
             Some(position) => self.columns.get_mut(position),
             None => {
                 let reports = [const { None }; ALGORITHMS.len()];
-                self.columns.push(Column { backend: backend.to_owned(), server: server.to_owned(), reports });
+                self.columns.push(Column {
+                    backend: backend.to_owned(),
+                    server: server.to_owned(),
+                    reports,
+                });
                 self.columns.last_mut()
             }
         };
-        let place = column.and_then(|column| column.reports.get_mut(at)).context("no place in the table")?;
+        let place = column
+            .and_then(|column| column.reports.get_mut(at))
+            .context("no place in the table")?;
         ensure!(place.is_none(), "there are two of {}", report.name);
         *place = Some(report.cases);
         Ok(())
@@ -139,7 +157,8 @@ impl Matrix {
             return Ok(());
         }
         let path = process::target_dir().join(PAGE);
-        fs::write(&path, self.markdown()).with_context(|| format!("cannot write {}", path.display()))?;
+        fs::write(&path, self.markdown())
+            .with_context(|| format!("cannot write {}", path.display()))?;
         eprintln!("the conformance table is in {}", path.display());
         Ok(())
     }
@@ -175,7 +194,8 @@ impl Column {
     /// The rows of every algorithm, with its letter.
     fn rows(&self) -> impl Iterator<Item = (char, &Row)> {
         let algorithms = self.reports.iter().zip(ALGORITHMS);
-        algorithms.flat_map(|(rows, (_, letter, _))| rows.iter().flatten().map(move |row| (letter, row)))
+        algorithms
+            .flat_map(|(rows, (_, letter, _))| rows.iter().flatten().map(move |row| (letter, row)))
     }
 }
 

@@ -1,4 +1,5 @@
-//! The joined reports as a table: rows are cases, columns are servers, and a cell has one mark for each algorithm.
+//! The joined reports as a table: rows are cases, columns are servers, and a cell has one mark for
+//! each algorithm.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -17,8 +18,11 @@ impl Matrix {
         }
         let cases = self.cases();
         let first = cases.iter().map(|case| case.len()).max().unwrap_or(0);
-        let named: Vec<Vec<String>> =
-            self.columns.iter().map(|column| vec![column.backend.clone(), column.server.clone()]).collect();
+        let named: Vec<Vec<String>> = self
+            .columns
+            .iter()
+            .map(|column| vec![column.backend.clone(), column.server.clone()])
+            .collect();
         let fits = first + widths(&named).iter().map(|width| width + 2).sum::<usize>() <= WIDTH;
         let headers = if fits {
             named
@@ -85,7 +89,8 @@ impl Matrix {
     /// What the letters and signs mean, and the reason of every case that did not pass.
     fn legend(&self, numbered: bool) -> Vec<String> {
         let algorithms = ALGORITHMS.map(|(_, letter, name)| format!("{letter} {name}")).join(", ");
-        let mut legend = vec![format!("{algorithms}; a blank: the server does not have the algorithm.")];
+        let mut legend =
+            vec![format!("{algorithms}; a blank: the server does not have the algorithm.")];
         if numbered {
             let columns = self.columns.iter().enumerate();
             let columns: Vec<String> =

@@ -27,7 +27,10 @@ fn joined(reports: &[Value]) -> Matrix {
 fn two_backends() -> Matrix {
     let none = Some("one key\nversion");
     joined(&[
-        report("a-kms, Emu, ed25519", &[("signs", "passed", None), ("rotates", "not applicable", none)]),
+        report(
+            "a-kms, Emu, ed25519",
+            &[("signs", "passed", None), ("rotates", "not applicable", none)],
+        ),
         report(
             "a-kms, Emu, rsa-pss-sha512",
             &[("signs", "passed", None), ("rotates", "not applicable", none)],
@@ -67,8 +70,10 @@ fn a_reason_that_cases_share_stands_once() {
 
 #[test]
 fn a_table_that_is_too_wide_numbers_its_columns_and_every_line_fits() {
-    let cases = [("a-case-with-a-name-of-thirty-ch", "not applicable", Some("a reason ".repeat(30)))];
-    let cases: Vec<_> = cases.iter().map(|(case, mark, why)| (*case, *mark, why.as_deref())).collect();
+    let cases =
+        [("a-case-with-a-name-of-thirty-ch", "not applicable", Some("a reason ".repeat(30)))];
+    let cases: Vec<_> =
+        cases.iter().map(|(case, mark, why)| (*case, *mark, why.as_deref())).collect();
     let reports: Vec<Value> = (0..9)
         .map(|at| {
             let cases = [&cases[..], &[("signs", "passed", None)]].concat();
@@ -76,7 +81,10 @@ fn a_table_that_is_too_wide_numbers_its_columns_and_every_line_fits() {
         })
         .collect();
     let text = joined(&reports).text();
-    assert!(text.contains("1 a-long-backend-name/server-0, 2 a-long-backend-name/server-1"), "{text}");
+    assert!(
+        text.contains("1 a-long-backend-name/server-0, 2 a-long-backend-name/server-1"),
+        "{text}"
+    );
     assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
 }
 
@@ -88,7 +96,10 @@ fn the_page_and_the_object_say_the_same() {
     let object = two_backends().json();
     assert_eq!(object.as_array().unwrap().len(), 3);
     assert_eq!(object[1]["algorithm"], "rsa-pss-sha512");
-    assert_eq!(object[2]["cases"][0], json!({"case": "signs", "result": "failed", "reason": "took 9 s"}));
+    assert_eq!(
+        object[2]["cases"][0],
+        json!({"case": "signs", "result": "failed", "reason": "took 9 s"})
+    );
 }
 
 #[test]

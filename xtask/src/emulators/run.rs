@@ -60,7 +60,8 @@ impl Drop for Session {
     }
 }
 
-/// The variables of these servers, each once. A server that is there instead of another gives way to it.
+/// The variables of these servers, each once. A server that is there instead of another gives way
+/// to it.
 pub(crate) fn variables(site: &Site, servers: &[&Server]) -> Vec<(String, String)> {
     let there = |name: &str| servers.iter().any(|server| server.name == name);
     let mut variables: Vec<(String, String)> = servers
@@ -73,13 +74,17 @@ pub(crate) fn variables(site: &Site, servers: &[&Server]) -> Vec<(String, String
     variables
 }
 
-/// Installs and starts the servers side by side and waits until each is ready. Returns those that this call
-/// started; if one fails, they are stopped again.
+/// Installs and starts the servers side by side and waits until each is ready. Returns those that
+/// this call started; if one fails, they are stopped again.
 pub(crate) fn up_servers(site: &Site, servers: &[&'static Server]) -> Result<Vec<&'static Server>> {
     up_with(site, servers, &|server| install::install(site, server, &|text| say(server, text)))
 }
 
-fn up_with(site: &Site, servers: &[&'static Server], install: Install<'_>) -> Result<Vec<&'static Server>> {
+fn up_with(
+    site: &Site,
+    servers: &[&'static Server],
+    install: Install<'_>,
+) -> Result<Vec<&'static Server>> {
     if servers.is_empty() {
         return Ok(Vec::new());
     }
@@ -120,7 +125,8 @@ fn stop_all(site: &Site, servers: &[&'static Server]) -> Result<()> {
     Ok(())
 }
 
-/// Calls `each` with all servers at once. Returns what came of them, and by their names what did not.
+/// Calls `each` with all servers at once. Returns what came of them, and by their names what did
+/// not.
 fn side_by_side<T: Send>(
     servers: &[&'static Server],
     each: impl Fn(&'static Server) -> Result<T> + Sync,
@@ -148,9 +154,15 @@ fn stop(site: &Site, server: &Server) -> Result<()> {
     Ok(())
 }
 
-/// Makes sure that a server that does not run is installed, and gives its name. Only who wants the same server waits for it.
-fn prepare(site: &Site, server: &'static Server, install: Install<'_>) -> Result<Option<&'static str>> {
-    // What answers on its port may be about to start or to stop: `bring_up` looks at it under the tree's lock.
+/// Makes sure that a server that does not run is installed, and gives its name. Only who wants the
+/// same server waits for it.
+fn prepare(
+    site: &Site,
+    server: &'static Server,
+    install: Install<'_>,
+) -> Result<Option<&'static str>> {
+    // What answers on its port may be about to start or to stop: `bring_up` looks at it under the
+    // tree's lock.
     let there = Daemon::recorded(&site.folder(server)).is_some()
         || (server.port.is_some() && probe::ask(site, server) != Answer::Nothing);
     if there {
@@ -191,17 +203,26 @@ fn bring_up(site: &Site, server: &Server, install: Option<Install<'_>>) -> Resul
         say(server, "ready");
         return Ok(false);
     };
-    let (daemon, mut child) = Daemon::start(command.current_dir(&folder), &folder, &site.log(server))?;
+    let (daemon, mut child) =
+        Daemon::start(command.current_dir(&folder), &folder, &site.log(server))?;
     if let Err(error) = wait(site, server, &daemon, Some(&mut child)) {
         daemon.stop(&folder)?;
         return Err(error);
     }
     let address = site.port(server).unwrap_or_default();
-    say(server, &format!("ready on 127.0.0.1:{address} after {:.1} s", begun.elapsed().as_secs_f64()));
+    say(
+        server,
+        &format!("ready on 127.0.0.1:{address} after {:.1} s", begun.elapsed().as_secs_f64()),
+    );
     Ok(true)
 }
 
-fn wait(site: &Site, server: &Server, daemon: &Daemon, mut child: Option<&mut Child>) -> Result<()> {
+fn wait(
+    site: &Site,
+    server: &Server,
+    daemon: &Daemon,
+    mut child: Option<&mut Child>,
+) -> Result<()> {
     let deadline = Instant::now() + READY_WITHIN;
     let log = site.log(server);
     let end = || format!("the end of {}:\n{}", log.display(), site::tail(&log, 20));
@@ -216,7 +237,12 @@ fn wait(site: &Site, server: &Server, daemon: &Daemon, mut child: Option<&mut Ch
             let how = how.map(|status| format!(" ({status})")).unwrap_or_default();
             bail!("it ended before it was ready{how}; {}", end());
         }
-        ensure!(Instant::now() < deadline, "it is not ready after {} s; {}", READY_WITHIN.as_secs(), end());
+        ensure!(
+            Instant::now() < deadline,
+            "it is not ready after {} s; {}",
+            READY_WITHIN.as_secs(),
+            end()
+        );
         thread::sleep(POLL);
     }
 }
@@ -241,7 +267,9 @@ mod tests {
                 site.lock(&|text| panic!("{text}"))?;
                 let (say, said) = mpsc::channel();
                 let server = servers[0];
-                scope.spawn(move || site.install_lock(server, &|text| say.send(text.to_owned()).unwrap()));
+                scope.spawn(move || {
+                    site.install_lock(server, &|text| say.send(text.to_owned()).unwrap())
+                });
                 let said = said.recv_timeout(Duration::from_secs(10)).unwrap();
                 assert_eq!(said, "waiting for another `cargo xtask`, which is installing it");
                 bail!("not today")

@@ -16,13 +16,13 @@ pub(crate) struct Server {
     pub(crate) native: Native,
     /// How Docker runs it.
     pub(crate) image: Option<Image>,
-    /// The server whose variables it sets to values of its own: the same tests run against the one or the other, and against
-    /// that one where both are up.
+    /// The server whose variables it sets to values of its own: the same tests run against the one
+    /// or the other, and against that one where both are up.
     pub(crate) instead_of: Option<&'static str>,
     /// What the tests read. `{port}` and `{dir}` (the server's own folder) are filled in.
     pub(crate) variables: &'static [(&'static str, &'static str)],
-    /// Variables that name a file of the native installation; set where the file is there. `{target}` is the build's
-    /// folder.
+    /// Variables that name a file of the native installation; set where the file is there.
+    /// `{target}` is the build's folder.
     pub(crate) native_files: &'static [(&'static str, &'static str)],
     /// Where it answers otherwise than the service does.
     pub(crate) lies: &'static [Lie],
@@ -31,7 +31,8 @@ pub(crate) struct Server {
 /// How a server shows that it is ready.
 #[derive(Clone, Copy)]
 pub(crate) enum Probe {
-    /// `GET path` answers 200 with this text in the body, which also tells the server from another on its port.
+    /// `GET path` answers 200 with this text in the body, which also tells the server from another
+    /// on its port.
     Http {
         /// The path.
         path: &'static str,
@@ -40,8 +41,8 @@ pub(crate) enum Probe {
     },
     /// Docker's health check says it; from here only the open port can be seen.
     Port,
-    /// The port is open, and this file of the server's folder is there, which it writes first: what speaks TLS cannot be asked
-    /// without it.
+    /// The port is open, and this file of the server's folder is there, which it writes first: what
+    /// speaks TLS cannot be asked without it.
     PortAndFile {
         /// A file in the server's folder.
         file: &'static str,
@@ -100,7 +101,8 @@ pub(crate) struct Image {
     pub(crate) environment: &'static [(&'static str, &'static str)],
     /// Arguments, where the image's own do not fit.
     pub(crate) command: &'static [&'static str],
-    /// A command in the container that succeeds when it is ready; without one the image brings its own.
+    /// A command in the container that succeeds when it is ready; without one the image brings its
+    /// own.
     pub(crate) health: &'static [&'static str],
 }
 

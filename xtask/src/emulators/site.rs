@@ -1,5 +1,5 @@
-//! Where the servers of this work tree live: folders under `.emulators/`, ports, and the values of the table's
-//! placeholders.
+//! Where the servers of this work tree live: folders under `.emulators/`, ports, and the values of
+//! the table's placeholders.
 
 use std::{
     env,
@@ -38,7 +38,9 @@ impl Site {
     /// This work tree's.
     pub(crate) fn here() -> Result<Self> {
         let offset = match env::var(OFFSET) {
-            Ok(text) => text.parse().with_context(|| format!("{OFFSET} is not a number: `{text}`"))?,
+            Ok(text) => {
+                text.parse().with_context(|| format!("{OFFSET} is not a number: `{text}`"))?
+            }
             Err(_) => 0,
         };
         Ok(Self { root: process::root().join(".emulators"), offset })
@@ -76,8 +78,10 @@ impl Site {
 
     /// What the tests are to find in their environment.
     pub(crate) fn variables(&self, server: &Server) -> Vec<(String, String)> {
-        let files =
-            server.native_files.iter().filter(|(_, file)| Path::new(&self.fill(server, file)).exists());
+        let files = server
+            .native_files
+            .iter()
+            .filter(|(_, file)| Path::new(&self.fill(server, file)).exists());
         let all = server.variables.iter().chain(files);
         all.map(|(name, value)| ((*name).to_owned(), self.fill(server, value))).collect()
     }
@@ -87,7 +91,8 @@ impl Site {
         self.root.join("docker")
     }
 
-    /// Held while servers are started or stopped. `say` hears that another run has it, and is waited for.
+    /// Held while servers are started or stopped. `say` hears that another run has it, and is
+    /// waited for.
     pub(crate) fn lock(&self, say: &dyn Fn(&str)) -> Result<File> {
         lock(&self.root, say, "starting or stopping servers of this work tree")
     }
@@ -120,7 +125,13 @@ pub(crate) fn softhsm_module() -> Option<PathBuf> {
 
 /// The last lines of a file, for an error message.
 pub(crate) fn tail(path: &Path, count: usize) -> String {
-    let text = fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let text = fs::read(path)
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
-    lines.iter().skip(lines.len().saturating_sub(count)).map(|line| format!("  | {line}\n")).collect()
+    lines
+        .iter()
+        .skip(lines.len().saturating_sub(count))
+        .map(|line| format!("  | {line}\n"))
+        .collect()
 }

@@ -1,5 +1,5 @@
-//! The table of test servers: what each is for, how it is started with and without Docker, which variables lead the
-//! tests to it, and where it differs from the service it stands in for.
+//! The table of test servers: what each is for, how it is started with and without Docker, which
+//! variables lead the tests to it, and where it differs from the service it stands in for.
 
 use super::server::{Image, Lie, Native, Probe, Server};
 
@@ -11,8 +11,13 @@ const DEV_VAULT: &[&str] = &[
     "-dev-no-store-token",
 ];
 
-const DEV_VAULT_IN_A_CONTAINER: &[&str] =
-    &["server", "-dev", "-dev-root-token-id=root", "-dev-listen-address=0.0.0.0:8200", "-dev-no-store-token"];
+const DEV_VAULT_IN_A_CONTAINER: &[&str] = &[
+    "server",
+    "-dev",
+    "-dev-root-token-id=root",
+    "-dev-listen-address=0.0.0.0:8200",
+    "-dev-no-store-token",
+];
 
 const NO_LENGTH_LIMIT: Lie = Lie {
     what: "signs RAW messages longer than 4096 bytes",
@@ -54,7 +59,11 @@ pub(crate) const SERVERS: &[Server] = &[
             reference: "localstack/localstack:4.13.1",
             port: 4566,
             more_ports: &[],
-            environment: &[("SERVICES", "kms"), ("EAGER_SERVICE_LOADING", "1"), ("DISABLE_EVENTS", "1")],
+            environment: &[
+                ("SERVICES", "kms"),
+                ("EAGER_SERVICE_LOADING", "1"),
+                ("DISABLE_EVENTS", "1"),
+            ],
             command: &[],
             health: &["curl", "-sf", "http://127.0.0.1:4566/_localstack/health"],
         }),
@@ -95,7 +104,11 @@ pub(crate) const SERVERS: &[Server] = &[
             reference: "ministackorg/ministack:1.5.33",
             port: 4566,
             more_ports: &[],
-            environment: &[("SERVICES", "kms"), ("IOT_MTLS_ENABLED", "0"), ("LOG_LEVEL", "WARNING")],
+            environment: &[
+                ("SERVICES", "kms"),
+                ("IOT_MTLS_ENABLED", "0"),
+                ("LOG_LEVEL", "WARNING"),
+            ],
             command: &[],
             health: &[
                 "python",
@@ -157,7 +170,11 @@ pub(crate) const SERVERS: &[Server] = &[
         purpose: "Vault Transit: HashiCorp Vault itself",
         port: Some(8300),
         probe: Probe::Http { path: "/v1/sys/health", says: "\"sealed\":false" },
-        native: Native::Go { module: "github.com/hashicorp/vault", version: "v1.21.0", arguments: DEV_VAULT },
+        native: Native::Go {
+            module: "github.com/hashicorp/vault",
+            version: "v1.21.0",
+            arguments: DEV_VAULT,
+        },
         image: Some(Image {
             reference: "hashicorp/vault:1.21.0",
             port: 8200,
@@ -167,7 +184,10 @@ pub(crate) const SERVERS: &[Server] = &[
             health: &["vault", "status", "-address=http://127.0.0.1:8200"],
         }),
         instead_of: None,
-        variables: &[("ADCP_TEST_VAULT_ADDR", "http://127.0.0.1:{port}"), ("ADCP_TEST_VAULT_TOKEN", "root")],
+        variables: &[
+            ("ADCP_TEST_VAULT_ADDR", "http://127.0.0.1:{port}"),
+            ("ADCP_TEST_VAULT_TOKEN", "root"),
+        ],
         native_files: &[("ADCP_TEST_VAULT_BIN", "{dir}/server")],
         lies: &[],
     },
@@ -311,7 +331,14 @@ pub(crate) const SERVERS: &[Server] = &[
         native: Native::Workspace {
             package: "adcp-signing-emulators",
             program: "fake-gcp-kms",
-            arguments: &["--port", "{port}", "--token", "fake-gcp-token", "--project", "adcp-test-project"],
+            arguments: &[
+                "--port",
+                "{port}",
+                "--token",
+                "fake-gcp-token",
+                "--project",
+                "adcp-test-project",
+            ],
         },
         image: None,
         instead_of: None,
@@ -359,7 +386,10 @@ pub(crate) const SERVERS: &[Server] = &[
             health: &["pg_isready", "-U", "postgres"],
         }),
         instead_of: None,
-        variables: &[("ADCP_TEST_POSTGRES_URL", "postgres://postgres:postgres@127.0.0.1:{port}/postgres")],
+        variables: &[(
+            "ADCP_TEST_POSTGRES_URL",
+            "postgres://postgres:postgres@127.0.0.1:{port}/postgres",
+        )],
         native_files: &[],
         lies: &[],
     },

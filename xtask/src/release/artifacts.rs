@@ -1,4 +1,5 @@
-//! The folder of a release: the `.crate` files, the bill of materials, `SHA256SUMS`, and what was prepared from which commit.
+//! The folder of a release: the `.crate` files, the bill of materials, `SHA256SUMS`, and what was
+//! prepared from which commit.
 
 use std::{
     collections::BTreeMap,
@@ -42,7 +43,8 @@ pub(crate) struct PreparedCrate {
 pub(crate) struct Artifacts(PathBuf);
 
 impl Artifacts {
-    /// Of this version; a dry run has one of its own, so that it never stands in the way of a release.
+    /// Of this version; a dry run has one of its own, so that it never stands in the way of a
+    /// release.
     pub(crate) fn of(target: &Path, version: &Version, dry_run: bool) -> Self {
         let name = if dry_run { format!("{version}-dry-run") } else { version.to_string() };
         Self(target.join("release-artifacts").join(name))
@@ -56,12 +58,17 @@ impl Artifacts {
     /// Empties the folder and copies the packages into it; their checksums, in the same order.
     pub(crate) fn collect(&self, packaged: &[Packaged]) -> Result<Vec<PreparedCrate>> {
         if self.0.exists() {
-            fs::remove_dir_all(&self.0).with_context(|| format!("cannot empty {}", self.0.display()))?;
+            fs::remove_dir_all(&self.0)
+                .with_context(|| format!("cannot empty {}", self.0.display()))?;
         }
-        fs::create_dir_all(&self.0).with_context(|| format!("cannot create {}", self.0.display()))?;
+        fs::create_dir_all(&self.0)
+            .with_context(|| format!("cannot create {}", self.0.display()))?;
         let keep = |package: &Packaged| {
             let bytes = fs::read(&package.file)?;
-            fs::write(self.0.join(package.file.file_name().context("a file without a name")?), &bytes)?;
+            fs::write(
+                self.0.join(package.file.file_name().context("a file without a name")?),
+                &bytes,
+            )?;
             Ok(PreparedCrate { name: package.name.clone(), sha256: hex(&Sha256::digest(bytes)) })
         };
         packaged.iter().map(keep).collect()
@@ -81,10 +88,12 @@ impl Artifacts {
         self.write(&name, &sbom)?;
         self.write("SHA256SUMS", &lines)?;
         self.write("release.json.new", &(serde_json::to_string_pretty(prepared)? + "\n"))?;
-        fs::rename(self.0.join("release.json.new"), self.0.join(RECORD)).context("cannot write release.json")
+        fs::rename(self.0.join("release.json.new"), self.0.join(RECORD))
+            .context("cannot write release.json")
     }
 
-    /// What was prepared before, if it was prepared to the end. Files that are not what they were are refused.
+    /// What was prepared before, if it was prepared to the end. Files that are not what they were
+    /// are refused.
     pub(crate) fn load(&self) -> Result<Option<Prepared>> {
         let path = self.0.join(RECORD);
         if !path.exists() {
@@ -96,9 +105,13 @@ impl Artifacts {
             serde_json::from_str(&text).context("cannot read release.json").with_context(cure)?;
         for package in &prepared.crates {
             let file = file_name(&package.name, &prepared.version);
-            let bytes =
-                fs::read(self.0.join(&file)).with_context(|| format!("cannot read {file}; {}", cure()))?;
-            ensure!(hex(&Sha256::digest(bytes)) == package.sha256, "{file} has changed; {}", cure());
+            let bytes = fs::read(self.0.join(&file))
+                .with_context(|| format!("cannot read {file}; {}", cure()))?;
+            ensure!(
+                hex(&Sha256::digest(bytes)) == package.sha256,
+                "{file} has changed; {}",
+                cure()
+            );
         }
         Ok(Some(prepared))
     }
@@ -128,8 +141,12 @@ mod tests {
         let crates = artifacts.collect(&[Packaged { name: "a".to_owned(), file }]).unwrap();
         assert_eq!(artifacts.load().unwrap(), None);
 
-        let prepared =
-            Prepared { version: version.clone(), commit: "c".to_owned(), base: "b".to_owned(), crates };
+        let prepared = Prepared {
+            version: version.clone(),
+            commit: "c".to_owned(),
+            base: "b".to_owned(),
+            crates,
+        };
         artifacts.complete(&prepared, &json!({})).unwrap();
         assert_eq!(artifacts.load().unwrap(), Some(prepared));
         let sums = fs::read_to_string(artifacts.folder().join("SHA256SUMS")).unwrap();
@@ -138,6 +155,12 @@ mod tests {
         assert_eq!(Artifacts::of(target.path(), &version, true).load().unwrap(), None);
 
         fs::write(artifacts.folder().join("a-0.2.0.crate"), "other").unwrap();
-        assert!(artifacts.load().unwrap_err().to_string().starts_with("a-0.2.0.crate has changed; delete "));
+        assert!(
+            artifacts
+                .load()
+                .unwrap_err()
+                .to_string()
+                .starts_with("a-0.2.0.crate has changed; delete ")
+        );
     }
 }

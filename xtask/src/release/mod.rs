@@ -1,5 +1,6 @@
-//! `cargo xtask release`: prepares a release in a copy of the repository, proves that its packages stand on their own, and
-//! prints or runs the commands that publish it. docs/releasing.md is the guide.
+//! `cargo xtask release`: prepares a release in a copy of the repository, proves that its packages
+//! stand on their own, and prints or runs the commands that publish it. docs/releasing.md is the
+//! guide.
 
 mod artifacts;
 mod changelog;
@@ -59,8 +60,8 @@ pub(crate) fn run(args: &ReleaseArgs) -> Result<bool> {
     Ok(true)
 }
 
-/// The dry run as a suite: whatever is committed, as the next minor version. What depends on the moment, such as the
-/// branch or an empty changelog, is no failure here.
+/// The dry run as a suite: whatever is committed, as the next minor version. What depends on the
+/// moment, such as the branch or an empty changelog, is no failure here.
 pub(crate) fn rehearse(name: &str, echo: Echo) -> Outcome {
     let work = Checkout::here();
     let in_ci = env::var_os("CI").is_some_and(|ci| ci == "true");
@@ -75,7 +76,8 @@ pub(crate) fn rehearse(name: &str, echo: Echo) -> Outcome {
         let current = versions::current(&work)?;
         let next = Version::new(current.major, current.minor + 1, 0);
         let workshop = Workshop::open(&work)?;
-        let preparation = Preparation { work: &work, workshop: &workshop, version: &next, dry_run: true };
+        let preparation =
+            Preparation { work: &work, workshop: &workshop, version: &next, dry_run: true };
         Ok(preparation.prepare(today(), echo)?.checks)
     };
     match run() {
@@ -84,7 +86,12 @@ pub(crate) fn rehearse(name: &str, echo: Echo) -> Outcome {
     }
 }
 
-fn release(work: &Checkout, args: &ReleaseArgs, today: Date, suite: &dyn Fn() -> Result<bool>) -> Result<()> {
+fn release(
+    work: &Checkout,
+    args: &ReleaseArgs,
+    today: Date,
+    suite: &dyn Fn() -> Result<bool>,
+) -> Result<()> {
     let version = &args.version;
     let workshop = Workshop::open(work)?;
     let preparation = Preparation { work, workshop: &workshop, version, dry_run: args.dry_run };
@@ -159,14 +166,17 @@ impl Preparation<'_> {
         Artifacts::of(self.work.target(), self.version, self.dry_run)
     }
 
-    /// A release that was prepared before, if the branch still stands where it was prepared, or has it already.
+    /// A release that was prepared before, if the branch still stands where it was prepared, or has
+    /// it already.
     fn earlier(&self) -> Result<Option<Prepared>> {
         if self.dry_run {
             return Ok(None);
         }
         let Some(prepared) = self.artifacts().load()? else { return Ok(None) };
-        let known = self.work.agrees(["cat-file", "-e", &format!("{}^{{commit}}", prepared.commit)]);
-        let begun = known && self.work.agrees(["merge-base", "--is-ancestor", &prepared.commit, "HEAD"]);
+        let known =
+            self.work.agrees(["cat-file", "-e", &format!("{}^{{commit}}", prepared.commit)]);
+        let begun =
+            known && self.work.agrees(["merge-base", "--is-ancestor", &prepared.commit, "HEAD"]);
         let here = known && self.work.ask(["rev-parse", "HEAD"])? == prepared.base;
         Ok((begun || here).then_some(prepared))
     }
@@ -202,8 +212,12 @@ impl Preparation<'_> {
         let crates = artifacts.collect(&packaged)?;
         let checksums: BTreeMap<String, String> =
             crates.iter().map(|package| (package.name.clone(), package.sha256.clone())).collect();
-        let mut time =
-            tree.git(["show", "--no-patch", "--format=%cd", "--date=format-local:%Y-%m-%dT%H:%M:%SZ"]);
+        let mut time = tree.git([
+            "show",
+            "--no-patch",
+            "--format=%cd",
+            "--date=format-local:%Y-%m-%dT%H:%M:%SZ",
+        ]);
         let timestamp = process::capture(time.env("TZ", "UTC"))?;
         let release = sbom::Release {
             version: &self.version.to_string(),
@@ -223,7 +237,8 @@ impl Preparation<'_> {
         eprintln!("version {} set in: {}", self.version, changed.join(", "));
         let path = tree.root().join("CHANGELOG.md");
         let text = fs::read_to_string(&path).context("cannot read CHANGELOG.md")?;
-        if changelog::released(&text).contains(self.version) || (self.dry_run && !changelog::has_news(&text))
+        if changelog::released(&text).contains(self.version)
+            || (self.dry_run && !changelog::has_news(&text))
         {
             return Ok(());
         }
@@ -243,7 +258,13 @@ impl Preparation<'_> {
                 git.args(["-c", "user.name=dry run", "-c", "user.email=dry-run@localhost"]);
                 git.args(["-c", "commit.gpgSign=false", "-c", "core.hooksPath=/dev/null"]);
             }
-            git.args(["commit", "--quiet", "--all", "--message", &format!("Release {}", self.version)]);
+            git.args([
+                "commit",
+                "--quiet",
+                "--all",
+                "--message",
+                &format!("Release {}", self.version),
+            ]);
             let status = process::status(&mut git)?;
             ensure!(status.success(), "git commit failed: {status}");
         }
@@ -255,7 +276,8 @@ impl Preparation<'_> {
 fn locks_fit(tree: &Checkout) -> Result<()> {
     for lock in tree.ask(["ls-files", "--", "Cargo.lock", "*/Cargo.lock"])?.lines() {
         let manifest = tree.root().join(lock).with_file_name("Cargo.toml");
-        let mut cargo = tree.cargo(["metadata", "--locked", "--format-version", "1", "--manifest-path"]);
+        let mut cargo =
+            tree.cargo(["metadata", "--locked", "--format-version", "1", "--manifest-path"]);
         let output = cargo.arg(&manifest).output().context("cannot start cargo")?;
         ensure!(
             output.status.success(),

@@ -1,4 +1,5 @@
-//! The `.crate` files, and whether each stands on its own: it builds and documents from what is in it.
+//! The `.crate` files, and whether each stands on its own: it builds and documents from what is in
+//! it.
 
 use std::{
     fs,
@@ -38,7 +39,8 @@ pub(crate) enum Depth {
     Build,
 }
 
-/// Packages the crates. Dependencies on each other count as published: cargo lays the new packages over the registry.
+/// Packages the crates. Dependencies on each other count as published: cargo lays the new packages
+/// over the registry.
 pub(crate) fn package(tree: &Checkout, crates: &[&Package], echo: Echo) -> Result<Vec<Packaged>> {
     let mut command = tree.cargo(["package", "--locked", "--no-verify"]);
     for package in crates {
@@ -69,12 +71,15 @@ impl Unpacked {
         folder: &Path,
     ) -> Result<Self> {
         if folder.exists() {
-            fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+            fs::remove_dir_all(folder)
+                .with_context(|| format!("cannot empty {}", folder.display()))?;
         }
-        fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        fs::create_dir_all(folder)
+            .with_context(|| format!("cannot create {}", folder.display()))?;
         for package in packaged {
-            let status =
-                process::status(Command::new("tar").arg("-xzf").arg(&package.file).current_dir(folder))?;
+            let status = process::status(
+                Command::new("tar").arg("-xzf").arg(&package.file).current_dir(folder),
+            )?;
             ensure!(status.success(), "cannot unpack {}", package.file.display());
         }
         for package in crates {
@@ -99,21 +104,33 @@ impl Unpacked {
             let mut command = self.checkout.cargo([verb, "--package", &package.name]);
             let status = process::stream(command.args(features), echo, |_| ())?;
             let features = shown(features);
-            ensure!(status.success(), "{} does not {verb} from its package with {features}", package.name);
+            ensure!(
+                status.success(),
+                "{} does not {verb} from its package with {features}",
+                package.name
+            );
         }
         Ok(())
     }
 
     /// Documents one package as docs.rs will, and with each of its features alone. A warning fails.
     pub(crate) fn document(&self, package: &Package, echo: Echo) -> Result<u64> {
-        let alone = |feature| vec!["--no-default-features".to_owned(), format!("--features={feature}")];
-        let sets = [package.documented_features()].into_iter().chain(package.own_features().map(alone));
+        let alone =
+            |feature| vec!["--no-default-features".to_owned(), format!("--features={feature}")];
+        let sets =
+            [package.documented_features()].into_iter().chain(package.own_features().map(alone));
         let mut documented = 0;
         for features in sets {
-            let mut command = self.checkout.cargo(["doc", "--no-deps", "--lib", "--package", &package.name]);
+            let mut command =
+                self.checkout.cargo(["doc", "--no-deps", "--lib", "--package", &package.name]);
             let command = command.args(&features).env("RUSTDOCFLAGS", DOC_FLAGS);
             let status = process::stream(command, echo, |_| ())?;
-            ensure!(status.success(), "{} cannot be documented with {}", package.name, shown(&features));
+            ensure!(
+                status.success(),
+                "{} cannot be documented with {}",
+                package.name,
+                shown(&features)
+            );
             documented += 1;
         }
         Ok(documented)
@@ -151,13 +168,15 @@ fn complete(folder: &Path, package: &Package) -> Result<()> {
     Ok(())
 }
 
-/// A manifest whose members are the packages, which take each other for what the registry has, built with the profiles
-/// of the repository.
+/// A manifest whose members are the packages, which take each other for what the registry has,
+/// built with the profiles of the repository.
 fn workspace(manifest: &str, crates: &[&Package]) -> Result<String> {
     let repository: DocumentMut = manifest.parse().context("cannot read Cargo.toml")?;
     let mut document = DocumentMut::new();
     let mut workspace = Table::new();
-    if let Some(resolver) = repository.get("workspace").and_then(|workspace| workspace.get("resolver")) {
+    if let Some(resolver) =
+        repository.get("workspace").and_then(|workspace| workspace.get("resolver"))
+    {
         workspace.insert("resolver", resolver.clone());
     }
     workspace.insert(
@@ -182,7 +201,8 @@ fn workspace(manifest: &str, crates: &[&Package]) -> Result<String> {
 
 /// The packages' version, which they share.
 pub(crate) fn shared_version<'a>(crates: &[&'a Package]) -> Result<&'a Version> {
-    let version = crates.first().map(|package| &package.version).context("there is no crate to publish")?;
+    let version =
+        crates.first().map(|package| &package.version).context("there is no crate to publish")?;
     match crates.iter().find(|package| package.version != *version) {
         Some(odd) => bail!("{} has version {}, the others {version}", odd.name, odd.version),
         None => Ok(version),

@@ -8,12 +8,13 @@ use crate::checkout::Checkout;
 
 /// Reasons to refuse; none means that the release may be prepared.
 pub(crate) fn refusals(work: &Checkout, version: &Version, branch: &str) -> Result<Vec<String>> {
-    let mut refusals: Vec<String> = dirty(work)?.into_iter().chain(off_branch(work, branch)?).collect();
+    let mut refusals: Vec<String> =
+        dirty(work)?.into_iter().chain(off_branch(work, branch)?).collect();
     if work.agrees(["rev-parse", "--quiet", "--verify", &format!("refs/tags/v{version}")]) {
         refusals.push(format!("the tag v{version} exists already"));
     }
-    let changelog =
-        std::fs::read_to_string(work.root().join("CHANGELOG.md")).context("cannot read CHANGELOG.md")?;
+    let changelog = std::fs::read_to_string(work.root().join("CHANGELOG.md"))
+        .context("cannot read CHANGELOG.md")?;
     let current = versions::current(work)?;
     refusals.extend(wrong_version(version, &current, &changelog::released(&changelog)));
     // A tree that has the version and its section already is the release commit itself.
@@ -28,15 +29,19 @@ pub(crate) fn refusals(work: &Checkout, version: &Version, branch: &str) -> Resu
 pub(crate) fn dirty(work: &Checkout) -> Result<Option<String>> {
     let status = work.ask(["status", "--porcelain"])?;
     Ok(status.lines().next().map(|first| {
-        format!("the work tree has changes that are not committed, the first is `{}`", first.trim_start())
+        format!(
+            "the work tree has changes that are not committed, the first is `{}`",
+            first.trim_start()
+        )
     }))
 }
 
 /// Why this is not the branch that is released.
 pub(crate) fn off_branch(work: &Checkout, branch: &str) -> Result<Option<String>> {
     let current = work.ask(["rev-parse", "--abbrev-ref", "HEAD"])?;
-    Ok((current != branch)
-        .then(|| format!("this is {current}, and releases are made on {branch}; `--branch` names another")))
+    Ok((current != branch).then(|| {
+        format!("this is {current}, and releases are made on {branch}; `--branch` names another")
+    }))
 }
 
 fn wrong_version(version: &Version, current: &Version, released: &[Version]) -> Option<String> {
@@ -44,11 +49,15 @@ fn wrong_version(version: &Version, current: &Version, released: &[Version]) -> 
         return Some(format!("{version} has build metadata, which the registry ignores"));
     }
     if version < current {
-        return Some(format!("{version} is not greater than {current}, which stands in Cargo.toml"));
+        return Some(format!(
+            "{version} is not greater than {current}, which stands in Cargo.toml"
+        ));
     }
     // The version that stands in Cargo.toml can be released if it was not yet.
-    let last =
-        released.iter().max().filter(|last| version < *last || (version == *last && version != current));
+    let last = released
+        .iter()
+        .max()
+        .filter(|last| version < *last || (version == *last && version != current));
     last.map(|last| format!("{version} is not greater than {last}, which CHANGELOG.md has"))
 }
 
@@ -63,16 +72,36 @@ mod tests {
             ("0.2.0-rc.1", "0.1.0", &["0.1.0"], None),
             ("0.2.0", "0.2.0-rc.1", &["0.2.0-rc.1"], None),
             ("0.2.0", "0.2.0", &["0.2.0"], None), // the release commit itself
-            ("0.0.9", "0.1.0", &[], Some("0.0.9 is not greater than 0.1.0, which stands in Cargo.toml")),
+            (
+                "0.0.9",
+                "0.1.0",
+                &[],
+                Some("0.0.9 is not greater than 0.1.0, which stands in Cargo.toml"),
+            ),
             (
                 "0.1.0-rc.1",
                 "0.1.0",
                 &[],
                 Some("0.1.0-rc.1 is not greater than 0.1.0, which stands in Cargo.toml"),
             ),
-            ("0.2.0", "0.1.0", &["0.3.0"], Some("0.2.0 is not greater than 0.3.0, which CHANGELOG.md has")),
-            ("0.2.0", "0.1.0", &["0.2.0"], Some("0.2.0 is not greater than 0.2.0, which CHANGELOG.md has")),
-            ("0.2.0+x", "0.1.0", &[], Some("0.2.0+x has build metadata, which the registry ignores")),
+            (
+                "0.2.0",
+                "0.1.0",
+                &["0.3.0"],
+                Some("0.2.0 is not greater than 0.3.0, which CHANGELOG.md has"),
+            ),
+            (
+                "0.2.0",
+                "0.1.0",
+                &["0.2.0"],
+                Some("0.2.0 is not greater than 0.2.0, which CHANGELOG.md has"),
+            ),
+            (
+                "0.2.0+x",
+                "0.1.0",
+                &[],
+                Some("0.2.0+x has build metadata, which the registry ignores"),
+            ),
         ] {
             let parse = |text: &str| -> Version { text.parse().unwrap() };
             let released: Vec<Version> = released.iter().map(|text| parse(text)).collect();

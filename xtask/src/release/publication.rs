@@ -1,5 +1,6 @@
-//! The steps that make a prepared release public. Each knows whether it is done by looking at the repository, the remote
-//! or the registry, so that a run after a failure goes on where the last one stopped.
+//! The steps that make a prepared release public. Each knows whether it is done by looking at the
+//! repository, the remote or the registry, so that a run after a failure goes on where the last one
+//! stopped.
 
 use std::{path::PathBuf, process::Command};
 
@@ -22,8 +23,8 @@ pub(crate) struct Publication<'a> {
     pub(crate) scratch: PathBuf,
 }
 
-/// One step. The branch goes first, as a push can be refused and publishing cannot be undone; the tag says that all of it
-/// is out, and comes last.
+/// One step. The branch goes first, as a push can be refused and publishing cannot be undone; the
+/// tag says that all of it is out, and comes last.
 #[derive(Debug, Clone, Copy)]
 enum Step<'a> {
     /// The branch moves on to the release commit.
@@ -46,7 +47,10 @@ impl Publication<'_> {
             let done = if self.is_done(step)? { "  # done" } else { "" };
             println!("    {}{done}", shell(&self.command(step, self.work)));
         }
-        println!("\n`cargo xtask release {} --execute` runs what is not done.", self.prepared.version);
+        println!(
+            "\n`cargo xtask release {} --execute` runs what is not done.",
+            self.prepared.version
+        );
         Ok(())
     }
 
@@ -102,18 +106,23 @@ impl Publication<'_> {
                 let message = format!("adcp-signing {version}");
                 self.work.git(["tag", "--annotate", "--message", &message, &self.tag(), commit])
             }
-            Step::PushTag => self.work.git(["push", self.remote, &format!("refs/tags/{}", self.tag())]),
+            Step::PushTag => {
+                self.work.git(["push", self.remote, &format!("refs/tags/{}", self.tag())])
+            }
         }
     }
 
     fn is_done(&self, step: Step<'_>) -> Result<bool> {
         let Prepared { version, commit, .. } = self.prepared;
         match step {
-            Step::MoveBranch => Ok(self.work.agrees(["merge-base", "--is-ancestor", commit, "HEAD"])),
+            Step::MoveBranch => {
+                Ok(self.work.agrees(["merge-base", "--is-ancestor", commit, "HEAD"]))
+            }
             Step::PushBranch => {
                 let there = self.on_remote(&format!("refs/heads/{}", self.branch))?;
-                Ok(there
-                    .is_some_and(|there| self.work.agrees(["merge-base", "--is-ancestor", commit, &there])))
+                Ok(there.is_some_and(|there| {
+                    self.work.agrees(["merge-base", "--is-ancestor", commit, &there])
+                }))
             }
             Step::Publish(package) => {
                 match registry::checksum(self.work, &self.scratch, &package.name, version)? {
@@ -150,7 +159,8 @@ impl Publication<'_> {
     /// What a reference of the remote points to.
     fn on_remote(&self, reference: &str) -> Result<Option<String>> {
         let listed = self.work.ask(["ls-remote", self.remote, reference]);
-        let listed = listed.with_context(|| format!("the remote `{}` does not answer", self.remote))?;
+        let listed =
+            listed.with_context(|| format!("the remote `{}` does not answer", self.remote))?;
         Ok(listed.split_whitespace().next().map(str::to_owned))
     }
 
@@ -161,11 +171,16 @@ impl Publication<'_> {
 
 /// A command as one would type it.
 fn shell(command: &Command) -> String {
-    let program = std::path::Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
+    let program =
+        std::path::Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
     let words = std::iter::once(program).chain(command.get_args()).map(|word| {
         let word = word.to_string_lossy();
         let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=@+".contains(letter);
-        if word.chars().all(plain) { word.into_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+        if word.chars().all(plain) {
+            word.into_owned()
+        } else {
+            format!("'{}'", word.replace('\'', r"'\''"))
+        }
     });
     words.collect::<Vec<_>>().join(" ")
 }

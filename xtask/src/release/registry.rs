@@ -1,4 +1,5 @@
-//! What the registry has: asked through cargo, by resolving a package that depends on the one version.
+//! What the registry has: asked through cargo, by resolving a package that depends on the one
+//! version.
 
 use std::{fs, path::Path};
 
@@ -8,7 +9,8 @@ use semver::Version;
 use super::sbom::registry_checksums;
 use crate::checkout::Checkout;
 
-/// The checksum of a crate's version on the registry; nothing if it is not there, or cannot be told.
+/// The checksum of a crate's version on the registry; nothing if it is not there, or cannot be
+/// told.
 pub(crate) fn checksum(
     checkout: &Checkout,
     folder: &Path,
@@ -16,7 +18,8 @@ pub(crate) fn checksum(
     version: &Version,
 ) -> Result<Option<String>> {
     let _ = fs::remove_dir_all(folder);
-    fs::create_dir_all(folder.join("src")).with_context(|| format!("cannot create {}", folder.display()))?;
+    fs::create_dir_all(folder.join("src"))
+        .with_context(|| format!("cannot create {}", folder.display()))?;
     let manifest = format!(
         "[package]\nname = \"question\"\nedition = \"2024\"\n\n[dependencies]\n{name} = \"={version}\"\n\n[workspace]\n"
     );
@@ -27,6 +30,7 @@ pub(crate) fn checksum(
     if !output.status.success() {
         return Ok(None);
     }
-    let lock = fs::read_to_string(folder.join("Cargo.lock")).context("cargo wrote no Cargo.lock")?;
+    let lock =
+        fs::read_to_string(folder.join("Cargo.lock")).context("cargo wrote no Cargo.lock")?;
     Ok(registry_checksums(&lock)?.remove(&format!("{name} {version}")))
 }

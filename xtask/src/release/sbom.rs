@@ -1,5 +1,5 @@
-//! The bill of materials of a release, CycloneDX 1.6 as JSON: the released crates, everything they can link or run at
-//! build time with any feature on any platform, and who depends on whom.
+//! The bill of materials of a release, CycloneDX 1.6 as JSON: the released crates, everything they
+//! can link or run at build time with any feature on any platform, and who depends on whom.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,12 +31,17 @@ const PRODUCT: &str = "adcp-signing-release";
 /// Writes it down for the crates of a work tree.
 pub(crate) fn describe(tree: &Checkout, release: &Release<'_>) -> Result<Value> {
     let linked = linked(tree, release.checksums.keys())?;
-    let lock = std::fs::read_to_string(tree.root().join("Cargo.lock")).context("cannot read Cargo.lock")?;
+    let lock = std::fs::read_to_string(tree.root().join("Cargo.lock"))
+        .context("cannot read Cargo.lock")?;
     render(&Metadata::of_everything(tree)?, &linked, &registry_checksums(&lock)?, release)
 }
 
-/// `name version` of what `cargo tree` says the crates link: resolved without the features that only tests turn on.
-fn linked<'a>(tree: &Checkout, crates: impl Iterator<Item = &'a String>) -> Result<BTreeSet<String>> {
+/// `name version` of what `cargo tree` says the crates link: resolved without the features that
+/// only tests turn on.
+fn linked<'a>(
+    tree: &Checkout,
+    crates: impl Iterator<Item = &'a String>,
+) -> Result<BTreeSet<String>> {
     let mut command =
         tree.cargo(["tree", "--locked", "--all-features", "--target", "all", "--prefix", "none"]);
     command.args(["--edges", "normal,build", "--no-dedupe", "--format", "{p}"]);
@@ -57,8 +62,10 @@ fn named(line: &str) -> Option<String> {
 /// The checksums that Cargo.lock has, by `name version`.
 pub(crate) fn registry_checksums(lock: &str) -> Result<BTreeMap<String, String>> {
     let lock: DocumentMut = lock.parse().context("cannot read Cargo.lock")?;
-    let packages =
-        lock.get("package").and_then(Item::as_array_of_tables).context("Cargo.lock lists no package")?;
+    let packages = lock
+        .get("package")
+        .and_then(Item::as_array_of_tables)
+        .context("Cargo.lock lists no package")?;
     let entry = |package: &toml_edit::Table| {
         let text = |key: &str| Some(package.get(key)?.as_str()?.to_owned());
         Some((format!("{} {}", text("name")?, text("version")?), text("checksum")?))
@@ -79,11 +86,15 @@ fn render(
         .filter(|package| linked.contains(&key(package)))
         .map(|package| (package.id.as_str(), package))
         .collect();
-    ensure!(packages.len() == linked.len(), "`cargo tree` and `cargo metadata` name different packages");
+    ensure!(
+        packages.len() == linked.len(),
+        "`cargo tree` and `cargo metadata` name different packages"
+    );
     let mut components = Vec::new();
     for package in packages.values() {
         let checksum = release.checksums.get(&package.name).or_else(|| registry.get(&key(package)));
-        let checksum = checksum.with_context(|| format!("Cargo.lock has no checksum of {}", key(package)))?;
+        let checksum =
+            checksum.with_context(|| format!("Cargo.lock has no checksum of {}", key(package)))?;
         components.push(component(package, checksum));
     }
     let product = format!("{PRODUCT}@{}", release.version);
@@ -217,9 +228,11 @@ mod tests {
             timestamp: "2026-01-02T03:04:05Z",
             checksums: &checksums,
         };
-        let bom = render(&metadata(), &linked, &strings([("theirs 1.0.0+a", "cc")]), &release).unwrap();
+        let bom =
+            render(&metadata(), &linked, &strings([("theirs 1.0.0+a", "cc")]), &release).unwrap();
         let at = |pointer: &str| bom.pointer(pointer).cloned().unwrap_or_default();
-        let names: Vec<Value> = (0..3).map(|index| at(&format!("/components/{index}/name"))).collect();
+        let names: Vec<Value> =
+            (0..3).map(|index| at(&format!("/components/{index}/name"))).collect();
         assert_eq!(names, ["ours", "theirs", "tool"]);
         assert_eq!(at("/components/3"), Value::Null);
         assert_eq!(at("/components/0/hashes"), json!([{"alg": "SHA-256", "content": "aa"}]));
@@ -242,7 +255,8 @@ mod tests {
     #[test]
     fn a_package_without_a_checksum_is_refused() {
         let checksums = strings([("ours", "aa")]);
-        let release = Release { version: "0.2.0", commit: "c", timestamp: "t", checksums: &checksums };
+        let release =
+            Release { version: "0.2.0", commit: "c", timestamp: "t", checksums: &checksums };
         let linked = ["ours 0.2.0", "theirs 1.0.0+a"].map(str::to_owned).into();
         let refused = render(&metadata(), &linked, &BTreeMap::new(), &release).unwrap_err();
         assert_eq!(refused.to_string(), "Cargo.lock has no checksum of theirs 1.0.0+a");
@@ -252,7 +266,12 @@ mod tests {
     fn a_serial_number_is_a_uuid_and_the_same_for_the_same_release() {
         let checksums = BTreeMap::new();
         let number = |commit| {
-            serial_number(&Release { version: "0.2.0", commit, timestamp: "", checksums: &checksums })
+            serial_number(&Release {
+                version: "0.2.0",
+                commit,
+                timestamp: "",
+                checksums: &checksums,
+            })
         };
         let parts: Vec<usize> =
             number("a").trim_start_matches("urn:uuid:").split('-').map(str::len).collect();

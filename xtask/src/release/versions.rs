@@ -1,4 +1,5 @@
-//! The version, everywhere it stands: manifests, lock files, and the pages that show how to depend on the crates.
+//! The version, everywhere it stands: manifests, lock files, and the pages that show how to depend
+//! on the crates.
 
 use std::fs;
 
@@ -19,8 +20,9 @@ pub(crate) fn current(checkout: &Checkout) -> Result<Version> {
     let manifest =
         fs::read_to_string(checkout.root().join("Cargo.toml")).context("cannot read Cargo.toml")?;
     let manifest: DocumentMut = manifest.parse().context("cannot read Cargo.toml")?;
-    let version =
-        manifest.get("workspace").and_then(|workspace| workspace.get("package")?.get("version")?.as_str());
+    let version = manifest
+        .get("workspace")
+        .and_then(|workspace| workspace.get("package")?.get("version")?.as_str());
     version
         .context("Cargo.toml has no workspace.package.version")?
         .parse()
@@ -34,7 +36,8 @@ pub(crate) fn set(checkout: &Checkout, from: &Version, to: &Version) -> Result<V
         let path = checkout.root().join(&file);
         // Vectors and corpora hold bytes that are no text.
         let Ok(before) = fs::read_to_string(&path) else { continue };
-        let after = rewritten(&file, &before, from, to).with_context(|| format!("cannot read {file}"))?;
+        let after =
+            rewritten(&file, &before, from, to).with_context(|| format!("cannot read {file}"))?;
         if after != before {
             fs::write(&path, after).with_context(|| format!("cannot write {file}"))?;
             changed.push(file);
@@ -46,8 +49,14 @@ pub(crate) fn set(checkout: &Checkout, from: &Version, to: &Version) -> Result<V
 
 /// The files that git has, and that are this project's own words.
 fn tracked(checkout: &Checkout) -> Result<Vec<String>> {
-    let listed =
-        checkout.ask(["ls-files", "-z", "--", ":!test-vectors", ":!fuzz/corpus", ":!CHANGELOG.md"])?;
+    let listed = checkout.ask([
+        "ls-files",
+        "-z",
+        "--",
+        ":!test-vectors",
+        ":!fuzz/corpus",
+        ":!CHANGELOG.md",
+    ])?;
     Ok(listed.split('\0').filter(|file| !file.is_empty()).map(str::to_owned).collect())
 }
 
@@ -84,7 +93,9 @@ fn manifest(text: &str, from: &Version, to: &Version) -> Result<String> {
         }
         if let Some(targets) = descend(root, &["target"]) {
             for (_, target) in targets.iter_mut() {
-                if let Some(table) = target.as_table_like_mut().and_then(|target| descend(target, &[*name])) {
+                if let Some(table) =
+                    target.as_table_like_mut().and_then(|target| descend(target, &[*name]))
+                {
                     dependencies(table, from, to);
                 }
             }
@@ -130,8 +141,14 @@ fn lock(text: &str, from: &Version, to: &Version) -> Result<String> {
     Ok(document.to_string())
 }
 
-/// `"0.1"`, `@0.1.0` and `--version 0.1.0` on a line about these crates, and `Version 0.1` where a line begins.
-fn prose(text: &str, mut of_interest: impl FnMut(&str) -> bool, from: &Version, to: &Version) -> String {
+/// `"0.1"`, `@0.1.0` and `--version 0.1.0` on a line about these crates, and `Version 0.1` where a
+/// line begins.
+fn prose(
+    text: &str,
+    mut of_interest: impl FnMut(&str) -> bool,
+    from: &Version,
+    to: &Version,
+) -> String {
     text.split_inclusive('\n')
         .map(|line| if of_interest(line) { shown(line, from, to) } else { line.to_owned() })
         .collect()
@@ -171,9 +188,14 @@ fn ends(after: &str) -> bool {
     }
 }
 
-/// How a requirement is usually written: `0.1`; of a pre-release all of it, since `0.1` does not match one.
+/// How a requirement is usually written: `0.1`; of a pre-release all of it, since `0.1` does not
+/// match one.
 fn short(version: &Version) -> String {
-    if version.pre.is_empty() { format!("{}.{}", version.major, version.minor) } else { version.to_string() }
+    if version.pre.is_empty() {
+        format!("{}.{}", version.major, version.minor)
+    } else {
+        version.to_string()
+    }
 }
 
 #[cfg(test)]
@@ -278,7 +300,9 @@ source = \"registry\"
             }
             let ours = |line: &str| {
                 let line = line.to_lowercase();
-                line.contains("adcp-signing") || line.contains("adcp_signing") || line.starts_with("version")
+                line.contains("adcp-signing")
+                    || line.contains("adcp_signing")
+                    || line.starts_with("version")
             };
             let full = from.to_string();
             let text = file.ends_with(".md") || file.ends_with(".toml") || file.ends_with(".yml");
@@ -287,7 +311,8 @@ source = \"registry\"
                     let pieces: Vec<&str> = line.split(old).collect();
                     pieces.windows(2).any(|pair| {
                         let before = pair[0].chars().next_back();
-                        ends(pair[1]) && !before.is_some_and(|c| c.is_ascii_alphanumeric() || c == '.')
+                        ends(pair[1])
+                            && !before.is_some_and(|c| c.is_ascii_alphanumeric() || c == '.')
                     })
                 };
                 if stands(&full) || stands(&short(&from)) {
@@ -296,7 +321,9 @@ source = \"registry\"
             }
         }
         assert_eq!(missed, Vec::<String>::new());
-        for file in ["Cargo.toml", "Cargo.lock", "fuzz/Cargo.lock", "README.md", "docs/backends/pkcs11.md"] {
+        for file in
+            ["Cargo.toml", "Cargo.lock", "fuzz/Cargo.lock", "README.md", "docs/backends/pkcs11.md"]
+        {
             assert!(changed.iter().any(|changed| changed == file), "{file} keeps the old version");
         }
     }

@@ -1,4 +1,5 @@
-//! Where a release is made: a work tree of git's own under the target folder, so that the developer's is not touched.
+//! Where a release is made: a work tree of git's own under the target folder, so that the
+//! developer's is not touched.
 
 use std::{
     fs::{self, File},
@@ -20,8 +21,10 @@ impl<'a> Workshop<'a> {
     /// Opens it, after any other run in this target folder.
     pub(crate) fn open(work: &'a Checkout) -> Result<Self> {
         let folder = work.target().join("release-work");
-        fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        let lock = File::create(folder.join("lock")).context("cannot create the lock of a release")?;
+        fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot create {}", folder.display()))?;
+        let lock =
+            File::create(folder.join("lock")).context("cannot create the lock of a release")?;
         rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive)
             .context("cannot lock a release")?;
         let workshop = Self { work, folder, _lock: lock };
@@ -29,14 +32,20 @@ impl<'a> Workshop<'a> {
         Ok(workshop)
     }
 
-    /// Lays out the commit. Always in the same folder, so that what cargo built there before can be used again.
+    /// Lays out the commit. Always in the same folder, so that what cargo built there before can be
+    /// used again.
     pub(crate) fn lay_out(&self, commit: &str) -> Result<Checkout> {
         self.clear();
         let tree = self.tree();
-        let mut git = self.work.git(["-c", "core.hooksPath=/dev/null", "worktree", "add", "--quiet"]);
+        let mut git =
+            self.work.git(["-c", "core.hooksPath=/dev/null", "worktree", "add", "--quiet"]);
         // Forced, as git may still list one whose folder was deleted.
-        let output =
-            git.args(["--force", "--detach"]).arg(&tree).arg(commit).output().context("cannot start git")?;
+        let output = git
+            .args(["--force", "--detach"])
+            .arg(&tree)
+            .arg(commit)
+            .output()
+            .context("cannot start git")?;
         ensure!(
             output.status.success(),
             "git worktree add failed: {}",

@@ -1,4 +1,5 @@
-//! The servers that the environment names, where they differ from AWS KMS, and what an administrator does to them.
+//! The servers that the environment names, where they differ from AWS KMS, and what an
+//! administrator does to them.
 
 use std::net::SocketAddr;
 
@@ -31,7 +32,11 @@ const LIES: [(&str, Lie, &str); 5] = [
         "LocalStack 4 answers InternalError where the key is of another kind",
     ),
     (LOCALSTACK, Lie::NoPolicies, "LocalStack enforces no policies in its free edition"),
-    (MINISTACK, Lie::PublicKeyWhilePendingDeletion, "ministack looks at the key's state in Sign only"),
+    (
+        MINISTACK,
+        Lie::PublicKeyWhilePendingDeletion,
+        "ministack looks at the key's state in Sign only",
+    ),
     (MINISTACK, Lie::NoPolicies, "ministack enforces no policies"),
 ];
 
@@ -59,12 +64,14 @@ impl Emulator {
         [Self::localstack(), Self::ministack()].into_iter().flatten().collect()
     }
 
-    /// A server of the test's own. Its administrator's credentials are the environment's, or any: an emulator takes all.
+    /// A server of the test's own. Its administrator's credentials are the environment's, or any:
+    /// an emulator takes all.
     pub(crate) fn at(name: &'static str, address: SocketAddr) -> Self {
         Self { name, endpoint: format!("http://{address}") }
     }
 
-    /// Where the environment does not name the server, the reason is printed, and under `CI=true` the test fails.
+    /// Where the environment does not name the server, the reason is printed, and under `CI=true`
+    /// the test fails.
     fn named(name: &'static str, variable: &str) -> Option<Self> {
         let variables = [variable, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"];
         let value = |variable: &str| std::env::var(variable).ok().filter(|value| !value.is_empty());
@@ -81,7 +88,9 @@ impl Emulator {
 
     /// The reason why the server differs from AWS KMS in this, where it does.
     pub(crate) fn lie(&self, lie: Lie) -> Option<&'static str> {
-        LIES.into_iter().find(|(name, told, _)| (*name, *told) == (self.name, lie)).map(|(_, _, why)| why)
+        LIES.into_iter()
+            .find(|(name, told, _)| (*name, *told) == (self.name, lie))
+            .map(|(_, _, why)| why)
     }
 
     pub(crate) fn has(&self, algorithm: Algorithm) -> bool {
@@ -94,7 +103,12 @@ impl Emulator {
 
     /// For a proxy in front of it.
     pub(crate) fn socket(&self) -> SocketAddr {
-        self.endpoint().as_str().strip_prefix("http://").unwrap().parse().expect("an address and a port")
+        self.endpoint()
+            .as_str()
+            .strip_prefix("http://")
+            .unwrap()
+            .parse()
+            .expect("an address and a port")
     }
 
     /// A client of the administrator.
@@ -110,7 +124,8 @@ impl Emulator {
     }
 
     pub(crate) async fn try_new_key(&self, spec: KeySpec) -> Result<String, String> {
-        let made = self.admin().await.create_key().key_spec(spec).key_usage(KeyUsageType::SignVerify);
+        let made =
+            self.admin().await.create_key().key_spec(spec).key_usage(KeyUsageType::SignVerify);
         let made = made.send().await.map_err(|error| format!("{error:?}"))?;
         Ok(made.key_metadata().unwrap().arn().unwrap().to_owned())
     }
@@ -118,7 +133,8 @@ impl Emulator {
     /// Gives the key an alias, or moves the alias to it.
     pub(crate) async fn point(&self, alias: &str, key: &KeyIdentifier) {
         let admin = self.admin().await;
-        // By its ID: LocalStack takes an ARN for the target of an alias, and then does not find the key.
+        // By its ID: LocalStack takes an ARN for the target of an alias, and then does not find the
+        // key.
         let id = key.expose().rsplit('/').next().unwrap();
         let moved = admin.update_alias().alias_name(alias).target_key_id(id).send().await;
         if moved.is_err() {
@@ -138,6 +154,7 @@ pub(crate) fn key_spec(algorithm: Algorithm) -> KeySpec {
 
 /// A name that no other test has.
 pub(crate) fn unique_alias() -> String {
-    let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
+    let nanos =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
     format!("alias/adcp-{}-{nanos:x}", std::process::id())
 }

@@ -56,7 +56,8 @@ impl Server {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let Some(request) = read_request(&mut stream).await else { continue };
                 record.lock().push(request);
-                let reply = if replies.len() > 1 { replies.pop_front() } else { replies.front().cloned() };
+                let reply =
+                    if replies.len() > 1 { replies.pop_front() } else { replies.front().cloned() };
                 let _ = stream.write_all(&reply.unwrap().0).await;
                 let _ = stream.shutdown().await;
             }

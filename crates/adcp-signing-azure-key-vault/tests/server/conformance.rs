@@ -100,13 +100,17 @@ impl Harness for AzureKeyVault {
             KeyState::Disabled => path_of(&self.disabled).to_owned(),
             KeyState::AccessDenied => {
                 token = self.server.denied_token.as_ref().ok_or_else(|| {
-                    HarnessError::not_applicable("no token that may do nothing: the server looks into none")
+                    HarnessError::not_applicable(
+                        "no token that may do nothing: the server looks into none",
+                    )
                 })?;
                 path_of(&self.ready).to_owned()
             }
             // Without a version, so that the vault chooses.
             KeyState::Rotatable => self.rotatable.clone(),
-            _ => return Err(HarnessError::not_applicable("a state that this harness does not know")),
+            _ => {
+                return Err(HarnessError::not_applicable("a state that this harness does not know"));
+            }
         };
         self.connect(&self.server, &path, spec.purpose.clone(), token).await
     }
@@ -116,14 +120,17 @@ impl Harness for AzureKeyVault {
         rotated.map(|_| ()).map_err(HarnessError::setup)
     }
 
-    async fn through_faults(&self) -> Result<(Arc<dyn SigningProvider>, Box<dyn Faults>), HarnessError> {
+    async fn through_faults(
+        &self,
+    ) -> Result<(Arc<dyn SigningProvider>, Box<dyn Faults>), HarnessError> {
         let Some(roots) = &self.server.roots else {
             return Err(HarnessError::not_applicable(
                 "the proxy of the faults trusts a server by ADCP_TEST_AZURE_KEY_VAULT_CA only",
             ));
         };
         let authority = self.server.authority();
-        let faults = ProxyFaults::https(authority, roots, replies()).await.map_err(HarnessError::setup)?;
+        let faults =
+            ProxyFaults::https(authority, roots, replies()).await.map_err(HarnessError::setup)?;
         let in_front = Server {
             url: format!("https://{}", faults.address()),
             roots: faults.proxy().certificate().map(|root| root.as_bytes().to_vec()),
@@ -139,9 +146,12 @@ impl Harness for AzureKeyVault {
 /// The service's own answers.
 fn replies() -> Replies {
     let reply = |status: u16, code: &str| {
-        let body =
-            format!(r#"{{"error":{{"code":"{code}","message":"of https://a-vault.vault.azure.net"}}}}"#);
-        CannedReply::new(status).header("content-type", "application/json; charset=utf-8").body(body)
+        let body = format!(
+            r#"{{"error":{{"code":"{code}","message":"of https://a-vault.vault.azure.net"}}}}"#
+        );
+        CannedReply::new(status)
+            .header("content-type", "application/json; charset=utf-8")
+            .body(body)
     };
     Replies::new(reply(503, "ServiceUnavailable")).throttled(reply(429, "Throttled"))
 }

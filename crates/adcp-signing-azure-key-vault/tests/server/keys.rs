@@ -19,8 +19,8 @@ use azure_core::{
 use azure_security_keyvault_keys::{
     KeyClient, KeyClientOptions,
     models::{
-        CreateKeyParameters, CurveName, KeyAttributes, KeyClientUpdateKeyPropertiesOptions, KeyOperation,
-        KeyType, UpdateKeyPropertiesParameters,
+        CreateKeyParameters, CurveName, KeyAttributes, KeyClientUpdateKeyPropertiesOptions,
+        KeyOperation, KeyType, UpdateKeyPropertiesParameters,
     },
 };
 
@@ -59,7 +59,8 @@ impl Server {
         })
     }
 
-    /// Whether the server is known not to have this: `refusals` in the service's form, `validity` periods, checks of `tokens`.
+    /// Whether the server is known not to have this: `refusals` in the service's form, `validity`
+    /// periods, checks of `tokens`.
     pub(crate) fn lacks(&self, what: &str) -> bool {
         self.lacks.split_whitespace().any(|lacked| lacked == what)
     }
@@ -121,21 +122,30 @@ impl Server {
             key_ops: Some(vec![KeyOperation::Sign, KeyOperation::Verify]),
             ..CreateKeyParameters::default()
         };
-        let created = self.client()?.create_key(name, parameters.try_into()?, None).await?.into_model()?;
-        Ok(created.key.and_then(|key| key.kid).ok_or("the server does not say which key it made")?)
+        let created =
+            self.client()?.create_key(name, parameters.try_into()?, None).await?.into_model()?;
+        Ok(created
+            .key
+            .and_then(|key| key.kid)
+            .ok_or("the server does not say which key it made")?)
     }
 
     pub(crate) async fn disable(&self, kid: &str) -> Outcome<()> {
         let key: KeyIdentifier = kid.parse()?;
         let parameters = UpdateKeyPropertiesParameters {
-            key_attributes: Some(KeyAttributes { enabled: Some(false), ..KeyAttributes::default() }),
+            key_attributes: Some(KeyAttributes {
+                enabled: Some(false),
+                ..KeyAttributes::default()
+            }),
             ..UpdateKeyPropertiesParameters::default()
         };
         let options = KeyClientUpdateKeyPropertiesOptions {
             key_version: key.version().map(str::to_owned),
             ..KeyClientUpdateKeyPropertiesOptions::default()
         };
-        self.client()?.update_key_properties(key.name(), parameters.try_into()?, Some(options)).await?;
+        self.client()?
+            .update_key_properties(key.name(), parameters.try_into()?, Some(options))
+            .await?;
         Ok(())
     }
 }

@@ -1,8 +1,9 @@
-//! Microsoft's own Python client signs with keys of the server under test and verifies; what it signed also verifies here,
-//! under the public key that the provider fetches.
+//! Microsoft's own Python client signs with keys of the server under test and verifies; what it
+//! signed also verifies here, under the public key that the provider fetches.
 //!
-//! It is what keeps a server of this project honest. `ADCP_TEST_AZURE_KEY_VAULT_PYTHON` can name a Python that has
-//! `tests/python/requirements.txt` installed; without it a virtual environment is made beside the build.
+//! It is what keeps a server of this project honest. `ADCP_TEST_AZURE_KEY_VAULT_PYTHON` can name a
+//! Python that has `tests/python/requirements.txt` installed; without it a virtual environment is
+//! made beside the build.
 
 use std::path::Path;
 
@@ -40,7 +41,8 @@ async fn microsoft_s_own_client_signs_and_verifies_and_so_do_we() -> Result<(), 
     Ok(())
 }
 
-/// Verifies one signature under the key that the provider fetches, and has the provider sign with it too.
+/// Verifies one signature under the key that the provider fetches, and has the provider sign with
+/// it too.
 async fn verify(server: &Server, signed: &Value) -> Algorithm {
     let bytes = |name: &str| Base64::decode_vec(signed[name].as_str().unwrap()).unwrap();
     let key = signed["kid"].as_str().unwrap().parse().unwrap();

@@ -1,5 +1,5 @@
-//! A fake of the test's own, killed while callers sign. It keeps its keys and its certificate, as the service would: they are
-//! this process', and only what serves them dies.
+//! A fake of the test's own, killed while callers sign. It keeps its keys and its certificate, as
+//! the service would: they are this process', and only what serves them dies.
 
 use std::{
     io,
@@ -50,7 +50,8 @@ impl OwnServer for InProcess {
         let (bound, listens) = oneshot::channel();
         runtime.spawn(async move {
             let listener = TcpListener::bind(address).await;
-            let _ = bound.send(listener.as_ref().map(TcpListener::local_addr).map_err(io::Error::kind));
+            let _ =
+                bound.send(listener.as_ref().map(TcpListener::local_addr).map_err(io::Error::kind));
             if let Ok(listener) = listener {
                 let _ = vault.serve(listener).await;
             }
@@ -82,6 +83,7 @@ async fn a_server_killed_under_load_costs_patient_callers_no_request() {
         lacks: String::new(),
     };
     let key = server.create_key("key", Algorithm::EcdsaP256Sha256).await.unwrap().parse().unwrap();
-    let provider = server.config(key, KeyPurpose::RequestSigning, TOKEN).unwrap().connect().await.unwrap();
+    let provider =
+        server.config(key, KeyPurpose::RequestSigning, TOKEN).unwrap().connect().await.unwrap();
     println!("{:?}", survives_a_kill(Arc::new(provider), &mut own).await.unwrap());
 }

@@ -21,17 +21,24 @@ async fn one_ready_client_serves_several_providers_of_its_vault() -> Result<(), 
         let kid = server.create_key("client", algorithm).await.unwrap();
         let key = || kid.parse().unwrap();
         let purpose = KeyPurpose::WebhookSigning;
-        let provider =
-            AzureKeyVaultProvider::new(Arc::clone(&client), key(), "k-1", algorithm, purpose.clone())
-                .unwrap();
+        let provider = AzureKeyVaultProvider::new(
+            Arc::clone(&client),
+            key(),
+            "k-1",
+            algorithm,
+            purpose.clone(),
+        )
+        .unwrap();
         let signed = provider.sign(BASE).await.unwrap();
         let public_key = provider.public_key().await.unwrap();
         public_key.verify(BASE, &signed.signature).unwrap();
         assert_eq!(signed.key_version.unwrap().expose(), kid);
 
         // What is not given is learnt.
-        let learned =
-            AzureKeyVaultConfig::new(key(), purpose).connect_with_client(Arc::clone(&client)).await.unwrap();
+        let learned = AzureKeyVaultConfig::new(key(), purpose)
+            .connect_with_client(Arc::clone(&client))
+            .await
+            .unwrap();
         assert_eq!((learned.algorithm(), learned.key_id()), (algorithm, &*public_key.thumbprint()));
     }
     Ok(())
@@ -44,7 +51,8 @@ async fn a_ready_client_is_for_one_vault_and_brings_its_own_credentials() -> Res
         Err(reason) => return skip(&reason),
     };
     let client = Arc::new(server.client().unwrap());
-    let config = |key: &str| AzureKeyVaultConfig::new(key.parse().unwrap(), KeyPurpose::RequestSigning);
+    let config =
+        |key: &str| AzureKeyVaultConfig::new(key.parse().unwrap(), KeyPurpose::RequestSigning);
     let elsewhere = config("https://another.vault.azure.net/keys/k");
     let here = config(&format!("{}/keys/k", server.url)).with_access_token("token").unwrap();
     for config in [elsewhere, here] {

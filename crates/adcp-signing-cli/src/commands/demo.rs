@@ -22,14 +22,21 @@ const CAPABILITY: &str = r#"{"supported":true,"covers_content_digest":"required"
 
 pub(crate) async fn run(file: &Path) -> Result<ExitCode, Failure> {
     let message = http_file::parse(&input::read(Some(file))?)?;
-    let key = InMemoryProvider::generate(Algorithm::Ed25519, KeyPurpose::RequestSigning)
-        .map_err(|error| Failure::Unavailable { code: error.kind().as_str(), message: error.to_string() })?;
-    outln!("{DIM}A fresh {} key, {}, signs {}.{DIM:#}", key.algorithm(), key.key_id(), file.display());
+    let key = InMemoryProvider::generate(Algorithm::Ed25519, KeyPurpose::RequestSigning).map_err(
+        |error| Failure::Unavailable { code: error.kind().as_str(), message: error.to_string() },
+    )?;
+    outln!(
+        "{DIM}A fresh {} key, {}, signs {}.{DIM:#}",
+        key.algorithm(),
+        key.key_id(),
+        file.display()
+    );
     let jwks = jwks_text(&[key.jwk()]);
 
     let selector = Selector::request(super::NEWEST);
     let private = key.to_private_jwk().to_json();
-    let options = SignFields { key: Some(from_json::<Box<RawValue>>(&private)?), ..SignFields::default() };
+    let options =
+        SignFields { key: Some(from_json::<Box<RawValue>>(&private)?), ..SignFields::default() };
     let to_sign = Input { selector: selector.clone(), message: message.clone(), options };
     let signed = sign(&to_sign, &mut Keys::new(UriOptions::default())).await?;
 

@@ -97,9 +97,12 @@ fn print_json(input: &VerifyInput, outcome: &Result<Accepted, Failure>) {
     };
     let steps: Vec<_> = steps(outcome)
         .into_iter()
-        .map(|(step, state)| json!({"step": step_json(step), "title": step.title(), "state": state}))
+        .map(
+            |(step, state)| json!({"step": step_json(step), "title": step.title(), "state": state}),
+        )
         .collect();
-    let kind = input.selector.profile().map(|profile| kind_name(profile.kind())).unwrap_or_default();
+    let kind =
+        input.selector.profile().map(|profile| kind_name(profile.kind())).unwrap_or_default();
     let base = signature_base(input);
     outln!("{}", json!({"kind": kind, "steps": steps, "signature_base": base, "result": result}));
 }

@@ -3,7 +3,8 @@
 use std::{fs, io::Write as _, path::Path, process::ExitCode};
 
 use adcp_signing::{
-    Algorithm, InMemoryProvider, Jwk, KeyPurpose, SigningProvider, provider::SigningProviderExt as _,
+    Algorithm, InMemoryProvider, Jwk, KeyPurpose, SigningProvider,
+    provider::layers::SigningProviderExt as _,
 };
 use serde_json::json;
 
@@ -28,13 +29,17 @@ pub(crate) fn keygen(args: &KeygenArgs) -> Result<ExitCode, Failure> {
         KeyAlgorithm::Ed25519 => Algorithm::Ed25519,
         KeyAlgorithm::EcdsaP256Sha256 => Algorithm::EcdsaP256Sha256,
     };
-    let mut provider = InMemoryProvider::generate(algorithm, purpose)
-        .map_err(|error| Failure::Unavailable { code: error.kind().as_str(), message: error.to_string() })?;
+    let mut provider = InMemoryProvider::generate(algorithm, purpose).map_err(|error| {
+        Failure::Unavailable { code: error.kind().as_str(), message: error.to_string() }
+    })?;
     if let Some(kid) = &args.kid {
         provider = provider.with_key_id(kid);
     }
     write_private(&args.out, provider.to_private_jwk().to_json().as_bytes())?;
-    anstream::eprintln!("{GOOD}wrote{GOOD:#} {} {DIM}(private, mode 0600){DIM:#}", args.out.display());
+    anstream::eprintln!(
+        "{GOOD}wrote{GOOD:#} {} {DIM}(private, mode 0600){DIM:#}",
+        args.out.display()
+    );
     outln!("{}", jwks_text(&[provider.jwk()]));
     Ok(ExitCode::SUCCESS)
 }
@@ -75,7 +80,8 @@ fn write_private(path: &Path, content: &[u8]) -> Result<(), Failure> {
             path.display()
         )));
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder =
+        path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // On Unix a named temporary file is created with mode 0600.
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
     file.write_all(content).map_err(failed)?;

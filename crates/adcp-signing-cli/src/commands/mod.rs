@@ -60,7 +60,11 @@ impl KeyUriArgs {
 
 impl ProfileArgs {
     fn selector(&self) -> Selector {
-        Selector { kind: self.kind.clone(), profile: self.profile.clone(), contract: self.contract.clone() }
+        Selector {
+            kind: self.kind.clone(),
+            profile: self.profile.clone(),
+            contract: self.contract.clone(),
+        }
     }
 }
 
@@ -76,14 +80,16 @@ fn ndjson_source(stream: &StreamArgs) -> Result<Box<dyn Read>, Failure> {
     }
 }
 
-/// Reads one message: a JSON object, or a message file, which is for the newest profile unless `profile` says otherwise.
+/// Reads one message: a JSON object, or a message file, which is for the newest profile unless
+/// `profile` says otherwise.
 fn read_one<T: for<'de> serde::Deserialize<'de> + Default>(
     stream: &StreamArgs,
     profile: &ProfileArgs,
 ) -> Result<Input<T>, Failure> {
     let bytes = input::read(stream.file.as_deref())?;
     if bytes.trim_ascii_start().starts_with(b"{") {
-        let text = String::from_utf8(bytes).map_err(|_| Failure::invalid("the input is not UTF-8"))?;
+        let text =
+            String::from_utf8(bytes).map_err(|_| Failure::invalid("the input is not UTF-8"))?;
         return Input::from_json(&text);
     }
     let message: Message = http_file::parse(&bytes)?;

@@ -13,16 +13,19 @@ use crate::{
 
 pub(crate) fn run(args: &VectorsArgs) -> Result<ExitCode, Failure> {
     let contract = match &args.contract {
-        Some(text) => Some(text.parse().map_err(|error| Failure::invalid(format!("--contract: {error}")))?),
+        Some(text) => {
+            Some(text.parse().map_err(|error| Failure::invalid(format!("--contract: {error}")))?)
+        }
         None => None,
     };
     let mut cases = Vec::new();
     for folder in &args.folders {
-        let report =
-            run_folder(folder, contract.as_ref()).map_err(|error| Failure::invalid(error.to_string()))?;
+        let report = run_folder(folder, contract.as_ref())
+            .map_err(|error| Failure::invalid(error.to_string()))?;
         cases.extend(report.cases);
     }
-    let count = |which: fn(&CaseResult) -> bool| cases.iter().filter(|case| which(&case.result)).count();
+    let count =
+        |which: fn(&CaseResult) -> bool| cases.iter().filter(|case| which(&case.result)).count();
     let passed = count(|result| matches!(result, CaseResult::Passed));
     let failed = count(|result| matches!(result, CaseResult::Failed(_)));
     let skipped = count(|result| matches!(result, CaseResult::Skipped(_)));
@@ -61,7 +64,8 @@ fn print_table(cases: &[Case]) {
     for case in cases {
         files.entry(&case.file).or_default().push(case);
     }
-    let width = files.keys().map(|file| file.display().to_string().chars().count()).max().unwrap_or(0);
+    let width =
+        files.keys().map(|file| file.display().to_string().chars().count()).max().unwrap_or(0);
     for (file, cases) in files {
         let passed = cases.iter().filter(|case| case.result == CaseResult::Passed).count();
         let failed = cases.iter().any(|case| matches!(case.result, CaseResult::Failed(_)));
@@ -73,7 +77,10 @@ fn print_table(cases: &[Case]) {
         };
         let contract = cases.first().map(|case| case.contract.as_str()).unwrap_or_default();
         let file = file.display().to_string();
-        outln!("{file:width$}  {contract:>12}  {passed:>3}/{:<3} {style}{word}{style:#}", cases.len());
+        outln!(
+            "{file:width$}  {contract:>12}  {passed:>3}/{:<3} {style}{word}{style:#}",
+            cases.len()
+        );
         for case in cases {
             match &case.result {
                 CaseResult::Passed => {}

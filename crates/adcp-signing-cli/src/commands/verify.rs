@@ -60,7 +60,8 @@ struct Defaults<'a> {
 impl<'a> Defaults<'a> {
     async fn read(args: &'a VerifyArgs) -> Result<Self, Failure> {
         let json = |bytes: Vec<u8>, from: &dyn std::fmt::Display| {
-            let invalid = |error: &dyn std::fmt::Display| Failure::invalid(format!("{from}: {error}"));
+            let invalid =
+                |error: &dyn std::fmt::Display| Failure::invalid(format!("{from}: {error}"));
             let text = String::from_utf8(bytes).map_err(|_| invalid(&"not UTF-8"))?;
             RawValue::from_string(text.trim().to_owned()).map_err(|error| invalid(&error))
         };

@@ -1,7 +1,7 @@
 //! Writes `test-vectors/own`.
 //!
-//! `cargo run -p adcp-signing-conformance --example generate_own_vectors` writes the files, with `--check` it only
-//! compares.
+//! `cargo run -p adcp-signing-conformance --example generate_own_vectors` writes the files, with
+//! `--check` it only compares.
 
 mod own;
 

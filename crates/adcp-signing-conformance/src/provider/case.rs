@@ -6,12 +6,13 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Case {
-    /// Signatures have the algorithm's wire form: 64 bytes of r‖s or Ed25519, the modulus' length for RSA; never DER.
+    /// Signatures have the algorithm's wire form: 64 bytes of r‖s or Ed25519, the modulus' length
+    /// for RSA; never DER.
     WireForm,
     /// A signature verifies under the service's public key, by core and by another implementation.
     SignsAndVerifies,
-    /// Many signatures over random bases all verify: catches what goes wrong once in 128 times, such as a lost leading
-    /// zero of r or s.
+    /// Many signatures over random bases all verify: catches what goes wrong once in 128 times,
+    /// such as a lost leading zero of r or s.
     ManySignatures,
     /// Key id, algorithm, purpose, fingerprint and capability are as asked for, and never change.
     Identity,
@@ -25,20 +26,22 @@ pub enum Case {
     PinMismatch,
     /// Pinned to another version of the key, the provider refuses to sign.
     WrongKeyVersion,
-    /// Many concurrent first signatures fetch the public key once and have the service prepared once, and none is mixed
-    /// up with another.
+    /// Many concurrent first signatures fetch the public key once and have the service prepared
+    /// once, and none is mixed up with another.
     ConcurrentSigns,
     /// A base of 4,096 bytes.
     BaseOf4096,
     /// A base of 4,097 bytes.
     BaseOf4097,
-    /// The longest base of the capability is signed, one byte more is refused before it reaches the service.
+    /// The longest base of the capability is signed, one byte more is refused before it reaches the
+    /// service.
     LongestBase,
     /// An empty base is signed well or refused for good.
     EmptyBase,
     /// A key of another algorithm than the declared one signs nothing.
     WrongAlgorithm,
-    /// A key of another algorithm than the declared one is caught by the pin before anything is signed.
+    /// A key of another algorithm than the declared one is caught by the pin before anything is
+    /// signed.
     WrongAlgorithmPinned,
     /// A key that does not exist.
     MissingKey,
@@ -70,8 +73,8 @@ pub enum Case {
     GarbageReply,
     /// The service's answer ends too soon.
     TruncatedReply,
-    /// None of the harness' secrets showed anywhere: `Debug`, `Display`, error chains, `tracing` output. Judged last,
-    /// over everything that the other cases brought about.
+    /// None of the harness' secrets showed anywhere: `Debug`, `Display`, error chains, `tracing`
+    /// output. Judged last, over everything that the other cases brought about.
     NoSecretShown,
 }
 
@@ -148,7 +151,8 @@ impl Case {
         }
     }
 
-    /// Whether the case needs nothing but a working key, so that no harness can call it not applicable.
+    /// Whether the case needs nothing but a working key, so that no harness can call it not
+    /// applicable.
     pub const fn is_required(self) -> bool {
         matches!(
             self,

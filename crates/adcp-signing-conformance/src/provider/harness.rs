@@ -1,10 +1,11 @@
-//! What a backend tells the suite: how to make providers for keys in every state, and how to make its service fail.
+//! What a backend tells the suite: how to make providers for keys in every state, and how to make
+//! its service fail.
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use adcp_signing_core::{
     KeyPurpose, ProviderError, SigningProvider,
-    provider::{Pin, SigningProviderExt as _},
+    provider::layers::{Pin, SigningProviderExt as _},
 };
 use async_trait::async_trait;
 
@@ -13,27 +14,30 @@ use super::Case;
 /// A backend under test, with keys of one algorithm.
 ///
 /// [`name`](Self::name), [`secrets`](Self::secrets) and [`provider`](Self::provider) are all that a backend must write;
-/// each hook beyond them opens the cases that need it. A case whose hook answers [`HarnessError::NotApplicable`] is
-/// listed with that reason. The providers are the bare backend's, with no wrapper of core around them.
+/// each hook beyond them opens the cases that need it. A case whose hook answers
+/// [`HarnessError::NotApplicable`] is listed with that reason. The providers are the bare
+/// backend's, with no wrapper of core around them.
 #[async_trait]
 pub trait Harness: Send + Sync {
-    /// The backend, the server and the algorithm, as the report is to name them: `aws-kms, LocalStack, P-256`.
+    /// The backend, the server and the algorithm, as the report is to name them: `aws-kms,
+    /// LocalStack, P-256`.
     fn name(&self) -> String;
 
-    /// What must show nowhere: tokens, passwords, private keys, full resource names. At least one, each long enough
-    /// to be unmistakable in a page of logs.
+    /// What must show nowhere: tokens, passwords, private keys, full resource names. At least one,
+    /// each long enough to be unmistakable in a page of logs.
     fn secrets(&self) -> Vec<String>;
 
-    /// A provider for a key as `spec` describes it. Called many times; for one spec always the same key, but each
-    /// time a new provider.
+    /// A provider for a key as `spec` describes it. Called many times; for one spec always the same
+    /// key, but each time a new provider.
     ///
     /// # Errors
     /// [`HarnessError::Provider`] with the backend's own error where it refuses to build the provider; the suite judges
     /// that as it judges an error of the first use.
     async fn provider(&self, spec: &KeySpec) -> Result<Arc<dyn SigningProvider>, HarnessError>;
 
-    /// A provider for the [ready](KeyState::Ready) key that is held to `pin`. A backend with a pin in its own
-    /// configuration overrides this to test that way; the rest get core's [`Pinned`](adcp_signing_core::provider::Pinned).
+    /// A provider for the [ready](KeyState::Ready) key that is held to `pin`. A backend with a pin
+    /// in its own configuration overrides this to test that way; the rest get core's
+    /// [`Pinned`](adcp_signing_core::provider::layers::Pinned).
     ///
     /// # Errors
     /// As [`provider`](Self::provider).
@@ -42,8 +46,8 @@ pub trait Harness: Send + Sync {
         Ok(Arc::new(provider.pinned(pin)?))
     }
 
-    /// Makes a new version of the [rotatable](KeyState::Rotatable) key and makes it the one that the service signs
-    /// with where the caller names none.
+    /// Makes a new version of the [rotatable](KeyState::Rotatable) key and makes it the one that
+    /// the service signs with where the caller names none.
     ///
     /// # Errors
     /// [`HarnessError`].
@@ -51,12 +55,14 @@ pub trait Harness: Send + Sync {
         Err(HarnessError::not_applicable("the harness cannot rotate a key"))
     }
 
-    /// A new provider for the [ready](KeyState::Ready) key, whose traffic passes a place where faults can be injected,
-    /// such as a proxy of its own, and that place.
+    /// A new provider for the [ready](KeyState::Ready) key, whose traffic passes a place where
+    /// faults can be injected, such as a proxy of its own, and that place.
     ///
     /// # Errors
     /// [`HarnessError`].
-    async fn through_faults(&self) -> Result<(Arc<dyn SigningProvider>, Box<dyn Faults>), HarnessError> {
+    async fn through_faults(
+        &self,
+    ) -> Result<(Arc<dyn SigningProvider>, Box<dyn Faults>), HarnessError> {
         Err(HarnessError::not_applicable("the harness injects no faults"))
     }
 
@@ -65,16 +71,17 @@ pub trait Harness: Send + Sync {
         None
     }
 
-    /// Why the case cannot be asked of this backend or this server. A [required](Case::is_required) case cannot be
-    /// waived.
+    /// Why the case cannot be asked of this backend or this server. A [required](Case::is_required)
+    /// case cannot be waived.
     fn not_applicable(&self, case: Case) -> Option<Cow<'static, str>> {
         let _ = case;
         None
     }
 
-    /// The prefixes of the backend's own `tracing` targets, which are searched for secrets at every level. Everything
-    /// else is searched from `INFO` up: below that, client libraries show their traffic to those who ask for it. What
-    /// background tasks and threads record is seen unless the process has a global subscriber of its own.
+    /// The prefixes of the backend's own `tracing` targets, which are searched for secrets at every
+    /// level. Everything else is searched from `INFO` up: below that, client libraries show their
+    /// traffic to those who ask for it. What background tasks and threads record is seen unless the
+    /// process has a global subscriber of its own.
     fn log_targets(&self) -> Vec<String> {
         vec!["adcp_signing".to_owned()]
     }
@@ -154,8 +161,8 @@ impl HarnessError {
 /// A place between a provider and its service where faults can be injected.
 #[async_trait]
 pub trait Faults: Send + Sync + std::fmt::Debug {
-    /// From now on, every request meets this fault, whether over a new connection or an open one, until
-    /// [`heal`](Self::heal) or the next fault.
+    /// From now on, every request meets this fault, whether over a new connection or an open one,
+    /// until [`heal`](Self::heal) or the next fault.
     ///
     /// # Errors
     /// [`HarnessError::NotApplicable`] where this fault cannot be brought about here.
@@ -167,7 +174,8 @@ pub trait Faults: Send + Sync + std::fmt::Debug {
     /// [`HarnessError::Setup`].
     async fn heal(&self) -> Result<(), HarnessError>;
 
-    /// How many requests arrived so far, those that met a fault included, where that can be counted.
+    /// How many requests arrived so far, those that met a fault included, where that can be
+    /// counted.
     fn requests(&self) -> Option<u64> {
         None
     }
@@ -177,7 +185,8 @@ pub trait Faults: Send + Sync + std::fmt::Debug {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// The service's own answer to too many requests, with the time to wait in the service's own form.
+    /// The service's own answer to too many requests, with the time to wait in the service's own
+    /// form.
     Throttled {
         /// How long to wait, in whole seconds, where the service says so.
         retry_after: Option<Duration>,

@@ -27,7 +27,10 @@ pub(super) struct Leaks {
 
 impl Leaks {
     pub(super) fn new(secrets: &[String]) -> Self {
-        Self { needles: secrets.iter().map(|secret| forms(secret)).collect(), found: Mutex::default() }
+        Self {
+            needles: secrets.iter().map(|secret| forms(secret)).collect(),
+            found: Mutex::default(),
+        }
     }
 
     /// Whether there is nothing to look for, or something so empty that it is everywhere.
@@ -57,8 +60,8 @@ impl Leaks {
         self.search(&format!("Debug of {what}"), &format!("{value:?}\n{value:#?}"))
     }
 
-    /// Searches `Display` and `Debug` of the error and of every cause. Gives the chain as a line to report, unless it
-    /// shows a secret.
+    /// Searches `Display` and `Debug` of the error and of every cause. Gives the chain as a line to
+    /// report, unless it shows a secret.
     pub(super) fn search_error(&self, error: &(dyn StdError + 'static)) -> String {
         let mut shows = false;
         let mut line = Vec::new();
@@ -124,31 +127,35 @@ static RUNS: Mutex<Vec<Weak<Watch>>> = Mutex::new(Vec::new());
 
 /// A `tracing` subscriber that searches what is recorded and keeps nothing.
 pub(super) struct Capture {
-    /// The run that it searches for. Without one, all that are under way: what a background task or a thread of the
-    /// backend's own records cannot be told apart.
+    /// The run that it searches for. Without one, all that are under way: what a background task or
+    /// a thread of the backend's own records cannot be told apart.
     watch: Option<Arc<Watch>>,
     spans: AtomicU64,
 }
 
 impl Capture {
-    /// A subscriber for the futures of one run. Everything else in the process is searched too, unless the process
-    /// has a global subscriber of its own.
+    /// A subscriber for the futures of one run. Everything else in the process is searched too,
+    /// unless the process has a global subscriber of its own.
     pub(super) fn new(leaks: Arc<Leaks>, targets: Vec<String>) -> Self {
         let watch = Arc::new(Watch { leaks, targets });
         let mut runs = RUNS.lock().unwrap_or_else(PoisonError::into_inner);
         runs.retain(|run| run.strong_count() > 0);
         runs.push(Arc::downgrade(&watch));
         drop(runs);
-        let _ = tracing::subscriber::set_global_default(Self { watch: None, spans: AtomicU64::new(1) });
+        let _ =
+            tracing::subscriber::set_global_default(Self { watch: None, spans: AtomicU64::new(1) });
         Self { watch: Some(watch), spans: AtomicU64::new(1) }
     }
 
     fn watches(&self) -> Vec<Arc<Watch>> {
         match &self.watch {
             Some(watch) => vec![Arc::clone(watch)],
-            None => {
-                RUNS.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade).collect()
-            }
+            None => RUNS
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .iter()
+                .filter_map(Weak::upgrade)
+                .collect(),
         }
     }
 
@@ -256,9 +263,11 @@ mod tests {
         let leaks = Leaks::new(&[SECRET.to_owned()]);
         let clean = std::io::Error::other("the cause");
         assert_eq!(leaks.search_error(&clean), "the cause");
-        let error =
-            adcp_signing_core::ProviderError::new(adcp_signing_core::ProviderErrorKind::Timeout, "slow")
-                .with_source(std::io::Error::other(std::io::Error::other(SECRET)));
+        let error = adcp_signing_core::ProviderError::new(
+            adcp_signing_core::ProviderErrorKind::Timeout,
+            "slow",
+        )
+        .with_source(std::io::Error::other(std::io::Error::other(SECRET)));
         assert_eq!(leaks.search_error(&error), "an error that shows a secret");
         assert!(
             leaks.found().iter().any(|place| place.contains("the cause of an error")),

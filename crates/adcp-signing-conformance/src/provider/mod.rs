@@ -1,6 +1,8 @@
-//! The conformance suite for signing providers: what every backend, of this project or a third party's, must do.
+//! The conformance suite for signing providers: what every backend, of this project or a third
+//! party's, must do.
 //!
-//! A backend implements [`Harness`] and calls [`run`] from a test; the crate's first example is the smallest one.
+//! A backend implements [`Harness`] and calls [`run`] from a test; the crate's first example is the
+//! smallest one.
 
 mod case;
 mod cases;

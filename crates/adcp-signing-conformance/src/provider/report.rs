@@ -61,7 +61,9 @@ impl Outcome {
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::Passed => None,
-            Self::Failed(reason) | Self::NotApplicable(reason) | Self::Skipped(reason) => Some(reason),
+            Self::Failed(reason) | Self::NotApplicable(reason) | Self::Skipped(reason) => {
+                Some(reason)
+            }
         }
     }
 }
@@ -82,7 +84,8 @@ pub enum Unsatisfied {
 }
 
 impl SuiteReport {
-    /// The report of a suite whose server is not there. Passes on a developer's machine, fails under `CI=true`.
+    /// The report of a suite whose server is not there. Passes on a developer's machine, fails
+    /// under `CI=true`.
     pub fn skipped(name: impl Into<String>, reason: impl Into<String>) -> Self {
         let reason = reason.into();
         let cases = super::Case::ALL
@@ -106,7 +109,8 @@ impl SuiteReport {
         self.cases.iter().find(|row| row.case == case).map(|row| &row.outcome)
     }
 
-    /// Whether the run is a pass: some case passed and none failed. `ci` says whether a skipped run is a failure.
+    /// Whether the run is a pass: some case passed and none failed. `ci` says whether a skipped run
+    /// is a failure.
     ///
     /// # Errors
     /// [`Unsatisfied`].
@@ -116,27 +120,33 @@ impl SuiteReport {
             return Err(Unsatisfied::Failed(failed));
         }
         let mut rows = self.cases.iter().peekable();
-        let all_skipped = rows.peek().is_some() && rows.all(|row| matches!(row.outcome, Outcome::Skipped(_)));
+        let all_skipped =
+            rows.peek().is_some() && rows.all(|row| matches!(row.outcome, Outcome::Skipped(_)));
         match self.cases.first().and_then(|row| row.outcome.reason()) {
-            Some(reason) if all_skipped && ci => Err(Unsatisfied::SkippedUnderCi(reason.to_owned())),
+            Some(reason) if all_skipped && ci => {
+                Err(Unsatisfied::SkippedUnderCi(reason.to_owned()))
+            }
             Some(_) if all_skipped => Ok(()),
             _ if self.passed().is_empty() => Err(Unsatisfied::NothingRan),
             _ => Ok(()),
         }
     }
 
-    /// The report for other programs: `{"name": …, "cases": [{"case": …, "result": …, "reason": …}]}`, where `result` is
-    /// `passed`, `failed`, `not applicable` or `skipped`, and `reason` may be null.
+    /// The report for other programs: `{"name": …, "cases": [{"case": …, "result": …, "reason":
+    /// …}]}`, where `result` is `passed`, `failed`, `not applicable` or `skipped`, and `reason` may
+    /// be null.
     pub fn to_json(&self) -> String {
         let case = |row: &CaseReport| {
             let result = row.outcome.word().to_ascii_lowercase();
             json!({ "case": row.case, "result": result, "reason": row.outcome.reason() })
         };
-        json!({ "name": self.name, "cases": self.cases.iter().map(case).collect::<Vec<_>>() }).to_string()
+        json!({ "name": self.name, "cases": self.cases.iter().map(case).collect::<Vec<_>>() })
+            .to_string()
     }
 
-    /// Prints the table, and ends the test where the run is no pass. A skipped run is none where the environment says
-    /// `CI=true`. Where it names a folder in `ADCP_TEST_REPORTS`, the report is left there too, in JSON.
+    /// Prints the table, and ends the test where the run is no pass. A skipped run is none where
+    /// the environment says `CI=true`. Where it names a folder in `ADCP_TEST_REPORTS`, the report
+    /// is left there too, in JSON.
     ///
     /// # Panics
     /// When the [`verdict`](Self::verdict) is an error, or the report cannot be left.
@@ -153,7 +163,10 @@ impl SuiteReport {
         if let Some(folder) = reports
             && let Err(error) = self.leave_in(folder)
         {
-            panic!("{}: the report could not be written to the folder in {REPORTS}: {error}", self.name);
+            panic!(
+                "{}: the report could not be written to the folder in {REPORTS}: {error}",
+                self.name
+            );
         }
         if let Err(unsatisfied) = self.verdict(ci) {
             panic!("{}: {unsatisfied}", self.name);
@@ -164,7 +177,8 @@ impl SuiteReport {
     fn leave_in(&self, folder: &Path) -> io::Result<PathBuf> {
         fs::create_dir_all(folder)?;
         let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
-        let file = folder.join(self.name.chars().map(plain).collect::<String>()).with_extension("json");
+        let file =
+            folder.join(self.name.chars().map(plain).collect::<String>()).with_extension("json");
         fs::write(&file, self.to_json())?;
         Ok(file)
     }
@@ -187,7 +201,10 @@ impl fmt::Display for SuiteReport {
         let header = ["case", "result", "reason"].map(str::to_owned);
         let mut widths = [0; 3];
         for row in std::iter::once(&header).chain(&rows) {
-            widths.iter_mut().zip(row).for_each(|(width, cell)| *width = (*width).max(cell.chars().count()));
+            widths
+                .iter_mut()
+                .zip(row)
+                .for_each(|(width, cell)| *width = (*width).max(cell.chars().count()));
         }
         let count = |word| rows.iter().filter(|[_, result, _]| result == word).count();
         let [passed, failed] = ["passed", "FAILED"].map(count);
@@ -220,8 +237,10 @@ mod tests {
     use super::*;
 
     fn report(outcomes: &[(&'static str, Outcome)]) -> SuiteReport {
-        let cases =
-            outcomes.iter().map(|(case, outcome)| CaseReport { case, outcome: outcome.clone() }).collect();
+        let cases = outcomes
+            .iter()
+            .map(|(case, outcome)| CaseReport { case, outcome: outcome.clone() })
+            .collect();
         SuiteReport { name: "a-kms, P-256".to_owned(), cases }
     }
 
@@ -259,7 +278,11 @@ a-kms, P-256: 1 passed, 1 failed, 1 not run
         let cases: [(Outcomes<'_>, Verdict, Verdict); 8] = [
             (&[passed()], Ok(()), Ok(())),
             (&[passed(), not_applicable()], Ok(()), Ok(())),
-            (&[passed(), failed()], Err(Unsatisfied::Failed(vec!["b"])), Err(Unsatisfied::Failed(vec!["b"]))),
+            (
+                &[passed(), failed()],
+                Err(Unsatisfied::Failed(vec!["b"])),
+                Err(Unsatisfied::Failed(vec!["b"])),
+            ),
             (
                 &[failed(), skipped()],
                 Err(Unsatisfied::Failed(vec!["b"])),
@@ -267,7 +290,11 @@ a-kms, P-256: 1 passed, 1 failed, 1 not run
             ),
             (&[], Err(Unsatisfied::NothingRan), Err(Unsatisfied::NothingRan)),
             (&[not_applicable()], Err(Unsatisfied::NothingRan), Err(Unsatisfied::NothingRan)),
-            (&[not_applicable(), skipped()], Err(Unsatisfied::NothingRan), Err(Unsatisfied::NothingRan)),
+            (
+                &[not_applicable(), skipped()],
+                Err(Unsatisfied::NothingRan),
+                Err(Unsatisfied::NothingRan),
+            ),
             (&[skipped(), skipped()], Ok(()), under_ci()),
         ];
         for (outcomes, on_a_desk, in_ci) in cases {

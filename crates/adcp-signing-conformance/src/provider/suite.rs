@@ -4,13 +4,13 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use adcp_signing_core::{
     ProviderError, ProviderErrorKind, PublicKey, SigningProvider,
-    provider::{Deadline, Signed},
+    provider::{Signed, layers::Deadline},
 };
 use tracing::instrument::WithSubscriber as _;
 
 use super::{
-    Case, CaseReport, Fault, Faults, Harness, HarnessError, KeySpec, KeyState, Outcome, SuiteReport, cases,
-    independent,
+    Case, CaseReport, Fault, Faults, Harness, HarnessError, KeySpec, KeyState, Outcome,
+    SuiteReport, cases, independent,
     leaks::{Capture, Leaks},
 };
 
@@ -42,23 +42,24 @@ pub async fn run(harness: &dyn Harness) -> SuiteReport {
 }
 
 impl Suite {
-    /// How many signatures [`Case::ManySignatures`] makes; 1,000 unless said otherwise. Fewer than 1,000 do not reliably
-    /// show a fault that one signature in 128 has.
+    /// How many signatures [`Case::ManySignatures`] makes; 1,000 unless said otherwise. Fewer than
+    /// 1,000 do not reliably show a fault that one signature in 128 has.
     #[must_use]
     pub fn with_signatures(mut self, signatures: usize) -> Self {
         self.signatures = signatures;
         self
     }
 
-    /// How many signatures [`Case::ConcurrentSigns`] has under way at once; 200 unless said otherwise.
+    /// How many signatures [`Case::ConcurrentSigns`] has under way at once; 200 unless said
+    /// otherwise.
     #[must_use]
     pub fn with_concurrency(mut self, concurrency: usize) -> Self {
         self.concurrency = concurrency;
         self
     }
 
-    /// How long one call may take where nothing is wrong, and one case; ten seconds and two minutes unless said
-    /// otherwise.
+    /// How long one call may take where nothing is wrong, and one case; ten seconds and two minutes
+    /// unless said otherwise.
     #[must_use]
     pub fn with_limits(mut self, call: Duration, case: Duration) -> Self {
         self.call_limit = call;
@@ -66,7 +67,8 @@ impl Suite {
         self
     }
 
-    /// How long a call waits for a service that does not answer; 250 milliseconds unless said otherwise.
+    /// How long a call waits for a service that does not answer; 250 milliseconds unless said
+    /// otherwise.
     #[must_use]
     pub fn with_hang_limit(mut self, limit: Duration) -> Self {
         self.hang_limit = limit;
@@ -125,10 +127,13 @@ impl Run<'_> {
         for case in Case::ALL {
             let outcome = match unsound {
                 // What follows signs, and would only repeat the failure.
-                Some(first) if case != Case::NoSecretShown => Outcome::Skipped(format!("{first} failed")),
+                Some(first) if case != Case::NoSecretShown => {
+                    Outcome::Skipped(format!("{first} failed"))
+                }
                 _ => self.one(case).await,
             };
-            let is_basic = matches!(case, Case::WireForm | Case::SignsAndVerifies | Case::ManySignatures);
+            let is_basic =
+                matches!(case, Case::WireForm | Case::SignsAndVerifies | Case::ManySignatures);
             if is_basic && outcome != Outcome::Passed {
                 unsound = unsound.or(Some(case));
             }
@@ -146,7 +151,9 @@ impl Run<'_> {
         let limit = self.suite.case_limit;
         match tokio::time::timeout(limit, cases::run(self, case)).await {
             Ok(Ok(())) => Outcome::Passed,
-            Ok(Err(Stop::NotApplicable(reason))) if !case.is_required() => Outcome::NotApplicable(reason),
+            Ok(Err(Stop::NotApplicable(reason))) if !case.is_required() => {
+                Outcome::NotApplicable(reason)
+            }
             Ok(Err(Stop::NotApplicable(reason))) => {
                 Outcome::Failed(format!("every provider must be able to do this: {reason}"))
             }
@@ -173,14 +180,17 @@ impl Run<'_> {
 
     /// A provider behind faults that are not there yet.
     pub(super) async fn faulty(&self) -> Result<Faulty, Stop> {
-        let (provider, faults) = self.harness.through_faults().await.map_err(|error| self.stop(error))?;
+        let (provider, faults) =
+            self.harness.through_faults().await.map_err(|error| self.stop(error))?;
         Ok(Faulty { provider: self.limited(provider), faults })
     }
 
     pub(super) fn stop(&self, error: HarnessError) -> Stop {
         match error {
             HarnessError::NotApplicable(reason) => Stop::NotApplicable(reason.into_owned()),
-            HarnessError::Provider(error) => self.unexpected("the provider could not be built", error),
+            HarnessError::Provider(error) => {
+                self.unexpected("the provider could not be built", error)
+            }
             HarnessError::Setup(cause) => {
                 Stop::Failed(format!("the harness failed: {}", self.leaks.search_error(&*cause)))
             }
@@ -206,7 +216,12 @@ impl Run<'_> {
     }
 
     /// Signs, and verifies by two implementations.
-    pub(super) async fn sign_well(&self, provider: &Dyn, key: &PublicKey, base: &[u8]) -> Result<(), Stop> {
+    pub(super) async fn sign_well(
+        &self,
+        provider: &Dyn,
+        key: &PublicKey,
+        base: &[u8],
+    ) -> Result<(), Stop> {
         let signed = self.sign(provider, base).await?;
         self.verify(key, base, &signed)
     }
@@ -215,11 +230,15 @@ impl Run<'_> {
     pub(super) fn verify(&self, key: &PublicKey, base: &[u8], signed: &Signed) -> Result<(), Stop> {
         let len = base.len();
         if key.verify(base, &signed.signature).is_err() {
-            fail!("the signature of a base of {len} bytes does not verify under the service's public key");
+            fail!(
+                "the signature of a base of {len} bytes does not verify under the service's public key"
+            );
         }
         match independent::verify(key, base, signed.signature.as_bytes()) {
             Ok(()) => Ok(()),
-            Err(who) => fail!("the signature of a base of {len} bytes verifies by core but not by {who}"),
+            Err(who) => {
+                fail!("the signature of a base of {len} bytes verifies by core but not by {who}")
+            }
         }
     }
 
@@ -244,7 +263,8 @@ impl Run<'_> {
         }
     }
 
-    /// As [`expect`](Self::expect), of a provider that may be refused when it is built or when it first signs.
+    /// As [`expect`](Self::expect), of a provider that may be refused when it is built or when it
+    /// first signs.
     pub(super) async fn expect_refused(
         &self,
         spec: &KeySpec,

@@ -3,9 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use adcp_signing_core::{
-    Algorithm, InMemoryProvider, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey, SigningProvider,
-    SystemClock,
-    provider::{Rotating, Rotation, Signed, forward_identity},
+    Algorithm, InMemoryProvider, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey,
+    SigningProvider, SystemClock,
+    provider::{
+        Signed, forward_identity,
+        layers::{Rotating, Rotation},
+    },
 };
 use async_trait::async_trait;
 
@@ -18,17 +21,18 @@ const BASE: &[u8] = b"signature base";
 /// Short, because a wrapper that retries waits for so long.
 const RETRY_AFTER: Duration = Duration::from_millis(1);
 
-/// Runs what holds for every wrapper: it passes on identity, keys, signatures, errors and, which is the one that is
-/// forgotten because there is a default, [`snapshot`](SigningProvider::snapshot). `wrap` puts the wrapper around a
-/// provider.
+/// Runs what holds for every wrapper: it passes on identity, keys, signatures, errors and, which is
+/// the one that is forgotten because there is a default, [`snapshot`](SigningProvider::snapshot).
+/// `wrap` puts the wrapper around a provider.
 ///
-/// A wrapper that cannot hold a rotating key, as [`Pinned`](adcp_signing_core::provider::Pinned), is not for this suite.
+/// A wrapper that cannot hold a rotating key, as
+/// [`Pinned`](adcp_signing_core::provider::layers::Pinned), is not for this suite.
 ///
 /// ```
 /// use std::time::Duration;
 ///
 /// use adcp_signing_conformance::provider::run_wrapper;
-/// use adcp_signing_core::provider::SigningProviderExt as _;
+/// use adcp_signing_core::provider::layers::SigningProviderExt as _;
 ///
 /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
 /// # runtime.block_on(async {
@@ -56,9 +60,11 @@ pub async fn run_wrapper<W: SigningProvider + 'static>(
 }
 
 fn forwards_identity(wrap: &impl Fn(Dyn) -> Dyn) -> Checked {
-    for purpose in
-        [KeyPurpose::RequestSigning, KeyPurpose::WebhookSigning, KeyPurpose::from("a-later-purpose")]
-    {
+    for purpose in [
+        KeyPurpose::RequestSigning,
+        KeyPurpose::WebhookSigning,
+        KeyPurpose::from("a-later-purpose"),
+    ] {
         for algorithm in [Algorithm::Ed25519, Algorithm::EcdsaP256Sha256] {
             let inner = key("a-key", algorithm, purpose.clone())?;
             let wrapped = wrap(Arc::clone(&inner));
@@ -88,9 +94,10 @@ async fn forwards_errors(wrap: &impl Fn(Dyn) -> Dyn) -> Checked {
     for kind in ProviderErrorKind::ALL {
         let inner = key("a-key", Algorithm::Ed25519, KeyPurpose::RequestSigning)?;
         let wrapped = wrap(Arc::new(Fails { inner, kind }));
-        for (call, failure) in
-            [("sign", wrapped.sign(BASE).await.err()), ("public_key", wrapped.public_key().await.err())]
-        {
+        for (call, failure) in [
+            ("sign", wrapped.sign(BASE).await.err()),
+            ("public_key", wrapped.public_key().await.err()),
+        ] {
             match failure {
                 Some(error) if error.kind() != kind => {
                     return Err(format!("{call}: {kind} became {}", error.kind()));
@@ -107,17 +114,22 @@ async fn forwards_errors(wrap: &impl Fn(Dyn) -> Dyn) -> Checked {
 }
 
 async fn forwards_snapshot(wrap: &impl Fn(Dyn) -> Dyn) -> Checked {
-    let [current, next] = ["old", "new"].map(|kid| key(kid, Algorithm::Ed25519, KeyPurpose::RequestSigning));
+    let [current, next] =
+        ["old", "new"].map(|kid| key(kid, Algorithm::Ed25519, KeyPurpose::RequestSigning));
     let rotating = Rotating::new(current?, next?, Rotation::by_operator(), Arc::new(SystemClock))
         .map_err(|error| error.to_string())?;
     let rotating = Arc::new(rotating);
     let wrapped = wrap(Arc::clone(&rotating) as Dyn);
-    let snapshot = || wrapped.snapshot().ok_or("around a key that rotates there is no snapshot".to_owned());
+    let snapshot =
+        || wrapped.snapshot().ok_or("around a key that rotates there is no snapshot".to_owned());
     let before = snapshot()?;
     rotating.promote();
     for (snapshot, key_id) in [(before, "old"), (snapshot()?, "new")] {
         if snapshot.key_id() != key_id {
-            return Err(format!("the snapshot of the key `{key_id}` is of `{}`", snapshot.key_id()));
+            return Err(format!(
+                "the snapshot of the key `{key_id}` is of `{}`",
+                snapshot.key_id()
+            ));
         }
         if snapshot.snapshot().is_some() {
             return Err("a snapshot has a snapshot of its own".to_owned());
@@ -128,11 +140,14 @@ async fn forwards_snapshot(wrap: &impl Fn(Dyn) -> Dyn) -> Checked {
         key.verify(BASE, &signed.signature)
             .map_err(|_| "a snapshot's signature does not verify under its key".to_owned())?;
     }
-    // A wrapper that shows itself must show itself around the snapshot too; one that does not cannot be told apart.
+    // A wrapper that shows itself must show itself around the snapshot too; one that does not
+    // cannot be told apart.
     let shown = |provider: Option<Dyn>| format!("{provider:?}");
     let shows_itself = format!("{wrapped:?}") != format!("{rotating:?}");
     if shows_itself && shown(wrapped.snapshot()) == shown(rotating.snapshot()) {
-        return Err("the snapshot is the inner provider's, without the wrapper around it".to_owned());
+        return Err(
+            "the snapshot is the inner provider's, without the wrapper around it".to_owned()
+        );
     }
     Ok(())
 }

@@ -40,5 +40,9 @@ pub(super) fn text<'a>(value: &'a Value, member: &str) -> &'a str {
 }
 
 pub(super) fn expect(what: &str, expected: &str, actual: &str) -> Result<(), String> {
-    if expected == actual { Ok(()) } else { Err(format!("{what}: expected {expected:?}, got {actual:?}")) }
+    if expected == actual {
+        Ok(())
+    } else {
+        Err(format!("{what}: expected {expected:?}, got {actual:?}"))
+    }
 }

@@ -6,7 +6,8 @@ use serde_json::Value;
 use super::canonicalization::{expect, text};
 
 pub(super) fn run(json: &Value) -> Vec<(String, Result<(), String>)> {
-    let published = json.get("enum").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let published =
+        json.get("enum").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     published
         .iter()
         .filter_map(Value::as_str)

@@ -9,7 +9,9 @@ use std::{
 use adcp_signing_core::profile::{ContractVersion, MessageKind, WireVersion};
 use serde_json::Value;
 
-use super::{Report, VectorError, canonicalization, codes, format::Vector, hmac, message, methods, policy};
+use super::{
+    Report, VectorError, canonicalization, codes, format::Vector, hmac, message, methods, policy,
+};
 
 /// The largest vector file that is read, in bytes.
 const MAX_FILE: u64 = 4 << 20;
@@ -68,8 +70,9 @@ impl Suite {
         let Self { path, json, place } = self;
         let contract = place.contract.to_string();
         let cases: Vec<(String, Result<(), String>)> = if json.get("expected_outcome").is_some() {
-            let vector: Vector = serde_json::from_value(json)
-                .map_err(|error| VectorError::Format { path: path.clone(), reason: error.to_string() })?;
+            let vector: Vector = serde_json::from_value(json).map_err(|error| {
+                VectorError::Format { path: path.clone(), reason: error.to_string() }
+            })?;
             message::run(&vector, &place)
         } else if json.get("algorithm").is_some_and(|algorithm| algorithm == "HMAC-SHA256") {
             hmac::run(&json)
@@ -135,7 +138,10 @@ fn contract_of(path: &Path) -> ContractVersion {
 }
 
 /// The keys of the nearest `keys.json` at or above the file's folder.
-fn keys_beside(path: &Path, known: &mut BTreeMap<PathBuf, Vec<Value>>) -> Result<Vec<Value>, VectorError> {
+fn keys_beside(
+    path: &Path,
+    known: &mut BTreeMap<PathBuf, Vec<Value>>,
+) -> Result<Vec<Value>, VectorError> {
     for folder in path.ancestors().skip(1).take(MAX_DEPTH) {
         if let Some(keys) = known.get(folder) {
             return Ok(keys.clone());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use adcp_signing_core::message::FieldLine;
+use adcp_signing_core::rfc9421::FieldLine;
 use base64ct::{Base64, Encoding as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -17,7 +17,8 @@ pub(super) struct Vector {
     /// `rest`, `mcp` or `a2a`, in our own vectors.
     pub(super) transport: Option<String>,
     pub(super) operation: Option<String>,
-    /// Whether a fallback credential is valid, in our own vectors; else an `Authorization` field stands for one.
+    /// Whether a fallback credential is valid, in our own vectors; else an `Authorization` field
+    /// stands for one.
     pub(super) fallback_valid: Option<bool>,
     pub(super) signing_profile_version: Option<String>,
     /// The contract version, in our own vectors.
@@ -128,7 +129,9 @@ impl Headers {
             Self::Object(members) => {
                 members.iter().map(|(name, value)| FieldLine::new(name, value)).collect()
             }
-            Self::Pairs(pairs) => pairs.iter().map(|(name, value)| FieldLine::new(name, value)).collect(),
+            Self::Pairs(pairs) => {
+                pairs.iter().map(|(name, value)| FieldLine::new(name, value)).collect()
+            }
         }
     }
 }
@@ -137,7 +140,9 @@ impl Message {
     /// The body's bytes.
     pub(super) fn body_bytes(&self) -> Result<Vec<u8>, String> {
         match &self.body_b64 {
-            Some(encoded) => Base64::decode_vec(encoded).map_err(|error| format!("body_b64: {error}")),
+            Some(encoded) => {
+                Base64::decode_vec(encoded).map_err(|error| format!("body_b64: {error}"))
+            }
             None => Ok(self.body.clone().unwrap_or_default().into_bytes()),
         }
     }

@@ -1,9 +1,10 @@
-//! `webhook-hmac-sha256.json`: the legacy webhook scheme, both sides, and the secrets that it refuses.
+//! `webhook-hmac-sha256.json`: the legacy webhook scheme, both sides, and the secrets that it
+//! refuses.
 
 use adcp_signing_core::{
     UnixSeconds,
     json::StrictJsonError,
-    message::FieldLine,
+    rfc9421::FieldLine,
     webhook::{HmacHeaders, HmacRejection, HmacSecret, HmacSignError, LegacyHmac},
 };
 use serde_json::Value;
@@ -14,9 +15,11 @@ use super::canonicalization::{expect, text};
 const NOW: i64 = 1_700_000_000;
 
 pub(super) fn run(vectors: &Value) -> Vec<(String, Result<(), String>)> {
-    let secret = || HmacSecret::new(text(vectors, "secret").into()).map_err(|error| error.to_string());
+    let secret =
+        || HmacSecret::new(text(vectors, "secret").into()).map_err(|error| error.to_string());
     let each = |list: &str, check: &dyn Fn(&Value, &HmacSecret) -> Result<(), String>| {
-        let cases = vectors.pointer(list).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let cases =
+            vectors.pointer(list).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         cases
             .iter()
             .map(|case| (name(case), secret().and_then(|secret| check(case, &secret))))
@@ -41,12 +44,17 @@ fn signature(case: &Value, secret: &HmacSecret) -> Result<(), String> {
     let (timestamp, body) = (timestamp(case), text(case, "raw_body").as_bytes());
     expect("signature", expected, &secret.bare_signature(&timestamp, body))?;
     let now = case.get("timestamp").and_then(Value::as_i64).unwrap_or(NOW);
-    match (text(case, "expected_verifier_action"), deliver(secret, &timestamp, Some(expected), body, now)) {
-        // A body that is no JSON has a signature all the same, and the vectors pin no more than that.
+    match (
+        text(case, "expected_verifier_action"),
+        deliver(secret, &timestamp, Some(expected), body, now),
+    ) {
+        // A body that is no JSON has a signature all the same, and the vectors pin no more than
+        // that.
         ("", Ok(()) | Err(HmacRejection::BodyMalformed(StrictJsonError::Invalid { .. }))) => Ok(()),
-        ("reject-malformed", Err(refused @ HmacRejection::BodyMalformed(StrictJsonError::Duplicate(_)))) => {
-            expect("error code", text(case, "rfc9421_error_code"), refused.code())
-        }
+        (
+            "reject-malformed",
+            Err(refused @ HmacRejection::BodyMalformed(StrictJsonError::Duplicate(_))),
+        ) => expect("error code", text(case, "rfc9421_error_code"), refused.code()),
         (_, Err(refused)) => Err(format!("refused: {refused}")),
         (action, Ok(())) => Err(format!("accepted, expected {action}")),
     }
@@ -54,7 +62,8 @@ fn signature(case: &Value, secret: &HmacSecret) -> Result<(), String> {
 
 fn rejection(case: &Value, secret: &HmacSecret) -> Result<(), String> {
     let signature = case.get("signature").and_then(Value::as_str);
-    let now = case.get("current_time").or(case.get("timestamp")).and_then(Value::as_i64).unwrap_or(NOW);
+    let now =
+        case.get("current_time").or(case.get("timestamp")).and_then(Value::as_i64).unwrap_or(NOW);
     match deliver(secret, &timestamp(case), signature, text(case, "raw_body").as_bytes(), now) {
         Err(HmacRejection::BodyMalformed(_)) => Err("the signature was accepted".to_owned()),
         Err(_) => Ok(()),

@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use adcp_signing_core::{
     Algorithm, FixedClock, InMemoryProvider, JwkSet, PrivateJwk, UnixSeconds,
-    message::{FieldLine, Request, SignatureParams},
     operation::{RequestSigningCapability, Transport},
     profile::{LABEL, MessageKind, Profile, WireVersion},
     replay::{InMemoryReplayStore, InsertOutcome},
     resolver::StaticKeys,
     revocation::InMemoryRevocation,
+    rfc9421::{
+        FieldLine, Request, SignatureParams,
+        structured_fields::{BareItem, Dictionary, MemberValue, join_lines},
+    },
     sign::{AmbiguousUrls, DigestCoverage, SignOptions, Signer},
-    structured_fields::{BareItem, Dictionary, MemberValue, join_lines},
     verify::{Acceptance, Caller, FallbackCredential, RefusalKind, Verifier, VerifyError},
 };
 use futures_executor::block_on;
@@ -44,7 +46,9 @@ pub(super) fn profile(vector: &Vector, place: &Place) -> Result<Profile, String>
         None => place.contract.clone(),
     };
     let wire = match vector.signing_profile_version.as_deref() {
-        Some(version) => version.parse().map_err(|error| format!("signing_profile_version: {error}"))?,
+        Some(version) => {
+            version.parse().map_err(|error| format!("signing_profile_version: {error}"))?
+        }
         None => WireVersion::V3_0,
     };
     let webhook = match vector.kind.as_deref() {
@@ -112,7 +116,8 @@ fn judge(
             if let (Some(base), Some(signer)) = (signature_base, &acceptance.signer) {
                 expect("signature base", base, &String::from_utf8_lossy(&signer.signature_base))?;
             }
-            let action = if acceptance.warning.is_some() { "accept_with_warning" } else { "accept" };
+            let action =
+                if acceptance.warning.is_some() { "accept_with_warning" } else { "accept" };
             (&acceptance.operation, action)
         }
         Err(VerifyError::Refused(refusal)) => {
@@ -138,16 +143,23 @@ fn judge(
     if let Some(expected_operation) = &expected.resolved_operation
         && expected_operation != operation
     {
-        return Err(format!("resolved operation: expected {expected_operation:?}, got {operation:?}"));
+        return Err(format!(
+            "resolved operation: expected {expected_operation:?}, got {operation:?}"
+        ));
     }
-    expected.action.as_deref().map_or(Ok(()), |expected_action| expect("action", expected_action, action))
+    expected
+        .action
+        .as_deref()
+        .map_or(Ok(()), |expected_action| expect("action", expected_action, action))
 }
 
 fn keys(vector: &Vector, place: &Place) -> Result<StaticKeys, String> {
     let jwks = match &vector.jwks_override {
         // The webhook set overrides by kid, the request set as a whole.
         Some(whole) if whole.get("keys").is_some() => whole.clone(),
-        Some(by_kid) => json!({ "keys": by_kid.as_object().map(|map| map.values().collect::<Vec<_>>()) }),
+        Some(by_kid) => {
+            json!({ "keys": by_kid.as_object().map(|map| map.values().collect::<Vec<_>>()) })
+        }
         None => {
             let named = |key: &&Value| {
                 let kid = key.get("kid").and_then(Value::as_str).unwrap_or_default();
@@ -156,12 +168,14 @@ fn keys(vector: &Vector, place: &Place) -> Result<StaticKeys, String> {
             json!({ "keys": place.keys.iter().filter(named).collect::<Vec<_>>() })
         }
     };
-    let set = JwkSet::parse(jwks.to_string().as_bytes()).map_err(|error| format!("keys: {error}"))?;
+    let set =
+        JwkSet::parse(jwks.to_string().as_bytes()).map_err(|error| format!("keys: {error}"))?;
     Ok(StaticKeys::from_jwks(&set))
 }
 
-/// Revocation as the vector has it. The age of a list is since its refresh that succeeded; the list promises a refresh
-/// every five minutes, so it is stale four intervals after the one that was missed.
+/// Revocation as the vector has it. The age of a list is since its refresh that succeeded; the list
+/// promises a refresh every five minutes, so it is stale four intervals after the one that was
+/// missed.
 fn revocation(vector: &Vector, now: UnixSeconds) -> InMemoryRevocation {
     const INTERVAL: i64 = 300;
     let state = &vector.test_harness_state;
@@ -173,16 +187,22 @@ fn revocation(vector: &Vector, now: UnixSeconds) -> InMemoryRevocation {
     revocation
 }
 
-fn replay(vector: &Vector, capped: Option<&str>, now: UnixSeconds) -> Result<InMemoryReplayStore, String> {
+fn replay(
+    vector: &Vector,
+    capped: Option<&str>,
+    now: UnixSeconds,
+) -> Result<InMemoryReplayStore, String> {
     let store = InMemoryReplayStore::default();
     let until = |seconds: i64| now.plus(seconds);
     let seen = vector.test_harness_state.replay_cache_entries.iter();
-    let seen =
-        seen.map(|entry| (entry.keyid.clone(), entry.nonce.clone(), until(entry.ttl_seconds.unwrap_or(360))));
+    let seen = seen.map(|entry| {
+        (entry.keyid.clone(), entry.nonce.clone(), until(entry.ttl_seconds.unwrap_or(360)))
+    });
     let fillers = (0..SMALL_CAP)
         .filter_map(|number| Some((capped?.to_owned(), format!("filler-{number}"), until(360))));
     for (keyid, nonce, until) in seen.chain(fillers) {
-        let outcome = store.preload(&keyid, &nonce, until, now).map_err(|error| error.to_string())?;
+        let outcome =
+            store.preload(&keyid, &nonce, until, now).map_err(|error| error.to_string())?;
         if outcome != InsertOutcome::Inserted {
             return Err(format!("the replay cache could not be prepared: {outcome:?}"));
         }
@@ -192,7 +212,9 @@ fn replay(vector: &Vector, capped: Option<&str>, now: UnixSeconds) -> Result<InM
 
 fn capability(vector: &Vector) -> Result<RequestSigningCapability, String> {
     match &vector.verifier_capability {
-        Some(json) => serde_json::from_value(json.clone()).map_err(|error| format!("capability: {error}")),
+        Some(json) => {
+            serde_json::from_value(json.clone()).map_err(|error| format!("capability: {error}"))
+        }
         None => Ok(RequestSigningCapability::default()),
     }
 }
@@ -217,8 +239,8 @@ fn fallback(vector: &Vector, lines: &[FieldLine<'_>]) -> FallbackCredential {
     }
 }
 
-/// Signs the message of a positive vector with its own parameters: the base comes out to the byte, and for Ed25519 the
-/// signature does too.
+/// Signs the message of a positive vector with its own parameters: the base comes out to the byte,
+/// and for Ed25519 the signature does too.
 fn sign(vector: &Vector, place: &Place) -> Result<(), String> {
     let lines = vector.request.headers.lines();
     let input = join_lines(&lines, "signature-input").ok_or("no Signature-Input")?;
@@ -237,7 +259,9 @@ fn sign(vector: &Vector, place: &Place) -> Result<(), String> {
     // The digest is left to the signer, unless the message has more than the one it would write.
     let several = join_lines(&lines, "content-digest").is_some_and(|value| value.contains(&b','));
     let signed_by_us = |line: &&FieldLine<'_>| {
-        line.is("signature") || line.is("signature-input") || (line.is("content-digest") && !several)
+        line.is("signature")
+            || line.is("signature-input")
+            || (line.is("content-digest") && !several)
     };
     let unsigned: Vec<_> = lines.iter().filter(|line| !signed_by_us(line)).copied().collect();
     let body = vector.request.body_bytes()?;
@@ -260,7 +284,8 @@ fn sign(vector: &Vector, place: &Place) -> Result<(), String> {
     let expected = vector.expected_signature_base.as_deref().unwrap_or_default();
     expect("signature base", expected, &String::from_utf8_lossy(prepared.signature_base()))?;
 
-    let fields = block_on(signer.sign_with(&request, &options)).map_err(|error| error.to_string())?;
+    let fields =
+        block_on(signer.sign_with(&request, &options)).map_err(|error| error.to_string())?;
     if algorithm == Algorithm::Ed25519 {
         let published = join_lines(&lines, "signature").ok_or("no Signature")?;
         let published = Dictionary::parse(&published).map_err(|error| error.to_string())?;

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::canonicalization::text;
 
 pub(super) fn run(vectors: &Value) -> Vec<(String, Result<(), String>)> {
-    let list = |name: &str| vectors.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let list =
+        |name: &str| vectors.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
     let mut cases = Vec::new();
     for family in list("valid_declarations") {
         let methods = family.get("methods").and_then(Value::as_array).cloned().unwrap_or_default();
@@ -37,11 +38,20 @@ fn declare(methods: &[Value]) -> Result<RequestSigningCapability, String> {
 }
 
 fn matches(case: &Value) -> Result<(), String> {
-    let declared = case.get("declared_methods").and_then(Value::as_array).cloned().unwrap_or_default();
-    let wire =
-        Resolved { protocol_method: Some(text(case, "wire_method").to_owned()), ..Resolved::default() };
+    let declared =
+        case.get("declared_methods").and_then(Value::as_array).cloned().unwrap_or_default();
+    let wire = Resolved {
+        protocol_method: Some(text(case, "wire_method").to_owned()),
+        ..Resolved::default()
+    };
     let matched = declare(&declared)?.posture(&wire) == Posture::Required;
-    let expected =
-        case.get("matches").and_then(Value::as_bool).ok_or("the case does not say what to expect")?;
-    if matched == expected { Ok(()) } else { Err(format!("expected a match: {expected}, got: {matched}")) }
+    let expected = case
+        .get("matches")
+        .and_then(Value::as_bool)
+        .ok_or("the case does not say what to expect")?;
+    if matched == expected {
+        Ok(())
+    } else {
+        Err(format!("expected a match: {expected}, got: {matched}"))
+    }
 }

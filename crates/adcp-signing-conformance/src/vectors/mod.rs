@@ -17,7 +17,8 @@ use adcp_signing_core::profile::ContractVersion;
 use self::folder::Suite;
 pub use self::report::{Case, CaseResult, Report};
 
-/// Why vectors could not be run at all. A vector that fails is not an error but part of the [`Report`].
+/// Why vectors could not be run at all. A vector that fails is not an error but part of the
+/// [`Report`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VectorError {
@@ -38,18 +39,23 @@ pub enum VectorError {
         reason: String,
     },
     /// No vector was found, which is never a success.
-    #[error("no vector was found in {0}; name a folder that holds request-signing/ or webhook-signing/")]
+    #[error(
+        "no vector was found in {0}; name a folder that holds request-signing/ or webhook-signing/"
+    )]
     Nothing(PathBuf),
 }
 
 /// Runs every vector below a folder.
 ///
-/// The contract is the caller's, or else the nearest folder name above each file that is a version (`3.2.4`,
-/// `adcp-3.1.19`), or else the newest.
+/// The contract is the caller's, or else the nearest folder name above each file that is a version
+/// (`3.2.4`, `adcp-3.1.19`), or else the newest.
 ///
 /// # Errors
 /// [`VectorError`] when the folder cannot be read or holds no vector.
-pub fn run_folder(folder: &Path, contract: Option<&ContractVersion>) -> Result<Report, VectorError> {
+pub fn run_folder(
+    folder: &Path,
+    contract: Option<&ContractVersion>,
+) -> Result<Report, VectorError> {
     let mut report = Report::default();
     for suite in Suite::discover(folder, contract)? {
         suite.run(&mut report)?;

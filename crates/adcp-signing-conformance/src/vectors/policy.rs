@@ -1,16 +1,19 @@
-//! `body-integrity-policy.json`: the policy matrix, as real messages with the faults that each case names.
+//! `body-integrity-policy.json`: the policy matrix, as real messages with the faults that each case
+//! names.
 
 use std::sync::Arc;
 
 use adcp_signing_core::{
     Algorithm, FixedClock, InMemoryProvider, KeyPurpose, SigningProvider as _, UnixSeconds,
-    message::{Component, FieldLine, Request, SignatureParams, inner_list_text, signature_base},
     operation::{RequestSigningCapability, Transport},
     profile::{Profile, WireVersion},
     replay::InMemoryReplayStore,
     resolver::{StaticKeys, VerificationKey},
     revocation::InMemoryRevocation,
-    structured_fields::{Alphabet, push_byte_sequence},
+    rfc9421::{
+        Component, FieldLine, Request, SignatureParams, inner_list_text, signature_base,
+        structured_fields::{Alphabet, push_byte_sequence},
+    },
     verify::{Caller, FallbackCredential, RefusalKind, Verifier, VerifyError},
 };
 use futures_executor::block_on;
@@ -63,9 +66,11 @@ pub(super) fn run(vectors: &Value, place: &Place) -> Vec<(String, Result<(), Str
 }
 
 fn check(facts: &Facts, place: &Place) -> Result<(), String> {
-    let wire: WireVersion = facts.endpoint_profile.parse().map_err(|_| "unknown endpoint_profile")?;
-    let profile =
-        Profile::request(wire).with_contract(place.contract.clone()).map_err(|error| error.to_string())?;
+    let wire: WireVersion =
+        facts.endpoint_profile.parse().map_err(|_| "unknown endpoint_profile")?;
+    let profile = Profile::request(wire)
+        .with_contract(place.contract.clone())
+        .map_err(|error| error.to_string())?;
     let key = InMemoryProvider::generate(Algorithm::Ed25519, KeyPurpose::RequestSigning)
         .map_err(|error| error.to_string())?;
     let mut keys = StaticKeys::default();
@@ -84,9 +89,13 @@ fn check(facts: &Facts, place: &Place) -> Result<(), String> {
         .capability(capability(facts, operation)?)
         .clock(Arc::new(FixedClock::new(UnixSeconds::new(NOW))))
         .build();
-    let fallback =
-        if facts.fallback_auth_valid { FallbackCredential::Valid } else { FallbackCredential::Absent };
-    let outcome = block_on(verifier.verify(&request, &Caller { transport: Transport::Mcp, fallback }));
+    let fallback = if facts.fallback_auth_valid {
+        FallbackCredential::Valid
+    } else {
+        FallbackCredential::Absent
+    };
+    let outcome =
+        block_on(verifier.verify(&request, &Caller { transport: Transport::Mcp, fallback }));
     judge(&facts.expected, outcome)
 }
 
@@ -101,7 +110,10 @@ fn message(facts: &Facts) -> (&'static str, Vec<u8>) {
     } else {
         let arguments = json!({"idempotency_key": facts.id, "adcp_version": version});
         let params = json!({"name": "create_media_buy", "arguments": arguments});
-        ("create_media_buy", json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}))
+        (
+            "create_media_buy",
+            json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}),
+        )
     };
     (operation, if facts.has_body { body.to_string().into_bytes() } else { Vec::new() })
 }
@@ -112,8 +124,11 @@ fn capability(facts: &Facts, operation: &str) -> Result<RequestSigningCapability
         "covers_content_digest": facts.legacy_digest_policy.as_deref().unwrap_or("required"),
     });
     if let Some(members) = lists.as_object_mut() {
-        let supported =
-            if operation.contains('/') { "protocol_methods_supported_for" } else { "supported_for" };
+        let supported = if operation.contains('/') {
+            "protocol_methods_supported_for"
+        } else {
+            "supported_for"
+        };
         members.insert(supported.to_owned(), json!([operation]));
         members.insert(facts.mode.clone(), json!([operation]));
     }
@@ -141,11 +156,14 @@ fn fields(
     let covered = names.map(|name| Component::new(name, &[])).collect::<Result<Vec<_>, _>>();
     let covered = covered.map_err(|error| error.to_string())?;
     if facts.covers_content_digest {
-        let digested =
-            if facts.digest_matches_body == Some(false) { b"another body".as_slice() } else { body };
+        let digested = if facts.digest_matches_body == Some(false) {
+            b"another body".as_slice()
+        } else {
+            body
+        };
         fields.push((
             "Content-Digest",
-            adcp_signing_core::digest::content_digest(digested, Alphabet::Standard),
+            adcp_signing_core::rfc9421::digest::content_digest(digested, Alphabet::Standard),
         ));
     }
     let params = SignatureParams {
@@ -180,7 +198,8 @@ fn judge(
 ) -> Result<(), String> {
     let (action, source, code, identity) = match outcome {
         Ok(acceptance) => {
-            let action = if acceptance.warning.is_some() { "accept_with_warning" } else { "accept" };
+            let action =
+                if acceptance.warning.is_some() { "accept_with_warning" } else { "accept" };
             let source = match (&acceptance.signer, acceptance.by_fallback) {
                 (Some(_), _) => Some("signature"),
                 (None, true) => Some("fallback"),
@@ -196,6 +215,10 @@ fn judge(
     };
     expect("action", &expected.action, action)?;
     expect("error code", expected.error_code.as_deref().unwrap_or("none"), code.unwrap_or("none"))?;
-    expect("source", expected.authentication_source.as_deref().unwrap_or("none"), source.unwrap_or("none"))?;
+    expect(
+        "source",
+        expected.authentication_source.as_deref().unwrap_or("none"),
+        source.unwrap_or("none"),
+    )?;
     expect("identity", &expected.verified_signer_identity.to_string(), &identity.to_string())
 }

@@ -58,7 +58,13 @@ impl Report {
         self.cases.iter().filter(|case| which(&case.result)).count()
     }
 
-    pub(super) fn add(&mut self, file: &Path, name: &str, contract: &str, outcome: Result<(), String>) {
+    pub(super) fn add(
+        &mut self,
+        file: &Path,
+        name: &str,
+        contract: &str,
+        outcome: Result<(), String>,
+    ) {
         let result = match outcome {
             Ok(()) => CaseResult::Passed,
             Err(reason) => CaseResult::Failed(reason),
@@ -67,7 +73,8 @@ impl Report {
     }
 
     pub(super) fn skip(&mut self, file: &Path, contract: &str, reason: &str) {
-        let name = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let name =
+            file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         self.push(file, &name, contract, CaseResult::Skipped(reason.to_owned()));
     }
 

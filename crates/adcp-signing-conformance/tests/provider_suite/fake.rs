@@ -1,4 +1,5 @@
-//! A key service in this process that does everything the suite can ask for, and one thing wrong where told to.
+//! A key service in this process that does everything the suite can ask for, and one thing wrong
+//! where told to.
 
 use std::{
     borrow::Cow,
@@ -10,11 +11,16 @@ use std::{
     time::Duration,
 };
 
-use adcp_signing_conformance::provider::{Case, Fault, Faults, Harness, HarnessError, KeySpec, KeyState};
+use adcp_signing_conformance::provider::{
+    Case, Fault, Faults, Harness, HarnessError, KeySpec, KeyState,
+};
 use adcp_signing_core::{
-    Algorithm, Fingerprint, InMemoryProvider, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey,
-    Signature, SigningProvider,
-    provider::{Capability, Custody, KeyVersion, Pin, Signed, SigningProviderExt as _},
+    Algorithm, Fingerprint, InMemoryProvider, KeyPurpose, ProviderError, ProviderErrorKind,
+    PublicKey, Signature, SigningProvider,
+    provider::{
+        Capability, Custody, KeyVersion, Signed,
+        layers::{Pin, SigningProviderExt as _},
+    },
 };
 use async_trait::async_trait;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -94,8 +100,9 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn new(flaw: Option<Flaw>) -> Self {
-        let key =
-            |algorithm| Arc::new(InMemoryProvider::generate(algorithm, KeyPurpose::RequestSigning).unwrap());
+        let key = |algorithm| {
+            Arc::new(InMemoryProvider::generate(algorithm, KeyPurpose::RequestSigning).unwrap())
+        };
         let p256 = || key(Algorithm::EcdsaP256Sha256);
         let nth = SERVICES.fetch_add(1, Ordering::SeqCst);
         Self {
@@ -171,7 +178,9 @@ impl Harness for Service {
     async fn provider(&self, spec: &KeySpec) -> Result<Arc<dyn SigningProvider>, HarnessError> {
         if spec.state == KeyState::MissingVersion && !self.has(F::MissingVersionAsLatest) {
             // A backend may find out when it is built.
-            return Err(ProviderError::new(ProviderErrorKind::KeyNotFound, "no such version").into());
+            return Err(
+                ProviderError::new(ProviderErrorKind::KeyNotFound, "no such version").into()
+            );
         }
         Ok(Arc::new(self.build(spec, None)))
     }
@@ -185,12 +194,15 @@ impl Harness for Service {
     }
 
     async fn rotate(&self) -> Result<(), HarnessError> {
-        let next = InMemoryProvider::generate(Algorithm::EcdsaP256Sha256, KeyPurpose::RequestSigning)?;
+        let next =
+            InMemoryProvider::generate(Algorithm::EcdsaP256Sha256, KeyPurpose::RequestSigning)?;
         self.rotatable.lock().unwrap().push(Arc::new(next));
         Ok(())
     }
 
-    async fn through_faults(&self) -> Result<(Arc<dyn SigningProvider>, Box<dyn Faults>), HarnessError> {
+    async fn through_faults(
+        &self,
+    ) -> Result<(Arc<dyn SigningProvider>, Box<dyn Faults>), HarnessError> {
         let line = Arc::new(Line::default());
         let provider = self.build(&KeySpec::new(KeyState::Ready), Some(Arc::clone(&line)));
         Ok((Arc::new(provider), Box::new(InProcess(line))))
@@ -263,7 +275,9 @@ impl Fake {
 
     fn error(&self, kind: ProviderErrorKind) -> ProviderError {
         match self.flaw {
-            Some(F::LeaksInDisplay) => ProviderError::new(kind, format!("token {} is refused", self.secret)),
+            Some(F::LeaksInDisplay) => {
+                ProviderError::new(kind, format!("token {} is refused", self.secret))
+            }
             Some(F::LeaksInTheCause) => {
                 let cause = io::Error::other(io::Error::other(format!("token={}", self.secret)));
                 ProviderError::new(kind, "refused").with_source(cause)
@@ -282,7 +296,8 @@ impl Fake {
             }
             Some(F::LeaksInTheLogOfAThread) => {
                 let secret = self.secret.clone();
-                let thread = std::thread::spawn(move || tracing::warn!(target: "a_driver", "{secret}"));
+                let thread =
+                    std::thread::spawn(move || tracing::warn!(target: "a_driver", "{secret}"));
                 thread.join().unwrap();
             }
             // Below INFO, other crates may say what they like.
@@ -313,7 +328,9 @@ impl Fake {
                 let error = self.error(K::Throttled);
                 return Err(match retry_after {
                     Some(wait) if !self.has(F::LosesRetryAfter) => error.with_retry_after(wait),
-                    None if self.has(F::InventsRetryAfter) => error.with_retry_after(Duration::from_secs(1)),
+                    None if self.has(F::InventsRetryAfter) => {
+                        error.with_retry_after(Duration::from_secs(1))
+                    }
                     _ => error,
                 });
             }
@@ -347,7 +364,9 @@ impl Fake {
             KeyState::WrongAlgorithm if self.has(F::SignsWithTheWrongAlgorithm) => None,
             KeyState::WrongAlgorithm if self.has(F::TakesOnTheWrongAlgorithm) => None,
             KeyState::WrongAlgorithm => Some(K::AlgorithmMismatch),
-            _ if base.len() > LIMIT && !self.has(F::SignsBeyondItsLimit) => Some(K::MessageTooLarge),
+            _ if base.len() > LIMIT && !self.has(F::SignsBeyondItsLimit) => {
+                Some(K::MessageTooLarge)
+            }
             _ if base.is_empty() && self.has(F::EmptyBaseAsUnavailable) => Some(K::Unavailable),
             _ => None,
         };
@@ -367,7 +386,8 @@ impl Fake {
             Some(F::SignsTheDigest) => key.sign_now(digest(&SHA256, base).as_ref()),
             Some(F::EmptyBaseForged) if base.is_empty() => forged(&[7; 64]),
             Some(F::AnswersDer) => {
-                let raw = p256::ecdsa::Signature::from_slice(key.sign_now(base)?.as_bytes()).unwrap();
+                let raw =
+                    p256::ecdsa::Signature::from_slice(key.sign_now(base)?.as_bytes()).unwrap();
                 let mut der = raw.to_der().as_bytes().to_vec();
                 der.resize(64, 0);
                 forged(&der)
@@ -411,7 +431,11 @@ impl SigningProvider for Fake {
             _ => &[Algorithm::Ed25519, Algorithm::EcdsaP256Sha256],
         };
         let capability = Capability::new(Custody::External, algorithms);
-        if self.has(F::HasASecretLimit) { capability } else { capability.with_max_message_len(LIMIT) }
+        if self.has(F::HasASecretLimit) {
+            capability
+        } else {
+            capability.with_max_message_len(LIMIT)
+        }
     }
 
     async fn public_key(&self) -> Result<PublicKey, ProviderError> {

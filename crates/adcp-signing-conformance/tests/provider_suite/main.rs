@@ -1,7 +1,12 @@
 //! The suite passes what conforms, and fails exactly the case that a fault belongs to.
 
 #![cfg(feature = "provider")]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "helpers of tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "helpers of tests"
+)]
 
 mod fake;
 
@@ -16,7 +21,10 @@ use fake::{Flaw, Service};
 
 /// Enough for faults that are not one in 128.
 fn quick() -> Suite {
-    Suite::default().with_signatures(20).with_concurrency(20).with_hang_limit(Duration::from_millis(20))
+    Suite::default()
+        .with_signatures(20)
+        .with_concurrency(20)
+        .with_hang_limit(Duration::from_millis(20))
 }
 
 fn reasons(report: &SuiteReport) -> Vec<String> {
@@ -69,7 +77,10 @@ async fn a_provider_with_one_flaw_fails_exactly_the_cases_of_that_flaw() {
         (Flaw::HidesTheRotation, &[C::RotationWhileSigning]),
         (Flaw::LosesRetryAfter, &[C::ThrottledWithRetryAfter]),
         (Flaw::InventsRetryAfter, &[C::ThrottledWithoutRetryAfter]),
-        (Flaw::ThrottledAsUnavailable, &[C::ThrottledWithRetryAfter, C::ThrottledWithoutRetryAfter]),
+        (
+            Flaw::ThrottledAsUnavailable,
+            &[C::ThrottledWithRetryAfter, C::ThrottledWithoutRetryAfter],
+        ),
         (Flaw::RetriesItself, &[C::OneRequestPerCall]),
         (Flaw::DownAsMissing, &[C::OneRequestPerCall, C::ServiceFailure]),
         (Flaw::HangsAsGarbage, &[C::Timeout]),
@@ -93,7 +104,10 @@ async fn a_provider_with_one_flaw_fails_exactly_the_cases_of_that_flaw() {
         let report = quick().run(&service).await;
         let expected: Vec<_> = cases.iter().map(|case| case.name()).collect();
         assert_eq!(report.failed(), expected, "{flaw:?}: {:#?}", reasons(&report));
-        assert!(!report.to_string().contains(&service.secret), "{flaw:?}: the report repeats the secret");
+        assert!(
+            !report.to_string().contains(&service.secret),
+            "{flaw:?}: the report repeats the secret"
+        );
     }
 }
 
@@ -103,7 +117,8 @@ struct InMemory(Algorithm, String);
 impl InMemory {
     fn new(algorithm: Algorithm) -> Self {
         let key = InMemoryProvider::generate(algorithm, KeyPurpose::RequestSigning).unwrap();
-        let json: serde_json::Value = serde_json::from_str(&key.to_private_jwk().to_json()).unwrap();
+        let json: serde_json::Value =
+            serde_json::from_str(&key.to_private_jwk().to_json()).unwrap();
         let mut json = json.as_object().unwrap().clone();
         json.remove("adcp_use");
         Self(algorithm, serde_json::to_string(&json).unwrap())
@@ -137,10 +152,13 @@ async fn the_in_memory_provider_conforms_with_every_algorithm() {
         let report = suite.run(&InMemory::new(algorithm)).await;
         report.assert();
         for row in &report.cases {
-            let required = Case::ALL.iter().any(|case| case.name() == row.case && case.is_required());
+            let required =
+                Case::ALL.iter().any(|case| case.name() == row.case && case.is_required());
             match &row.outcome {
                 Outcome::Passed => assert!(required, "{}", row.case),
-                Outcome::NotApplicable(reason) => assert!(!required && !reason.is_empty(), "{}", row.case),
+                Outcome::NotApplicable(reason) => {
+                    assert!(!required && !reason.is_empty(), "{}", row.case)
+                }
                 other => panic!("{}: {other:?}", row.case),
             }
         }

@@ -9,9 +9,10 @@ const PAGE: usize = 4_096;
 
 /// Calls `run` from further down the stack, `levels` times about 64 bytes.
 ///
-/// A primitive's vector code takes up to a fifth longer at some places of the stack within a page than at others. A pipeline
-/// calls its primitive from another place than a bare call does, and would be charged for the difference, or credited with
-/// it. So both are run from all over a page: from [`depths`] different levels.
+/// A primitive's vector code takes up to a fifth longer at some places of the stack within a page
+/// than at others. A pipeline calls its primitive from another place than a bare call does, and
+/// would be charged for the difference, or credited with it. So both are run from all over a page:
+/// from [`depths`] different levels.
 #[inline(never)]
 fn deeper(levels: usize, run: &mut dyn FnMut() -> Duration) -> Duration {
     if levels == 0 {
@@ -23,8 +24,8 @@ fn deeper(levels: usize, run: &mut dyn FnMut() -> Duration) -> Duration {
     result
 }
 
-/// How many levels lead over whole pages, so that no part of a page counts more than another. How long a level is, is up to
-/// the compiler.
+/// How many levels lead over whole pages, so that no part of a page counts more than another. How
+/// long a level is, is up to the compiler.
 fn depths() -> usize {
     let [upper, lower] = [0, 1].map(|levels| {
         let mut address = 0;
@@ -39,8 +40,9 @@ fn depths() -> usize {
     PAGE >> level.trailing_zeros().min(PAGE.trailing_zeros())
 }
 
-/// What one call of `whole` takes beside one of `part`, in means over the depths of the stack without the slowest tenth,
-/// where interruptions are. The two run in turn, so that a drift of the machine meets both.
+/// What one call of `whole` takes beside one of `part`, in means over the depths of the stack
+/// without the slowest tenth, where interruptions are. The two run in turn, so that a drift of the
+/// machine meets both.
 pub(crate) struct Beyond {
     depths: usize,
     whole: Vec<Duration>,
@@ -52,7 +54,11 @@ impl Beyond {
         Self { depths: depths(), whole: Vec::new(), part: Vec::new() }
     }
 
-    pub(crate) fn add(&mut self, mut whole: impl FnMut() -> Duration, mut part: impl FnMut() -> Duration) {
+    pub(crate) fn add(
+        &mut self,
+        mut whole: impl FnMut() -> Duration,
+        mut part: impl FnMut() -> Duration,
+    ) {
         let levels = self.whole.len() % self.depths;
         self.whole.push(deeper(levels, &mut whole));
         self.part.push(deeper(levels, &mut part));

@@ -5,15 +5,17 @@ use std::sync::Arc;
 use adcp_signing_core::{
     Algorithm, Fingerprint, InMemoryProvider, KeyPurpose, ProviderError, PublicKey, Signature,
     SigningProvider,
-    message::Request,
     profile::{Profile, WireVersion},
     provider::{Capability, Custody, KeyIdentity, Signed, identified_by},
+    rfc9421::Request,
     sign::{SignedFields, Signer},
 };
 use async_trait::async_trait;
 use aws_lc_rs::{
     rand::SystemRandom,
-    signature::{ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, ParsedPublicKey},
+    signature::{
+        ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, ParsedPublicKey,
+    },
 };
 use ed25519_dalek::Signer as _;
 use futures_util::FutureExt as _;
@@ -25,7 +27,8 @@ pub(crate) const KEYID: &str = "buyer-signing-2026";
 
 const SEED: [u8; 32] = [7; 32];
 /// What precedes the seed in a DER `PrivateKeyInfo` (RFC 8410 §7).
-const ED25519_PKCS8: [u8; 16] = *b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
+const ED25519_PKCS8: [u8; 16] =
+    *b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
 
 pub(crate) fn profile() -> Profile {
     Profile::request(WireVersion::V3_2)
@@ -43,7 +46,8 @@ impl NullKey {
         let fingerprint = Fingerprint::new("null", "null");
         let purpose = KeyPurpose::RequestSigning;
         Self {
-            identity: KeyIdentity::new(fingerprint, KEYID, Algorithm::Ed25519, purpose).expect("a key id"),
+            identity: KeyIdentity::new(fingerprint, KEYID, Algorithm::Ed25519, purpose)
+                .expect("a key id"),
             signature: Signature::from_raw(Algorithm::Ed25519, &[7; 64]).expect("64 bytes"),
         }
     }
@@ -58,10 +62,12 @@ impl SigningProvider for NullKey {
     }
 
     async fn public_key(&self) -> Result<PublicKey, ProviderError> {
-        PublicKey::from_ed25519_bytes(ed25519_dalek::SigningKey::from_bytes(&SEED).verifying_key().as_bytes())
-            .map_err(|_| {
-                ProviderError::new(adcp_signing_core::ProviderErrorKind::InvalidResponse, "not a key")
-            })
+        PublicKey::from_ed25519_bytes(
+            ed25519_dalek::SigningKey::from_bytes(&SEED).verifying_key().as_bytes(),
+        )
+        .map_err(|_| {
+            ProviderError::new(adcp_signing_core::ProviderErrorKind::InvalidResponse, "not a key")
+        })
     }
 
     async fn sign(&self, _signature_base: &[u8]) -> Result<Signed, ProviderError> {
@@ -96,16 +102,21 @@ impl Keys {
     pub(crate) fn p256() -> Self {
         let secret = p256::SecretKey::from_slice(&SEED).expect("in range");
         let der = p256::pkcs8::EncodePrivateKey::to_pkcs8_der(&secret).expect("a sound key");
-        let signing =
-            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der.as_bytes()).expect("a sound key");
+        let signing = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der.as_bytes())
+            .expect("a sound key");
         let public = aws_lc_rs::signature::KeyPair::public_key(&signing);
-        let verifying = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, public).expect("a sound key");
-        Self::new(der.as_bytes(), Primitive::P256 { signing, verifying }, AlgorithmName::EcdsaP256Sha256)
+        let verifying =
+            ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, public).expect("a sound key");
+        Self::new(
+            der.as_bytes(),
+            Primitive::P256 { signing, verifying },
+            AlgorithmName::EcdsaP256Sha256,
+        )
     }
 
     fn new(pkcs8: &[u8], primitive: Primitive, peer: AlgorithmName) -> Self {
-        let provider =
-            InMemoryProvider::from_pkcs8_der(pkcs8, KeyPurpose::RequestSigning).expect("a sound key");
+        let provider = InMemoryProvider::from_pkcs8_der(pkcs8, KeyPurpose::RequestSigning)
+            .expect("a sound key");
         let provider = Arc::new(provider.with_key_id(KEYID));
         Self { provider, primitive, peer: Peer::new(peer, &SEED) }
     }
@@ -130,9 +141,9 @@ impl Primitive {
     #[inline]
     pub(crate) fn verify(&self, base: &[u8], signature: &[u8; 64]) -> bool {
         match self {
-            Self::Ed25519 { verifying, .. } => {
-                verifying.verify_strict(base, &ed25519_dalek::Signature::from_bytes(signature)).is_ok()
-            }
+            Self::Ed25519 { verifying, .. } => verifying
+                .verify_strict(base, &ed25519_dalek::Signature::from_bytes(signature))
+                .is_ok(),
             Self::P256 { verifying, .. } => verifying.verify_sig(base, signature).is_ok(),
         }
     }

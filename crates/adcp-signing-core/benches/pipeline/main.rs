@@ -1,13 +1,13 @@
-//! Signing and verifying one `create_media_buy` of 1 KiB under the 3.2 profile, beside the bare primitive and beside
-//! `httpsig`.
+//! Signing and verifying one `create_media_buy` of 1 KiB under the 3.2 profile, beside the bare
+//! primitive and beside `httpsig`.
 //!
-//! Both sides do all that the checklist asks for: nonces, clock, digest, duplicate keys, and when verifying a cached key,
-//! revocation, replay and the capability of the endpoint. `sign/null` has a key that answers at once. Verifying cannot
-//! leave the cryptography out. What a pipeline costs beside its primitive is `*_beyond_primitive`: the two run in turn, and
-//! the difference counts.
+//! Both sides do all that the checklist asks for: nonces, clock, digest, duplicate keys, and when
+//! verifying a cached key, revocation, replay and the capability of the endpoint. `sign/null` has a
+//! key that answers at once. Verifying cannot leave the cryptography out. What a pipeline costs
+//! beside its primitive is `*_beyond_primitive`: the two run in turn, and the difference counts.
 //!
-//! `httpsig` signs and verifies the same components. It has no canonicalization, digest, nonce cache, revocation or body
-//! check, so it does less.
+//! `httpsig` signs and verifies the same components. It has no canonicalization, digest, nonce
+//! cache, revocation or body check, so it does less.
 
 #![allow(missing_docs, clippy::expect_used, clippy::indexing_slicing, reason = "a benchmark")]
 
@@ -19,7 +19,7 @@ mod traffic;
 
 use std::{hint::black_box, sync::Arc, time::Duration};
 
-use adcp_signing_core::{message::Request, sign::Signer, verify::Verifier};
+use adcp_signing_core::{rfc9421::Request, sign::Signer, verify::Verifier};
 use criterion::{
     BenchmarkGroup, Criterion, SamplingMode, criterion_group, criterion_main, measurement::WallTime,
 };
@@ -56,14 +56,17 @@ fn sign(criterion: &mut Criterion) {
     let fields = fields();
     let request = create_media_buy(&fields);
     let signer = Signer::new(profile(), Arc::new(NullKey::new())).expect("a request-signing key");
-    group.bench_function("null", |bencher| bencher.iter(|| sign_once(&signer, black_box(&request))));
+    group
+        .bench_function("null", |bencher| bencher.iter(|| sign_once(&signer, black_box(&request))));
     let ids = peer::covered();
     for (name, keys) in [("ed25519", Keys::ed25519()), ("p256", Keys::p256())] {
         let signer = keys.signer();
         let signed = Traffic::by(&keys);
         let (base, _) = &signed.bases[0];
         let digest = signed.messages[0].content_digest.as_deref().expect("a digest");
-        group.bench_function(name, |bencher| bencher.iter(|| sign_once(&signer, black_box(&request))));
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| sign_once(&signer, black_box(&request)))
+        });
         group.bench_function(format!("{name}_primitive"), |bencher| {
             bencher.iter(|| keys.primitive.sign(black_box(base)));
         });
@@ -95,7 +98,13 @@ fn verify(criterion: &mut Criterion) {
     let mut group = group(criterion, "verify");
     let caller = caller();
     let full = |verifier: &Verifier, request: &Request<'_>| {
-        timed(|| verifier.verify(black_box(request), &caller).now_or_never().expect("no edge waits").is_ok())
+        timed(|| {
+            verifier
+                .verify(black_box(request), &caller)
+                .now_or_never()
+                .expect("no edge waits")
+                .is_ok()
+        })
     };
     for (name, keys) in [("ed25519", Keys::ed25519()), ("p256", Keys::p256())] {
         let signed = Traffic::by(&keys);
@@ -112,10 +121,15 @@ fn verify(criterion: &mut Criterion) {
             group.bench_function(format!("{name}_beyond_{part}"), |bencher| {
                 bencher.iter_custom(|iterations| {
                     let mut beyond = Beyond::new();
-                    over_messages(&keys, &signed, beyond.pairs(iterations), |verifier, request, base| {
-                        beyond.add(|| full(verifier, request), || check(base));
-                        Duration::ZERO
-                    });
+                    over_messages(
+                        &keys,
+                        &signed,
+                        beyond.pairs(iterations),
+                        |verifier, request, base| {
+                            beyond.add(|| full(verifier, request), || check(base));
+                            Duration::ZERO
+                        },
+                    );
                     beyond.total(iterations)
                 });
             });
@@ -123,7 +137,9 @@ fn verify(criterion: &mut Criterion) {
         plain(&mut group);
         group.bench_function(name, |bencher| {
             bencher.iter_custom(|iterations| {
-                over_messages(&keys, &signed, iterations, |verifier, request, _| full(verifier, request))
+                over_messages(&keys, &signed, iterations, |verifier, request, _| {
+                    full(verifier, request)
+                })
             });
         });
         group.bench_function(format!("{name}_primitive"), |bencher| {

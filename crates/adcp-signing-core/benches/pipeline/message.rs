@@ -1,6 +1,6 @@
 //! The message that is signed and verified.
 
-use adcp_signing_core::message::{FieldLine, Request};
+use adcp_signing_core::rfc9421::{FieldLine, Request};
 
 pub(crate) const URL: &str = "https://seller.example.com/adcp/create_media_buy";
 pub(crate) const OPERATION: &str = "create_media_buy";

@@ -1,7 +1,8 @@
 //! `httpsig`, with the same key and the same components.
 
 use httpsig::prelude::{
-    AlgorithmName, HttpSignatureBase, HttpSignatureHeaders, HttpSignatureParams, PublicKey, SecretKey,
+    AlgorithmName, HttpSignatureBase, HttpSignatureHeaders, HttpSignatureParams, PublicKey,
+    SecretKey,
     message_component::{HttpMessageComponent, HttpMessageComponentId},
 };
 
@@ -25,7 +26,8 @@ impl Peer {
         params.set_random_nonce().set_expires_with_duration(Some(300));
         params.set_keyid(KEYID).set_alg(&self.algorithm).set_tag("adcp/request-signing/v1");
         let base = HttpSignatureBase::try_new(&components(ids, digest), &params).expect("a base");
-        let headers = base.build_signature_headers(&self.secret, Some("sig1")).expect("a signature");
+        let headers =
+            base.build_signature_headers(&self.secret, Some("sig1")).expect("a signature");
         [headers.signature_input_header_value(), headers.signature_header_value()]
     }
 

@@ -4,11 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use adcp_signing_core::{
     Clock as _, KeyPurpose, Nonces as _, RandomNonces, SystemClock,
-    message::{FieldLine, Request},
     operation::{DigestPolicy, Posture, RequestSigningCapability, Transport},
     replay::InMemoryReplayStore,
     resolver::{StaticKeys, VerificationKey},
     revocation::InMemoryRevocation,
+    rfc9421::{FieldLine, Request},
     sign::SignedFields,
     verify::{Acceptance, Caller, FallbackCredential, Verifier},
 };
@@ -19,10 +19,11 @@ use crate::{
     message::{OPERATION, create_media_buy, fields},
 };
 
-/// Distinct signed messages that are verified in turn. Then the replay store is replaced by a fresh one.
+/// Distinct signed messages that are verified in turn. Then the replay store is replaced by a fresh
+/// one.
 const MESSAGES: usize = 1_024;
-/// Nonces of others in a fresh replay store, so that its tables have the size they have in use: five minutes of a verifier
-/// with thirty requests a second.
+/// Nonces of others in a fresh replay store, so that its tables have the size they have in use:
+/// five minutes of a verifier with thirty requests a second.
 const OTHER_NONCES: usize = 10_000;
 
 /// A signature base, and a signature of it.
@@ -102,10 +103,15 @@ pub(crate) fn caller() -> Caller {
 }
 
 fn verify_once(verifier: &Verifier, request: &Request<'_>) -> Acceptance {
-    verifier.verify(request, &caller()).now_or_never().expect("no edge waits").expect("the request verifies")
+    verifier
+        .verify(request, &caller())
+        .now_or_never()
+        .expect("no edge waits")
+        .expect("the request verifies")
 }
 
-/// Calls `each` with `iterations` messages, none of them twice under one verifier, and adds up what it measures.
+/// Calls `each` with `iterations` messages, none of them twice under one verifier, and adds up what
+/// it measures.
 pub(crate) fn over_messages(
     keys: &Keys,
     signed: &Traffic,

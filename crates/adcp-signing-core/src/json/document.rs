@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use super::StrictJsonError;
 use super::scanner::{Container, Reader, Scalar, Text, scan};
 
-/// A parsed document, as one flat list of nodes: a subtree is skipped in one step and nothing recurses.
+/// A parsed document, as one flat list of nodes: a subtree is skipped in one step and nothing
+/// recurses.
 pub(crate) struct Document<'a> {
     nodes: Vec<Node<'a>>,
 }
@@ -113,7 +114,8 @@ impl<'d, 'a> Value<'d, 'a> {
         }
     }
 
-    /// The members in wire order with unescaped names, duplicates included; none where this is no object.
+    /// The members in wire order with unescaped names, duplicates included; none where this is no
+    /// object.
     pub(crate) fn members(self) -> impl Iterator<Item = (Cow<'a, str>, Value<'d, 'a>)> {
         let document = self.document;
         let mut keys = self.children(Kind::Object);
@@ -134,7 +136,8 @@ impl<'d, 'a> Value<'d, 'a> {
 
     fn children(self, kind: Kind) -> impl Iterator<Item = Value<'d, 'a>> {
         let document = self.document;
-        let end = document.node(self.index).filter(|_| self.kind() == kind).map_or(0, |node| node.next);
+        let end =
+            document.node(self.index).filter(|_| self.kind() == kind).map_or(0, |node| node.next);
         let mut index = self.index + 1;
         std::iter::from_fn(move || {
             let child = (index < end).then_some(Value { document, index })?;

@@ -10,7 +10,8 @@ use super::scanner::{Container, Reader, Scalar, Text, scan};
 /// How many names are kept and shown (step 14b, rule c).
 const MAX_NAMES: usize = 4;
 
-/// Up to this many members are compared pair by pair; sorting more keeps a hostile body from costing quadratic time.
+/// Up to this many members are compared pair by pair; sorting more keeps a hostile body from
+/// costing quadratic time.
 const MAX_PAIRWISE: usize = 16;
 
 /// The names that occur more than once in an object, sanitized for logs by the rules of step 14b.
@@ -41,7 +42,8 @@ impl DuplicateKeys {
     /// Adds what occurs more than once among the members of one object.
     #[cold]
     fn add_from(&mut self, members: &[Text<'_>]) {
-        let mut members: Vec<_> = members.iter().map(|name| Name::new(name.unescaped_bytes())).collect();
+        let mut members: Vec<_> =
+            members.iter().map(|name| Name::new(name.unescaped_bytes())).collect();
         if members.len() > MAX_PAIRWISE {
             members.sort_unstable_by(|left, right| left.text.cmp(&right.text));
             for same in members.chunk_by(Name::eq) {
@@ -61,7 +63,8 @@ impl DuplicateKeys {
     }
 }
 
-/// A member's name, unescaped, behind a mark that nearly always tells it from the others of its object.
+/// A member's name, unescaped, behind a mark that nearly always tells it from the others of its
+/// object.
 struct Name<'a> {
     mark: u64,
     text: Cow<'a, [u8]>,
@@ -99,11 +102,12 @@ impl fmt::Display for DuplicateKeys {
     }
 }
 
-/// Whether `body` is one strict RFC 8259 document in which no object has two members of the same name.
+/// Whether `body` is one strict RFC 8259 document in which no object has two members of the same
+/// name.
 ///
-/// Names are compared after unescaping (`"skill"` and `"sk\u0069ll"` are one), in every object at every depth. UTF-8 is
-/// checked; a byte order mark, trailing content, lone surrogates and nesting beyond [`MAX_DEPTH`](super::MAX_DEPTH) are
-/// refused. An empty body is no document.
+/// Names are compared after unescaping (`"skill"` and `"sk\u0069ll"` are one), in every object at
+/// every depth. UTF-8 is checked; a byte order mark, trailing content, lone surrogates and nesting
+/// beyond [`MAX_DEPTH`](super::MAX_DEPTH) are refused. An empty body is no document.
 ///
 /// # Errors
 ///
@@ -123,7 +127,11 @@ pub fn check_no_duplicate_keys(body: &[u8]) -> Result<(), StrictJsonError> {
         duplicates: DuplicateKeys { names: Vec::new(), count: 0 },
     };
     scan(body, &mut members)?;
-    if members.duplicates.count == 0 { Ok(()) } else { Err(StrictJsonError::Duplicate(members.duplicates)) }
+    if members.duplicates.count == 0 {
+        Ok(())
+    } else {
+        Err(StrictJsonError::Duplicate(members.duplicates))
+    }
 }
 
 /// The members of all objects that are open, innermost last.
@@ -138,7 +146,8 @@ struct Members<'a> {
 struct Object {
     /// Where its names start.
     start: usize,
-    /// Two bits for each name, so that a name whose bits are new is new. Its bits are set for nearly no other.
+    /// Two bits for each name, so that a name whose bits are new is new. Its bits are set for
+    /// nearly no other.
     seen: (u64, u64),
     /// Whether the names have to be compared.
     suspect: bool,

@@ -1,6 +1,8 @@
-//! Strict JSON (RFC 8259): one scanner, the duplicate-key check of step 14, and a lossless view for step 0.
+//! Strict JSON (RFC 8259): one scanner, the duplicate-key check of step 14, and a lossless view for
+//! step 0.
 //!
-//! `serde_json` keeps the last of several members of one name without a word, so it can serve neither.
+//! `serde_json` keeps the last of several members of one name without a word, so it can serve
+//! neither.
 
 mod document;
 mod duplicates;
@@ -17,7 +19,8 @@ use thiserror::Error;
 /// The deepest nesting of objects and arrays that is read.
 pub const MAX_DEPTH: usize = 128;
 
-/// A body is not strict JSON. Offsets are in bytes; messages hold no bytes of the body but sanitized key names.
+/// A body is not strict JSON. Offsets are in bytes; messages hold no bytes of the body but
+/// sanitized key names.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum StrictJsonError {

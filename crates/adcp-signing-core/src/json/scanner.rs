@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use super::specials::Specials;
 use super::{MAX_DEPTH, StrictJsonError};
 
-/// What a document is made of, in order. One method an event, so that what a reader does not ask for costs nothing.
+/// What a document is made of, in order. One method an event, so that what a reader does not ask
+/// for costs nothing.
 pub(super) trait Reader<'a> {
     fn open(&mut self, container: Container);
     fn close(&mut self, container: Container);
@@ -45,7 +46,8 @@ impl<'a> Text<'a> {
 
     /// The UTF-8 of the string that the literal stands for.
     pub(super) fn unescaped_bytes(self) -> Cow<'a, [u8]> {
-        self.plain().map_or_else(|| Cow::Owned(self.unescape().into_owned().into_bytes()), Cow::Borrowed)
+        self.plain()
+            .map_or_else(|| Cow::Owned(self.unescape().into_owned().into_bytes()), Cow::Borrowed)
     }
 
     /// The string that the literal stands for.
@@ -67,8 +69,8 @@ impl<'a> Text<'a> {
                 Some('r') => out.push('\r'),
                 Some('t') => out.push('\t'),
                 Some('u') => {
-                    let (decoded, length) =
-                        unicode_escape(chars.as_str().as_bytes()).unwrap_or((char::REPLACEMENT_CHARACTER, 4));
+                    let (decoded, length) = unicode_escape(chars.as_str().as_bytes())
+                        .unwrap_or((char::REPLACEMENT_CHARACTER, 4));
                     out.push(decoded);
                     chars = chars.as_str().get(length..).unwrap_or_default().chars();
                 }
@@ -83,7 +85,10 @@ impl<'a> Text<'a> {
 }
 
 /// Reads the one document that `body` is. An error comes after the events of all that precedes it.
-pub(super) fn scan<'a>(body: &'a [u8], reader: &mut impl Reader<'a>) -> Result<(), StrictJsonError> {
+pub(super) fn scan<'a>(
+    body: &'a [u8],
+    reader: &mut impl Reader<'a>,
+) -> Result<(), StrictJsonError> {
     let mut cursor = Cursor::new(body)?;
     let mut open = Open::default();
     'value: loop {
@@ -138,7 +143,9 @@ pub(super) fn scan<'a>(body: &'a [u8], reader: &mut impl Reader<'a>) -> Result<(
                     open.pop();
                     reader.close(container);
                 }
-                (Some(_), _) => return Err(cursor.invalid("expected ',' or the end of the object or array")),
+                (Some(_), _) => {
+                    return Err(cursor.invalid("expected ',' or the end of the object or array"));
+                }
                 (None, _) => return Err(cursor.ends_early()),
             }
         }
@@ -186,8 +193,8 @@ struct Cursor<'a> {
     specials: Specials,
 }
 
-// A verifier scans every body, so the methods are inlined into the loop of `scan`, and the others get no reference: the cursor
-// then lives in registers.
+// A verifier scans every body, so the methods are inlined into the loop of `scan`, and the others
+// get no reference: the cursor then lives in registers.
 impl<'a> Cursor<'a> {
     fn new(body: &'a [u8]) -> Result<Self, StrictJsonError> {
         if !body.is_ascii() {
@@ -259,8 +266,8 @@ impl<'a> Cursor<'a> {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
             Some(b'u') => {
                 let digits = self.bytes.get(self.offset + 2..).unwrap_or_default();
-                let (_, length) =
-                    unicode_escape(digits).ok_or(self.invalid("malformed \\u escape or lone surrogate"))?;
+                let (_, length) = unicode_escape(digits)
+                    .ok_or(self.invalid("malformed \\u escape or lone surrogate"))?;
                 length + 2
             }
             _ => return Err(self.invalid("unknown escape")),
@@ -303,7 +310,11 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline(always)]
-    fn literal(&mut self, literal: &[u8], scalar: Scalar<'a>) -> Result<Scalar<'a>, StrictJsonError> {
+    fn literal(
+        &mut self,
+        literal: &[u8],
+        scalar: Scalar<'a>,
+    ) -> Result<Scalar<'a>, StrictJsonError> {
         if !self.bytes.get(self.offset..).is_some_and(|rest| rest.starts_with(literal)) {
             return Err(self.invalid("expected a value"));
         }
@@ -346,21 +357,22 @@ fn invalid(offset: usize, what: &'static str) -> StrictJsonError {
     StrictJsonError::Invalid { offset, what }
 }
 
-/// The character of a `\u` escape whose hex digits start `digits`, and how many bytes it takes after the `\u`: four, or
-/// ten for a surrogate pair.
+/// The character of a `\u` escape whose hex digits start `digits`, and how many bytes it takes
+/// after the `\u`: four, or ten for a surrogate pair.
 fn unicode_escape(digits: &[u8]) -> Option<(char, usize)> {
     let high = hex4(digits)?;
     if !(0xd800..0xdc00).contains(&high) {
         return char::from_u32(high).map(|decoded| (decoded, 4));
     }
     let low = digits.get(4..)?.strip_prefix(b"\\u").and_then(hex4)?;
-    let pair = (0xdc00..0xe000).contains(&low).then(|| 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00))?;
+    let pair = (0xdc00..0xe000)
+        .contains(&low)
+        .then(|| 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00))?;
     char::from_u32(pair).map(|decoded| (decoded, 10))
 }
 
 fn hex4(digits: &[u8]) -> Option<u32> {
-    digits
-        .get(..4)?
-        .iter()
-        .try_fold(0, |value, &digit| char::from(digit).to_digit(16).map(|nibble| value << 4 | nibble))
+    digits.get(..4)?.iter().try_fold(0, |value, &digit| {
+        char::from(digit).to_digit(16).map(|nibble| value << 4 | nibble)
+    })
 }

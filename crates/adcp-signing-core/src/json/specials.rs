@@ -1,8 +1,10 @@
-//! Where string literals are interrupted: the quotes, backslashes and control characters of a text, 64 bytes at a time.
+//! Where string literals are interrupted: the quotes, backslashes and control characters of a text,
+//! 64 bytes at a time.
 
 /// The special bytes of one block of a text.
 ///
-/// Where the next one is takes no loop over bytes, whose end a processor would guess wrong at nearly every string.
+/// Where the next one is takes no loop over bytes, whose end a processor would guess wrong at
+/// nearly every string.
 #[derive(Clone, Copy)]
 pub(super) struct Specials {
     /// Where the block starts: a multiple of its length.

@@ -123,7 +123,11 @@ fn what_is_no_strict_json_is_refused_where_it_breaks() {
         (b"// c\n1", 0, "expected a value"),
         (b"\x0b1", 0, "expected a value"),
     ] {
-        assert_eq!(check_no_duplicate_keys(body), Err(StrictJsonError::Invalid { offset, what }), "{body:?}");
+        assert_eq!(
+            check_no_duplicate_keys(body),
+            Err(StrictJsonError::Invalid { offset, what }),
+            "{body:?}"
+        );
     }
 }
 

@@ -1,13 +1,16 @@
-//! A2A: the operation is the `skill` of the message's sole DataPart, whichever binding carries the message.
+//! A2A: the operation is the `skill` of the message's sole DataPart, whichever binding carries the
+//! message.
 
 use super::json_rpc::{Envelope, has, required, sole, text};
 use super::{OperationError, Resolved, last_segments};
 use crate::json::{Document, Kind, Value};
 
 /// The methods that carry a message, of A2A 1.0 and 0.3.
-const MESSAGE_METHODS: [&str; 4] = ["SendMessage", "SendStreamingMessage", "message/send", "message/stream"];
+const MESSAGE_METHODS: [&str; 4] =
+    ["SendMessage", "SendStreamingMessage", "message/send", "message/stream"];
 
-/// The members that make a part a TextPart, a DataPart or a FilePart, with the 0.3 `kind` that goes with each.
+/// The members that make a part a TextPart, a DataPart or a FilePart, with the 0.3 `kind` that goes
+/// with each.
 const CONTENT: [(&str, &str, &str); 5] = [
     ("text", "text", "params.message.parts.text"),
     ("data", "data", "params.message.parts.data"),
@@ -49,8 +52,9 @@ pub(super) fn call(method: &str, root: Value<'_, '_>) -> Result<Resolved, Operat
     Ok(Resolved { protocol_method: Some(method.to_owned()), ..Resolved::default() })
 }
 
-/// The A2A 1.0 method that a path of the HTTP+JSON binding stands for. The capability's lists name JSON-RPC methods only;
-/// counting the binding under the same names lets no request slip past them by changing the binding.
+/// The A2A 1.0 method that a path of the HTTP+JSON binding stands for. The capability's lists name
+/// JSON-RPC methods only; counting the binding under the same names lets no request slip past them
+/// by changing the binding.
 fn bound_method(method: &str, path: &str) -> Option<&'static str> {
     let mut segments = last_segments(path);
     let (last, parent, grandparent) = (segments.next()?, segments.next(), segments.next());
@@ -62,7 +66,9 @@ fn bound_method(method: &str, path: &str) -> Option<&'static str> {
         ("POST", "pushNotificationConfigs", ..) => Some("CreateTaskPushNotificationConfig"),
         ("GET", "pushNotificationConfigs", ..) => Some("ListTaskPushNotificationConfigs"),
         ("GET", _, Some("pushNotificationConfigs"), _) => Some("GetTaskPushNotificationConfig"),
-        ("DELETE", _, Some("pushNotificationConfigs"), _) => Some("DeleteTaskPushNotificationConfig"),
+        ("DELETE", _, Some("pushNotificationConfigs"), _) => {
+            Some("DeleteTaskPushNotificationConfig")
+        }
         ("GET", "tasks", ..) => Some("ListTasks"),
         ("GET", _, Some("tasks"), _) => Some("GetTask"),
         ("GET", "extendedAgentCard", ..) => Some("GetExtendedAgentCard"),
@@ -85,18 +91,30 @@ fn message(method: &str, params: Value<'_, '_>) -> Result<Resolved, OperationErr
             count += 1;
         }
     }
-    let Some(data) = data.filter(|_| count == 1) else { return Err(OperationError::DataParts { count }) };
+    let Some(data) = data.filter(|_| count == 1) else {
+        return Err(OperationError::DataParts { count });
+    };
     if data.kind() != Kind::Object {
-        return Err(OperationError::Type { member: "params.message.parts.data", expected: "an object" });
+        return Err(OperationError::Type {
+            member: "params.message.parts.data",
+            expected: "an object",
+        });
     }
     let skill = text(data, "skill", "params.message.parts.data.skill")?.into_owned();
-    Ok(Resolved { operation: Some(skill), protocol_method: Some(method.to_owned()), ..Resolved::default() })
+    Ok(Resolved {
+        operation: Some(skill),
+        protocol_method: Some(method.to_owned()),
+        ..Resolved::default()
+    })
 }
 
 /// The data of a DataPart, `None` for a TextPart.
 fn data_of<'d, 'a>(part: Value<'d, 'a>) -> Result<Option<Value<'d, 'a>>, OperationError> {
     if part.kind() != Kind::Object {
-        return Err(OperationError::Type { member: "params.message.parts", expected: "an array of objects" });
+        return Err(OperationError::Type {
+            member: "params.message.parts",
+            expected: "an array of objects",
+        });
     }
     let mut content = None;
     let mut count = 0;

@@ -93,9 +93,10 @@ pub enum CapabilityError {
 
 /// The `request_signing` block of an agent's capabilities.
 ///
-/// The operation lists and the protocol-method lists are two namespaces; neither ever matches a name of the other, and a
-/// name in the wrong one is refused. `required_for` and `warn_for` should be subsets of `supported_for`; deployed
-/// capabilities are not, and the stronger list wins, so that is accepted.
+/// The operation lists and the protocol-method lists are two namespaces; neither ever matches a
+/// name of the other, and a name in the wrong one is refused. `required_for` and `warn_for` should
+/// be subsets of `supported_for`; deployed capabilities are not, and the stronger list wins, so
+/// that is accepted.
 ///
 /// ```
 /// use adcp_signing_core::operation::{Posture, RequestSigningCapability, Transport, resolve};
@@ -154,12 +155,17 @@ impl RequestSigningCapability {
     ) -> Result<Self, CapabilityError> {
         let names = names.into_iter().map(Into::into);
         self.operations.add(posture, names, |name, list, index| {
-            if is_operation(name) { Ok(()) } else { Err(CapabilityError::Operation { list, index }) }
+            if is_operation(name) {
+                Ok(())
+            } else {
+                Err(CapabilityError::Operation { list, index })
+            }
         })?;
         self.check()
     }
 
-    /// Adds JSON-RPC methods to the list of `posture`; [`Posture::Unlisted`] has none and adds nothing.
+    /// Adds JSON-RPC methods to the list of `posture`; [`Posture::Unlisted`] has none and adds
+    /// nothing.
     ///
     /// # Errors
     ///
@@ -182,7 +188,8 @@ impl RequestSigningCapability {
 
     /// Lets a listed A2A 1.0 method name match its 0.3 name on the wire, and the reverse.
     ///
-    /// The specification says exact, and exact is the default. This covers more requests, never fewer.
+    /// The specification says exact, and exact is the default. This covers more requests, never
+    /// fewer.
     #[must_use]
     pub fn with_method_aliases(self) -> Self {
         Self { has_method_aliases: true, ..self }
@@ -193,7 +200,8 @@ impl RequestSigningCapability {
         self.supported
     }
 
-    /// The digest policy. Contract 3.2 always means [`DigestPolicy::Required`], whatever is said here.
+    /// The digest policy. Contract 3.2 always means [`DigestPolicy::Required`], whatever is said
+    /// here.
     pub fn covers_content_digest(&self) -> DigestPolicy {
         self.covers_content_digest
     }
@@ -207,7 +215,8 @@ impl RequestSigningCapability {
         let operations = operations.into_iter().flatten().map(|name| self.operations.posture(name));
         let method = resolved.protocol_method.as_deref();
         let alias = method.filter(|_| self.has_method_aliases).and_then(alias_of);
-        let methods = method.into_iter().chain(alias).map(|name| self.protocol_methods.posture(name));
+        let methods =
+            method.into_iter().chain(alias).map(|name| self.protocol_methods.posture(name));
         operations.chain(methods).max().unwrap_or(Posture::Unlisted)
     }
 
@@ -216,7 +225,9 @@ impl RequestSigningCapability {
         if lists.iter().any(|lists| !lists.required.is_disjoint(&lists.warn)) {
             return Err(CapabilityError::WarnAndRequired);
         }
-        if !self.supported && lists.iter().any(|lists| !lists.required.is_empty() || !lists.warn.is_empty()) {
+        if !self.supported
+            && lists.iter().any(|lists| !lists.required.is_empty() || !lists.warn.is_empty())
+        {
             return Err(CapabilityError::ListedButUnsupported);
         }
         Ok(self)
@@ -259,7 +270,9 @@ impl Lists {
 pub(super) fn is_operation(name: &str) -> bool {
     name.len() <= MAX_NAME_BYTES
         && name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 /// `^(?:[a-z][A-Za-z0-9_]*(?:/[A-Za-z][A-Za-z0-9_]*)+|[A-Z][A-Za-z0-9_]*)$`, and not `tools/call`.
@@ -268,8 +281,10 @@ pub(super) fn is_protocol_method(name: &str) -> bool {
         segment.starts_with(|first: char| first.is_ascii_alphabetic())
             && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
     };
-    let is_slash_path = name.starts_with(|first: char| first.is_ascii_lowercase()) && name.contains('/');
-    let is_pascal_case = name.starts_with(|first: char| first.is_ascii_uppercase()) && !name.contains('/');
+    let is_slash_path =
+        name.starts_with(|first: char| first.is_ascii_lowercase()) && name.contains('/');
+    let is_pascal_case =
+        name.starts_with(|first: char| first.is_ascii_uppercase()) && !name.contains('/');
     name.len() <= MAX_NAME_BYTES
         && name != TOOLS_CALL
         && (is_slash_path || is_pascal_case)

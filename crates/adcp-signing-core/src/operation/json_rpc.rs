@@ -14,7 +14,8 @@ pub(super) enum Envelope<'a> {
 }
 
 impl<'a> Envelope<'a> {
-    /// Reads the outermost value of a body. `jsonrpc` is not looked at, because lenient servers do not either.
+    /// Reads the outermost value of a body. `jsonrpc` is not looked at, because lenient servers do
+    /// not either.
     pub(super) fn read(root: Value<'_, 'a>) -> Result<Self, OperationError> {
         match root.kind() {
             Kind::Array => return Err(OperationError::Batch),
@@ -36,7 +37,8 @@ pub(super) fn has(object: Value<'_, '_>, name: &str) -> bool {
     object.members().any(|(found, _)| folds_to(&found, name))
 }
 
-/// The one member `name` of `object`, refused where another decoder could pick another. `member` is its path.
+/// The one member `name` of `object`, refused where another decoder could pick another. `member` is
+/// its path.
 pub(super) fn sole<'d, 'a>(
     object: Value<'d, 'a>,
     name: &str,
@@ -78,8 +80,8 @@ pub(super) fn text<'a>(
     text.ok_or(OperationError::Type { member, expected: "a non-empty string" })
 }
 
-/// Whether a decoder that folds case takes `found` for `name`, which is in lower-case ASCII. Some fold by Unicode, where
-/// U+017F is an s and U+212A a k.
+/// Whether a decoder that folds case takes `found` for `name`, which is in lower-case ASCII. Some
+/// fold by Unicode, where U+017F is an s and U+212A a k.
 pub(super) fn folds_to(found: &str, name: &str) -> bool {
     let fold = |character: char| match character {
         '\u{17f}' => 's',

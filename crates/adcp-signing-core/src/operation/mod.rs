@@ -1,4 +1,5 @@
-//! Pre-check 0: which AdCP operation a request carries, and what the verifier's capability asks of it.
+//! Pre-check 0: which AdCP operation a request carries, and what the verifier's capability asks of
+//! it.
 
 mod a2a;
 mod capability;
@@ -14,13 +15,14 @@ use thiserror::Error;
 
 use crate::json::StrictJsonError;
 
-/// How requests arrive at an endpoint. It comes from the endpoint's configuration, never from the message.
+/// How requests arrive at an endpoint. It comes from the endpoint's configuration, never from the
+/// message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Transport {
     /// Plain HTTP: one route per operation.
     Rest {
-        /// The operation that the router matched. Without one, the last segment of the path is taken, and a JSON-RPC
-        /// envelope in the body counts as well.
+        /// The operation that the router matched. Without one, the last segment of the path is
+        /// taken, and a JSON-RPC envelope in the body counts as well.
         operation: Option<String>,
     },
     /// MCP over streamable HTTP.
@@ -39,19 +41,21 @@ impl Transport {
     }
 }
 
-/// What a request asks for, in the two namespaces of the capability. Matching is exact and case-sensitive.
+/// What a request asks for, in the two namespaces of the capability. Matching is exact and
+/// case-sensitive.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Resolved {
     /// The AdCP operation, such as `create_media_buy`.
     pub operation: Option<String>,
     /// The JSON-RPC method that is no `tools/call`, such as `tasks/cancel` or `SendMessage`.
     pub protocol_method: Option<String>,
-    /// A second operation, named by a JSON-RPC envelope that a REST path guess does not rule out. It must meet the
-    /// capability as well.
+    /// A second operation, named by a JSON-RPC envelope that a REST path guess does not rule out.
+    /// It must meet the capability as well.
     pub envelope_operation: Option<String>,
 }
 
-/// A body from which no single operation can be read: `request_body_malformed`, at step 0, signed or not.
+/// A body from which no single operation can be read: `request_body_malformed`, at step 0, signed
+/// or not.
 ///
 /// `member` is the path of the offending member, such as `params.message`.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -83,7 +87,8 @@ pub enum OperationError {
         /// The member.
         member: &'static str,
     },
-    /// A member differs from one on the way to the operation by letter case alone, and some decoders take either.
+    /// A member differs from one on the way to the operation by letter case alone, and some
+    /// decoders take either.
     #[error("a member differs from {member} by letter case alone: rename or remove it")]
     CaseVariant {
         /// The member.
@@ -95,7 +100,8 @@ pub enum OperationError {
         /// How many there are.
         count: usize,
     },
-    /// An A2A message with a FilePart (`file`, `url` or `raw`), which the invocation profile does not have.
+    /// An A2A message with a FilePart (`file`, `url` or `raw`), which the invocation profile does
+    /// not have.
     #[error("the message has a FilePart: send files by reference, inside the DataPart")]
     FilePart,
     /// An A2A part with no content member or with several.
@@ -111,9 +117,9 @@ pub enum OperationError {
 
 /// Reads from a request what it asks for.
 ///
-/// `target_path` is the path of the target URI, without the query. JSON-RPC responses, and MCP and A2A requests other
-/// than POST without a body, ask for nothing: both names are `None`. Duplicate keys off the way to the operation are left
-/// to step 14.
+/// `target_path` is the path of the target URI, without the query. JSON-RPC responses, and MCP and
+/// A2A requests other than POST without a body, ask for nothing: both names are `None`. Duplicate
+/// keys off the way to the operation are left to step 14.
 ///
 /// # Errors
 ///
@@ -142,7 +148,8 @@ pub fn resolve(
     }
 }
 
-/// The segments of `path`, last first, as a router may see them: decoded, without matrix parameters and trailing slashes.
+/// The segments of `path`, last first, as a router may see them: decoded, without matrix parameters
+/// and trailing slashes.
 fn last_segments(path: &str) -> impl Iterator<Item = String> {
     path.trim_end_matches('/')
         .rsplit('/')

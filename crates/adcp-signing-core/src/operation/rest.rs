@@ -21,7 +21,9 @@ pub(super) fn guess(path: &str, body: &[u8]) -> Result<Resolved, OperationError>
     let envelope = envelope(body)?;
     Ok(match operation {
         Some(_) => Resolved {
-            envelope_operation: envelope.operation.filter(|named| Some(named) != operation.as_ref()),
+            envelope_operation: envelope
+                .operation
+                .filter(|named| Some(named) != operation.as_ref()),
             operation,
             protocol_method: envelope.protocol_method,
         },
@@ -53,5 +55,7 @@ fn envelope(body: &[u8]) -> Result<Resolved, OperationError> {
 /// Whether a lenient decoder could find an object or array in `body`.
 pub(super) fn looks_like_json(body: &[u8]) -> bool {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    body.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| matches!(byte, b'{' | b'['))
+    body.iter()
+        .find(|byte| !byte.is_ascii_whitespace())
+        .is_some_and(|byte| matches!(byte, b'{' | b'['))
 }

@@ -50,8 +50,16 @@ fn a_message_carries_the_skill_of_its_sole_data_part() {
         ),
         (v03("message/send"), "create_media_buy", "message/send"),
         (v03("message/stream"), "create_media_buy", "message/stream"),
-        (parts(&format!(r#"{{"text":"AdCP task: create_media_buy"}},{GET}"#)), "get_products", "SendMessage"),
-        (parts(&BUY.replace("create_media_buy", "Create_Media_Buy")), "Create_Media_Buy", "SendMessage"),
+        (
+            parts(&format!(r#"{{"text":"AdCP task: create_media_buy"}},{GET}"#)),
+            "get_products",
+            "SendMessage",
+        ),
+        (
+            parts(&BUY.replace("create_media_buy", "Create_Media_Buy")),
+            "Create_Media_Buy",
+            "SendMessage",
+        ),
         (parts(r#"{"data":{"sk\u0069ll":"get\u005fproducts"}}"#), "get_products", "SendMessage"),
         (parts(r#"{"data":{"skill":"x","input":{"a":1,"a":2,"Skill":3}}}"#), "x", "SendMessage"),
         (
@@ -80,7 +88,10 @@ fn a_message_that_two_decoders_could_read_differently_is_refused() {
         (parts(r#"{"data":{"skill":7}}"#), skill.clone()),
         (parts(r#"{"data":{"skill":""}}"#), skill.clone()),
         (parts(r#"{"data":{"skill":null}}"#), skill),
-        (parts(r#"{"data":["create_media_buy",{}]}"#), Type { member: DATA, expected: "an object" }),
+        (
+            parts(r#"{"data":["create_media_buy",{}]}"#),
+            Type { member: DATA, expected: "an object" },
+        ),
         (parts(r#"{"data":"create_media_buy"}"#), Type { member: DATA, expected: "an object" }),
         (parts(&format!(r#"{GET},{{"url":"https://cdn.example.com/a.mp4"}}"#)), FilePart),
         (parts(&format!(r#"{GET},{{"raw":"AAAA"}}"#)), FilePart),
@@ -112,15 +123,24 @@ fn a_message_that_two_decoders_could_read_differently_is_refused() {
             Duplicate { member: "params.message.parts.kind" },
         ),
         (parts("7"), Type { member: PARTS, expected: "an array of objects" }),
-        (parts(GET).replace(r#""parts":["#, r#""parts":[],"parts":["#), Duplicate { member: PARTS }),
-        (parts(GET).replace(r#""parts":["#, r#""Parts":[],"parts":["#), CaseVariant { member: PARTS }),
+        (
+            parts(GET).replace(r#""parts":["#, r#""parts":[],"parts":["#),
+            Duplicate { member: PARTS },
+        ),
+        (
+            parts(GET).replace(r#""parts":["#, r#""Parts":[],"parts":["#),
+            CaseVariant { member: PARTS },
+        ),
         (parts(GET).replace(r#""parts""#, r#""content""#), Missing { member: PARTS }),
         (
             parts(GET).replace(r#""message":"#, r#""message":{},"message":"#),
             Duplicate { member: "params.message" },
         ),
         (parts(GET).replace(r#""message""#, r#""request""#), Missing { member: "params.message" }),
-        (parts(GET).replace(r#""params":"#, r#""params":{},"params":"#), Duplicate { member: "params" }),
+        (
+            parts(GET).replace(r#""params":"#, r#""params":{},"params":"#),
+            Duplicate { member: "params" },
+        ),
         (parts(GET).replace(r#""params""#, r#""Params""#), CaseVariant { member: "params" }),
         (
             parts(GET).replace(r#""params":{"#, r#""params":[],"p":{"#),
@@ -146,7 +166,10 @@ fn a_message_that_two_decoders_could_read_differently_is_refused() {
             format!("\u{feff}{}", parts(GET)),
             Json(StrictJsonError::Invalid { offset: 0, what: "byte order mark" }),
         ),
-        (String::new(), Json(StrictJsonError::Invalid { offset: 0, what: "the document ends early" })),
+        (
+            String::new(),
+            Json(StrictJsonError::Invalid { offset: 0, what: "the document ends early" }),
+        ),
         ("{".into(), Json(StrictJsonError::Invalid { offset: 1, what: "the document ends early" })),
     ] {
         assert_eq!(a2a(&body), Err(why), "{body}");
@@ -163,12 +186,15 @@ fn a_method_that_carries_no_message_is_a_protocol_method_alone() {
 
 #[test]
 fn json_rpc_responses_ask_for_nothing() {
-    for body in [r#"{"jsonrpc":"2.0","id":1,"result":{}}"#, r#"{"jsonrpc":"2.0","id":1,"error":{"code":1}}"#]
-    {
+    for body in [
+        r#"{"jsonrpc":"2.0","id":1,"result":{}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"error":{"code":1}}"#,
+    ] {
         assert_eq!(a2a(body), Ok(Resolved::default()));
         assert_eq!(mcp(body), Ok(Resolved::default()));
     }
-    let disguised = r#"{"jsonrpc":"2.0","id":1,"result":{},"method":"tools/call","params":{"name":"x"}}"#;
+    let disguised =
+        r#"{"jsonrpc":"2.0","id":1,"result":{},"method":"tools/call","params":{"name":"x"}}"#;
     assert_eq!(mcp(disguised), Ok(names(Some("x"), None)));
 }
 
@@ -176,17 +202,47 @@ fn json_rpc_responses_ask_for_nothing() {
 fn the_http_json_binding_is_read_from_its_path() {
     let message = format!(r#"{{"message":{{"parts":[{BUY}]}}}}"#);
     for (method, path, body, operation, protocol_method) in [
-        ("POST", "/a2a/v1/message:send", message.as_str(), Some("create_media_buy"), Some("SendMessage")),
-        ("POST", "/message:stream", &message, Some("create_media_buy"), Some("SendStreamingMessage")),
+        (
+            "POST",
+            "/a2a/v1/message:send",
+            message.as_str(),
+            Some("create_media_buy"),
+            Some("SendMessage"),
+        ),
+        (
+            "POST",
+            "/message:stream",
+            &message,
+            Some("create_media_buy"),
+            Some("SendStreamingMessage"),
+        ),
         ("POST", "/message%3Asend/", &message, Some("create_media_buy"), Some("SendMessage")),
         ("POST", "/v1/tasks/7:cancel", "{}", None, Some("CancelTask")),
         ("POST", "/v1/tasks/7:cancel", "", None, Some("CancelTask")),
         ("GET", "/v1/tasks/7:subscribe", "", None, Some("SubscribeToTask")),
         ("GET", "/v1/tasks/7", "", None, Some("GetTask")),
         ("GET", "/v1/tasks", "", None, Some("ListTasks")),
-        ("POST", "/v1/tasks/7/pushNotificationConfigs", "{}", None, Some("CreateTaskPushNotificationConfig")),
-        ("GET", "/v1/tasks/7/pushNotificationConfigs", "", None, Some("ListTaskPushNotificationConfigs")),
-        ("GET", "/v1/tasks/7/pushNotificationConfigs/c", "", None, Some("GetTaskPushNotificationConfig")),
+        (
+            "POST",
+            "/v1/tasks/7/pushNotificationConfigs",
+            "{}",
+            None,
+            Some("CreateTaskPushNotificationConfig"),
+        ),
+        (
+            "GET",
+            "/v1/tasks/7/pushNotificationConfigs",
+            "",
+            None,
+            Some("ListTaskPushNotificationConfigs"),
+        ),
+        (
+            "GET",
+            "/v1/tasks/7/pushNotificationConfigs/c",
+            "",
+            None,
+            Some("GetTaskPushNotificationConfig"),
+        ),
         (
             "DELETE",
             "/v1/tasks/7/pushNotificationConfigs/c",
@@ -203,7 +259,11 @@ fn the_http_json_binding_is_read_from_its_path() {
     }
     for (path, body, why) in [
         ("/message:send", parts(BUY), OperationError::Missing { member: "params.message" }),
-        ("/message:send", "[]".into(), OperationError::Type { member: "params", expected: "an object" }),
+        (
+            "/message:send",
+            "[]".into(),
+            OperationError::Type { member: "params", expected: "an object" },
+        ),
         ("/v1/tasks/7:cancel", "[]".into(), OperationError::Batch),
         ("/v1/messages", message, OperationError::Missing { member: "method" }),
     ] {
@@ -245,12 +305,18 @@ fn a_tool_call_without_one_name_is_refused() {
     let text = |member| Type { member, expected: "a non-empty string" };
     for (body, why) in [
         (r#"{"method":"tools/call"}"#, Missing { member: "params" }),
-        (r#"{"method":"tools/call","params":["x"]}"#, Type { member: "params", expected: "an object" }),
+        (
+            r#"{"method":"tools/call","params":["x"]}"#,
+            Type { member: "params", expected: "an object" },
+        ),
         (r#"{"method":"tools/call","params":{}}"#, Missing { member: NAME }),
         (r#"{"method":"tools/call","params":{"name":""}}"#, text(NAME)),
         (r#"{"method":"tools/call","params":{"name":["x"]}}"#, text(NAME)),
         (r#"{"method":"tools/call","params":{"name":"x","name":"y"}}"#, Duplicate { member: NAME }),
-        (r#"{"method":"tools/call","params":{"name":"x","Name":"y"}}"#, CaseVariant { member: NAME }),
+        (
+            r#"{"method":"tools/call","params":{"name":"x","Name":"y"}}"#,
+            CaseVariant { member: NAME },
+        ),
         (r#"{"method":"tools/call","method":"ping"}"#, Duplicate { member: "method" }),
         (r#"{"method":["tools/call"]}"#, text("method")),
         (r#"{"METHOD":"tools/call"}"#, CaseVariant { member: "method" }),
@@ -277,7 +343,8 @@ fn a_routed_rest_request_is_the_routes_operation() {
 
 #[test]
 fn an_unrouted_rest_request_is_guessed_from_path_and_envelope() {
-    let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"create_media_buy"}}"#;
+    let call =
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"create_media_buy"}}"#;
     for (path, body, resolved) in [
         ("/adcp/create_media_buy", "{}", names(Some("create_media_buy"), None)),
         ("/adcp/create_media_buy", "", names(Some("create_media_buy"), None)),
@@ -288,7 +355,11 @@ fn an_unrouted_rest_request_is_guessed_from_path_and_envelope() {
         ("/", "{}", names(None, None)),
         ("/MCP", call, names(Some("create_media_buy"), None)),
         ("/adcp/create_media_buy", call, names(Some("create_media_buy"), None)),
-        ("/mcp", r#"{"jsonrpc":"2.0","method":"tasks/cancel"}"#, names(Some("mcp"), Some("tasks/cancel"))),
+        (
+            "/mcp",
+            r#"{"jsonrpc":"2.0","method":"tasks/cancel"}"#,
+            names(Some("mcp"), Some("tasks/cancel")),
+        ),
         ("/A2A", &parts(BUY), names(Some("create_media_buy"), Some("SendMessage"))),
         ("/mcp", r#"{"jsonrpc":"2.0","result":1}"#, names(Some("mcp"), None)),
     ] {
@@ -330,7 +401,11 @@ fn the_strongest_list_of_either_namespace_decides() {
         (None, Some("sendMessage"), Posture::Unlisted),
         (None, Some("message/send"), Posture::Unlisted),
     ] {
-        assert_eq!(capability.posture(&names(operation, method)), posture, "{operation:?} {method:?}");
+        assert_eq!(
+            capability.posture(&names(operation, method)),
+            posture,
+            "{operation:?} {method:?}"
+        );
     }
     let hidden = Resolved { envelope_operation: Some("c".into()), ..names(Some("a"), None) };
     assert_eq!(capability.posture(&hidden), Posture::Required);
@@ -356,7 +431,11 @@ fn protocol_methods_match_exactly_unless_aliases_are_asked_for() {
         let resolved = names(None, Some(wire));
         assert_eq!(capability.posture(&resolved) == Posture::Required, exact, "{declared} {wire}");
         let capability = capability.with_method_aliases();
-        assert_eq!(capability.posture(&resolved) == Posture::Required, aliased, "{declared} {wire}");
+        assert_eq!(
+            capability.posture(&resolved) == Posture::Required,
+            aliased,
+            "{declared} {wire}"
+        );
     }
 }
 
@@ -406,13 +485,18 @@ fn names_of_the_other_namespace_are_a_configuration_error() {
 
 #[test]
 fn deployed_capabilities_are_read_and_contradictory_ones_refused() {
-    let legacy = capability(r#"{"supported":true,"required_for":["create_media_buy"],"unknown":1}"#).unwrap();
+    let legacy =
+        capability(r#"{"supported":true,"required_for":["create_media_buy"],"unknown":1}"#)
+            .unwrap();
     assert_eq!(legacy.covers_content_digest(), DigestPolicy::Either);
     assert_eq!(legacy.posture(&names(Some("create_media_buy"), None)), Posture::Required);
     let off = capability(r#"{"supported":false,"supported_for":["create_media_buy"]}"#).unwrap();
     assert_eq!(off.posture(&names(Some("create_media_buy"), None)), Posture::Unlisted);
     for (json, why) in [
-        (r#"{"supported":true,"required_for":["a"],"warn_for":["a"]}"#, CapabilityError::WarnAndRequired),
+        (
+            r#"{"supported":true,"required_for":["a"],"warn_for":["a"]}"#,
+            CapabilityError::WarnAndRequired,
+        ),
         (
             r#"{"supported":true,"protocol_methods_required_for":["GetTask"],"protocol_methods_warn_for":["GetTask"]}"#,
             CapabilityError::WarnAndRequired,
@@ -444,10 +528,14 @@ fn webhook_credentials_are_found_wherever_arguments_stand() {
             arguments.to_owned(),
             format!("[{arguments}]"),
             format!(r#"{{"method":"tools/call","params":{{"name":"x","arguments":{arguments}}}}}"#),
-            format!(r#"{{"method":"tools/call","params":{{"arguments":{{}},"arguments":{arguments}}}}}"#),
+            format!(
+                r#"{{"method":"tools/call","params":{{"arguments":{{}},"arguments":{arguments}}}}}"#
+            ),
             parts(&format!(r#"{{"data":{{"skill":"x","input":{arguments}}}}}"#)),
             parts(&format!(r#"{{"data":{{"skill":"x","parameters":{arguments}}}}}"#)),
-            format!(r#"{{"message":{{"parts":[{{"data":{{"skill":"x","input":{arguments}}}}}]}}}}"#),
+            format!(
+                r#"{{"message":{{"parts":[{{"data":{{"skill":"x","input":{arguments}}}}}]}}}}"#
+            ),
             arguments.replace("authentication", "Authentication"),
             format!("\u{feff}{arguments}"),
             format!("{arguments},"),
@@ -473,7 +561,8 @@ fn webhook_credentials_are_found_wherever_arguments_stand() {
 fn deep_nesting_is_refused_and_not_recursed_into() {
     let start = r#"{"method":"x","params":"#;
     let deep = format!("{start}{}", "[".repeat(100_000));
-    let refused = OperationError::Json(StrictJsonError::TooDeep { offset: start.len() + MAX_DEPTH - 1 });
+    let refused =
+        OperationError::Json(StrictJsonError::TooDeep { offset: start.len() + MAX_DEPTH - 1 });
     assert_eq!(mcp(&deep), Err(refused.clone()));
     assert_eq!(a2a(&deep), Err(refused));
     assert!(registers_webhook_authentication(deep.as_bytes()));

@@ -4,7 +4,8 @@ use super::json_rpc::folds_to;
 use super::rest::looks_like_json;
 use crate::json::{Document, Kind, Value};
 
-/// Where the arguments of an operation stand: a REST body, MCP, A2A over JSON-RPC and over HTTP+JSON.
+/// Where the arguments of an operation stand: a REST body, MCP, A2A over JSON-RPC and over
+/// HTTP+JSON.
 const ARGUMENTS: [&[&str]; 8] = [
     &[],
     &["params", "arguments"],
@@ -23,12 +24,14 @@ const CREDENTIALS: [&[&str]; 3] = [
     &["notification_configs", "*", "authentication"],
 ];
 
-/// Whether `body` registers a webhook with `authentication`, so that it must be signed whatever the capability lists.
+/// Whether `body` registers a webhook with `authentication`, so that it must be signed whatever the
+/// capability lists.
 ///
-/// Looked at are `push_notification_config`, `accounts[].notification_configs[]` and `notification_configs[]`, in a REST
-/// body, in MCP `params.arguments` and in the `data` of A2A parts. Whatever a lenient decoder could read as credentials
-/// counts: any of several members of one name, other letter case, elements of a batch, and a body that opens like JSON and
-/// is not strict JSON. Only an absent or `null` `authentication` does not.
+/// Looked at are `push_notification_config`, `accounts[].notification_configs[]` and
+/// `notification_configs[]`, in a REST body, in MCP `params.arguments` and in the `data` of A2A
+/// parts. Whatever a lenient decoder could read as credentials counts: any of several members of
+/// one name, other letter case, elements of a batch, and a body that opens like JSON and is not
+/// strict JSON. Only an absent or `null` `authentication` does not.
 ///
 /// ```
 /// use adcp_signing_core::operation::registers_webhook_authentication;
@@ -49,7 +52,9 @@ pub fn registers_webhook_authentication(body: &[u8]) -> bool {
 fn carries_credentials(request: Value<'_, '_>) -> bool {
     ARGUMENTS.iter().any(|path| {
         any_at(request, path, &|arguments| {
-            CREDENTIALS.iter().any(|path| any_at(arguments, path, &|found| found.kind() != Kind::Null))
+            CREDENTIALS
+                .iter()
+                .any(|path| any_at(arguments, path, &|found| found.kind() != Kind::Null))
         })
     })
 }
@@ -59,8 +64,8 @@ fn any_at(value: Value<'_, '_>, path: &[&str], test: &dyn Fn(Value<'_, '_>) -> b
     match path.split_first() {
         None => test(value),
         Some((&"*", rest)) => value.elements().any(|element| any_at(element, rest, test)),
-        Some((name, rest)) => {
-            value.members().any(|(found, member)| folds_to(&found, name) && any_at(member, rest, test))
-        }
+        Some((name, rest)) => value
+            .members()
+            .any(|(found, member)| folds_to(&found, name) && any_at(member, rest, test)),
     }
 }

@@ -1,13 +1,14 @@
-//! Step 14 of the checklist, which a signer applies as well: a body means one thing to every parser.
+//! Step 14 of the checklist, which a signer applies as well: a body means one thing to every
+//! parser.
 
 use super::content_type::declares_json;
 use crate::{
     json::{StrictJsonError, check_no_duplicate_keys},
-    message::Request,
+    rfc9421::Request,
 };
 
-/// Refuses a body with duplicate keys, whatever its type, and a body that is declared to be JSON and is not: nobody can
-/// tell what a lenient parser makes of either.
+/// Refuses a body with duplicate keys, whatever its type, and a body that is declared to be JSON
+/// and is not: nobody can tell what a lenient parser makes of either.
 pub(crate) fn check_body(request: &Request<'_>) -> Result<(), StrictJsonError> {
     if request.body.is_empty() {
         return Ok(());

@@ -26,7 +26,8 @@ impl Recovery {
     }
 }
 
-/// A stable code of the transport error taxonomy, the value of `WWW-Authenticate: Signature error="…"`.
+/// A stable code of the transport error taxonomy, the value of `WWW-Authenticate: Signature
+/// error="…"`.
 ///
 /// ```
 /// use adcp_signing_core::profile::{ErrorCode, Fault, MessageKind};
@@ -59,8 +60,9 @@ macro_rules! faults {
     };
 }
 
-// A discovery failure has no webhook code of its own: the webhook taxonomy calls every one of them `key_unknown`. The
-// two faults without a request code can only be raised for webhooks, and the other way round.
+// A discovery failure has no webhook code of its own: the webhook taxonomy calls every one of them
+// `key_unknown`. The two faults without a request code can only be raised for webhooks, and the
+// other way round.
 faults! {
     /// The capabilities name no brand.json.
     BrandJsonUrlMissing: "request_signature_brand_json_url_missing", "webhook_signature_key_unknown", Terminal;
@@ -143,8 +145,8 @@ impl ErrorCode {
         self.fault
     }
 
-    /// What the sender should do. Every `webhook_*` code is terminal for its delivery: the same bytes would be refused
-    /// again.
+    /// What the sender should do. Every `webhook_*` code is terminal for its delivery: the same
+    /// bytes would be refused again.
     pub const fn recovery(self) -> Recovery {
         match self.kind {
             MessageKind::Request => self.fault.recovery(),
@@ -164,10 +166,11 @@ impl fmt::Display for ErrorCode {
     }
 }
 
-/// The recovery that a counterparty's `WWW-Authenticate` value calls for, where it holds a known AdCP code.
+/// The recovery that a counterparty's `WWW-Authenticate` value calls for, where it holds a known
+/// AdCP code.
 ///
-/// Senders of webhooks use it to stop: a 401 with any `webhook_*` code, known or not, ends the delivery. Other
-/// parameters (a realm, say) are tolerated.
+/// Senders of webhooks use it to stop: a 401 with any `webhook_*` code, known or not, ends the
+/// delivery. Other parameters (a realm, say) are tolerated.
 ///
 /// ```
 /// use adcp_signing_core::profile::{Recovery, recovery_of_challenge};
@@ -199,7 +202,10 @@ mod tests {
     #[test]
     fn the_taxonomies_have_29_request_codes_and_17_webhook_codes() {
         let codes = |kind| {
-            Fault::ALL.iter().map(|fault| ErrorCode::new(kind, *fault).as_str()).collect::<BTreeSet<_>>()
+            Fault::ALL
+                .iter()
+                .map(|fault| ErrorCode::new(kind, *fault).as_str())
+                .collect::<BTreeSet<_>>()
         };
         assert_eq!(codes(MessageKind::Request).len(), 29);
         assert_eq!(codes(MessageKind::Webhook).len(), 17);

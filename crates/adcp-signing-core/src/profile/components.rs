@@ -1,8 +1,10 @@
 //! The component values of an AdCP message: canonical target URI and authority, fields as received.
 
 use crate::{
-    digest::CONTENT_DIGEST,
-    message::{Component, ComponentError, ComponentName, ComponentSource, FieldLine, Request},
+    rfc9421::{
+        Component, ComponentError, ComponentName, ComponentSource, FieldLine, Request,
+        digest::CONTENT_DIGEST,
+    },
     target_uri::{Rules, TargetUri, TargetUriError, canonicalize_authority},
 };
 
@@ -14,8 +16,8 @@ pub(crate) struct AdcpComponents<'a> {
 }
 
 impl<'a> AdcpComponents<'a> {
-    /// The components of a request whose target URI is canonical. A digest that is yet to be sent stands in for the
-    /// field.
+    /// The components of a request whose target URI is canonical. A digest that is yet to be sent
+    /// stands in for the field.
     pub(crate) fn new(
         request: &'a Request<'a>,
         target: &'a TargetUri,
@@ -26,19 +28,27 @@ impl<'a> AdcpComponents<'a> {
 }
 
 impl ComponentSource for AdcpComponents<'_> {
-    fn append_value(&self, component: &Component<'_>, out: &mut Vec<u8>) -> Result<(), ComponentError> {
+    fn append_value(
+        &self,
+        component: &Component<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ComponentError> {
         match (component.name(), self.content_digest) {
             (ComponentName::TargetUri, _) => out.extend_from_slice(self.target.as_str().as_bytes()),
-            (ComponentName::Authority, _) => out.extend_from_slice(self.target.authority().as_bytes()),
-            (ComponentName::Field(CONTENT_DIGEST), Some(digest)) => out.extend_from_slice(digest.as_bytes()),
+            (ComponentName::Authority, _) => {
+                out.extend_from_slice(self.target.authority().as_bytes())
+            }
+            (ComponentName::Field(CONTENT_DIGEST), Some(digest)) => {
+                out.extend_from_slice(digest.as_bytes())
+            }
             _ => return self.request.append_value(component, out),
         }
         Ok(())
     }
 }
 
-/// Whether a verifier of the AdCP profiles can build this component's value: fields, and the three derived components
-/// whose canonical form AdCP defines.
+/// Whether a verifier of the AdCP profiles can build this component's value: fields, and the three
+/// derived components whose canonical form AdCP defines.
 pub(crate) fn is_known(component: &Component<'_>) -> bool {
     component.params().is_empty()
         && matches!(
@@ -65,8 +75,8 @@ pub(crate) enum AuthorityError {
     NotText,
 }
 
-/// Checks `:authority` and `Host`, as received, against the target URI; where both came, both have to match it, and so
-/// each other. A message that came with neither was addressed by its URL alone.
+/// Checks `:authority` and `Host`, as received, against the target URI; where both came, both have
+/// to match it, and so each other. A message that came with neither was addressed by its URL alone.
 pub(crate) fn check_authority(
     request: &Request<'_>,
     target: &TargetUri,
@@ -79,7 +89,11 @@ pub(crate) fn check_authority(
         }
         let canonical = canonicalize_authority(received, target.scheme(), rules)
             .map_err(|error| AuthorityError::Malformed(source, error))?;
-        if canonical == target.authority() { Ok(()) } else { Err(AuthorityError::Disagrees(source)) }
+        if canonical == target.authority() {
+            Ok(())
+        } else {
+            Err(AuthorityError::Disagrees(source))
+        }
     };
     if let Some(authority) = request.pseudo_authority {
         check(":authority", authority)?;
@@ -89,7 +103,9 @@ pub(crate) fn check_authority(
         (Some(_), Some(_)) => Err(AuthorityError::Repeated),
         (Some(FieldLine { value, .. }), None) => check(
             "Host",
-            std::str::from_utf8(value).map_err(|_| AuthorityError::NotText)?.trim_matches([' ', '\t']),
+            std::str::from_utf8(value)
+                .map_err(|_| AuthorityError::NotText)?
+                .trim_matches([' ', '\t']),
         ),
         (None, _) => Ok(()),
     }

@@ -1,6 +1,6 @@
 //! `Content-Type`, which is not a list field: it has one value (RFC 9110 §8.3).
 
-use crate::message::FieldLine;
+use crate::rfc9421::FieldLine;
 
 /// More than one content type, which implementations resolve differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -8,7 +8,9 @@ use crate::message::FieldLine;
 pub(crate) struct SeveralContentTypes;
 
 /// The one `Content-Type` of a message: one line, no comma outside a quoted string.
-pub(crate) fn content_type<'a>(fields: &[FieldLine<'a>]) -> Result<Option<&'a [u8]>, SeveralContentTypes> {
+pub(crate) fn content_type<'a>(
+    fields: &[FieldLine<'a>],
+) -> Result<Option<&'a [u8]>, SeveralContentTypes> {
     let mut lines = fields.iter().filter(|line| line.is("content-type"));
     let value = lines.next().map(|line| line.value);
     if lines.next().is_some() || value.is_some_and(has_top_level_comma) {
@@ -17,7 +19,8 @@ pub(crate) fn content_type<'a>(fields: &[FieldLine<'a>]) -> Result<Option<&'a [u
     Ok(value)
 }
 
-/// Whether a message says its body is JSON: `application/json`, a `+json` type, or no usable type at all.
+/// Whether a message says its body is JSON: `application/json`, a `+json` type, or no usable type
+/// at all.
 pub(crate) fn declares_json(fields: &[FieldLine<'_>]) -> bool {
     let Ok(Some(value)) = content_type(fields) else { return true };
     let essence = value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
@@ -60,7 +63,11 @@ mod tests {
             (r#"multipart/mixed; boundary="a\",b""#, false),
             (r#"multipart/mixed; boundary="a","b""#, true),
         ] {
-            assert_eq!(content_type(&[FieldLine::new("Content-Type", value)]).is_err(), several, "{value}");
+            assert_eq!(
+                content_type(&[FieldLine::new("Content-Type", value)]).is_err(),
+                several,
+                "{value}"
+            );
         }
     }
 

@@ -20,7 +20,9 @@ pub struct ContractVersion(semver::Version);
 #[non_exhaustive]
 pub enum ContractError {
     /// Not a semantic version.
-    #[error("`{0}` is not an AdCP version; write it as MAJOR.MINOR.PATCH, such as 3.2.4 or 3.1.0-rc.14")]
+    #[error(
+        "`{0}` is not an AdCP version; write it as MAJOR.MINOR.PATCH, such as 3.2.4 or 3.1.0-rc.14"
+    )]
     Syntax(String),
     /// A major version whose rules this crate does not know.
     #[error("AdCP {0} is not supported; this build follows AdCP 3.x")]
@@ -43,7 +45,8 @@ impl ContractVersion {
         Self(semver::Version::new(3, minor, patch))
     }
 
-    /// Whether this is `3.minor.0-pre` or later. `pre` is a name and a number, such as `("rc", 15)`.
+    /// Whether this is `3.minor.0-pre` or later. `pre` is a name and a number, such as `("rc",
+    /// 15)`.
     pub(super) fn reaches(&self, minor: u64, pre: (&str, u64)) -> bool {
         let Self(version) = self;
         if (version.major, version.minor) != (3, minor) {
@@ -73,7 +76,11 @@ impl FromStr for ContractVersion {
             return Err(ContractError::Syntax(shown()));
         }
         let version = semver::Version::parse(text).map_err(|_| ContractError::Syntax(shown()))?;
-        if version.major == 3 { Ok(Self(version)) } else { Err(ContractError::Unsupported(shown())) }
+        if version.major == 3 {
+            Ok(Self(version))
+        } else {
+            Err(ContractError::Unsupported(shown()))
+        }
     }
 }
 
@@ -112,7 +119,10 @@ mod tests {
     fn other_majors_and_broken_versions_are_refused() {
         assert!(matches!("4.0.0".parse::<ContractVersion>(), Err(ContractError::Unsupported(_))));
         for text in ["", "3", "3.2", "v3.2.4", "3.2.4 ", "3.02.4"] {
-            assert!(matches!(text.parse::<ContractVersion>(), Err(ContractError::Syntax(_))), "{text:?}");
+            assert!(
+                matches!(text.parse::<ContractVersion>(), Err(ContractError::Syntax(_))),
+                "{text:?}"
+            );
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The AdCP profiles of RFC 9421, as data.
 //!
-//! A profile comes from the trusted configuration of an endpoint, never from the message, and nothing retries a
-//! refused message under another one.
+//! A profile comes from the trusted configuration of an endpoint, never from the message, and
+//! nothing retries a refused message under another one.
 
 mod body;
 mod code;
@@ -21,9 +21,9 @@ pub use self::{
     contract::{ContractError, ContractVersion},
 };
 use crate::{
-    Algorithm, KeyPurpose,
+    keys::{Algorithm, KeyPurpose},
     operation::DigestPolicy,
-    structured_fields::Alphabet,
+    rfc9421::structured_fields::Alphabet,
     target_uri::{RawHost, RootDot, Rules},
 };
 
@@ -186,12 +186,15 @@ impl Profile {
 
     /// Whether a key published for this purpose may sign messages of this profile.
     ///
-    /// Since contract 3.1.0-rc.15 webhooks are signed with request-signing keys, and webhook-signing is deprecated.
+    /// Since contract 3.1.0-rc.15 webhooks are signed with request-signing keys, and
+    /// webhook-signing is deprecated.
     pub fn accepts_purpose(&self, purpose: &KeyPurpose) -> bool {
         match (self.kind, purpose) {
             (MessageKind::Request, KeyPurpose::RequestSigning)
             | (MessageKind::Webhook, KeyPurpose::WebhookSigning) => true,
-            (MessageKind::Webhook, KeyPurpose::RequestSigning) => self.contract.reaches(1, ("rc", 15)),
+            (MessageKind::Webhook, KeyPurpose::RequestSigning) => {
+                self.contract.reaches(1, ("rc", 15))
+            }
             (MessageKind::Request, KeyPurpose::WebhookSigning)
             | (
                 _,
@@ -208,13 +211,19 @@ impl Profile {
         if self.is_legacy() { Alphabet::UrlUnpadded } else { Alphabet::Standard }
     }
 
-    /// The alphabets in which a `Content-Digest` is read, one for the whole value. The legacy text says Base64URL
-    /// while its vectors up to 3.1.19 use padded standard Base64, so a legacy verifier takes both.
+    /// The alphabets in which a `Content-Digest` is read, one for the whole value. The legacy text
+    /// says Base64URL while its vectors up to 3.1.19 use padded standard Base64, so a legacy
+    /// verifier takes both.
     pub const fn digest_alphabets(&self) -> &'static [Alphabet] {
-        if self.is_legacy() { &[Alphabet::Standard, Alphabet::UrlUnpadded] } else { &[Alphabet::Standard] }
+        if self.is_legacy() {
+            &[Alphabet::Standard, Alphabet::UrlUnpadded]
+        } else {
+            &[Alphabet::Standard]
+        }
     }
 
-    /// The alphabet in which a signer of this profile writes `Content-Digest`, as the contract's vectors have it.
+    /// The alphabet in which a signer of this profile writes `Content-Digest`, as the contract's
+    /// vectors have it.
     pub fn emitted_digest_alphabet(&self) -> Alphabet {
         let legacy_request = self.kind == MessageKind::Request && self.is_legacy();
         if legacy_request && self.contract.reaches(2, ("beta", 0)) {
@@ -224,13 +233,13 @@ impl Profile {
         }
     }
 
-    /// The digest rule in force, given what the endpoint advertises. Only legacy request endpoints have a choice.
+    /// The digest rule in force, given what the endpoint advertises. Only legacy request endpoints
+    /// have a choice.
     pub const fn digest_rule(&self, advertised: DigestPolicy) -> DigestRule {
         match (self.kind, self.is_legacy(), advertised) {
             (MessageKind::Webhook, ..) => DigestRule::Always,
-            (MessageKind::Request, false, _) | (MessageKind::Request, true, DigestPolicy::Required) => {
-                DigestRule::WithBody
-            }
+            (MessageKind::Request, false, _)
+            | (MessageKind::Request, true, DigestPolicy::Required) => DigestRule::WithBody,
             (MessageKind::Request, true, DigestPolicy::Either) => DigestRule::Either,
             (MessageKind::Request, true, DigestPolicy::Forbidden) => DigestRule::Forbidden,
         }
@@ -246,8 +255,8 @@ impl Profile {
         Rules { root_dot: self.root_dot(), raw_host: RawHost::Convert }
     }
 
-    /// Whether a raw non-ASCII host is a malformed header (step 1), as it was before contract 3.2.4, and not a
-    /// malformed target URI (step 10).
+    /// Whether a raw non-ASCII host is a malformed header (step 1), as it was before contract
+    /// 3.2.4, and not a malformed target URI (step 10).
     pub fn raw_host_is_header_fault(&self) -> bool {
         !self.contract.at_least(2, 4)
     }

@@ -4,7 +4,8 @@ use std::{borrow::Cow, error::Error as StdError, fmt, time::Duration};
 
 /// Why a provider could not sign or hand out its public key.
 ///
-/// The message says what to do and holds no secret, token or full resource name; the cause is chained as the source.
+/// The message says what to do and holds no secret, token or full resource name; the cause is
+/// chained as the source.
 pub struct ProviderError {
     kind: ProviderErrorKind,
     message: Cow<'static, str>,
@@ -34,7 +35,8 @@ pub enum ProviderErrorKind {
     Timeout,
     /// The service could not be reached or failed.
     Unavailable,
-    /// The answer cannot be right: a failed checksum, a signature that does not verify, a malformed reply.
+    /// The answer cannot be right: a failed checksum, a signature that does not verify, a malformed
+    /// reply.
     InvalidResponse,
     /// The provider is set up wrong; no call can succeed.
     Configuration,
@@ -86,15 +88,18 @@ impl fmt::Display for ProviderErrorKind {
 }
 
 impl ProviderError {
-    /// An error of this kind. The message says what was wrong and what to do; it must hold no secret, token or full
-    /// resource name.
+    /// An error of this kind. The message says what was wrong and what to do; it must hold no
+    /// secret, token or full resource name.
     pub fn new(kind: ProviderErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self { kind, message: message.into(), retry_after: None, source: None }
     }
 
     /// Chains the cause. The cause's own texts must hold no secret either.
     #[must_use]
-    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync + 'static>>) -> Self {
+    pub fn with_source(
+        mut self,
+        source: impl Into<Box<dyn StdError + Send + Sync + 'static>>,
+    ) -> Self {
         self.source = Some(source.into());
         self
     }

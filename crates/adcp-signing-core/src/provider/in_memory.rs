@@ -7,9 +7,10 @@ use pkcs8::der::pem;
 use zeroize::Zeroizing;
 
 use super::{Capability, Custody, ProviderError, ProviderErrorKind, Signed, SigningProvider};
-use crate::{
-    AdcpUse, Algorithm, Fingerprint, Jwk, JwkError, KeyError, KeyPurpose, PrivateJwk, PublicKey, Signature,
+use crate::keys::{
+    Algorithm, Fingerprint, KeyError, KeyPurpose, PublicKey, Signature,
     crypto::{GenerateError, SigningKey},
+    jwk::{AdcpUse, Jwk, JwkError, PrivateJwk},
 };
 
 const BACKEND: &str = "in-memory";
@@ -18,8 +19,9 @@ const MAX_PEM_LEN: usize = 16 * 1024;
 
 /// A [`SigningProvider`] over a key in this process' memory, wiped when dropped.
 ///
-/// Production keys belong in a key service; this says so in its [`capability`](SigningProvider::capability)
-/// ([`Custody::InProcess`]). The key id is the RFC 7638 thumbprint unless the key or the caller names one.
+/// Production keys belong in a key service; this says so in its
+/// [`capability`](SigningProvider::capability) ([`Custody::InProcess`]). The key id is the RFC 7638
+/// thumbprint unless the key or the caller names one.
 ///
 /// ```
 /// use adcp_signing_core::{Algorithm, KeyPurpose, provider::InMemoryProvider};
@@ -90,19 +92,23 @@ impl InMemoryProvider {
         PrivateJwk::parse(json).map_err(refused_jwk).and_then(Self::from_jwk)
     }
 
-    /// The key of an unencrypted DER `PrivateKeyInfo` (RFC 5208, RFC 5958): Ed25519 (RFC 8410), EC P-256 (RFC 5915) or
-    /// two-prime RSA, the latter as `rsaEncryption` or as `id-RSASSA-PSS` without parameters.
+    /// The key of an unencrypted DER `PrivateKeyInfo` (RFC 5208, RFC 5958): Ed25519 (RFC 8410), EC
+    /// P-256 (RFC 5915) or two-prime RSA, the latter as `rsaEncryption` or as `id-RSASSA-PSS`
+    /// without parameters.
     ///
     /// # Errors
     /// [`ProviderErrorKind::Configuration`], with a [`KeyError`] as the source when the key itself is refused.
     pub fn from_pkcs8_der(der: &[u8], purpose: KeyPurpose) -> Result<Self, ProviderError> {
-        SigningKey::from_private_key_info(der).map_err(refused).and_then(|key| Self::from_key(key, purpose))
+        SigningKey::from_private_key_info(der)
+            .map_err(refused)
+            .and_then(|key| Self::from_key(key, purpose))
     }
 
     /// The PEM form of [`from_pkcs8_der`](Self::from_pkcs8_der), with the label `PRIVATE KEY`.
     ///
     /// # Errors
-    /// As [`from_pkcs8_der`](Self::from_pkcs8_der), and for other labels, with what to do about them.
+    /// As [`from_pkcs8_der`](Self::from_pkcs8_der), and for other labels, with what to do about
+    /// them.
     pub fn from_pkcs8_pem(text: &str, purpose: KeyPurpose) -> Result<Self, ProviderError> {
         if text.len() > MAX_PEM_LEN {
             return Err(configuration("the PEM text is longer than any private key"));
@@ -126,8 +132,8 @@ impl InMemoryProvider {
         self
     }
 
-    /// Signs without waiting: what [`sign`](SigningProvider::sign) does. Ed25519 signatures are deterministic, ECDSA and
-    /// PSS ones need not be.
+    /// Signs without waiting: what [`sign`](SigningProvider::sign) does. Ed25519 signatures are
+    /// deterministic, ECDSA and PSS ones need not be.
     ///
     /// # Errors
     /// [`ProviderErrorKind::Unavailable`] when the cryptographic library fails, for want of entropy or memory.
@@ -137,8 +143,11 @@ impl InMemoryProvider {
                 .with_source(error)
         })?;
         Signature::from_raw(self.public_key.algorithm(), bytes.as_ref()).map_err(|error| {
-            ProviderError::new(ProviderErrorKind::InvalidResponse, "the signature has a wrong length")
-                .with_source(error)
+            ProviderError::new(
+                ProviderErrorKind::InvalidResponse,
+                "the signature has a wrong length",
+            )
+            .with_source(error)
         })
     }
 
@@ -147,7 +156,8 @@ impl InMemoryProvider {
         &self.public_key
     }
 
-    /// The public JWK as it is to be published: `kid`, `alg`, `use` `sig`, `key_ops` `["verify"]`, `adcp_use`.
+    /// The public JWK as it is to be published: `kid`, `alg`, `use` `sig`, `key_ops` `["verify"]`,
+    /// `adcp_use`.
     pub fn jwk(&self) -> Jwk {
         self.public_key.to_jwk().with_kid(&*self.key_id).published_for(self.purpose.clone())
     }

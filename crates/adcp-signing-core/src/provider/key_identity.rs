@@ -1,11 +1,11 @@
 //! Who a key is: what every provider says of itself before it signs.
 
 use super::{ProviderError, ProviderErrorKind};
-use crate::{Algorithm, Fingerprint, KeyPurpose};
+use crate::keys::{Algorithm, Fingerprint, KeyPurpose};
 
-/// Who a key is: its fingerprint, and what it signs as, the `keyid`, the algorithm and the purpose. This part of a
-/// provider is the same for every backend, which keeps it in a field and answers with it by
-/// [`identified_by!`](super::identified_by).
+/// Who a key is: its fingerprint, and what it signs as, the `keyid`, the algorithm and the purpose.
+/// This part of a provider is the same for every backend, which keeps it in a field and answers
+/// with it by [`identified_by!`](super::identified_by).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyIdentity {
     fingerprint: Fingerprint,
@@ -15,7 +15,8 @@ pub struct KeyIdentity {
 }
 
 impl KeyIdentity {
-    /// The key of this fingerprint, which signs with `algorithm` under `key_id` and is published for `purpose`.
+    /// The key of this fingerprint, which signs with `algorithm` under `key_id` and is published
+    /// for `purpose`.
     ///
     /// # Errors
     /// [`ProviderErrorKind::Configuration`] when `key_id` is empty.
@@ -56,11 +57,12 @@ impl KeyIdentity {
     }
 }
 
-/// The methods `key_id`, `algorithm`, `purpose` and `fingerprint` of a [`SigningProvider`](super::SigningProvider),
-/// answered by a member that has the same four: a [`KeyIdentity`], or another provider.
+/// The methods `key_id`, `algorithm`, `purpose` and `fingerprint` of a
+/// [`SigningProvider`](super::SigningProvider), answered by a member that has the same four: a
+/// [`KeyIdentity`], or another provider.
 ///
-/// The member is named as it stands after `self.`: `identity`, `primary.provider`, `active()`. What differs from service to
-/// service, the rest of the trait, is the backend's to write.
+/// The member is named as it stands after `self.`: `identity`, `primary.provider`, `active()`. What
+/// differs from service to service, the rest of the trait, is the backend's to write.
 ///
 /// ```
 /// use adcp_signing_core::{
@@ -115,13 +117,13 @@ macro_rules! identified_by {
         fn key_id(&self) -> &str {
             self.$($identity)+.key_id()
         }
-        fn algorithm(&self) -> $crate::Algorithm {
+        fn algorithm(&self) -> $crate::keys::Algorithm {
             self.$($identity)+.algorithm()
         }
-        fn purpose(&self) -> &$crate::KeyPurpose {
+        fn purpose(&self) -> &$crate::keys::KeyPurpose {
             self.$($identity)+.purpose()
         }
-        fn fingerprint(&self) -> &$crate::Fingerprint {
+        fn fingerprint(&self) -> &$crate::keys::Fingerprint {
             self.$($identity)+.fingerprint()
         }
     };

@@ -1,73 +1,37 @@
-//! The signing provider: the one trait that stands between the pipeline and a private key, and the wrappers that make a
-//! backend fit for production.
+//! The signing provider: the one trait that stands between the pipeline and a private key.
 //!
-//! The wrappers behind the Cargo feature `tokio` need a tokio runtime with its timer enabled around the calls that go
-//! through them: without one, tokio panics.
+//! [`layers`] makes a backend fit for production; [`toolkit`] is what authors of backends share.
 
 #[cfg(test)]
 mod captured;
-#[cfg(feature = "tokio")]
-mod concurrency_limit;
-#[cfg(feature = "tokio")]
-mod deadline;
-mod environment;
 mod error;
-mod ext;
-#[cfg(feature = "tokio")]
-mod failover;
-mod fetch_once;
 mod in_memory;
-mod instrumented;
 mod key_identity;
-mod local_uri;
-mod pinned;
-#[cfg(feature = "tokio")]
-mod rate_limit;
-#[cfg(feature = "tokio")]
-mod retrying;
-mod rotating;
+pub mod layers;
 #[cfg(test)]
 mod scripted;
-mod self_checking;
-#[cfg(test)]
-#[cfg(feature = "tokio")]
-mod wrapper_tests;
+pub mod toolkit;
 
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 
-#[cfg(feature = "tokio")]
 pub use self::{
-    concurrency_limit::ConcurrencyLimit,
-    deadline::Deadline,
-    failover::Failover,
-    rate_limit::{RateLimit, RateLimitPolicy},
-    retrying::{RetryPolicy, Retrying},
-};
-pub use self::{
-    environment::Environment,
     error::{ProviderError, ProviderErrorKind},
-    ext::SigningProviderExt,
-    fetch_once::FetchOnce,
     in_memory::InMemoryProvider,
-    instrumented::Instrumented,
     key_identity::{KeyIdentity, check_algorithm},
-    local_uri::{InProcessKeys, LocalKeyUri},
-    pinned::{Pin, Pinned},
-    rotating::{Rotating, Rotation, RotationPhase},
-    self_checking::SelfChecking,
 };
-use crate::{Algorithm, Fingerprint, KeyPurpose, PublicKey, Signature};
+use crate::keys::{Algorithm, Fingerprint, KeyPurpose, PublicKey, Signature};
 
 /// Something that can sign with one private key that it need not hand out.
 ///
-/// A backend implements this by talking to its service and nothing else; waiting, retrying, limits, pinning and
-/// self-checks are wrappers that implement the same trait. Purpose is not optional: a provider that does not say what
-/// its key is for cannot be built, and no wrapper can drop it.
+/// A backend implements this by talking to its service and nothing else; waiting, retrying, limits,
+/// pinning and self-checks are wrappers that implement the same trait. Purpose is not optional: a
+/// provider that does not say what its key is for cannot be built, and no wrapper can drop it.
 ///
-/// A backend that keeps a [`KeyIdentity`] has the first four methods from [`identified_by!`], where there is an example;
-/// a wrapper has these and `capability` from [`forward_identity!`]. Both can be written out as well.
+/// A backend that keeps a [`KeyIdentity`] has the first four methods from [`identified_by!`], where
+/// there is an example; a wrapper has these and `capability` from [`forward_identity!`]. Both can
+/// be written out as well.
 #[async_trait]
 pub trait SigningProvider: Send + Sync + fmt::Debug {
     /// The `keyid` signature parameter, which is the `kid` of the published JWK.
@@ -91,23 +55,25 @@ pub trait SigningProvider: Send + Sync + fmt::Debug {
     /// A [`ProviderError`] of the kind the service's answer stands for.
     async fn public_key(&self) -> Result<PublicKey, ProviderError>;
 
-    /// Signs the whole signature base (RFC 9421 §2.5), never a digest of it: the backend hashes where its service
-    /// wants a digest, because Ed25519 cannot work on one.
+    /// Signs the whole signature base (RFC 9421 §2.5), never a digest of it: the backend hashes
+    /// where its service wants a digest, because Ed25519 cannot work on one.
     ///
     /// # Errors
     /// A [`ProviderError`] of the kind the service's answer stands for.
     async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError>;
 
-    /// The provider to use for one whole signature, where the key behind this one can change between two calls.
+    /// The provider to use for one whole signature, where the key behind this one can change
+    /// between two calls.
     ///
-    /// A signer reads `key_id`, `algorithm` and `purpose`, builds the signature base from them and then signs; over a
-    /// key that rotates, the first and the last could speak of different keys. So a signer asks for the snapshot
-    /// first, and where there is one uses it in place of `self` for everything until the signature is done. The
-    /// identity of a snapshot never changes, and its own `snapshot` is `None`.
+    /// A signer reads `key_id`, `algorithm` and `purpose`, builds the signature base from them and
+    /// then signs; over a key that rotates, the first and the last could speak of different keys.
+    /// So a signer asks for the snapshot first, and where there is one uses it in place of `self`
+    /// for everything until the signature is done. The identity of a snapshot never changes, and
+    /// its own `snapshot` is `None`.
     ///
-    /// `None`, the default, says that this provider's identity never changes; a provider that once answers `None`
-    /// always does. **A wrapper must forward this**: it answers with itself around its inner provider's snapshot,
-    /// sharing its own state with it.
+    /// `None`, the default, says that this provider's identity never changes; a provider that once
+    /// answers `None` always does. **A wrapper must forward this**: it answers with itself around
+    /// its inner provider's snapshot, sharing its own state with it.
     fn snapshot(&self) -> Option<Arc<dyn SigningProvider>> {
         None
     }
@@ -122,8 +88,8 @@ pub struct Signed {
     pub key_version: Option<KeyVersion>,
 }
 
-/// A key version as its service names it: an ARN, a resource name, a versioned URL, a number. Compared, never shown
-/// whole: it may hold an account or a vault name.
+/// A key version as its service names it: an ARN, a resource name, a versioned URL, a number.
+/// Compared, never shown whole: it may hold an account or a vault name.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct KeyVersion(String);
 
@@ -181,8 +147,9 @@ pub enum Custody {
     External,
 }
 
-/// The identity and the capability of a wrapper, answered by the provider inside it: all of them or none, so that no
-/// wrapper can drop the purpose. The member is named as for [`identified_by!`], which a backend uses.
+/// The identity and the capability of a wrapper, answered by the provider inside it: all of them or
+/// none, so that no wrapper can drop the purpose. The member is named as for [`identified_by!`],
+/// which a backend uses.
 ///
 /// ```
 /// use adcp_signing_core::{

@@ -1,5 +1,5 @@
-//! A provider that plays a script, for the tests of the wrappers: each call takes the next step, and with none left
-//! answers as a key in memory does.
+//! A provider that plays a script, for the tests of the wrappers: each call takes the next step,
+//! and with none left answers as a key in memory does.
 
 use std::{
     collections::VecDeque,
@@ -15,8 +15,10 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::{Capability, Custody, KeyVersion, ProviderError, ProviderErrorKind, Signed, SigningProvider};
-use crate::{Algorithm, Fingerprint, KeyPurpose, PublicKey, Signature};
+use super::{
+    Capability, Custody, KeyVersion, ProviderError, ProviderErrorKind, Signed, SigningProvider,
+};
+use crate::keys::{Algorithm, Fingerprint, KeyPurpose, PublicKey, Signature};
 
 /// What one call does.
 #[derive(Debug)]
@@ -79,14 +81,19 @@ impl Scripted {
             algorithm: Algorithm::Ed25519,
             purpose: KeyPurpose::RequestSigning,
             fingerprint: Fingerprint::new("scripted", key_id),
-            capability: Capability::new(Custody::External, [Algorithm::Ed25519]).with_max_message_len(4096),
+            capability: Capability::new(Custody::External, [Algorithm::Ed25519])
+                .with_max_message_len(4096),
             state: Arc::default(),
         }
     }
 
     /// Another provider of the same key material, with a script of its own.
     pub(crate) fn replica(&self, resource: &str) -> Self {
-        Self { fingerprint: Fingerprint::new("scripted", resource), state: Arc::default(), ..self.clone() }
+        Self {
+            fingerprint: Fingerprint::new("scripted", resource),
+            state: Arc::default(),
+            ..self.clone()
+        }
     }
 
     pub(crate) fn with_algorithm(self, algorithm: Algorithm) -> Self {

@@ -6,11 +6,13 @@ use siphasher::sip128::{Hasher128 as _, SipHasher13};
 
 use super::StoreError;
 
-/// The random key, drawn from the operating system on first use. A failed draw is not kept: the next call tries again.
+/// The random key, drawn from the operating system on first use. A failed draw is not kept: the
+/// next call tries again.
 #[derive(Default)]
 pub(super) struct Identities(OnceLock<SipHasher13>);
 
-/// The 128-bit hash of a keyid, or of a keyid and a nonce. Nobody outside can aim at one, nor at a part of its bits.
+/// The 128-bit hash of a keyid, or of a keyid and a nonce. Nobody outside can aim at one, nor at a
+/// part of its bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Id(u128);
 

@@ -1,4 +1,5 @@
-//! Replay dedup: the cache of `(keyid, nonce)` that steps 9a, 12 and 13 of the verifier checklists read and write.
+//! Replay dedup: the cache of `(keyid, nonce)` that steps 9a, 12 and 13 of the verifier checklists
+//! read and write.
 
 mod admission;
 mod identity;
@@ -15,8 +16,8 @@ use crate::clock::UnixSeconds;
 
 /// One nonce to remember: what step 13 inserts.
 ///
-/// Only a verification that has passed the crypto and the digest can make one, so nothing without the private key can
-/// fill the store.
+/// Only a verification that has passed the crypto and the digest can make one, so nothing without
+/// the private key can fill the store.
 #[derive(Clone, Copy)]
 pub struct ReplayEntry<'a> {
     keyid: &'a str,
@@ -26,7 +27,8 @@ pub struct ReplayEntry<'a> {
 }
 
 impl<'a> ReplayEntry<'a> {
-    /// `expires_at` is the signature's `expires` plus the 60 s of skew; `cap` is the profile's cap per keyid.
+    /// `expires_at` is the signature's `expires` plus the 60 s of skew; `cap` is the profile's cap
+    /// per keyid.
     pub(crate) fn new(keyid: &'a str, nonce: &'a str, expires_at: UnixSeconds, cap: u64) -> Self {
         Self { keyid, nonce, expires_at, cap }
     }
@@ -41,13 +43,14 @@ impl<'a> ReplayEntry<'a> {
         self.nonce
     }
 
-    /// The last second at which the entry must still be known: `expires` + 60. A signature is accepted up to and with
-    /// that second, so the entry may be forgotten only after it.
+    /// The last second at which the entry must still be known: `expires` + 60. A signature is
+    /// accepted up to and with that second, so the entry may be forgotten only after it.
     pub fn expires_at(&self) -> UnixSeconds {
         self.expires_at
     }
 
-    /// How many live entries this keyid may have: 1,000,000 for requests and 100,000 for webhooks unless configured.
+    /// How many live entries this keyid may have: 1,000,000 for requests and 100,000 for webhooks
+    /// unless configured.
     pub fn cap(&self) -> u64 {
         self.cap
     }
@@ -71,13 +74,16 @@ pub enum InsertOutcome {
     Inserted,
     /// The nonce is remembered already: `*_signature_replayed`.
     Replayed,
-    /// The keyid has as many live entries as it may have: `*_signature_rate_abuse`. Nothing was inserted.
+    /// The keyid has as many live entries as it may have: `*_signature_rate_abuse`. Nothing was
+    /// inserted.
     KeyCapReached,
-    /// The store as a whole is full: `*_signature_rate_abuse`. Nothing was inserted and nothing evicted.
+    /// The store as a whole is full: `*_signature_rate_abuse`. Nothing was inserted and nothing
+    /// evicted.
     AggregateCapReached,
 }
 
-/// Why a store could not answer. The verifier refuses: a message that cannot be checked for replay is not accepted.
+/// Why a store could not answer. The verifier refuses: a message that cannot be checked for replay
+/// is not accepted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -90,8 +96,8 @@ pub enum StoreError {
         #[source]
         source: Option<Box<dyn StdError + Send + Sync + 'static>>,
     },
-    /// The entry lies in a time whose nonces may be forgotten already, so a replay could not be told from a first use.
-    /// Seen only where the clock went back.
+    /// The entry lies in a time whose nonces may be forgotten already, so a replay could not be
+    /// told from a first use. Seen only where the clock went back.
     #[error(
         "the store no longer knows the nonces of signatures that end at {expires_at} (it is {now}); \
          check that the clock does not jump"
@@ -102,8 +108,8 @@ pub enum StoreError {
         /// The time given with the insert.
         now: UnixSeconds,
     },
-    /// The operating system gave no randomness, without which an attacker could aim at collisions. The next call tries
-    /// again.
+    /// The operating system gave no randomness, without which an attacker could aim at collisions.
+    /// The next call tries again.
     #[error(
         "the operating system gave no randomness to key the replay store; nothing is accepted until it does"
     )]
@@ -128,22 +134,31 @@ impl StoreError {
 
 /// A cache of nonces, shared by every endpoint that one signer can reach.
 ///
-/// A store never forgets an entry before its time, whatever its load: eviction opens a replay window exactly when the
-/// verifier is under attack. It refuses instead. The identity of an entry is `(keyid, nonce)` and nothing else, so a
-/// varying URL evades neither the dedup nor the cap.
+/// A store never forgets an entry before its time, whatever its load: eviction opens a replay
+/// window exactly when the verifier is under attack. It refuses instead. The identity of an entry
+/// is `(keyid, nonce)` and nothing else, so a varying URL evades neither the dedup nor the cap.
 #[async_trait]
 pub trait ReplayStore: Send + Sync + fmt::Debug {
-    /// Step 9a: whether `keyid` has `cap` live entries or more, or the store is full. Reads only; it spares the crypto
-    /// and decides nothing that [`ReplayStore::insert`] does not decide again.
+    /// Step 9a: whether `keyid` has `cap` live entries or more, or the store is full. Reads only;
+    /// it spares the crypto and decides nothing that [`ReplayStore::insert`] does not decide again.
     ///
     /// # Errors
     /// [`StoreError`] where the store cannot answer; the verifier then refuses.
-    async fn cap_reached(&self, keyid: &str, cap: u64, now: UnixSeconds) -> Result<bool, StoreError>;
+    async fn cap_reached(
+        &self,
+        keyid: &str,
+        cap: u64,
+        now: UnixSeconds,
+    ) -> Result<bool, StoreError>;
 
-    /// Steps 12 and 13 in one atomic step: refuse a nonce that is known, then a cap that is reached, else remember the
-    /// nonce until `entry.expires_at()` has passed.
+    /// Steps 12 and 13 in one atomic step: refuse a nonce that is known, then a cap that is
+    /// reached, else remember the nonce until `entry.expires_at()` has passed.
     ///
     /// # Errors
     /// [`StoreError`] where the store cannot answer; the verifier then refuses.
-    async fn insert(&self, entry: ReplayEntry<'_>, now: UnixSeconds) -> Result<InsertOutcome, StoreError>;
+    async fn insert(
+        &self,
+        entry: ReplayEntry<'_>,
+        now: UnixSeconds,
+    ) -> Result<InsertOutcome, StoreError>;
 }

@@ -16,9 +16,11 @@ const MAX_INTERVAL: i64 = 1800;
 /// The grace, in polling intervals.
 const GRACE_INTERVALS: i64 = 4;
 
-/// The payload of `{origin}/.well-known/governance-revocations.json`, after its JWS signature was verified.
+/// The payload of `{origin}/.well-known/governance-revocations.json`, after its JWS signature was
+/// verified.
 ///
-/// One list covers every signing key of an operator ("Revocation" and "Transport revocation" in the security guide).
+/// One list covers every signing key of an operator ("Revocation" and "Transport revocation" in the
+/// security guide).
 ///
 /// ```
 /// use adcp_signing_core::{UnixSeconds, revocation::{Freshness, RevocationList}};
@@ -123,8 +125,9 @@ impl RevocationList {
     /// The most entries that are read, kids and jtis together.
     pub const MAX_ENTRIES: usize = 100_000;
 
-    /// Reads the payload. `revoked_kids` is required, so that a misspelt member cannot pass for an empty list;
-    /// `revoked_jtis`, which signature verification does not use, may be absent. Unknown members are ignored.
+    /// Reads the payload. `revoked_kids` is required, so that a misspelt member cannot pass for an
+    /// empty list; `revoked_jtis`, which signature verification does not use, may be absent.
+    /// Unknown members are ignored.
     ///
     /// # Errors
     /// [`RevocationListError`] names the first rule that is broken.
@@ -133,8 +136,9 @@ impl RevocationList {
             return Err(RevocationListError::TooLarge { bytes: payload.len() });
         }
         check_no_duplicate_keys(payload)?;
-        let payload: Payload = serde_json::from_slice(payload)
-            .map_err(|error| RevocationListError::Shape { line: error.line(), column: error.column() })?;
+        let payload: Payload = serde_json::from_slice(payload).map_err(|error| {
+            RevocationListError::Shape { line: error.line(), column: error.column() }
+        })?;
         if payload.version != 1 {
             return Err(RevocationListError::Version { version: payload.version });
         }
@@ -145,8 +149,9 @@ impl RevocationList {
         if payload.issuer.is_empty() {
             return Err(RevocationListError::NoIssuer);
         }
-        let time =
-            |member, text: &str| timestamp::parse(text).ok_or(RevocationListError::Timestamp { member });
+        let time = |member, text: &str| {
+            timestamp::parse(text).ok_or(RevocationListError::Timestamp { member })
+        };
         let updated = time("updated", &payload.updated)?;
         let next_update = time("next_update", &payload.next_update)?;
         if next_update <= updated {
@@ -191,8 +196,8 @@ impl RevocationList {
         self.revoked_jtis.contains(jti)
     }
 
-    /// Whether this list may take the place of `older`: same issuer, and not made before it. A validly signed but older
-    /// list would take revocations back.
+    /// Whether this list may take the place of `older`: same issuer, and not made before it. A
+    /// validly signed but older list would take revocations back.
     pub fn may_replace(&self, older: &Self) -> bool {
         self.issuer == older.issuer && self.updated >= older.updated
     }
@@ -202,16 +207,19 @@ impl RevocationList {
         self.next_update.since(self.updated).clamp(MIN_INTERVAL, MAX_INTERVAL)
     }
 
-    /// When to fetch the next list, having fetched this one at `last_refreshed`: at `next_update`, but not sooner than 60 s
-    /// and not later than 1800 s after the last fetch.
+    /// When to fetch the next list, having fetched this one at `last_refreshed`: at `next_update`,
+    /// but not sooner than 60 s and not later than 1800 s after the last fetch.
     pub fn poll_at(&self, last_refreshed: UnixSeconds) -> UnixSeconds {
         self.next_update.clamp(last_refreshed.plus(MIN_INTERVAL), last_refreshed.plus(MAX_INTERVAL))
     }
 
-    /// The last second at which the list may be relied on: `next_update`, or 1800 s after the last fetch where that is
-    /// sooner, plus a grace of four intervals. Fetching the same old list again does not move `next_update`.
+    /// The last second at which the list may be relied on: `next_update`, or 1800 s after the last
+    /// fetch where that is sooner, plus a grace of four intervals. Fetching the same old list again
+    /// does not move `next_update`.
     pub fn stale_after(&self, last_refreshed: UnixSeconds) -> UnixSeconds {
-        self.next_update.min(last_refreshed.plus(MAX_INTERVAL)).plus(GRACE_INTERVALS * self.interval())
+        self.next_update
+            .min(last_refreshed.plus(MAX_INTERVAL))
+            .plus(GRACE_INTERVALS * self.interval())
     }
 
     /// Whether this copy, fetched at `last_refreshed`, may be relied on at `now`.
@@ -226,7 +234,12 @@ impl RevocationList {
     }
 
     /// Step 9 for one key: revoked first, then stale.
-    pub fn status(&self, kid: &str, now: UnixSeconds, last_refreshed: UnixSeconds) -> RevocationStatus {
+    pub fn status(
+        &self,
+        kid: &str,
+        now: UnixSeconds,
+        last_refreshed: UnixSeconds,
+    ) -> RevocationStatus {
         if self.revokes_kid(kid) {
             RevocationStatus::Revoked
         } else if self.freshness(now, last_refreshed) == Freshness::Stale {
@@ -281,7 +294,10 @@ mod tests {
             (good.replace("14:00:00Z", "14:00:00"), E::Timestamp { member: "updated" }),
             (good.replace("14:15:00Z", "soon"), E::Timestamp { member: "next_update" }),
             (good.replace("14:15:00Z", "14:00:00Z"), E::NextUpdateNotAfter),
-            ("x".repeat(RevocationList::MAX_BYTES + 1), E::TooLarge { bytes: RevocationList::MAX_BYTES + 1 }),
+            (
+                "x".repeat(RevocationList::MAX_BYTES + 1),
+                E::TooLarge { bytes: RevocationList::MAX_BYTES + 1 },
+            ),
         ];
         for (text, expected) in cases {
             assert_eq!(RevocationList::parse(text.as_bytes()), Err(expected));
@@ -295,7 +311,10 @@ mod tests {
             RevocationList::parse(twice.as_bytes()),
             Err(E::Json(StrictJsonError::Duplicate(_)))
         ));
-        assert!(matches!(RevocationList::parse(b"{"), Err(E::Json(StrictJsonError::Invalid { .. }))));
+        assert!(matches!(
+            RevocationList::parse(b"{"),
+            Err(E::Json(StrictJsonError::Invalid { .. }))
+        ));
     }
 
     #[test]
@@ -311,8 +330,11 @@ mod tests {
 
     #[test]
     fn the_interval_has_a_floor_and_a_ceiling() {
-        let cases =
-            [("2026-04-18T14:00:10Z", 60), ("2026-04-18T14:15:00Z", 900), ("2027-04-18T14:00:00Z", 1800)];
+        let cases = [
+            ("2026-04-18T14:00:10Z", 60),
+            ("2026-04-18T14:15:00Z", 900),
+            ("2027-04-18T14:00:00Z", 1800),
+        ];
         for (next_update, interval) in cases {
             assert_eq!(list(next_update).interval(), interval);
         }

@@ -18,7 +18,8 @@ use crate::clock::UnixSeconds;
 pub enum RevocationStatus {
     /// The key is not revoked, by a list that is fresh enough.
     Good,
-    /// The key is revoked: `*_signature_key_revoked`. Said even of a stale list: a revocation is never taken back by age.
+    /// The key is revoked: `*_signature_key_revoked`. Said even of a stale list: a revocation is
+    /// never taken back by age.
     Revoked,
     /// The list was not refreshed within its grace: `*_signature_revocation_stale`.
     Stale,
@@ -40,7 +41,10 @@ impl RevocationError {
 
     /// Chains the cause, whose texts must hold no credential either.
     #[must_use]
-    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync + 'static>>) -> Self {
+    pub fn with_source(
+        mut self,
+        source: impl Into<Box<dyn StdError + Send + Sync + 'static>>,
+    ) -> Self {
         self.source = Some(source.into());
         self
     }
@@ -53,7 +57,11 @@ pub trait RevocationSource: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// [`RevocationError`] where the source cannot answer; the verifier then refuses.
-    async fn check(&self, keyid: &str, now: UnixSeconds) -> Result<RevocationStatus, RevocationError>;
+    async fn check(
+        &self,
+        keyid: &str,
+        now: UnixSeconds,
+    ) -> Result<RevocationStatus, RevocationError>;
 }
 
 /// A set of revoked keys held in memory and replaced as a whole.
@@ -81,19 +89,23 @@ impl InMemoryRevocation {
         this
     }
 
-    /// Puts these kids in place of the former set, which is thereby fresh and never goes stale unless told to.
+    /// Puts these kids in place of the former set, which is thereby fresh and never goes stale
+    /// unless told to.
     pub fn replace<K: Into<String>>(&self, revoked: impl IntoIterator<Item = K>) {
         let revoked = Arc::new(revoked.into_iter().map(Into::into).collect());
         *self.0.write() = Arc::new(State { revoked, stale_after: None });
     }
 
-    /// Puts a list, fetched at `last_refreshed`, in place of the former set. It goes stale by its own rules.
+    /// Puts a list, fetched at `last_refreshed`, in place of the former set. It goes stale by its
+    /// own rules.
     pub fn load(&self, list: &RevocationList, last_refreshed: UnixSeconds) {
         let revoked = Arc::new(list.revoked_kids().map(str::to_owned).collect());
-        *self.0.write() = Arc::new(State { revoked, stale_after: Some(list.stale_after(last_refreshed)) });
+        *self.0.write() =
+            Arc::new(State { revoked, stale_after: Some(list.stale_after(last_refreshed)) });
     }
 
-    /// From the second after `last_fresh` on, every key that is not revoked is [`RevocationStatus::Stale`].
+    /// From the second after `last_fresh` on, every key that is not revoked is
+    /// [`RevocationStatus::Stale`].
     pub fn stale_after(&self, last_fresh: UnixSeconds) {
         let mut state = self.0.write();
         *state = Arc::new(State { stale_after: Some(last_fresh), ..State::clone(&state) });
@@ -102,7 +114,11 @@ impl InMemoryRevocation {
 
 #[async_trait]
 impl RevocationSource for InMemoryRevocation {
-    async fn check(&self, keyid: &str, now: UnixSeconds) -> Result<RevocationStatus, RevocationError> {
+    async fn check(
+        &self,
+        keyid: &str,
+        now: UnixSeconds,
+    ) -> Result<RevocationStatus, RevocationError> {
         let state = Arc::clone(&self.0.read());
         Ok(if state.revoked.contains(keyid) {
             RevocationStatus::Revoked
@@ -116,15 +132,19 @@ impl RevocationSource for InMemoryRevocation {
 
 /// Calls every key good.
 ///
-/// The risk is the caller's: a stolen key that its owner has revoked goes on signing until it leaves the JWKS and every
-/// cache of it. The standard requires verifiers that accept mutations to poll the revocation list; choose this only
-/// where keys are pinned and withdrawn by hand.
+/// The risk is the caller's: a stolen key that its owner has revoked goes on signing until it
+/// leaves the JWKS and every cache of it. The standard requires verifiers that accept mutations to
+/// poll the revocation list; choose this only where keys are pinned and withdrawn by hand.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoRevocation;
 
 #[async_trait]
 impl RevocationSource for NoRevocation {
-    async fn check(&self, _keyid: &str, _now: UnixSeconds) -> Result<RevocationStatus, RevocationError> {
+    async fn check(
+        &self,
+        _keyid: &str,
+        _now: UnixSeconds,
+    ) -> Result<RevocationStatus, RevocationError> {
         Ok(RevocationStatus::Good)
     }
 }
@@ -135,7 +155,11 @@ mod tests {
 
     const NOW: UnixSeconds = UnixSeconds::new(1_776_520_800);
 
-    async fn status(source: &dyn RevocationSource, keyid: &str, now: UnixSeconds) -> RevocationStatus {
+    async fn status(
+        source: &dyn RevocationSource,
+        keyid: &str,
+        now: UnixSeconds,
+    ) -> RevocationStatus {
         source.check(keyid, now).await.unwrap()
     }
 

@@ -1,10 +1,12 @@
 //! RFC 3339 timestamps in UTC, the one date format of the revocation list.
 //!
-//! Written here because a date library brings calendars, time zones and lenient separators for what is one fixed shape.
+//! Written here because a date library brings calendars, time zones and lenient separators for what
+//! is one fixed shape.
 
 use crate::clock::UnixSeconds;
 
-/// Reads `2026-04-18T14:00:00Z`. `+00:00` and `-00:00` are UTC too, a fraction is dropped, any other zone is refused.
+/// Reads `2026-04-18T14:00:00Z`. `+00:00` and `-00:00` are UTC too, a fraction is dropped, any
+/// other zone is refused.
 pub(super) fn parse(text: &str) -> Option<UnixSeconds> {
     let (date_time, rest) = text.split_at_checked(19)?;
     let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', i1, i2, b':', s1, s2] =
@@ -33,9 +35,9 @@ pub(super) fn parse(text: &str) -> Option<UnixSeconds> {
 }
 
 fn number(digits: &[u8]) -> Option<i64> {
-    digits
-        .iter()
-        .try_fold(0, |number, digit| digit.is_ascii_digit().then(|| number * 10 + i64::from(digit - b'0')))
+    digits.iter().try_fold(0, |number, digit| {
+        digit.is_ascii_digit().then(|| number * 10 + i64::from(digit - b'0'))
+    })
 }
 
 fn is_leap(year: i64) -> bool {

@@ -1,13 +1,12 @@
 //! Why a message was not signed.
 
 use crate::{
-    Algorithm, KeyPurpose, ProviderError, SignatureError,
-    digest::DigestError,
     json::StrictJsonError,
-    message::ComponentError,
+    keys::{Algorithm, KeyPurpose, SignatureError},
     nonce::NonceError,
     profile::Fault,
-    structured_fields::WriteError,
+    provider::ProviderError,
+    rfc9421::{ComponentError, digest::DigestError, structured_fields::WriteError},
     target_uri::{AmbiguousUrl, TargetUriError},
 };
 
@@ -37,7 +36,8 @@ pub enum SignError {
         "the Content-Digest already set is not the body's; remove it, or set it over the bytes that are sent"
     )]
     DigestMismatch,
-    /// The body has duplicate keys, or is declared to be JSON and is not. `duplicate_key_input` in AdCP's words.
+    /// The body has duplicate keys, or is declared to be JSON and is not. `duplicate_key_input` in
+    /// AdCP's words.
     #[error("the body is not signed: {0}")]
     Body(#[from] StrictJsonError),
     /// The profile requires the digest to be covered.

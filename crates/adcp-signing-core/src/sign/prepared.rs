@@ -4,17 +4,20 @@ use std::borrow::Cow;
 
 use super::SignError;
 use crate::{
-    Algorithm, Signature,
     clock::UnixSeconds,
-    digest::{CONTENT_DIGEST, ContentDigest, content_digest},
-    message::{Component, ComponentName, Request, SignatureParams, push_inner_list, signature_base},
+    keys::{Algorithm, Signature},
     nonce::Nonce,
     operation::DigestPolicy,
     profile::{
-        AdcpComponents, DigestRule, MAX_VALIDITY, MessageKind, Profile, check_authority, check_body,
-        content_type,
+        AdcpComponents, DigestRule, MAX_VALIDITY, MessageKind, Profile, check_authority,
+        check_body, content_type,
     },
-    structured_fields::{Alphabet, join_lines, push_byte_sequence, push_key},
+    rfc9421::{
+        Component, ComponentName, Request, SignatureParams,
+        digest::{CONTENT_DIGEST, ContentDigest, content_digest},
+        push_inner_list, signature_base,
+        structured_fields::{Alphabet, join_lines, push_byte_sequence, push_key},
+    },
     target_uri::TargetUri,
 };
 
@@ -112,7 +115,8 @@ pub(super) fn prepare_target(
         Some(target) => target,
         None => TargetUri::canonicalize(request.url, rules)?,
     };
-    check_authority(request, &target, rules).map_err(|error| SignError::Authority(error.to_string()))?;
+    check_authority(request, &target, rules)
+        .map_err(|error| SignError::Authority(error.to_string()))?;
     let digest = if parameters.cover_digest { Some(digest_of(profile, request)?) } else { None };
     let covered = covered(has_content_type(profile, request)?, digest.is_some());
     let digest = digest.flatten();
@@ -132,7 +136,8 @@ pub(super) fn prepare_target(
     push_inner_list(&mut input, covered, &params)
         .map_err(|source| SignError::Parameter { what: "the signature parameters", source })?;
     let list = input.get(label_len + 1..).unwrap_or_default();
-    let base = signature_base(covered, list, &AdcpComponents::new(request, &target, digest.as_deref()))?;
+    let base =
+        signature_base(covered, list, &AdcpComponents::new(request, &target, digest.as_deref()))?;
     Ok(Prepared {
         base,
         input,
@@ -171,9 +176,11 @@ fn digest_of(profile: &Profile, request: &Request<'_>) -> Result<Option<String>,
     }
 }
 
-/// Whether there is a `Content-Type` to cover. A body without one cannot be signed, nor can a webhook.
+/// Whether there is a `Content-Type` to cover. A body without one cannot be signed, nor can a
+/// webhook.
 fn has_content_type(profile: &Profile, request: &Request<'_>) -> Result<bool, SignError> {
-    let value = content_type(request.fields).map_err(|error| SignError::ContentType(error.to_string()))?;
+    let value =
+        content_type(request.fields).map_err(|error| SignError::ContentType(error.to_string()))?;
     let needed = !request.body.is_empty() || profile.kind() == MessageKind::Webhook;
     if needed && value.is_none() {
         return Err(SignError::ContentType(
@@ -205,6 +212,10 @@ impl Prepared {
         value.push_str(label);
         value.push('=');
         push_byte_sequence(&mut value, signature.as_bytes(), self.alphabet);
-        Ok(SignedFields { signature_input: self.input, signature: value, content_digest: self.digest })
+        Ok(SignedFields {
+            signature_input: self.input,
+            signature: value,
+            content_digest: self.digest,
+        })
     }
 }

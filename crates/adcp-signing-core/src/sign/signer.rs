@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::{Parameters, Prepared, SignError, SignedFields, prepared::prepare_target};
 use crate::{
-    SigningProvider,
     clock::{Clock, SystemClock, UnixSeconds},
-    message::Request,
     nonce::{Nonces, RandomNonces},
     profile::{LABEL, MAX_VALIDITY, MessageKind, Profile},
+    provider::SigningProvider,
+    rfc9421::Request,
     target_uri::{TargetUri, unambiguous_target},
 };
 
@@ -17,13 +17,7 @@ use crate::{
 /// ```
 /// use std::sync::Arc;
 ///
-/// use adcp_signing_core::{
-///     Algorithm, KeyPurpose,
-///     message::{FieldLine, Request},
-///     profile::{Profile, WireVersion},
-///     provider::InMemoryProvider,
-///     sign::Signer,
-/// };
+/// use adcp_signing_core::{profile::{Profile, WireVersion}, provider::InMemoryProvider, rfc9421::{FieldLine, Request}, sign::Signer, Algorithm, KeyPurpose};
 ///
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 /// let key = InMemoryProvider::generate(Algorithm::Ed25519, KeyPurpose::RequestSigning)?;
@@ -162,7 +156,11 @@ impl Signer {
     ///
     /// # Errors
     /// [`SignError`]; nothing has changed.
-    pub fn prepare(&self, request: &Request<'_>, options: &SignOptions) -> Result<Prepared, SignError> {
+    pub fn prepare(
+        &self,
+        request: &Request<'_>,
+        options: &SignOptions,
+    ) -> Result<Prepared, SignError> {
         let snapshot = self.provider.snapshot();
         self.prepare_for(snapshot.as_deref().unwrap_or(&*self.provider), request, options)
     }
@@ -182,11 +180,16 @@ impl Signer {
             Some(_) => None,
             None => Some(self.nonces.next()?),
         };
-        let nonce =
-            options.nonce.as_deref().or(drawn.as_ref().map(|nonce| nonce.as_str())).unwrap_or_default();
+        let nonce = options
+            .nonce
+            .as_deref()
+            .or(drawn.as_ref().map(|nonce| nonce.as_str()))
+            .unwrap_or_default();
         let created = options.created.unwrap_or_else(|| self.clock.now());
         let cover_digest = match self.coverage {
-            DigestCoverage::Cover => !request.body.is_empty() || self.profile.kind() == MessageKind::Webhook,
+            DigestCoverage::Cover => {
+                !request.body.is_empty() || self.profile.kind() == MessageKind::Webhook
+            }
             DigestCoverage::Leave => false,
         };
         let validity = options.expires_in.unwrap_or(MAX_VALIDITY);
@@ -206,8 +209,8 @@ impl Signer {
         )
     }
 
-    /// The canonical target URI of a URL that has one form only. One that has none at all is called malformed, not
-    /// ambiguous, whatever else is strange about it.
+    /// The canonical target URI of a URL that has one form only. One that has none at all is called
+    /// malformed, not ambiguous, whatever else is strange about it.
     fn unambiguous(&self, url: &str) -> Result<TargetUri, SignError> {
         unambiguous_target(url).map_err(|ambiguous| {
             TargetUri::canonicalize(url, self.profile.signer_uri_rules())
@@ -222,7 +225,10 @@ impl Signer {
         if self.profile.accepts_purpose(provider.purpose()) {
             Ok(())
         } else {
-            Err(SignError::Purpose { purpose: provider.purpose().clone(), profile: self.profile.to_string() })
+            Err(SignError::Purpose {
+                purpose: provider.purpose().clone(),
+                profile: self.profile.to_string(),
+            })
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The signer's check for URLs that two correct-looking implementations canonicalize to different bytes.
+//! The signer's check for URLs that two correct-looking implementations canonicalize to different
+//! bytes.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -9,9 +10,10 @@ use super::path::escape;
 use super::{
     MAX_URL_BYTES, Parts, RawHost, RootDot, Rules, TargetUri, TargetUriError, control_or_space, cut,
 };
-use crate::class::Class;
+use crate::text::class::Class;
 
-/// A URL that signers and verifiers in use canonicalize to different bytes, so that its signature may not verify.
+/// A URL that signers and verifiers in use canonicalize to different bytes, so that its signature
+/// may not verify.
 ///
 /// Offsets are in bytes from the start of the named component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -26,11 +28,16 @@ pub enum AmbiguousUrl {
     /// A trailing root dot: kept by some, stripped by others.
     #[error("the host ends in a dot: remove it")]
     RootDot,
-    /// An IPv4 address in shorthand, octal or hex, or a host ending in a number: rewritten or refused by some.
-    #[error("the host ends in a number but is no dotted-decimal IPv4 address: write all four decimal parts")]
+    /// An IPv4 address in shorthand, octal or hex, or a host ending in a number: rewritten or
+    /// refused by some.
+    #[error(
+        "the host ends in a number but is no dotted-decimal IPv4 address: write all four decimal parts"
+    )]
     Ipv4Spelling,
     /// An IPv6 address not in its shortest hexadecimal form: rewritten by some.
-    #[error("the IPv6 address is not in its compressed form: write it as RFC 5952 does, in hexadecimal only")]
+    #[error(
+        "the IPv6 address is not in its compressed form: write it as RFC 5952 does, in hexadecimal only"
+    )]
     Ipv6Spelling,
     /// An empty port, one over 65535 or one with leading zeros: kept, rewritten or refused.
     #[error(
@@ -46,7 +53,8 @@ pub enum AmbiguousUrl {
         /// Byte offset into the URL.
         offset: usize,
     },
-    /// A percent-encoded dot segment (`%2e`, `.%2E`): removed by some, decoded into a live `..` by others.
+    /// A percent-encoded dot segment (`%2e`, `.%2E`): removed by some, decoded into a live `..` by
+    /// others.
     #[error("the path has a percent-encoded dot segment: resolve it before signing")]
     EncodedDotSegment,
     /// A path byte outside RFC 3986 `pchar`: percent-encoded by some, kept by others.
@@ -64,7 +72,8 @@ pub enum AmbiguousUrl {
         /// Byte offset into the query.
         offset: usize,
     },
-    /// A query escape that is malformed, in lower-case hex or of an unreserved character: rewritten by some.
+    /// A query escape that is malformed, in lower-case hex or of an unreserved character: rewritten
+    /// by some.
     #[error(
         "the escape at byte {offset} of the query is not in normal form: write upper-case hex, and letters, digits \
          and '-._~' plainly"
@@ -80,8 +89,8 @@ pub enum AmbiguousUrl {
 
 /// Whether every implementation in use canonicalizes `url` to the same bytes.
 ///
-/// What all agree on passes: letter case of scheme and host, default ports, plain dot segments, escapes in the path,
-/// the fragment.
+/// What all agree on passes: letter case of scheme and host, default ports, plain dot segments,
+/// escapes in the path, the fragment.
 ///
 /// # Errors
 ///
@@ -97,7 +106,8 @@ pub fn check_unambiguous(url: &str) -> Result<(), AmbiguousUrl> {
     unambiguous_target(url).map(drop)
 }
 
-/// The canonical form of a URL that every implementation in use canonicalizes alike, and so the same by all [`Rules`].
+/// The canonical form of a URL that every implementation in use canonicalizes alike, and so the
+/// same by all [`Rules`].
 pub(crate) fn unambiguous_target(url: &str) -> Result<TargetUri, AmbiguousUrl> {
     if url.len() > MAX_URL_BYTES {
         return Err(TargetUriError::TooLong { length: url.len() }.into());
@@ -117,11 +127,15 @@ pub(crate) fn unambiguous_target(url: &str) -> Result<TargetUri, AmbiguousUrl> {
     Ok(TargetUri::of_parts(&parts, Rules { root_dot: RootDot::Strip, raw_host: RawHost::Refuse })?)
 }
 
-fn check_authority(&Authority { userinfo, host, port }: &Authority<'_>) -> Result<(), AmbiguousUrl> {
+fn check_authority(
+    &Authority { userinfo, host, port }: &Authority<'_>,
+) -> Result<(), AmbiguousUrl> {
     if userinfo.is_some() {
         return Err(AmbiguousUrl::Userinfo);
     }
-    if port.is_some_and(|port| port.parse::<u16>().map(|number| number.to_string()).as_deref() != Ok(port)) {
+    if port.is_some_and(|port| {
+        port.parse::<u16>().map(|number| number.to_string()).as_deref() != Ok(port)
+    }) {
         return Err(AmbiguousUrl::Port);
     }
     if !host.is_ascii() {
@@ -149,7 +163,8 @@ fn check_ipv6(literal: &str) -> Result<(), AmbiguousUrl> {
     if shortest.eq_ignore_ascii_case(literal) { Ok(()) } else { Err(AmbiguousUrl::Ipv6Spelling) }
 }
 
-/// The WHATWG test for a host that is parsed as an IPv4 address: the last label is decimal or `0x` hex.
+/// The WHATWG test for a host that is parsed as an IPv4 address: the last label is decimal or `0x`
+/// hex.
 fn ends_in_number(host: &str) -> bool {
     if !host.ends_with(|last: char| last.is_ascii_hexdigit() || matches!(last, 'x' | 'X')) {
         return false;
@@ -180,7 +195,8 @@ fn check_query(query: &str) -> Result<(), AmbiguousUrl> {
         return Err(AmbiguousUrl::EmptyQuery);
     }
     // A single quote is legal in a query, and yet WHATWG parsers encode it.
-    let changes = |byte: u8| byte == b'\'' || !(Class::PCHAR.has(byte) || matches!(byte, b'/' | b'?'));
+    let changes =
+        |byte: u8| byte == b'\'' || !(Class::PCHAR.has(byte) || matches!(byte, b'/' | b'?'));
     if let Some(offset) = query.bytes().position(changes) {
         return Err(AmbiguousUrl::QueryCharacter { offset });
     }

@@ -6,7 +6,7 @@ use std::net::Ipv6Addr;
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
 use super::{RawHost, RootDot, Rules, Scheme, TargetUriError, cut};
-use crate::class::Class;
+use crate::text::class::Class;
 
 /// The parts of an authority, as written.
 pub(super) struct Authority<'a> {
@@ -30,7 +30,12 @@ impl<'a> Authority<'a> {
     }
 
     /// Appends the canonical `host[:port]` to `out`.
-    pub(super) fn push(&self, out: &mut String, scheme: Scheme, rules: Rules) -> Result<(), TargetUriError> {
+    pub(super) fn push(
+        &self,
+        out: &mut String,
+        scheme: Scheme,
+        rules: Rules,
+    ) -> Result<(), TargetUriError> {
         push_host(out, self.host, rules)?;
         if let Some(text) = self.port
             && parse_port(text).ok_or(TargetUriError::Port)? != scheme.default_port()
@@ -62,7 +67,8 @@ fn is_userinfo(byte: u8) -> bool {
 fn split_port(host_port: &str) -> Result<(&str, Option<&str>), TargetUriError> {
     if host_port.starts_with('[') {
         let end = host_port.find(']').ok_or(TargetUriError::MissingClosingBracket)?;
-        let (host, rest) = host_port.split_at_checked(end + 1).ok_or(TargetUriError::InvalidIpv6)?;
+        let (host, rest) =
+            host_port.split_at_checked(end + 1).ok_or(TargetUriError::InvalidIpv6)?;
         return match rest.strip_prefix(':') {
             Some(port) => Ok((host, Some(port))),
             None if rest.is_empty() => Ok((host, None)),
@@ -75,10 +81,11 @@ fn split_port(host_port: &str) -> Result<(&str, Option<&str>), TargetUriError> {
     }
 }
 
-/// RFC 3986 would let an empty port and leading zeros pass as other spellings of a port. Parsers disagree on both, so
-/// neither has a canonical form here.
+/// RFC 3986 would let an empty port and leading zeros pass as other spellings of a port. Parsers
+/// disagree on both, so neither has a canonical form here.
 fn parse_port(text: &str) -> Option<u16> {
-    let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text.len() == 1 || !text.starts_with('0'));
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit())
+        && (text.len() == 1 || !text.starts_with('0'));
     plain.then(|| text.parse().ok()).flatten()
 }
 
@@ -110,8 +117,8 @@ fn is_a_label(label: &str) -> bool {
     label.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("xn--"))
 }
 
-/// UTS-46 nontransitional ToASCII with CheckHyphens, CheckBidi and UseSTD3ASCIIRules. Empty labels are left to the
-/// root-dot rule.
+/// UTS-46 nontransitional ToASCII with CheckHyphens, CheckBidi and UseSTD3ASCIIRules. Empty labels
+/// are left to the root-dot rule.
 fn to_ascii(host: &str) -> Result<Cow<'_, str>, TargetUriError> {
     Uts46::new()
         .to_ascii(host.as_bytes(), AsciiDenyList::STD3, Hyphens::Check, DnsLength::Ignore)
@@ -120,7 +127,11 @@ fn to_ascii(host: &str) -> Result<Cow<'_, str>, TargetUriError> {
 
 fn push_labels(out: &mut String, host: &str, root_dot: RootDot) -> Result<(), TargetUriError> {
     if host.bytes().all(|byte| byte == b'.') {
-        return Err(if host.len() > 1 { TargetUriError::EmptyLabel } else { TargetUriError::MissingHost });
+        return Err(if host.len() > 1 {
+            TargetUriError::EmptyLabel
+        } else {
+            TargetUriError::MissingHost
+        });
     }
     let host = match root_dot {
         RootDot::Keep => host,

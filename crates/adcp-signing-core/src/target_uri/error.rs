@@ -6,12 +6,15 @@ use super::MAX_URL_BYTES;
 
 /// The URL or authority has no canonical form, so it can be neither signed nor verified.
 ///
-/// Messages give rules and byte offsets, never bytes of the URL: its userinfo and query may hold secrets.
+/// Messages give rules and byte offsets, never bytes of the URL: its userinfo and query may hold
+/// secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum TargetUriError {
     /// Longer than 8 KiB.
-    #[error("the URL is {length} bytes long, more than the {MAX_URL_BYTES} bytes allowed: shorten it")]
+    #[error(
+        "the URL is {length} bytes long, more than the {MAX_URL_BYTES} bytes allowed: shorten it"
+    )]
     TooLong {
         /// The length in bytes.
         length: usize,
@@ -23,7 +26,9 @@ pub enum TargetUriError {
         offset: usize,
     },
     /// The scheme is missing or is neither `http` nor `https`.
-    #[error("the scheme is missing or is neither http nor https: give an absolute http or https URL")]
+    #[error(
+        "the scheme is missing or is neither http nor https: give an absolute http or https URL"
+    )]
     Scheme,
     /// No authority: the scheme is not followed by `//`, or nothing stands between it and the path.
     #[error("the URL has no authority: write scheme://host/path")]
@@ -31,7 +36,8 @@ pub enum TargetUriError {
     /// The authority has userinfo or a port, or nothing at all, and no host (step 3).
     #[error("the authority has no host")]
     MissingHost,
-    /// Userinfo with a byte that RFC 3986 does not allow there, such as a second `@` or a backslash.
+    /// Userinfo with a byte that RFC 3986 does not allow there, such as a second `@` or a
+    /// backslash.
     #[error("malformed userinfo: remove everything up to and including the '@'")]
     Userinfo,
     /// A byte that no host name can have, such as `%`, `@` or a backslash.
@@ -40,11 +46,15 @@ pub enum TargetUriError {
         /// Byte offset into the authority, userinfo excluded.
         offset: usize,
     },
-    /// A host with raw non-ASCII characters, where only A-labels are taken (the verifier's side of step 2).
+    /// A host with raw non-ASCII characters, where only A-labels are taken (the verifier's side of
+    /// step 2).
     #[error("the host has raw non-ASCII characters: the sender must write it in A-labels (xn--)")]
     RawNonAsciiHost,
-    /// A U-label or A-label that UTS-46 does not admit (nontransitional, CheckHyphens, CheckBidi, STD3).
-    #[error("the host is not a valid internationalized domain name (UTS-46 nontransitional ToASCII failed)")]
+    /// A U-label or A-label that UTS-46 does not admit (nontransitional, CheckHyphens, CheckBidi,
+    /// STD3).
+    #[error(
+        "the host is not a valid internationalized domain name (UTS-46 nontransitional ToASCII failed)"
+    )]
     Idna,
     /// An empty DNS label: two dots in a row or one at the start.
     #[error("the host has an empty DNS label: at most one trailing dot is allowed")]
@@ -56,7 +66,9 @@ pub enum TargetUriError {
     #[error("more than one ':' outside brackets: write an IPv6 host as [address]")]
     UnbracketedIpv6,
     /// An RFC 6874 zone identifier, which has no meaning on another node.
-    #[error("the IPv6 literal has a zone identifier, which has no meaning on another node: remove it")]
+    #[error(
+        "the IPv6 literal has a zone identifier, which has no meaning on another node: remove it"
+    )]
     ZoneIdentifier,
     /// The brackets hold something other than an IPv6 address.
     #[error("the brackets do not hold an IPv6 address")]
@@ -65,7 +77,9 @@ pub enum TargetUriError {
     #[error("the port must be a decimal number from 0 to 65535 without leading zeros")]
     Port,
     /// A `%` in the path that is not followed by two hex digits.
-    #[error("'%' at byte {offset} of the path is not followed by two hex digits: write a literal '%' as %25")]
+    #[error(
+        "'%' at byte {offset} of the path is not followed by two hex digits: write a literal '%' as %25"
+    )]
     PercentEncoding {
         /// Byte offset into the path.
         offset: usize,
@@ -73,7 +87,8 @@ pub enum TargetUriError {
 }
 
 impl TargetUriError {
-    /// Whether the cause is a raw non-ASCII host, for which contract versions before 3.2.4 have a code of its own.
+    /// Whether the cause is a raw non-ASCII host, for which contract versions before 3.2.4 have a
+    /// code of its own.
     pub fn is_raw_non_ascii_host(&self) -> bool {
         matches!(self, Self::RawNonAsciiHost)
     }

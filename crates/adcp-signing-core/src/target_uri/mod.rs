@@ -1,7 +1,8 @@
-//! AdCP URL canonicalization: `@target-uri` and `@authority` in the eight steps of the specification.
+//! AdCP URL canonicalization: `@target-uri` and `@authority` in the eight steps of the
+//! specification.
 //!
-//! The steps work on the string. A WHATWG parser rewrites more than they allow (backslashes, IPv4 shorthand, the query),
-//! so none is used.
+//! The steps work on the string. A WHATWG parser rewrites more than they allow (backslashes, IPv4
+//! shorthand, the query), so none is used.
 
 mod ambiguous;
 mod authority;
@@ -19,7 +20,8 @@ pub const MAX_URL_BYTES: usize = 8 * 1024;
 /// What the contract version says about the trailing root dot of a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RootDot {
-    /// Since contract 3.2.0-beta.0: one trailing dot is stripped, two or more and empty inner labels are refused.
+    /// Since contract 3.2.0-beta.0: one trailing dot is stripped, two or more and empty inner
+    /// labels are refused.
     Strip,
     /// Contracts 3.0 and 3.1 have no rule: dots and empty labels are left as they are.
     Keep,
@@ -64,10 +66,11 @@ pub struct TargetUri {
 impl TargetUri {
     /// The canonical form of an absolute `http` or `https` URL.
     ///
-    /// The eight steps are taken in their literal order, so a percent-encoded dot segment is decoded after dot segments
-    /// were removed and stays (`/%2e%2e/x` becomes `/../x`), and the query is untouched. Where the specification is
-    /// silent: an empty port, leading zeros in a port, a port over 65535 and a `%` in the path without two hex digits
-    /// are refused; other bytes of path and query that RFC 3986 does not allow are kept as they are.
+    /// The eight steps are taken in their literal order, so a percent-encoded dot segment is
+    /// decoded after dot segments were removed and stays (`/%2e%2e/x` becomes `/../x`), and the
+    /// query is untouched. Where the specification is silent: an empty port, leading zeros in a
+    /// port, a port over 65535 and a `%` in the path without two hex digits are refused; other
+    /// bytes of path and query that RFC 3986 does not allow are kept as they are.
     ///
     /// # Errors
     ///
@@ -111,7 +114,9 @@ impl TargetUri {
 
     /// The canonical `host[:port]`, a slice of [`Self::as_str`].
     pub fn authority(&self) -> &str {
-        self.uri.get(self.scheme.as_str().len() + "://".len()..self.authority_end).unwrap_or_default()
+        self.uri
+            .get(self.scheme.as_str().len() + "://".len()..self.authority_end)
+            .unwrap_or_default()
     }
 
     /// The canonical path, with `?` and the query where there is one.
@@ -125,7 +130,8 @@ impl TargetUri {
     }
 }
 
-/// The canonical form of a `Host` field value or `:authority` pseudo-header: host and optional port, no userinfo.
+/// The canonical form of a `Host` field value or `:authority` pseudo-header: host and optional
+/// port, no userinfo.
 ///
 /// # Errors
 ///
@@ -139,7 +145,11 @@ impl TargetUri {
 /// assert_eq!(canonicalize_authority("fe80::1", "https", rules), Err(TargetUriError::UnbracketedIpv6));
 /// # Ok::<(), TargetUriError>(())
 /// ```
-pub fn canonicalize_authority(authority: &str, scheme: &str, rules: Rules) -> Result<String, TargetUriError> {
+pub fn canonicalize_authority(
+    authority: &str,
+    scheme: &str,
+    rules: Rules,
+) -> Result<String, TargetUriError> {
     check_text(authority)?;
     let scheme = Scheme::parse(scheme)?;
     let mut out = String::with_capacity(authority.len());
@@ -160,7 +170,8 @@ fn check_text(text: &str) -> Result<(), TargetUriError> {
 /// Where the first space or control character is.
 fn control_or_space(text: &str) -> Option<usize> {
     let found = |byte: u8| (byte <= b' ') | (byte == 0x7f);
-    // Nearly every URL has none, and without an early exit the compiler looks at many bytes at once.
+    // Nearly every URL has none, and without an early exit the compiler looks at many bytes at
+    // once.
     let any = text.bytes().fold(false, |any, byte| any | found(byte));
     any.then(|| text.bytes().position(found)).flatten()
 }
@@ -208,8 +219,10 @@ impl<'a> Parts<'a> {
         let rest = rest.ok_or(TargetUriError::Scheme)?;
         let scheme = Scheme::parse(scheme)?;
         let rest = rest.strip_prefix("//").ok_or(TargetUriError::MissingAuthority)?;
-        let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
-        let (authority, rest) = rest.split_at_checked(end).ok_or(TargetUriError::MissingAuthority)?;
+        let end =
+            rest.bytes().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
+        let (authority, rest) =
+            rest.split_at_checked(end).ok_or(TargetUriError::MissingAuthority)?;
         if authority.is_empty() {
             return Err(TargetUriError::MissingAuthority);
         }
@@ -220,9 +233,11 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// What stands before the first byte that is a delimiter, and after it where there is one. The delimiters are ASCII.
+/// What stands before the first byte that is a delimiter, and after it where there is one. The
+/// delimiters are ASCII.
 fn cut(text: &str, is_delimiter: impl Fn(u8) -> bool) -> (&str, Option<&str>) {
-    // Byte by byte: for texts as short as these, `split_once` takes longer to set up its search than to do it.
+    // Byte by byte: for texts as short as these, `split_once` takes longer to set up its search
+    // than to do it.
     let Some(at) = text.bytes().position(is_delimiter) else { return (text, None) };
     (text.get(..at).unwrap_or_default(), text.get(at + 1..))
 }

@@ -14,7 +14,11 @@ fn each_step_gives_the_specified_bytes() {
         ("https://example.com.:8443/p", "https://example.com:8443/p", "example.com:8443"),
         ("https://BÜCHER.Example/p", "https://xn--bcher-kva.example/p", "xn--bcher-kva.example"),
         ("https://bücher.example./p", "https://xn--bcher-kva.example/p", "xn--bcher-kva.example"),
-        ("https://XN--bcher-kva.example./p", "https://xn--bcher-kva.example/p", "xn--bcher-kva.example"),
+        (
+            "https://XN--bcher-kva.example./p",
+            "https://xn--bcher-kva.example/p",
+            "xn--bcher-kva.example",
+        ),
         ("https://faß.example/p", "https://xn--fa-hia.example/p", "xn--fa-hia.example"),
         ("https://a。b/p", "https://a.b/p", "a.b"),
         ("https://[2001:DB8::1]/p", "https://[2001:db8::1]/p", "[2001:db8::1]"),
@@ -44,7 +48,11 @@ fn each_step_gives_the_specified_bytes() {
         ("https://h.example/a%2fb%3A%7E%41", "https://h.example/a%2Fb%3A~A", "h.example"),
         ("https://h.example/%2541", "https://h.example/%2541", "h.example"),
         ("https://h.example/é%c3%a9", "https://h.example/é%C3%A9", "h.example"),
-        ("https://h.example/p?b=%7e%2f&a=+\"'%zz", "https://h.example/p?b=%7e%2f&a=+\"'%zz", "h.example"),
+        (
+            "https://h.example/p?b=%7e%2f&a=+\"'%zz",
+            "https://h.example/p?b=%7e%2f&a=+\"'%zz",
+            "h.example",
+        ),
         ("https://h.example/p?/../x?", "https://h.example/p?/../x?", "h.example"),
         ("https://h.example/p#frag?x", "https://h.example/p", "h.example"),
     ] {
@@ -139,7 +147,11 @@ fn host_and_authority_values_are_canonicalized_alike() {
         ("h.example.:8443", "HTTPS", "h.example:8443"),
         ("[::A]:80", "http", "[::a]"),
     ] {
-        assert_eq!(canonicalize_authority(host, scheme, VERIFIER).as_deref(), Ok(canonical), "{host}");
+        assert_eq!(
+            canonicalize_authority(host, scheme, VERIFIER).as_deref(),
+            Ok(canonical),
+            "{host}"
+        );
     }
     use TargetUriError::*;
     for (host, why) in [
@@ -217,7 +229,8 @@ proptest! {
         }
     }
 
-    /// The strict check passes nothing that a WHATWG-like second pass, or a verifier, would see differently.
+    /// The strict check passes nothing that a WHATWG-like second pass, or a verifier, would see
+    /// differently.
     #[test]
     fn an_unambiguous_url_is_canonical_after_one_pass_for_every_contract(url in url_like()) {
         if check_unambiguous(&url).is_ok() {

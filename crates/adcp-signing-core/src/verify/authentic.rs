@@ -2,14 +2,15 @@
 
 use super::{Step, parsed::Parsed, rejection::Rejection};
 use crate::{
-    Algorithm,
     clock::UnixSeconds,
+    keys::Algorithm,
     profile::{Fault, MAX_SKEW, check_body},
     replay::{InsertOutcome, ReplayEntry},
     resolver::VerificationKey,
 };
 
-/// A message whose signature and digest verify (steps 10 and 11). Only such a message has a replay entry.
+/// A message whose signature and digest verify (steps 10 and 11). Only such a message has a replay
+/// entry.
 #[derive(Debug, Clone)]
 pub struct Authentic<'a, K> {
     pub(super) parsed: Box<Parsed<'a>>,
@@ -59,15 +60,17 @@ pub struct Committed<'a, K>(Authentic<'a, K>);
 impl<'a, K: AsRef<VerificationKey>> Committed<'a, K> {
     /// Step 14: no JSON object of the body has a key twice. The nonce stays burned either way.
     ///
-    /// A body declared as JSON must also be JSON, as nobody can tell what a lenient parser makes of another.
+    /// A body declared as JSON must also be JSON, as nobody can tell what a lenient parser makes of
+    /// another.
     ///
     /// # Errors
     /// `request_body_malformed`, `webhook_body_malformed`.
     pub fn check_body(self, now: UnixSeconds) -> Result<Verified, Rejection> {
         let Authentic { parsed, key, base } = self.0;
         let received = parsed.received;
-        check_body(received.request)
-            .map_err(|error| received.refuse(Step::Body, Fault::BodyMalformed, error.to_string()))?;
+        check_body(received.request).map_err(|error| {
+            received.refuse(Step::Body, Fault::BodyMalformed, error.to_string())
+        })?;
         Ok(Verified {
             keyid: String::from(&*parsed.params.keyid),
             agent_url: key.as_ref().agent_url().map(str::to_owned),

@@ -1,4 +1,5 @@
-//! `KeyResolved`: steps 8, 9 and 9a of the checklist, everything that is refused before any cryptography.
+//! `KeyResolved`: steps 8, 9 and 9a of the checklist, everything that is refused before any
+//! cryptography.
 
 use super::{Step, authorized::Authorized, parsed::Parsed, rejection::Rejection};
 use crate::{profile::Fault, resolver::VerificationKey, revocation::RevocationStatus};
@@ -17,10 +18,13 @@ impl<'a, K: AsRef<VerificationKey>> KeyResolved<'a, K> {
     /// `*_key_purpose_invalid`.
     pub fn check_purpose(self) -> Result<Purposed<'a, K>, Rejection> {
         let received = self.parsed.received;
-        let refuse = |detail: String| received.refuse(Step::Purpose, Fault::KeyPurposeInvalid, detail);
-        let (public, purpose) = self.key.as_ref().usable().map_err(|reason| refuse(reason.to_string()))?;
+        let refuse =
+            |detail: String| received.refuse(Step::Purpose, Fault::KeyPurposeInvalid, detail);
+        let (public, purpose) =
+            self.key.as_ref().usable().map_err(|reason| refuse(reason.to_string()))?;
         if !received.profile.accepts_purpose(purpose) {
-            let shown: String = purpose.as_str().chars().filter(|c| !c.is_control()).take(32).collect();
+            let shown: String =
+                purpose.as_str().chars().filter(|c| !c.is_control()).take(32).collect();
             return Err(refuse(format!(
                 "the key is published for {shown:?}, which {} does not accept",
                 received.profile
@@ -77,7 +81,8 @@ impl<'a, K: AsRef<VerificationKey>> Unrevoked<'a, K> {
         &self.0.parsed.params.keyid
     }
 
-    /// Step 9a: the key has not filled its share of the replay cache. Only read here; the insert decides again.
+    /// Step 9a: the key has not filled its share of the replay cache. Only read here; the insert
+    /// decides again.
     ///
     /// # Errors
     /// `*_rate_abuse`.

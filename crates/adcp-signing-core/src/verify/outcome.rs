@@ -1,4 +1,5 @@
-//! What a verifier says about a message: the checklist's result composed with the endpoint's capability.
+//! What a verifier says about a message: the checklist's result composed with the endpoint's
+//! capability.
 
 use super::{Rejection, Verified};
 use crate::operation::Transport;
@@ -15,11 +16,15 @@ pub struct Caller {
 impl Default for Caller {
     /// REST, operation taken from the path, no other credential.
     fn default() -> Self {
-        Self { transport: Transport::Rest { operation: None }, fallback: FallbackCredential::Absent }
+        Self {
+            transport: Transport::Rest { operation: None },
+            fallback: FallbackCredential::Absent,
+        }
     }
 }
 
-/// A credential besides the signature: bearer token, API key or mTLS, already checked by the caller.
+/// A credential besides the signature: bearer token, API key or mTLS, already checked by the
+/// caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum FallbackCredential {
     /// None was presented, or the one presented is not accepted for the operation.

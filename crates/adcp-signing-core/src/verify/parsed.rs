@@ -7,17 +7,21 @@ use super::{
     rejection::Rejection,
 };
 use crate::{
-    Algorithm,
     clock::UnixSeconds,
-    digest::{CONTENT_DIGEST, ContentDigest},
-    message::{Component, signature_base},
+    keys::Algorithm,
     operation::DigestPolicy,
     profile::{AdcpComponents, DigestRule, Fault, MAX_SKEW, MAX_VALIDITY, check_authority},
     resolver::{ResolveError, VerificationKey},
+    rfc9421::{
+        Component,
+        digest::{CONTENT_DIGEST, ContentDigest},
+        signature_base,
+    },
     target_uri::TargetUri,
 };
 
-/// A message whose signature fields parse and name the profile's tag and an allowed algorithm (steps 1 to 4).
+/// A message whose signature fields parse and name the profile's tag and an allowed algorithm
+/// (steps 1 to 4).
 #[derive(Debug, Clone)]
 pub struct Parsed<'a> {
     pub(super) labelled: &'a Labelled<'a>,
@@ -43,7 +47,9 @@ impl<'a> Parsed<'a> {
                 expires.saturating_sub(created)
             ))
         } else if created > now.saturating_add(MAX_SKEW) {
-            Some(format!("created {created} lies more than {MAX_SKEW} s after now, {now}: check both clocks"))
+            Some(format!(
+                "created {created} lies more than {MAX_SKEW} s after now, {now}: check both clocks"
+            ))
         } else if expires < now.saturating_sub(MAX_SKEW) {
             Some(format!("expires {expires} lies more than {MAX_SKEW} s before now, {now}"))
         } else {
@@ -55,22 +61,24 @@ impl<'a> Parsed<'a> {
         }
     }
 
-    /// The signature base (RFC 9421 §2.5) over the canonical target URI, once the received authority agrees with it: the
-    /// first half of step 10. Public for people who compare bases.
+    /// The signature base (RFC 9421 §2.5) over the canonical target URI, once the received
+    /// authority agrees with it: the first half of step 10. Public for people who compare bases.
     ///
     /// # Errors
     /// `*_target_uri_malformed`, or `*_signature_invalid` where a covered component has no value.
     pub fn signature_base(&self) -> Result<Vec<u8>, Rejection> {
         let received = self.received;
         let request = received.request;
-        let malformed = |detail: String| received.refuse(Step::Signature, Fault::TargetUriMalformed, detail);
+        let malformed =
+            |detail: String| received.refuse(Step::Signature, Fault::TargetUriMalformed, detail);
         let rules = received.profile.verifier_uri_rules();
-        let target =
-            TargetUri::canonicalize(request.url, rules).map_err(|error| malformed(error.to_string()))?;
+        let target = TargetUri::canonicalize(request.url, rules)
+            .map_err(|error| malformed(error.to_string()))?;
         check_authority(request, &target, rules).map_err(|error| malformed(error.to_string()))?;
         let source = AdcpComponents::new(request, &target, None);
-        signature_base(&self.components, self.labelled.raw, &source)
-            .map_err(|error| received.refuse(Step::Signature, Fault::SignatureInvalid, error.to_string()))
+        signature_base(&self.components, self.labelled.raw, &source).map_err(|error| {
+            received.refuse(Step::Signature, Fault::SignatureInvalid, error.to_string())
+        })
     }
 
     pub(super) fn covers(&self, name: &str) -> bool {
@@ -88,8 +96,8 @@ impl<'a> InWindow<'a> {
     /// Step 6: everything that must be covered is, and nothing that must not be.
     ///
     /// # Errors
-    /// `*_components_incomplete`, or `request_signature_components_unexpected` at a legacy endpoint that forbids
-    /// digests.
+    /// `*_components_incomplete`, or `request_signature_components_unexpected` at a legacy endpoint
+    /// that forbids digests.
     pub fn check_components(self, advertised: DigestPolicy) -> Result<Covered<'a>, Rejection> {
         let Self(parsed) = self;
         let received = parsed.received;
@@ -109,7 +117,9 @@ impl<'a> InWindow<'a> {
                 },
             ),
         ];
-        if let Some((name, _)) = required.iter().find(|(name, needed)| *needed && !parsed.covers(name)) {
+        if let Some((name, _)) =
+            required.iter().find(|(name, needed)| *needed && !parsed.covers(name))
+        {
             return Err(received.refuse(
                 Step::Components,
                 Fault::ComponentsIncomplete,
@@ -141,7 +151,10 @@ impl<'a> Covered<'a> {
     ///
     /// # Errors
     /// `*_key_unknown`, or the code of the discovery step that failed.
-    pub fn with_key<K>(self, answer: Result<Option<K>, ResolveError>) -> Result<KeyResolved<'a, K>, Rejection>
+    pub fn with_key<K>(
+        self,
+        answer: Result<Option<K>, ResolveError>,
+    ) -> Result<KeyResolved<'a, K>, Rejection>
     where
         K: AsRef<VerificationKey>,
     {

@@ -4,12 +4,16 @@ use std::borrow::Cow;
 
 use super::{Step, parsed::Parsed, rejection::Rejection};
 use crate::{
-    Algorithm,
-    digest::{CONTENT_DIGEST, ContentDigest},
-    message::{ComponentName, Request, SignatureParams, components},
+    keys::Algorithm,
     nonce::Nonce,
     profile::{Fault, LABEL, Profile, content_type, is_known},
-    structured_fields::{BareItem, Dictionary, InnerList, Item, Member, MemberValue, join_lines},
+    rfc9421::{
+        ComponentName, Request, SignatureParams, components,
+        digest::{CONTENT_DIGEST, ContentDigest},
+        structured_fields::{
+            BareItem, Dictionary, InnerList, Item, Member, MemberValue, join_lines,
+        },
+    },
     target_uri::TargetUri,
 };
 
@@ -38,8 +42,8 @@ impl<'a> Received<'a> {
         self.input.is_none() && self.signature.is_none()
     }
 
-    /// The first half of step 1: both fields are there and parse, and both have a member `sig1`. Every other label is
-    /// ignored.
+    /// The first half of step 1: both fields are there and parse, and both have a member `sig1`.
+    /// Every other label is ignored.
     ///
     /// # Errors
     /// `*_header_malformed`.
@@ -50,11 +54,13 @@ impl<'a> Received<'a> {
             (None, Some(_)) => return Err(self.malformed("Signature came without Signature-Input")),
             (None, None) => return Err(self.malformed("the message carries no signature")),
         };
-        let inputs =
-            Dictionary::parse(input).map_err(|error| self.malformed(format!("Signature-Input: {error}")))?;
-        let signatures =
-            Dictionary::parse(signature).map_err(|error| self.malformed(format!("Signature: {error}")))?;
-        let Some(Member { value: MemberValue::InnerList(list), raw, .. }) = inputs.into_member(LABEL) else {
+        let inputs = Dictionary::parse(input)
+            .map_err(|error| self.malformed(format!("Signature-Input: {error}")))?;
+        let signatures = Dictionary::parse(signature)
+            .map_err(|error| self.malformed(format!("Signature: {error}")))?;
+        let Some(Member { value: MemberValue::InnerList(list), raw, .. }) =
+            inputs.into_member(LABEL)
+        else {
             return Err(self.malformed("Signature-Input has no component list labelled sig1"));
         };
         let Some(MemberValue::Item(Item { bare: BareItem::ByteSequence(bytes), params })) =
@@ -64,7 +70,9 @@ impl<'a> Received<'a> {
         };
         // Nothing signs them, and neither RFC 9421 nor AdCP gives one a meaning.
         if !params.is_empty() {
-            return Err(self.malformed("sig1 of Signature has parameters: write the byte sequence alone"));
+            return Err(
+                self.malformed("sig1 of Signature has parameters: write the byte sequence alone")
+            );
         }
         let signature = bytes
             .decode_exactly(self.profile.signature_alphabet())
@@ -74,7 +82,9 @@ impl<'a> Received<'a> {
 
     /// `Content-Type` is not a list field: one line, no top-level comma.
     fn single_content_type(&self) -> Result<(), Rejection> {
-        content_type(self.request.fields).map(drop).map_err(|error| self.malformed(error.to_string()))
+        content_type(self.request.fields)
+            .map(drop)
+            .map_err(|error| self.malformed(error.to_string()))
     }
 
     fn content_digest(&self) -> Result<Option<ContentDigest>, Rejection> {
@@ -87,7 +97,8 @@ impl<'a> Received<'a> {
     /// Contracts before 3.2.4 call a raw non-ASCII host a malformed header.
     fn raw_host(&self) -> Result<(), Rejection> {
         if self.profile.raw_host_is_header_fault() && !self.request.url.is_ascii() {
-            let canonical = TargetUri::canonicalize(self.request.url, self.profile.verifier_uri_rules());
+            let canonical =
+                TargetUri::canonicalize(self.request.url, self.profile.verifier_uri_rules());
             if let Err(error) = canonical
                 && error.is_raw_non_ascii_host()
             {
@@ -111,7 +122,11 @@ impl<'a> Received<'a> {
 
     #[cold]
     fn absent(&self, name: &str) -> Rejection {
-        self.refuse(Step::Params, Fault::ParamsIncomplete, format!("the parameter {name} is absent"))
+        self.refuse(
+            Step::Params,
+            Fault::ParamsIncomplete,
+            format!("the parameter {name} is absent"),
+        )
     }
 
     #[cold]
@@ -120,7 +135,12 @@ impl<'a> Received<'a> {
     }
 
     #[cold]
-    pub(super) fn refuse(&self, step: Step, fault: Fault, detail: impl Into<Cow<'static, str>>) -> Rejection {
+    pub(super) fn refuse(
+        &self,
+        step: Step,
+        fault: Fault,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Rejection {
         Rejection::new(self.profile, step, fault, detail)
     }
 }
@@ -137,7 +157,8 @@ pub struct Labelled<'a> {
 }
 
 impl Labelled<'_> {
-    /// Steps 1 to 4: the parameters are well-formed and all there, tag and algorithm are the profile's.
+    /// Steps 1 to 4: the parameters are well-formed and all there, tag and algorithm are the
+    /// profile's.
     ///
     /// # Errors
     /// The [`Rejection`] of the first step that fails.
@@ -150,12 +171,14 @@ impl Labelled<'_> {
                 "component {component} carries parameters or is derived in a way that AdCP does not define"
             )));
         }
-        let params =
-            SignatureParams::from_params(&self.list.params).map_err(|error| malformed(error.to_string()))?;
+        let params = SignatureParams::from_params(&self.list.params)
+            .map_err(|error| malformed(error.to_string()))?;
         if let Some(nonce) = &params.nonce {
             Nonce::check(nonce).map_err(|error| malformed(error.to_string()))?;
         }
-        let covers = |name| components.iter().any(|component| component.name() == ComponentName::Field(name));
+        let covers = |name| {
+            components.iter().any(|component| component.name() == ComponentName::Field(name))
+        };
         if covers("content-type") {
             received.single_content_type()?;
         }

@@ -125,8 +125,8 @@ pub struct Rejection {
 }
 
 impl Rejection {
-    // Cold, as is what calls it: code that spells a refusal then lies apart from the code that accepts, of which more stays
-    // in the processor's cache.
+    // Cold, as is what calls it: code that spells a refusal then lies apart from the code that
+    // accepts, of which more stays in the processor's cache.
     #[cold]
     pub(super) fn new(
         profile: &Profile,

@@ -1,14 +1,14 @@
-//! `Verifier`: drives the checklist over its edges and composes the result with the endpoint's capability.
+//! `Verifier`: drives the checklist over its edges and composes the result with the endpoint's
+//! capability.
 
 use std::sync::Arc;
 
 use super::{
-    Acceptance, Caller, FallbackCredential, Received, Refusal, RefusalKind, Rejection, Step, Verified,
-    Warning,
+    Acceptance, Caller, FallbackCredential, Received, Refusal, RefusalKind, Rejection, Step,
+    Verified, Warning,
 };
 use crate::{
     clock::{Clock, SystemClock},
-    message::Request,
     operation::{
         DigestPolicy, OperationError, Posture, RequestSigningCapability, Resolved, Transport,
         registers_webhook_authentication, resolve,
@@ -17,6 +17,7 @@ use crate::{
     replay::{ReplayStore, StoreError},
     resolver::KeyResolver,
     revocation::{RevocationSource, RevocationStatus},
+    rfc9421::Request,
     target_uri::TargetUri,
     webhook::WebhookAuthMode,
 };
@@ -64,7 +65,8 @@ pub enum VerifyError {
     Store(#[from] StoreError),
 }
 
-/// Builds a [`Verifier`]; each method adds one edge, and all three edges without a safe default are asked for.
+/// Builds a [`Verifier`]; each method adds one edge, and all three edges without a safe default are
+/// asked for.
 #[derive(Debug)]
 pub struct VerifierBuilder<K = (), R = (), S = ()> {
     profile: Profile,
@@ -93,13 +95,16 @@ impl<K, R, S> VerifierBuilder<K, R, S> {
     }
 
     /// Where nonces are remembered. Share one store among all endpoints that a signer can reach.
-    pub fn replay(self, replay: Arc<dyn ReplayStore>) -> VerifierBuilder<K, R, Arc<dyn ReplayStore>> {
+    pub fn replay(
+        self,
+        replay: Arc<dyn ReplayStore>,
+    ) -> VerifierBuilder<K, R, Arc<dyn ReplayStore>> {
         let Self { profile, capability, replay_cap, clock, keys, revocation, .. } = self;
         VerifierBuilder { profile, capability, replay_cap, clock, keys, revocation, replay }
     }
 
-    /// The `request_signing` block the endpoint advertises. Without it, signatures are supported and required for
-    /// nothing.
+    /// The `request_signing` block the endpoint advertises. Without it, signatures are supported
+    /// and required for nothing.
     #[must_use]
     pub fn capability(mut self, capability: RequestSigningCapability) -> Self {
         self.capability = capability;
@@ -159,7 +164,11 @@ impl Verifier {
     ///
     /// # Errors
     /// [`VerifyError::Refused`] with the stable code, or [`VerifyError::Store`] when the replay store fails.
-    pub async fn verify(&self, request: &Request<'_>, caller: &Caller) -> Result<Acceptance, VerifyError> {
+    pub async fn verify(
+        &self,
+        request: &Request<'_>,
+        caller: &Caller,
+    ) -> Result<Acceptance, VerifyError> {
         match self.profile.kind() {
             MessageKind::Webhook => self.webhook(request).await,
             MessageKind::Request => self.request(request, caller).await,
@@ -180,27 +189,40 @@ impl Verifier {
         })
     }
 
-    async fn request(&self, request: &Request<'_>, caller: &Caller) -> Result<Acceptance, VerifyError> {
+    async fn request(
+        &self,
+        request: &Request<'_>,
+        caller: &Caller,
+    ) -> Result<Acceptance, VerifyError> {
         let by_fallback = caller.fallback == FallbackCredential::Valid;
         let resolved = self.resolve(request, &caller.transport);
         if !self.capability.supported() {
             let operation = resolved.ok().and_then(|resolved| resolved.operation);
             return Ok(Acceptance { signer: None, by_fallback, warning: None, operation });
         }
-        let resolved = resolved
-            .map_err(|error| self.reject(None, self.precheck(Fault::BodyMalformed, error.to_string())))?;
+        let resolved = resolved.map_err(|error| {
+            self.reject(None, self.precheck(Fault::BodyMalformed, error.to_string()))
+        })?;
         let received = Received::new(&self.profile, request);
         let posture = self.capability.posture(&resolved);
         if received.is_unsigned() {
             let warning = self.unsigned(request, &resolved, posture, by_fallback)?;
-            return Ok(Acceptance { signer: None, by_fallback, warning, operation: resolved.operation });
+            return Ok(Acceptance {
+                signer: None,
+                by_fallback,
+                warning,
+                operation: resolved.operation,
+            });
         }
         let checked = self.checklist(&received).await?;
         let operation = resolved.operation;
         match checked {
-            Ok(verified) => {
-                Ok(Acceptance { signer: Some(verified), by_fallback: false, warning: None, operation })
-            }
+            Ok(verified) => Ok(Acceptance {
+                signer: Some(verified),
+                by_fallback: false,
+                warning: None,
+                operation,
+            }),
             Err(rejection) if is_shadowed(&rejection, request, posture) => {
                 if by_fallback {
                     let warning = Some(Warning::Failed(rejection));
@@ -214,10 +236,15 @@ impl Verifier {
     }
 
     /// What the request asks for. The path is made canonical only for transports that look at it.
-    fn resolve(&self, request: &Request<'_>, transport: &Transport) -> Result<Resolved, OperationError> {
+    fn resolve(
+        &self,
+        request: &Request<'_>,
+        transport: &Transport,
+    ) -> Result<Resolved, OperationError> {
         let rules = self.profile.signer_uri_rules();
-        let target =
-            transport.names_operation_in_path().then(|| TargetUri::canonicalize(request.url, rules).ok());
+        let target = transport
+            .names_operation_in_path()
+            .then(|| TargetUri::canonicalize(request.url, rules).ok());
         let path = target.as_ref().and_then(Option::as_ref).map_or(request.url, TargetUri::path);
         resolve(transport, request.method, path, request.body)
     }
@@ -255,7 +282,10 @@ impl Verifier {
     }
 
     /// The checklist, steps 1 to 14. The outer error is the replay store's.
-    async fn checklist(&self, received: &Received<'_>) -> Result<Result<Verified, Rejection>, StoreError> {
+    async fn checklist(
+        &self,
+        received: &Received<'_>,
+    ) -> Result<Result<Verified, Rejection>, StoreError> {
         macro_rules! step {
             ($result:expr) => {
                 match $result {
@@ -295,8 +325,9 @@ impl Verifier {
     }
 }
 
-/// Whether shadow mode turns a refusal into a warning. A malformed header pair and an ambiguous body never are:
-/// neither can be told from an attack on the parser. Nor is a webhook registration that has to be signed.
+/// Whether shadow mode turns a refusal into a warning. A malformed header pair and an ambiguous
+/// body never are: neither can be told from an attack on the parser. Nor is a webhook registration
+/// that has to be signed.
 fn is_shadowed(rejection: &Rejection, request: &Request<'_>, posture: Posture) -> bool {
     posture == Posture::Warn
         && !matches!(rejection.step(), Step::Precheck | Step::Parse | Step::Body)

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::{
     clock::UnixSeconds,
     json::{DuplicateKeys, StrictJsonError, check_no_duplicate_keys},
-    message::FieldLine,
+    rfc9421::FieldLine,
 };
 
 /// The field of the signature, `sha256=<hex>`.
@@ -18,7 +18,8 @@ pub(super) const SIGNATURE: &str = "X-AdCP-Signature";
 pub(super) const TIMESTAMP: &str = "X-AdCP-Timestamp";
 
 const MIN_SECRET_BYTES: usize = 32;
-/// Fewer distinct byte values than this in 32 or more bytes never come from a random source, hex text included.
+/// Fewer distinct byte values than this in 32 or more bytes never come from a random source, hex
+/// text included.
 const MIN_DISTINCT_BYTES: usize = 5;
 const WINDOW_SECONDS: u64 = 300;
 const PREFIX: &str = "sha256=";
@@ -89,17 +90,20 @@ pub enum HmacRejection {
     #[error("`X-AdCP-Signature` is not `sha256=` and 64 hex digits")]
     SignatureMalformed,
     /// The signature is not that of these bytes under the secret.
-    #[error("the HMAC does not match; check the secret and that the body is taken raw, before any parse")]
+    #[error(
+        "the HMAC does not match; check the secret and that the body is taken raw, before any parse"
+    )]
     SignatureMismatch,
     /// The signature is right, and the body is not strict JSON: `webhook_body_malformed`.
     #[error("the signature is right but the body is malformed: {0}")]
     BodyMalformed(StrictJsonError),
 }
 
-/// Signs and verifies deliveries of one registration ("Legacy HMAC-SHA256 fallback" in the security guide).
+/// Signs and verifies deliveries of one registration ("Legacy HMAC-SHA256 fallback" in the security
+/// guide).
 ///
 /// ```
-/// use adcp_signing_core::{UnixSeconds, message::FieldLine, webhook::{HmacSecret, LegacyHmac}};
+/// use adcp_signing_core::{rfc9421::FieldLine, webhook::{HmacSecret, LegacyHmac}, UnixSeconds};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let scheme = LegacyHmac::new(HmacSecret::new(b"Xq3v!x8ZpT0wL5rB2nK7yD4hG9cF6mJ1".to_vec())?);
@@ -130,15 +134,16 @@ impl HmacSecret {
         if bytes.len() < MIN_SECRET_BYTES {
             return Err(HmacSecretError::TooShort { bytes: bytes.len() });
         }
-        let distinct = (0..=u8::MAX).filter(|value| bytes.contains(value)).take(MIN_DISTINCT_BYTES).count();
+        let distinct =
+            (0..=u8::MAX).filter(|value| bytes.contains(value)).take(MIN_DISTINCT_BYTES).count();
         if distinct < MIN_DISTINCT_BYTES {
             return Err(HmacSecretError::Weak);
         }
         Ok(Self(bytes))
     }
 
-    /// The value of `X-AdCP-Signature` for these bytes and nothing else: no check of the body is made. For running the
-    /// published vectors; senders call [`LegacyHmac::sign`].
+    /// The value of `X-AdCP-Signature` for these bytes and nothing else: no check of the body is
+    /// made. For running the published vectors; senders call [`LegacyHmac::sign`].
     pub fn bare_signature(&self, timestamp: &str, body: &[u8]) -> String {
         let digest = self.mac(timestamp.as_bytes(), body).map(|mac| mac.finalize().into_bytes());
         let hex = digest.iter().flatten().flat_map(|byte| [byte >> 4, byte & 15]);
@@ -175,12 +180,14 @@ impl HmacSignError {
 }
 
 impl HmacRejection {
-    /// The webhook profile's code for the like failure, for receivers that answer and log in one vocabulary.
+    /// The webhook profile's code for the like failure, for receivers that answer and log in one
+    /// vocabulary.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Missing(_) | Self::Repeated(_) | Self::TimestampNotNumeric | Self::SignatureMalformed => {
-                "webhook_signature_header_malformed"
-            }
+            Self::Missing(_)
+            | Self::Repeated(_)
+            | Self::TimestampNotNumeric
+            | Self::SignatureMalformed => "webhook_signature_header_malformed",
             Self::OutsideWindow { .. } => "webhook_signature_window_invalid",
             Self::SignatureMismatch => "webhook_signature_invalid",
             Self::BodyMalformed(_) => "webhook_body_malformed",
@@ -194,15 +201,16 @@ impl LegacyHmac {
         Self { secret, previous: None }
     }
 
-    /// Accepts, when verifying, the previous secret up to and with `until`. The standard wants no more than 300 s after
-    /// the rotation. Signing uses the current secret alone.
+    /// Accepts, when verifying, the previous secret up to and with `until`. The standard wants no
+    /// more than 300 s after the rotation. Signing uses the current secret alone.
     #[must_use]
     pub fn accepting_previous(mut self, secret: HmacSecret, until: UnixSeconds) -> Self {
         self.previous = Some((secret, until));
         self
     }
 
-    /// Signs the body bytes as they go out. Serialize with compact separators first and send these bytes unchanged.
+    /// Signs the body bytes as they go out. Serialize with compact separators first and send these
+    /// bytes unchanged.
     ///
     /// # Errors
     /// [`HmacSignError::DuplicateKeyInput`] (`duplicate_key_input`) where an object has a name twice, at any depth, and
@@ -219,9 +227,9 @@ impl LegacyHmac {
         Ok(HmacHeaders { signature: self.secret.bare_signature(&timestamp, body), timestamp })
     }
 
-    /// Verifies a delivery over the raw body bytes: headers, timestamp, window, HMAC, then duplicate keys. A `signature`
-    /// member in the body has no say. The scheme has no nonce: within the 300 s a delivery can be repeated, which the
-    /// receiver's idempotency must catch.
+    /// Verifies a delivery over the raw body bytes: headers, timestamp, window, HMAC, then
+    /// duplicate keys. A `signature` member in the body has no say. The scheme has no nonce: within
+    /// the 300 s a delivery can be repeated, which the receiver's idempotency must catch.
     ///
     /// # Errors
     /// [`HmacRejection`]. `BodyMalformed` means that the signature is right.
@@ -251,15 +259,15 @@ impl LegacyHmac {
         }
         let signature = digest(signature).ok_or(HmacRejection::SignatureMalformed)?;
         let by_current = self.secret.matches(timestamp, body, &signature);
-        let by_previous = self
-            .previous
-            .as_ref()
-            .is_some_and(|(secret, until)| now <= *until && secret.matches(timestamp, body, &signature));
+        let by_previous = self.previous.as_ref().is_some_and(|(secret, until)| {
+            now <= *until && secret.matches(timestamp, body, &signature)
+        });
         if by_current || by_previous { Ok(()) } else { Err(HmacRejection::SignatureMismatch) }
     }
 }
 
-/// An empty body has no keys; any other must be strict JSON, or two parsers could read different keys from it.
+/// An empty body has no keys; any other must be strict JSON, or two parsers could read different
+/// keys from it.
 fn check_body(body: &[u8]) -> Result<(), StrictJsonError> {
     if body.is_empty() { Ok(()) } else { check_no_duplicate_keys(body) }
 }
@@ -281,7 +289,8 @@ fn seconds(timestamp: &[u8]) -> Option<i64> {
 
 fn digest(signature: &[u8]) -> Option<[u8; 32]> {
     let hex = signature.strip_prefix(PREFIX.as_bytes())?;
-    let nibble = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let nibble =
+        |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let (pairs, []) = hex.as_chunks::<2>() else { return None };
     let bytes: &[[u8; 2]; 32] = pairs.try_into().ok()?;
     let mut digest = [0; 32];

@@ -3,15 +3,16 @@
 use std::fmt;
 
 use super::hmac::{SIGNATURE, TIMESTAMP};
-use crate::message::FieldLine;
+use crate::rfc9421::FieldLine;
 
-/// How the deliveries of one registration are authenticated ("Mode selection is a switch, not both", security guide).
+/// How the deliveries of one registration are authenticated ("Mode selection is a switch, not
+/// both", security guide).
 ///
-/// It follows from the registration, never from the delivery: trying one kind after the other would let an attacker
-/// choose the weaker.
+/// It follows from the registration, never from the delivery: trying one kind after the other would
+/// let an attacker choose the weaker.
 ///
 /// ```
-/// use adcp_signing_core::{message::FieldLine, webhook::WebhookAuthMode};
+/// use adcp_signing_core::{rfc9421::FieldLine, webhook::WebhookAuthMode};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let mode = WebhookAuthMode::from_registration(None)?;
@@ -69,8 +70,8 @@ impl ModeMismatch {
 }
 
 impl WebhookAuthMode {
-    /// The mode that a registration selects: `None` where it has no `authentication`, else the one member of
-    /// `authentication.schemes`.
+    /// The mode that a registration selects: `None` where it has no `authentication`, else the one
+    /// member of `authentication.schemes`.
     ///
     /// # Errors
     /// [`UnknownScheme`]; the registration must be refused, since no mode may stand in for another.
@@ -85,7 +86,8 @@ impl WebhookAuthMode {
 
     /// Which kinds of authentication these fields carry.
     pub fn detect(fields: &[FieldLine<'_>]) -> WebhookAuthPresent {
-        let any = |names: [&str; 2]| fields.iter().any(|field| names.iter().any(|name| field.is(name)));
+        let any =
+            |names: [&str; 2]| fields.iter().any(|field| names.iter().any(|name| field.is(name)));
         WebhookAuthPresent {
             rfc9421: any(["Signature", "Signature-Input"]),
             legacy_hmac: any([SIGNATURE, TIMESTAMP]),
@@ -95,9 +97,10 @@ impl WebhookAuthMode {
 
     /// Refuses a delivery that carries another kind of authentication than this one.
     ///
-    /// A signature of another kind is refused even beside the right one, because a webhook is never signed both ways. A
-    /// bearer token beside the right kind is not: gateways add them, and nothing here relies on it. A delivery that
-    /// carries nothing at all is no mismatch; the verifier of the mode then says what is missing.
+    /// A signature of another kind is refused even beside the right one, because a webhook is never
+    /// signed both ways. A bearer token beside the right kind is not: gateways add them, and
+    /// nothing here relies on it. A delivery that carries nothing at all is no mismatch; the
+    /// verifier of the mode then says what is missing.
     ///
     /// # Errors
     /// [`ModeMismatch`], on the wire `webhook_mode_mismatch`.

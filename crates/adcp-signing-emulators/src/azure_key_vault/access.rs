@@ -6,8 +6,8 @@ use http::{HeaderMap, header};
 
 use super::{call::Call, error::Refused};
 
-/// Where tokens are had, and for what. The official clients compare the resource with the vault's host unless they are told
-/// not to.
+/// Where tokens are had, and for what. The official clients compare the resource with the vault's
+/// host unless they are told not to.
 const CHALLENGE: &str = "Bearer authorization=\"https://login.microsoftonline.com/00000000-0000-0000-0000-000000000001\", \
                          resource=\"https://vault.azure.net\"";
 
@@ -51,14 +51,18 @@ impl Access {
     }
 
     pub(super) fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, Refused> {
-        let token =
-            headers.get(header::AUTHORIZATION).and_then(|given| given.as_bytes().strip_prefix(b"Bearer "));
+        let token = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|given| given.as_bytes().strip_prefix(b"Bearer "));
         match token {
-            None => {
-                Err(Refused::unauthorized(CHALLENGE, "AKV10000: Request is missing a Bearer or PoP token."))
-            }
+            None => Err(Refused::unauthorized(
+                CHALLENGE,
+                "AKV10000: Request is missing a Bearer or PoP token.",
+            )),
             Some(token) if token == self.allowed.as_bytes() => Ok(Principal::Allowed),
-            Some(token) if self.denied.as_ref().is_some_and(|denied| token == denied.as_bytes()) => {
+            Some(token)
+                if self.denied.as_ref().is_some_and(|denied| token == denied.as_bytes()) =>
+            {
                 Ok(Principal::Denied)
             }
             Some(_) => Err(Refused::unauthorized(

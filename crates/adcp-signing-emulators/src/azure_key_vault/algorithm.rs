@@ -3,10 +3,11 @@
 use aws_lc_rs::{
     digest::{self, Digest},
     signature::{
-        ECDSA_P256_SHA256_FIXED, KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
-        RSA_PKCS1_2048_8192_SHA512, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512,
-        RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, RSA_PSS_SHA256,
-        RSA_PSS_SHA384, RSA_PSS_SHA512, RsaParameters, RsaSignatureEncoding, UnparsedPublicKey,
+        ECDSA_P256_SHA256_FIXED, KeyPair as _, RSA_PKCS1_2048_8192_SHA256,
+        RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384,
+        RSA_PKCS1_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384,
+        RSA_PSS_2048_8192_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaParameters,
+        RsaSignatureEncoding, UnparsedPublicKey,
     },
 };
 use base64ct::{Base64UrlUnpadded, Encoding as _};
@@ -70,7 +71,8 @@ pub(super) fn verify(version: &Version, kid: &str, body: &Value) -> Result<Value
                 .verify_digest(&digest, &signature)
         }
         (KeyPair::Rsa(pair), Scheme::Rsa(_, parameters)) => {
-            UnparsedPublicKey::new(*parameters, pair.public_key()).verify_digest(&digest, &signature)
+            UnparsedPublicKey::new(*parameters, pair.public_key())
+                .verify_digest(&digest, &signature)
         }
         _ => return Err(Refused::internal()),
     };
@@ -81,7 +83,10 @@ impl Algorithm {
     /// The algorithm that a request names. The service has no EdDSA.
     fn of(body: &Value) -> Result<&'static Self, Refused> {
         let name = body["alg"].as_str();
-        ALGORITHMS.iter().find(|algorithm| name == Some(algorithm.name)).ok_or_else(Refused::invalid_property)
+        ALGORITHMS
+            .iter()
+            .find(|algorithm| name == Some(algorithm.name))
+            .ok_or_else(Refused::invalid_property)
     }
 
     fn check_key(&self, version: &Version, kid: &str) -> Result<(), Refused> {
@@ -89,7 +94,9 @@ impl Algorithm {
         let why = match (&*version.pair, &self.scheme) {
             (KeyPair::P256(_), Scheme::Es256) | (KeyPair::Rsa(_), Scheme::Rsa(..)) => return Ok(()),
             (KeyPair::P256(_), Scheme::OtherCurve(curve)) => {
-                format!("uses curve 'P-256', and algorithm '{name}' can only be used with curve '{curve}'")
+                format!(
+                    "uses curve 'P-256', and algorithm '{name}' can only be used with curve '{curve}'"
+                )
             }
             (_, Scheme::Rsa(..)) => {
                 format!(
@@ -102,7 +109,9 @@ impl Algorithm {
                 )
             }
         };
-        Err(Refused::bad_parameter(format!("Key and signing algorithm are incompatible. Key {kid} {why}.")))
+        Err(Refused::bad_parameter(format!(
+            "Key and signing algorithm are incompatible. Key {kid} {why}."
+        )))
     }
 
     fn digest(&self, member: &str, body: &Value) -> Result<Digest, Refused> {

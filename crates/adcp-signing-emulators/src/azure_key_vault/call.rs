@@ -29,14 +29,19 @@ pub(super) struct KeyId {
 }
 
 impl Call {
-    /// The call, or none where this server has none. An empty version is none, as the official clients write it.
+    /// The call, or none where this server has none. An empty version is none, as the official
+    /// clients write it.
     pub(super) fn of(method: &Method, path: &str) -> Option<Self> {
         let parts: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
         let name = |name: &str| (!name.is_empty()).then(|| name.to_owned());
         let id = |key: &str, version: &str| {
-            Some(KeyId { name: name(key)?, version: (!version.is_empty()).then(|| version.to_owned()) })
+            Some(KeyId {
+                name: name(key)?,
+                version: (!version.is_empty()).then(|| version.to_owned()),
+            })
         };
-        let (get, post, put) = (method == Method::GET, method == Method::POST, method == Method::PUT);
+        let (get, post, put) =
+            (method == Method::GET, method == Method::POST, method == Method::PUT);
         let (patch, delete) = (method == Method::PATCH, method == Method::DELETE);
         match parts.as_slice() {
             ["keys"] | ["keys", ""] if get => Some(Self::List),

@@ -47,9 +47,9 @@ fn value(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
         None => (first, rest),
         Some(count) => {
             let (digits, rest) = rest.split_at_checked(count)?;
-            let length = digits
-                .iter()
-                .try_fold(0_usize, |length, digit| Some(length.checked_mul(256)? | usize::from(*digit)))?;
+            let length = digits.iter().try_fold(0_usize, |length, digit| {
+                Some(length.checked_mul(256)? | usize::from(*digit))
+            })?;
             (length, rest)
         }
     };

@@ -24,11 +24,21 @@ pub(super) type Answer = Result<Option<Value>, Refused>;
 
 impl Refused {
     fn new(http: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { http, code, message: message.into(), inner: None, challenge: None, retry_after: None }
+        Self {
+            http,
+            code,
+            message: message.into(),
+            inner: None,
+            challenge: None,
+            retry_after: None,
+        }
     }
 
     pub(super) fn unauthorized(challenge: &'static str, message: &'static str) -> Self {
-        Self { challenge: Some(challenge), ..Self::new(StatusCode::UNAUTHORIZED, "Unauthorized", message) }
+        Self {
+            challenge: Some(challenge),
+            ..Self::new(StatusCode::UNAUTHORIZED, "Unauthorized", message)
+        }
     }
 
     pub(super) fn forbidden(inner: &'static str, message: impl Into<String>) -> Self {
@@ -73,7 +83,11 @@ impl Refused {
     }
 
     pub(super) fn internal() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", "An internal error occurred.")
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "InternalServerError",
+            "An internal error occurred.",
+        )
     }
 
     fn to_json(&self) -> Value {
@@ -108,7 +122,8 @@ impl From<Refusal> for Refused {
 
 impl From<Refused> for Reply {
     fn from(refused: Refused) -> Self {
-        let reply = Self::json(refused.http, refused.to_json()).with_retry_after(refused.retry_after);
+        let reply =
+            Self::json(refused.http, refused.to_json()).with_retry_after(refused.retry_after);
         match refused.challenge {
             Some(challenge) => {
                 reply.with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge))

@@ -17,13 +17,15 @@ const VERSION: u8 = 0;
 
 /// The key pair of a private JWK, and what it is.
 pub(super) fn key_pair(kty: KeyType, jwk: &Value) -> Result<(Kind, KeyPair), Refused> {
-    let rejected = |_: KeyRejected| Refused::bad_parameter("The key's members do not fit each other.");
+    let rejected =
+        |_: KeyRejected| Refused::bad_parameter("The key's members do not fit each other.");
     match kty {
         KeyType::Ec | KeyType::EcHsm => {
             check_curve(&jwk["crv"])?;
             let point = [vec![0x04], member(jwk, "x")?, member(jwk, "y")?].concat();
             let encoding = &ECDSA_P256_SHA256_FIXED_SIGNING;
-            let pair = EcdsaKeyPair::from_private_key_and_public_key(encoding, &member(jwk, "d")?, &point);
+            let pair =
+                EcdsaKeyPair::from_private_key_and_public_key(encoding, &member(jwk, "d")?, &point);
             Ok((Kind::P256(encoding), KeyPair::P256(pair.map_err(rejected)?)))
         }
         KeyType::Rsa | KeyType::RsaHsm => {

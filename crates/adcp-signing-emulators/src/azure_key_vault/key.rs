@@ -134,7 +134,8 @@ impl Version {
         name.map(str::to_owned).ok_or_else(Refused::invalid_property)
     }
 
-    /// Whether the operation may be done now. What was signed before the key expired can still be verified.
+    /// Whether the operation may be done now. What was signed before the key expired can still be
+    /// verified.
     pub(super) fn check(&self, operation: &str) -> Result<(), Refused> {
         let (now, signs) = (now(), operation != "verify");
         let (inner, why) = if !self.enabled {

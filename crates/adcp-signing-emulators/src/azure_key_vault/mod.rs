@@ -1,15 +1,16 @@
 //! A fake Azure Key Vault: the REST API of keys that sign, over TLS.
 //!
-//! Written from the service's published reference, it checks what the service checks: the bearer token, which it asks for
-//! with a challenge, and what the token may do; the API version; the type, the operations, the state and the period of
-//! validity of a key; the algorithm against the key, and the digest's length. Its certificate is made at every start. A
-//! path of its own makes it answer 429 and 503: `POST /_fake/outage` with
-//! `{"status": 429, "count": 2, "retryAfterSeconds": 7}`, and `DELETE /_fake/outage`.
+//! Written from the service's published reference, it checks what the service checks: the bearer
+//! token, which it asks for with a challenge, and what the token may do; the API version; the type,
+//! the operations, the state and the period of validity of a key; the algorithm against the key,
+//! and the digest's length. Its certificate is made at every start. A path of its own makes it
+//! answer 429 and 503: `POST /_fake/outage` with `{"status": 429, "count": 2, "retryAfterSeconds":
+//! 7}`, and `DELETE /_fake/outage`.
 //!
-//! It differs from the service in that everything is forgotten at the end, a vault has every name that it is called by, the
-//! only curve is P-256, keys neither encrypt nor wrap, deletion is immediate, and nothing has a quota. The reference does not
-//! say how the use of a key outside its period of validity is refused, but for the 403: the codes are named after
-//! `KeyDisabled`.
+//! It differs from the service in that everything is forgotten at the end, a vault has every name
+//! that it is called by, the only curve is P-256, keys neither encrypt nor wrap, deletion is
+//! immediate, and nothing has a quota. The reference does not say how the use of a key outside its
+//! period of validity is refused, but for the 403: the codes are named after `KeyDisabled`.
 
 mod access;
 mod algorithm;
@@ -118,7 +119,8 @@ impl FakeAzureKeyVault {
             return Err(refusal.into());
         }
         let query = Query::of(head.uri.query().unwrap_or_default())?;
-        let call = Call::of(&head.method, head.uri.path()).ok_or_else(Refused::no_such_operation)?;
+        let call =
+            Call::of(&head.method, head.uri.path()).ok_or_else(Refused::no_such_operation)?;
         let vault = vault_of(head)?;
         self.access.authorize(principal, &call)?;
         self.store.perform(&call, &vault, &query, &body)
@@ -143,7 +145,9 @@ fn vault_of(head: &Parts) -> Result<String, Refused> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
     let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
     match host {
-        Some(host) if !host.is_empty() && host.bytes().all(allowed) => Ok(format!("https://{host}")),
+        Some(host) if !host.is_empty() && host.bytes().all(allowed) => {
+            Ok(format!("https://{host}"))
+        }
         _ => Err(Refused::bad_parameter("The request has no valid host.")),
     }
 }

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::error::Refused;
 
 /// The stable versions, oldest first.
-const VERSIONS: &[&str] = &["2016-10-01", "7.0", "7.1", "7.2", "7.3", "7.4", "7.5", "7.6", "2025-07-01"];
+const VERSIONS: &[&str] =
+    &["2016-10-01", "7.0", "7.1", "7.2", "7.3", "7.4", "7.5", "7.6", "2025-07-01"];
 const MAX_PAGE: usize = 25;
 
 /// A query.
@@ -37,9 +38,8 @@ impl Query {
         };
         let skip = match value("$skiptoken") {
             None => 0,
-            Some(token) => {
-                offset(token).ok_or_else(|| Refused::bad_parameter("The skip token is not of this list."))?
-            }
+            Some(token) => offset(token)
+                .ok_or_else(|| Refused::bad_parameter("The skip token is not of this list."))?,
         };
         Ok(Self { version, page, skip })
     }

@@ -53,19 +53,23 @@ impl Store {
             Call::Sign(id) => {
                 self.use_key(vault, id, "sign", |version, kid| algorithm::sign(version, kid, body))?
             }
-            Call::Verify(id) => {
-                self.use_key(vault, id, "verify", |version, kid| algorithm::verify(version, kid, body))?
-            }
+            Call::Verify(id) => self.use_key(vault, id, "verify", |version, kid| {
+                algorithm::verify(version, kid, body)
+            })?,
             Call::List => query.page(&format!("{vault}/keys"), self.list(vault)),
-            Call::ListVersions(name) => {
-                query.page(&format!("{vault}/keys/{name}/versions"), self.list_versions(vault, name))
+            Call::ListVersions(name) => query
+                .page(&format!("{vault}/keys/{name}/versions"), self.list_versions(vault, name)),
+            Call::ListDeleted => {
+                query.page(&format!("{vault}/deletedkeys"), self.list_deleted(vault))
             }
-            Call::ListDeleted => query.page(&format!("{vault}/deletedkeys"), self.list_deleted(vault)),
             Call::Delete(name) => self.delete(vault, name)?,
             Call::GetDeleted(name) => self.deleted(vault, name)?,
             Call::Recover(name) => self.recover(vault, name)?,
             Call::Purge(name) => {
-                self.keys().deleted.remove(name).ok_or_else(|| Refused::deleted_key_not_found(name))?;
+                self.keys()
+                    .deleted
+                    .remove(name)
+                    .ok_or_else(|| Refused::deleted_key_not_found(name))?;
                 return Ok(None);
             }
         };
@@ -160,7 +164,9 @@ impl Store {
     fn list(&self, vault: &str) -> Vec<Value> {
         let keys = self.keys();
         let newest = keys.live.iter().filter_map(|(name, versions)| Some((name, versions.last()?)));
-        newest.map(|(name, version)| version.to_item(&format!("{vault}/keys/{name}")).into()).collect()
+        newest
+            .map(|(name, version)| version.to_item(&format!("{vault}/keys/{name}")).into())
+            .collect()
     }
 
     /// Empty for a key that is not there, as at the service.
@@ -172,7 +178,8 @@ impl Store {
 
     fn list_deleted(&self, vault: &str) -> Vec<Value> {
         let keys = self.keys();
-        let newest = keys.deleted.iter().filter_map(|(name, key)| Some((name, key, key.versions.last()?)));
+        let newest =
+            keys.deleted.iter().filter_map(|(name, key)| Some((name, key, key.versions.last()?)));
         newest
             .map(|(name, key, version)| {
                 key.dated(vault, name, version.to_item(&format!("{vault}/keys/{name}")))
@@ -218,7 +225,9 @@ impl Deleted {
 fn check_name(name: &str) -> Result<(), Refused> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     if name.len() > MAX_NAME_LEN || !name.bytes().all(allowed) {
-        return Err(Refused::bad_parameter(format!("The request URI contains an invalid name: {name}")));
+        return Err(Refused::bad_parameter(format!(
+            "The request URI contains an invalid name: {name}"
+        )));
     }
     Ok(())
 }

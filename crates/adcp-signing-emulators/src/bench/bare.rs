@@ -9,10 +9,11 @@ use super::{BenchError, MESSAGE, Service};
 /// The client's call, from one place or another.
 #[derive(Clone)]
 pub(super) enum Bare {
-    /// From the task that wants the signature. A call that blocks holds up the runtime's thread, and as many are in flight as
-    /// the runtime has threads.
+    /// From the task that wants the signature. A call that blocks holds up the runtime's thread,
+    /// and as many are in flight as the runtime has threads.
     InTask(Arc<dyn Service>),
-    /// From a thread of the runtime that may block: the way of an async program with a client that blocks.
+    /// From a thread of the runtime that may block: the way of an async program with a client that
+    /// blocks.
     OnThread(Arc<dyn Service>),
 }
 

@@ -36,10 +36,13 @@ pub(super) async fn measure(service: &dyn Service) -> Result<Value, BenchError> 
             .await?;
         let took = nanoseconds(started.elapsed());
         if !output.status.success() {
-            return Err(format!("the command line: {}", String::from_utf8_lossy(&output.stderr)).into());
+            return Err(
+                format!("the command line: {}", String::from_utf8_lossy(&output.stderr)).into()
+            );
         }
         let exchanges = proxy.as_ref().map(FaultProxy::exchanges).unwrap_or_default();
-        let server: f64 = exchanges.iter().skip(seen).map(|exchange| nanoseconds(exchange.took)).sum();
+        let server: f64 =
+            exchanges.iter().skip(seen).map(|exchange| nanoseconds(exchange.took)).sum();
         whole.push(took);
         servers.push(server);
         ours.push(took - server);

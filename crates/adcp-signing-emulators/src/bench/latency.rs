@@ -16,7 +16,10 @@ const MOST_PAIRS: usize = 5_000;
 const MEASURED_FOR: Duration = Duration::from_secs(6);
 
 /// The medians of both, and of what the provider's call took longer than the bare one beside it.
-pub(super) async fn measure(bare: &Bare, provider: &dyn SigningProvider) -> Result<Value, BenchError> {
+pub(super) async fn measure(
+    bare: &Bare,
+    provider: &dyn SigningProvider,
+) -> Result<Value, BenchError> {
     for _ in 0..WARM_UP {
         bare.call().await?;
         provider.sign(&MESSAGE).await?;

@@ -1,8 +1,9 @@
 //! What a provider costs beside its client's bare call, measured against one running server.
 //!
-//! A backend's `benches/kms.rs` gives a [`Service`] for each server and algorithm to [`main`], which prints one line of
-//! JSON for each. What is compared takes turns, so that a machine that slows down slows down both. `cargo xtask bench kms`
-//! brings the servers up, runs the benches and judges the numbers.
+//! A backend's `benches/kms.rs` gives a [`Service`] for each server and algorithm to [`main`],
+//! which prints one line of JSON for each. What is compared takes turns, so that a machine that
+//! slows down slows down both. `cargo xtask bench kms` brings the servers up, runs the benches and
+//! judges the numbers.
 
 mod bare;
 mod cold_start;
@@ -14,7 +15,10 @@ use std::{error::Error, num::NonZeroUsize, process::ExitCode, sync::Arc, time::D
 
 use adcp_signing_core::{
     Algorithm, PublicKey, SigningProvider,
-    provider::{Pin, ProviderError, RetryPolicy, SigningProviderExt as _},
+    provider::{
+        ProviderError,
+        layers::{Pin, RetryPolicy, SigningProviderExt as _},
+    },
 };
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -27,7 +31,8 @@ use crate::FaultProxy;
 
 /// How many calls are in flight where throughput is measured.
 const IN_FLIGHT: usize = 64;
-/// Long enough for the slowest emulator under load: what is measured is the wrapper, not what it prevents.
+/// Long enough for the slowest emulator under load: what is measured is the wrapper, not what it
+/// prevents.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A signature base of an ordinary request is as long.
 const MESSAGE: [u8; 512] = [b'a'; 512];
@@ -66,12 +71,15 @@ pub trait Service: Send + Sync + 'static {
     /// Whether a request with this head, in lower case, is one for the public key.
     fn asks_for_key(&self, head: &str) -> bool;
 
-    /// A new provider of the key, with connections of its own, as the backend builds it; at the proxy in place of the
-    /// server, where one is given.
+    /// A new provider of the key, with connections of its own, as the backend builds it; at the
+    /// proxy in place of the server, where one is given.
     ///
     /// # Errors
     /// Whatever the backend says.
-    async fn provider(&self, proxy: Option<&FaultProxy>) -> Result<Box<dyn SigningProvider>, BenchError>;
+    async fn provider(
+        &self,
+        proxy: Option<&FaultProxy>,
+    ) -> Result<Box<dyn SigningProvider>, BenchError>;
 
     /// How the command line reaches the same key.
     fn command_line(&self, proxy: Option<&FaultProxy>) -> CommandLine;
@@ -166,7 +174,10 @@ fn stack(
 }
 
 /// What one verification takes alone.
-async fn verification(provider: &dyn SigningProvider, public: &PublicKey) -> Result<f64, BenchError> {
+async fn verification(
+    provider: &dyn SigningProvider,
+    public: &PublicKey,
+) -> Result<f64, BenchError> {
     let signature = provider.sign(&MESSAGE).await?.signature;
     let mut times = Vec::with_capacity(VERIFICATIONS);
     for _ in 0..VERIFICATIONS {

@@ -57,7 +57,8 @@ impl Contestant {
             latencies.extend(caller??);
         }
         let calls = latencies.len() as f64;
-        let (took, cpu) = (begun.elapsed().as_secs_f64(), nanoseconds(self::cpu().saturating_sub(cpu)));
+        let (took, cpu) =
+            (begun.elapsed().as_secs_f64(), nanoseconds(self::cpu().saturating_sub(cpu)));
         Ok(Turn { per_second: calls / took, cpu_each: cpu / calls, latencies })
     }
 }
@@ -69,7 +70,8 @@ struct Turn {
     latencies: Vec<f64>,
 }
 
-/// The CPU time of this process so far, which tells what calls cost even on a machine that others load.
+/// The CPU time of this process so far, which tells what calls cost even on a machine that others
+/// load.
 fn cpu() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default()
 }

@@ -1,4 +1,5 @@
-//! The fake Azure Key Vault as a program: `fake-azure-key-vault --port 8444 --token TOKEN --ca-file ca.pem`.
+//! The fake Azure Key Vault as a program: `fake-azure-key-vault --port 8444 --token TOKEN --ca-file
+//! ca.pem`.
 
 use std::{fs, io, net::Ipv4Addr, path::PathBuf};
 
@@ -6,7 +7,8 @@ use adcp_signing_emulators::azure_key_vault::{FakeAzureKeyVault, PermissionModel
 use clap::Parser;
 use tokio::net::TcpListener;
 
-/// A fake Azure Key Vault on loopback, with TLS, for tests. Keys are kept in memory and gone at the end.
+/// A fake Azure Key Vault on loopback, with TLS, for tests. Keys are kept in memory and gone at the
+/// end.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// The port on 127.0.0.1; 0 takes a free one.
@@ -30,8 +32,9 @@ struct Arguments {
 async fn main() -> io::Result<()> {
     let Arguments { port, token, denied_token, access_policies, ca_file } = Arguments::parse();
     let model = if access_policies { PermissionModel::AccessPolicy } else { PermissionModel::Rbac };
-    let server =
-        FakeAzureKeyVault::new(&token)?.with_denied_token(&denied_token).with_permission_model(model);
+    let server = FakeAzureKeyVault::new(&token)?
+        .with_denied_token(&denied_token)
+        .with_permission_model(model);
     fs::write(&ca_file, server.ca_pem()).map_err(|error| {
         io::Error::new(error.kind(), format!("cannot write {}: {error}", ca_file.display()))
     })?;

@@ -1,4 +1,5 @@
-//! The fake Google Cloud KMS as a program: `fake-gcp-kms --port 4589 --token TOKEN --project PROJECT`.
+//! The fake Google Cloud KMS as a program: `fake-gcp-kms --port 4589 --token TOKEN --project
+//! PROJECT`.
 
 use std::{io, net::Ipv4Addr, path::PathBuf};
 
@@ -6,7 +7,8 @@ use adcp_signing_emulators::gcp_kms::FakeGcpKms;
 use clap::Parser;
 use tokio::net::TcpListener;
 
-/// A fake Google Cloud KMS on loopback, for tests. Keys are gone at the end unless they are kept in a file.
+/// A fake Google Cloud KMS on loopback, for tests. Keys are gone at the end unless they are kept in
+/// a file.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// The port on 127.0.0.1; 0 takes a free one.

@@ -123,24 +123,34 @@ impl VersionKey {
         Ok(pem)
     }
 
-    /// Signs as the service does: Ed25519 the data and never a digest; the others a digest of their own hash function, or
-    /// data that the service hashes.
+    /// Signs as the service does: Ed25519 the data and never a digest; the others a digest of their
+    /// own hash function, or data that the service hashes.
     pub(super) fn sign(&self, input: &ToSign) -> Result<Vec<u8>, Refused> {
         let (pair, digest) = match self {
             Self::Ed25519(pair) => {
                 return match input {
                     ToSign::Data(data) => Ok(pair.sign(data).as_ref().to_vec()),
-                    ToSign::Digest(..) => Err(Refused::Input("EC_SIGN_ED25519 signs data, not a digest.")),
+                    ToSign::Digest(..) => {
+                        Err(Refused::Input("EC_SIGN_ED25519 signs data, not a digest."))
+                    }
                 };
             }
-            Self::OfDigests(pair @ KeyPair::P256(_)) => (pair, digest_of(input, "sha256", &digest::SHA256)?),
-            Self::OfDigests(pair @ KeyPair::Rsa(_)) => (pair, digest_of(input, "sha512", &digest::SHA512)?),
+            Self::OfDigests(pair @ KeyPair::P256(_)) => {
+                (pair, digest_of(input, "sha256", &digest::SHA256)?)
+            }
+            Self::OfDigests(pair @ KeyPair::Rsa(_)) => {
+                (pair, digest_of(input, "sha512", &digest::SHA512)?)
+            }
         };
         Ok(pair.sign(&digest, &RSA_PSS_SHA512)?)
     }
 }
 
-fn digest_of(input: &ToSign, field: &str, hash: &'static digest::Algorithm) -> Result<Digest, Refused> {
+fn digest_of(
+    input: &ToSign,
+    field: &str,
+    hash: &'static digest::Algorithm,
+) -> Result<Digest, Refused> {
     match input {
         ToSign::Data(data) => Ok(digest::digest(hash, data)),
         ToSign::Digest(name, _) if name != field => {

@@ -31,9 +31,11 @@ impl Call {
             Some((name, verb)) => (name, Some(verb)),
             None => (name, None),
         };
-        let (get, post, patch) = (method == Method::GET, method == Method::POST, method == Method::PATCH);
+        let (get, post, patch) =
+            (method == Method::GET, method == Method::POST, method == Method::PATCH);
         let parts: Vec<&str> = name.split('/').collect();
-        let ["projects", project, "locations", location, "keyRings", rest @ ..] = parts.as_slice() else {
+        let ["projects", project, "locations", location, "keyRings", rest @ ..] = parts.as_slice()
+        else {
             return None;
         };
         let location = format!("projects/{project}/locations/{location}");

@@ -1,12 +1,13 @@
 //! A fake Google Cloud KMS: the REST API, version 1, of asymmetric signing keys.
 //!
-//! Written from the service's published reference, it checks what the service checks: the bearer token, the project that
-//! it may use, the digest's type and length against the algorithm, CRC32C, and the state of the version. A path of its
-//! own makes it answer 429 and 503: `POST /_fake/outage` with `{"status": 429, "count": 2, "retryAfterSeconds": 7}`,
-//! and `DELETE /_fake/outage`.
+//! Written from the service's published reference, it checks what the service checks: the bearer
+//! token, the project that it may use, the digest's type and length against the algorithm, CRC32C,
+//! and the state of the version. A path of its own makes it answer 429 and 503: `POST
+//! /_fake/outage` with `{"status": 429, "count": 2, "retryAfterSeconds": 7}`, and `DELETE
+//! /_fake/outage`.
 //!
-//! It differs from the service in that everything is forgotten at the end unless it is given a file, IAM knows one token
-//! and one project, and nothing has a quota.
+//! It differs from the service in that everything is forgotten at the end unless it is given a
+//! file, IAM knows one token and one project, and nothing has a quota.
 
 mod algorithm;
 mod call;
@@ -154,11 +155,15 @@ struct Query {
 impl Query {
     fn of(query: &str) -> Self {
         let value = |name: &str| {
-            query.split('&').filter_map(|member| member.split_once('=')).find(|(key, _)| *key == name)
+            query
+                .split('&')
+                .filter_map(|member| member.split_once('='))
+                .find(|(key, _)| *key == name)
         };
         let text = |name| value(name).map(|(_, value)| value.to_owned()).unwrap_or_default();
         // `$alt=json;enum-encoding=int`, with `$`, `;` and `=` percent-encoded or not.
-        let numbers = ["enum-encoding=int", "enum-encoding%3Dint"].iter().any(|asked| query.contains(asked));
+        let numbers =
+            ["enum-encoding=int", "enum-encoding%3Dint"].iter().any(|asked| query.contains(asked));
         Self {
             ring_id: text("keyRingId"),
             key_id: text("cryptoKeyId"),

@@ -20,7 +20,10 @@ pub(super) fn write(file: &Path, rings: &Rings) -> io::Result<()> {
 /// Reads the file; one that is not there holds nothing.
 pub(super) fn read(file: &Path) -> io::Result<Rings> {
     match fs::read(file) {
-        Ok(text) => serde_json::from_slice(&text).ok().and_then(|json| rings_of(&json)).ok_or_else(malformed),
+        Ok(text) => serde_json::from_slice(&text)
+            .ok()
+            .and_then(|json| rings_of(&json))
+            .ok_or_else(malformed),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Rings::new()),
         Err(error) => Err(error),
     }
@@ -37,8 +40,15 @@ fn rings_json(rings: &Rings) -> io::Result<Value> {
 
 fn key_json(key: &Key) -> io::Result<Value> {
     let version = |version: &Version| {
-        let pair = version.pair.as_ref().map(|pair| pair.to_pkcs8()).transpose().map_err(io::Error::other)?;
-        Ok(json!({"state": version.state.wire().0, "pkcs8": pair.map(|der| Base64::encode_string(&der))}))
+        let pair = version
+            .pair
+            .as_ref()
+            .map(|pair| pair.to_pkcs8())
+            .transpose()
+            .map_err(io::Error::other)?;
+        Ok(
+            json!({"state": version.state.wire().0, "pkcs8": pair.map(|der| Base64::encode_string(&der))}),
+        )
     };
     let versions = key.versions.iter().map(version).collect::<io::Result<Vec<_>>>()?;
     Ok(json!({"algorithm": key.algorithm.wire().0, "versions": versions}))
@@ -73,5 +83,8 @@ fn key_of(json: &Value) -> Option<Key> {
 }
 
 fn malformed() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "the file of keys is not one that this program wrote")
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        "the file of keys is not one that this program wrote",
+    )
 }

@@ -24,7 +24,12 @@ pub(super) fn public_key(store: &Store, name: &VersionName, enums: Enums) -> Ans
     }))
 }
 
-pub(super) fn asymmetric_sign(store: &Store, name: &VersionName, body: &Value, enums: Enums) -> Answer {
+pub(super) fn asymmetric_sign(
+    store: &Store,
+    name: &VersionName,
+    body: &Value,
+    enums: Enums,
+) -> Answer {
     let (_, pair) = store.enabled(name)?;
     let input = to_sign(body)?;
     let (bytes, given, verified) = match &input {
@@ -58,7 +63,8 @@ fn to_sign(body: &Value) -> Result<ToSign, Status> {
         (Some(_), None) => Err(Status::invalid_argument("The data is too long.")),
         (None, Some(digest)) => match digest.iter().collect::<Vec<_>>().as_slice() {
             [(field, value)] => {
-                let bytes = bytes(value)?.ok_or_else(|| Status::invalid_argument("The digest is null."))?;
+                let bytes =
+                    bytes(value)?.ok_or_else(|| Status::invalid_argument("The digest is null."))?;
                 Ok(ToSign::Digest((*field).clone(), bytes))
             }
             _ => Err(Status::invalid_argument("The digest has more than one type.")),

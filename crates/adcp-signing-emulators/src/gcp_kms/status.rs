@@ -35,12 +35,18 @@ impl Status {
 
     pub(super) fn unauthenticated() -> Self {
         let message = "Request had invalid authentication credentials.";
-        Self { reason: Some("ACCESS_TOKEN_TYPE_UNSUPPORTED"), ..Self::new(401, "UNAUTHENTICATED", message) }
+        Self {
+            reason: Some("ACCESS_TOKEN_TYPE_UNSUPPORTED"),
+            ..Self::new(401, "UNAUTHENTICATED", message)
+        }
     }
 
     pub(super) fn permission_denied(resource: &str) -> Self {
         let message = format!("Permission denied on resource '{resource}' (or it may not exist).");
-        Self { reason: Some("IAM_PERMISSION_DENIED"), ..Self::new(403, "PERMISSION_DENIED", message) }
+        Self {
+            reason: Some("IAM_PERMISSION_DENIED"),
+            ..Self::new(403, "PERMISSION_DENIED", message)
+        }
     }
 
     pub(super) fn not_found(resource: &str) -> Self {
@@ -61,7 +67,10 @@ impl Status {
     }
 
     fn unavailable(retry_after: Option<Duration>) -> Self {
-        Self { retry_after, ..Self::new(503, "UNAVAILABLE", "The service is currently unavailable.") }
+        Self {
+            retry_after,
+            ..Self::new(503, "UNAVAILABLE", "The service is currently unavailable.")
+        }
     }
 
     pub(super) fn internal() -> Self {

@@ -180,14 +180,18 @@ impl Store {
     ) -> Answer {
         check_id(id)?;
         if !is(&body["purpose"], ASYMMETRIC_SIGN) {
-            return Err(Status::invalid_argument("This server makes keys of purpose ASYMMETRIC_SIGN only."));
+            return Err(Status::invalid_argument(
+                "This server makes keys of purpose ASYMMETRIC_SIGN only.",
+            ));
         }
         let template = &body["versionTemplate"];
         let algorithm = Algorithm::from_wire(&template["algorithm"])
             .ok_or_else(|| Status::invalid_argument("This server has no such algorithm."))?;
         let level = &template["protectionLevel"];
         if !(level.is_null() || is(level, SOFTWARE) || level.as_u64() == Some(0)) {
-            return Err(Status::invalid_argument("This server has the protection level SOFTWARE only."));
+            return Err(Status::invalid_argument(
+                "This server has the protection level SOFTWARE only.",
+            ));
         }
         {
             let mut rings = self.rings();
@@ -213,8 +217,10 @@ impl Store {
     pub(super) fn keys_of(&self, ring: &str, enums: Enums) -> Answer {
         let rings = self.rings();
         let keys = rings.get(ring).ok_or_else(|| Status::not_found(ring))?;
-        let keys: Vec<Value> =
-            keys.iter().map(|(id, key)| key_json(&format!("{ring}/cryptoKeys/{id}"), key, enums)).collect();
+        let keys: Vec<Value> = keys
+            .iter()
+            .map(|(id, key)| key_json(&format!("{ring}/cryptoKeys/{id}"), key, enums))
+            .collect();
         Ok(json!({"totalSize": keys.len(), "cryptoKeys": keys}))
     }
 
@@ -223,7 +229,8 @@ impl Store {
         let mut rings = self.rings();
         let key = find_mut(&mut rings, ring, id)?;
         key.versions.push(Version { state: State::PendingGeneration, pair: None });
-        let name = VersionName { ring: ring.to_owned(), key: id.to_owned(), version: key.versions.len() };
+        let name =
+            VersionName { ring: ring.to_owned(), key: id.to_owned(), version: key.versions.len() };
         let algorithm = key.algorithm;
         let answer = version_json(&name, algorithm, State::PendingGeneration, enums);
         drop(rings);
@@ -243,7 +250,9 @@ impl Store {
     }
 
     pub(super) fn version(&self, name: &VersionName, enums: Enums) -> Answer {
-        self.with_version(name, |algorithm, version| Ok(version_json(name, algorithm, version.state, enums)))
+        self.with_version(name, |algorithm, version| {
+            Ok(version_json(name, algorithm, version.state, enums))
+        })
     }
 
     pub(super) fn versions_of(&self, ring: &str, id: &str, enums: Enums) -> Answer {
@@ -252,7 +261,8 @@ impl Store {
         let versions: Vec<Value> = (1..)
             .zip(&key.versions)
             .map(|(number, version)| {
-                let name = VersionName { ring: ring.to_owned(), key: id.to_owned(), version: number };
+                let name =
+                    VersionName { ring: ring.to_owned(), key: id.to_owned(), version: number };
                 version_json(&name, key.algorithm, version.state, enums)
             })
             .collect();
@@ -261,8 +271,9 @@ impl Store {
 
     /// Enables or disables a version.
     pub(super) fn update_state(&self, name: &VersionName, body: &Value, enums: Enums) -> Answer {
-        let wanted = State::of_request(&body["state"])
-            .ok_or_else(|| Status::invalid_argument("The state can be set to ENABLED or DISABLED."))?;
+        let wanted = State::of_request(&body["state"]).ok_or_else(|| {
+            Status::invalid_argument("The state can be set to ENABLED or DISABLED.")
+        })?;
         self.transition(name, &[State::Enabled, State::Disabled], wanted, enums)
     }
 
@@ -287,7 +298,10 @@ impl Store {
     }
 
     /// The key pair of a version that may be used.
-    pub(super) fn enabled(&self, name: &VersionName) -> Result<(Algorithm, Arc<VersionKey>), Status> {
+    pub(super) fn enabled(
+        &self,
+        name: &VersionName,
+    ) -> Result<(Algorithm, Arc<VersionKey>), Status> {
         self.with_version(name, |algorithm, version| match (&version.pair, version.state) {
             (Some(pair), State::Enabled) => Ok((algorithm, Arc::clone(pair))),
             (_, state) => Err(not_in_state(name, state)),
@@ -301,10 +315,16 @@ impl Store {
     ) -> Result<T, Status> {
         let mut rings = self.rings();
         let missing = || Status::not_found(&name.full());
-        let key = rings.get_mut(&name.ring).and_then(|keys| keys.get_mut(&name.key)).ok_or_else(missing)?;
+        let key = rings
+            .get_mut(&name.ring)
+            .and_then(|keys| keys.get_mut(&name.key))
+            .ok_or_else(missing)?;
         let algorithm = key.algorithm;
-        let version =
-            name.version.checked_sub(1).and_then(|at| key.versions.get_mut(at)).ok_or_else(missing)?;
+        let version = name
+            .version
+            .checked_sub(1)
+            .and_then(|at| key.versions.get_mut(at))
+            .ok_or_else(missing)?;
         use_it(algorithm, version)
     }
 }

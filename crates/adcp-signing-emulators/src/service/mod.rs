@@ -1,4 +1,5 @@
-//! What the fakes of services share: an HTTP server, with or without TLS, which tells that it is up, and planned outages.
+//! What the fakes of services share: an HTTP server, with or without TLS, which tells that it is
+//! up, and planned outages.
 
 mod key_pair;
 mod outage;
@@ -88,7 +89,10 @@ pub(crate) async fn serve(service: impl Service, listener: TcpListener) -> io::R
     accept(listener, move |connection| serve_connection(service.clone(), connection)).await
 }
 
-async fn accept<F>(listener: TcpListener, handle: impl Fn(tokio::net::TcpStream) -> F) -> io::Result<()>
+async fn accept<F>(
+    listener: TcpListener,
+    handle: impl Fn(tokio::net::TcpStream) -> F,
+) -> io::Result<()>
 where
     F: Future<Output = ()> + Send + 'static,
 {

@@ -40,8 +40,8 @@ impl Outage {
     /// The path at which a fake is told.
     pub(crate) const PATH: &'static str = "/_fake/outage";
 
-    /// `POST` with `{"status": 429 or 503, "count": N, "retryAfterSeconds": S}` plans the next N calls, all of them without
-    /// a count; `DELETE` ends it.
+    /// `POST` with `{"status": 429 or 503, "count": N, "retryAfterSeconds": S}` plans the next N
+    /// calls, all of them without a count; `DELETE` ends it.
     pub(crate) fn control(&self, method: &Method, plan: &Value) -> Result<(), &'static str> {
         let planned = match *method {
             Method::POST => Some(Planned {

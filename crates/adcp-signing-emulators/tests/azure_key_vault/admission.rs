@@ -1,4 +1,5 @@
-//! What lets a request in: TLS, a token and its permission, an API version, and a path that is there.
+//! What lets a request in: TLS, a token and its permission, an API version, and a path that is
+//! there.
 
 use adcp_signing_emulators::azure_key_vault::{FakeAzureKeyVault, PermissionModel};
 use serde_json::{Value, json};

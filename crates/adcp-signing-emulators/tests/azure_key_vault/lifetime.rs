@@ -9,11 +9,16 @@ async fn the_state_the_period_and_the_operations_of_a_version_are_in_force() {
     let vault = Vault::start().await;
     let version = vault.create("k", json!({"kty": "EC"})).await;
     let key = format!("k/{version}");
-    let signature = vault.sign(&key, "ES256", &sha256()).await.body["value"].as_str().unwrap().to_owned();
+    let signature =
+        vault.sign(&key, "ES256", &sha256()).await.body["value"].as_str().unwrap().to_owned();
     let (past, future) = (now() - 60, now() + 600);
     let forbidden = |inner| Some((403, "Forbidden", Some(inner)));
     for (update, sign, verify) in [
-        (json!({"attributes": {"enabled": false}}), forbidden("KeyDisabled"), forbidden("KeyDisabled")),
+        (
+            json!({"attributes": {"enabled": false}}),
+            forbidden("KeyDisabled"),
+            forbidden("KeyDisabled"),
+        ),
         (json!({"attributes": {"enabled": true}}), None, None),
         (json!({"attributes": {"nbf": future}}), forbidden("KeyNotYetValid"), None),
         (json!({"attributes": {"nbf": past, "exp": past + 1}}), forbidden("KeyExpired"), None),
@@ -53,15 +58,22 @@ async fn a_deleted_key_is_not_found_and_its_name_is_taken_until_it_is_purged() {
     let deleted = vault.call("DELETE", "/keys/k", Value::Null).await;
     assert_eq!(deleted.body["recoveryId"], json!("https://vault.example:8444/deletedkeys/k"));
     assert_eq!(
-        deleted.body["scheduledPurgeDate"].as_u64().unwrap() - deleted.body["deletedDate"].as_u64().unwrap(),
+        deleted.body["scheduledPurgeDate"].as_u64().unwrap()
+            - deleted.body["deletedDate"].as_u64().unwrap(),
         7 * 24 * 60 * 60
     );
     assert_eq!(vault.call("GET", "/deletedkeys/k", Value::Null).await.body, deleted.body);
     assert_eq!(
-        vault.call("GET", "/deletedkeys", Value::Null).await.body["value"].as_array().unwrap().len(),
+        vault.call("GET", "/deletedkeys", Value::Null).await.body["value"]
+            .as_array()
+            .unwrap()
+            .len(),
         1
     );
-    assert_eq!(vault.call("GET", "/keys/k", Value::Null).await.refusal(), (404, "KeyNotFound", None));
+    assert_eq!(
+        vault.call("GET", "/keys/k", Value::Null).await.refusal(),
+        (404, "KeyNotFound", None)
+    );
     let key = format!("k/{version}");
     assert_eq!(vault.sign(&key, "ES256", &sha256()).await.refusal(), (404, "KeyNotFound", None));
     let again = vault.call("POST", "/keys/k/create", json!({"kty": "EC"})).await;

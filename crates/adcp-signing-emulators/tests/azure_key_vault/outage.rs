@@ -26,6 +26,9 @@ async fn an_outage_lasts_as_long_as_it_is_told_to_and_spares_the_challenge() {
     }
     vault.outage("DELETE", Value::Null).await;
     assert_eq!(vault.call("GET", "/keys", Value::Null).await.status, 200);
-    assert_eq!(vault.outage("POST", json!({"status": 200})).await.refusal(), (400, "BadParameter", None));
+    assert_eq!(
+        vault.outage("POST", json!({"status": 200})).await.refusal(),
+        (400, "BadParameter", None)
+    );
     assert_eq!(vault.outage("GET", Value::Null).await.refusal(), (400, "BadParameter", None));
 }

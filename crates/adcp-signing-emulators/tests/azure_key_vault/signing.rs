@@ -22,15 +22,18 @@ async fn signatures_verify_under_the_key_that_the_vault_shows() {
         assert_eq!(signed["kid"], jwk["kid"]);
         let signature = bytes(&signed["value"]);
         assert_eq!(signature.len(), 64);
-        UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &point).verify(MESSAGE, &signature).unwrap();
+        UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &point)
+            .verify(MESSAGE, &signature)
+            .unwrap();
     }
 
     vault.create("rsa", json!({"kty": "RSA"})).await;
     let jwk = vault.call("GET", "/keys/rsa", Value::Null).await.body["key"].clone();
     let key = RsaPublicKeyComponents { n: bytes(&jwk["n"]), e: bytes(&jwk["e"]) };
-    for (name, digest, algorithm) in
-        [("PS512", sha512(), &RSA_PSS_2048_8192_SHA512), ("RS256", sha256(), &RSA_PKCS1_2048_8192_SHA256)]
-    {
+    for (name, digest, algorithm) in [
+        ("PS512", sha512(), &RSA_PSS_2048_8192_SHA512),
+        ("RS256", sha256(), &RSA_PKCS1_2048_8192_SHA256),
+    ] {
         let signed = vault.sign("rsa/", name, &digest).await.body;
         key.verify(algorithm, MESSAGE, &bytes(&signed["value"])).unwrap();
     }
@@ -42,7 +45,8 @@ async fn the_vault_verifies_what_it_signed_and_nothing_else() {
     vault.create("ec", json!({"kty": "EC"})).await;
     vault.create("rsa", json!({"kty": "RSA"})).await;
     for (key, algorithm, digest) in [("ec/", "ES256", sha256()), ("rsa/", "PS512", sha512())] {
-        let signature = vault.sign(key, algorithm, &digest).await.body["value"].as_str().unwrap().to_owned();
+        let signature =
+            vault.sign(key, algorithm, &digest).await.body["value"].as_str().unwrap().to_owned();
         let mut damaged = digest.clone();
         damaged[0] ^= 1;
         for (digest, valid) in [(&digest, true), (&damaged, false)] {

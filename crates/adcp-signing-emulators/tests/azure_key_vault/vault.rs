@@ -56,7 +56,13 @@ impl Vault {
         self.request(method, &path, Some(TOKEN), &body).await
     }
 
-    pub(crate) async fn request(&self, method: &str, path: &str, token: Option<&str>, body: &Value) -> Reply {
+    pub(crate) async fn request(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: &Value,
+    ) -> Reply {
         let connection = TcpStream::connect(self.address).await.unwrap();
         let name = ServerName::IpAddress(self.address.ip().into());
         let connection = self.tls.connect(name, connection).await.unwrap();
@@ -79,7 +85,13 @@ impl Vault {
         self.call("POST", &format!("/keys/{key}/sign"), body).await
     }
 
-    pub(crate) async fn verify(&self, key: &str, algorithm: &str, digest: &[u8], signature: &str) -> Reply {
+    pub(crate) async fn verify(
+        &self,
+        key: &str,
+        algorithm: &str,
+        digest: &[u8],
+        signature: &str,
+    ) -> Reply {
         let body = json!({"alg": algorithm, "digest": base64(digest), "value": signature});
         self.call("POST", &format!("/keys/{key}/verify"), body).await
     }

@@ -7,7 +7,8 @@ use crate::vault::{Vault, sha256, version};
 #[tokio::test]
 async fn a_version_is_read_by_its_name_and_the_newest_without() {
     let vault = Vault::start().await;
-    let first = vault.create("k", json!({"kty": "EC", "tags": {"a": "b"}, "key_ops": ["sign"]})).await;
+    let first =
+        vault.create("k", json!({"kty": "EC", "tags": {"a": "b"}, "key_ops": ["sign"]})).await;
     let rotated = vault.call("POST", "/keys/k/rotate", Value::Null).await;
     let second = version(&rotated.body);
     assert_eq!(rotated.body["key"]["key_ops"], json!(["sign"]));
@@ -58,10 +59,13 @@ async fn lists_come_in_pages() {
         assert!(
             items
                 .iter()
-                .all(|item| item.get("key").is_none() && item["attributes"]["enabled"] == json!(true))
+                .all(|item| item.get("key").is_none()
+                    && item["attributes"]["enabled"] == json!(true))
         );
         found.extend(
-            items.iter().map(|item| item["kid"].as_str().unwrap().rsplit('/').next().unwrap().to_owned()),
+            items
+                .iter()
+                .map(|item| item["kid"].as_str().unwrap().rsplit('/').next().unwrap().to_owned()),
         );
         let link = page["nextLink"].as_str().unwrap_or_default();
         // As clients write it when they take the link apart and put it together again.

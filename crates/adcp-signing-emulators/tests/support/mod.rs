@@ -10,7 +10,8 @@ pub(crate) struct Reply {
     pub(crate) body: Value,
 }
 
-/// Sends a request with this `host`, bearer token and body (none if it is `null`), and reads until the server hangs up.
+/// Sends a request with this `host`, bearer token and body (none if it is `null`), and reads until
+/// the server hangs up.
 pub(crate) async fn exchange(
     mut connection: impl AsyncRead + AsyncWrite + Unpin,
     [method, path, host]: [&str; 3],
@@ -18,7 +19,8 @@ pub(crate) async fn exchange(
     body: &Value,
 ) -> Reply {
     let body = if body.is_null() { String::new() } else { body.to_string() };
-    let authorization = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
+    let authorization =
+        token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
     let request = format!(
         "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{authorization}\
          content-length: {}\r\n\r\n{body}",

@@ -9,7 +9,9 @@ use adcp_signing_core::{Algorithm, KeyPurpose, ProviderErrorKind, SigningProvide
 use adcp_signing_emulators::{CannedReply, ProxyFaults, Replies};
 use adcp_signing_gcp_kms::GcpKmsConfig;
 use async_trait::async_trait;
-use google_cloud_kms_v1::model::crypto_key_version::{CryptoKeyVersionAlgorithm, CryptoKeyVersionState};
+use google_cloud_kms_v1::model::crypto_key_version::{
+    CryptoKeyVersionAlgorithm, CryptoKeyVersionState,
+};
 
 use crate::keys::{Outcome, Server};
 
@@ -99,26 +101,37 @@ impl Harness for GcpKms {
                 first(&format!("projects/{FOREIGN_PROJECT}/locations/{rest}"))
             }
             KeyState::Rotatable => first(&self.rotatable),
-            _ => return Err(HarnessError::not_applicable("a state that this harness does not know")),
+            _ => {
+                return Err(HarnessError::not_applicable("a state that this harness does not know"));
+            }
         };
-        self.server.connect(&version, self.algorithm, spec.purpose.clone(), &self.server.endpoint).await
+        self.server
+            .connect(&version, self.algorithm, spec.purpose.clone(), &self.server.endpoint)
+            .await
     }
 
-    /// A provider names its version, so a new one changes nothing for it: an asymmetric key has no primary version.
+    /// A provider names its version, so a new one changes nothing for it: an asymmetric key has no
+    /// primary version.
     async fn rotate(&self) -> Result<(), HarnessError> {
         self.server.create_version(&self.rotatable).await.map(|_| ()).map_err(HarnessError::setup)
     }
 
-    async fn through_faults(&self) -> Result<(Arc<dyn SigningProvider>, Box<dyn Faults>), HarnessError> {
+    async fn through_faults(
+        &self,
+    ) -> Result<(Arc<dyn SigningProvider>, Box<dyn Faults>), HarnessError> {
         let address = self.server.endpoint.strip_prefix("http://");
         let Some(address) = address.and_then(|address| address.parse::<SocketAddr>().ok()) else {
-            return Err(HarnessError::not_applicable("faults are injected into plain HTTP on loopback only"));
+            return Err(HarnessError::not_applicable(
+                "faults are injected into plain HTTP on loopback only",
+            ));
         };
         let faults = ProxyFaults::http(address, replies()).await.map_err(HarnessError::setup)?;
         let endpoint = format!("http://{}", faults.address());
         let ready = first(&self.ready);
-        let provider =
-            self.server.connect(&ready, self.algorithm, KeyPurpose::RequestSigning, &endpoint).await?;
+        let provider = self
+            .server
+            .connect(&ready, self.algorithm, KeyPurpose::RequestSigning, &endpoint)
+            .await?;
         Ok((provider, Box::new(faults)))
     }
 }
@@ -139,10 +152,14 @@ fn replies() -> Replies {
 }
 
 /// What is left to test where the server does not say that it got the request whole.
-async fn refuses_signatures_without_checksums(server: &Server, algorithm: Algorithm) -> Outcome<()> {
+async fn refuses_signatures_without_checksums(
+    server: &Server,
+    algorithm: Algorithm,
+) -> Outcome<()> {
     let key = server.create_key("unchecked", service_name(algorithm)).await?;
-    let provider =
-        server.connect(&first(&key), algorithm, KeyPurpose::RequestSigning, &server.endpoint).await?;
+    let provider = server
+        .connect(&first(&key), algorithm, KeyPurpose::RequestSigning, &server.endpoint)
+        .await?;
     assert_eq!(provider.public_key().await?.algorithm(), algorithm);
     let error = provider.sign(b"a signature base").await.expect_err("the signature is refused");
     assert_eq!(error.kind(), ProviderErrorKind::InvalidResponse);
@@ -150,12 +167,15 @@ async fn refuses_signatures_without_checksums(server: &Server, algorithm: Algori
 }
 
 async fn suite(algorithm: Algorithm) {
-    let lacking =
-        |what| SuiteReport::skipped(format!("gcp-kms, {algorithm}"), format!("the server lacks {what}"));
+    let lacking = |what| {
+        SuiteReport::skipped(format!("gcp-kms, {algorithm}"), format!("the server lacks {what}"))
+    };
     let report = match Server::from_env() {
         Ok(server) if server.lacks(algorithm.rfc9421_name()) => lacking("the algorithm"),
         Ok(server) if server.lacks("checksums") => {
-            refuses_signatures_without_checksums(&server, algorithm).await.expect("keys on the server");
+            refuses_signatures_without_checksums(&server, algorithm)
+                .await
+                .expect("keys on the server");
             lacking("checksums of requests, so that its signatures are refused, which was tested")
         }
         Ok(server) => {

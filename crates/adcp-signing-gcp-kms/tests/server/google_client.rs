@@ -1,8 +1,9 @@
-//! Google's own Python client signs with keys of the server under test and verifies; what it signed also verifies here,
-//! under the public key that the provider fetches.
+//! Google's own Python client signs with keys of the server under test and verifies; what it signed
+//! also verifies here, under the public key that the provider fetches.
 //!
-//! It is what keeps a server of this project honest. `ADCP_TEST_GCP_KMS_PYTHON` can name a Python that has
-//! `tests/python/requirements.txt` installed; without it a virtual environment is made beside the build.
+//! It is what keeps a server of this project honest. `ADCP_TEST_GCP_KMS_PYTHON` can name a Python
+//! that has `tests/python/requirements.txt` installed; without it a virtual environment is made
+//! beside the build.
 
 use std::path::Path;
 
@@ -42,17 +43,20 @@ async fn google_s_own_client_signs_and_verifies_and_so_do_we() -> Result<(), Str
     Ok(())
 }
 
-/// Verifies one signature under the key that the provider fetches, and has the provider sign with it too.
+/// Verifies one signature under the key that the provider fetches, and has the provider sign with
+/// it too.
 async fn verify(server: &Server, signed: &Value) -> Algorithm {
     let bytes = |name: &str| Base64::decode_vec(signed[name].as_str().unwrap()).unwrap();
-    let provider =
-        GcpKmsConfig::new(signed["name"].as_str().unwrap().parse().unwrap(), KeyPurpose::RequestSigning)
-            .with_endpoint(server.endpoint.parse().unwrap())
-            .with_access_token(&server.token)
-            .unwrap()
-            .connect()
-            .await
-            .unwrap();
+    let provider = GcpKmsConfig::new(
+        signed["name"].as_str().unwrap().parse().unwrap(),
+        KeyPurpose::RequestSigning,
+    )
+    .with_endpoint(server.endpoint.parse().unwrap())
+    .with_access_token(&server.token)
+    .unwrap()
+    .connect()
+    .await
+    .unwrap();
     let (algorithm, key) = (provider.algorithm(), provider.public_key().await.unwrap());
     let by_google = match algorithm {
         Algorithm::EcdsaP256Sha256 => Signature::from_ecdsa_der(algorithm, &bytes("signature")),

@@ -57,7 +57,8 @@ impl Server {
         })
     }
 
-    /// Whether the server is known not to have this: an algorithm, by its RFC 9421 name, or `checksums`.
+    /// Whether the server is known not to have this: an algorithm, by its RFC 9421 name, or
+    /// `checksums`.
     pub(crate) fn lacks(&self, what: &str) -> bool {
         self.lacks.split_whitespace().any(|lacked| lacked == what)
     }
@@ -82,7 +83,12 @@ impl Server {
         let client = self.client().await?;
         if client.get_key_ring().set_name(&ring).send().await.is_err() {
             // Another test may be first.
-            let _ = client.create_key_ring().set_parent(&self.parent).set_key_ring_id(RING).send().await;
+            let _ = client
+                .create_key_ring()
+                .set_parent(&self.parent)
+                .set_key_ring_id(RING)
+                .send()
+                .await;
             client.get_key_ring().set_name(&ring).send().await?;
         }
         Ok(ring)
@@ -124,7 +130,11 @@ impl Server {
         Ok(version.name)
     }
 
-    pub(crate) async fn set_state(&self, version: &str, state: CryptoKeyVersionState) -> Outcome<()> {
+    pub(crate) async fn set_state(
+        &self,
+        version: &str,
+        state: CryptoKeyVersionState,
+    ) -> Outcome<()> {
         let client = self.client().await?;
         let version = CryptoKeyVersion::new().set_name(version).set_state(state);
         client
@@ -153,7 +163,10 @@ impl Server {
 struct Bearer(HeaderValue);
 
 impl CredentialsProvider for Bearer {
-    async fn headers(&self, _: Extensions) -> Result<CacheableResource<HeaderMap>, CredentialsError> {
+    async fn headers(
+        &self,
+        _: Extensions,
+    ) -> Result<CacheableResource<HeaderMap>, CredentialsError> {
         let data = HeaderMap::from_iter([(AUTHORIZATION, self.0.clone())]);
         Ok(CacheableResource::New { entity_tag: EntityTag::new(), data })
     }

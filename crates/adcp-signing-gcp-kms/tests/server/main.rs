@@ -1,6 +1,7 @@
 //! The backend against the server in `ADCP_TEST_GCP_KMS_ENDPOINT`, `ADCP_TEST_GCP_KMS_TOKEN` and
-//! `ADCP_TEST_GCP_KMS_PARENT` (`projects/P/locations/L`). Without them every test says that it was skipped, and fails under
-//! `CI=true`. `ADCP_TEST_GCP_KMS_LACKS` may name what the server lacks: algorithms, and `checksums`.
+//! `ADCP_TEST_GCP_KMS_PARENT` (`projects/P/locations/L`). Without them every test says that it was
+//! skipped, and fails under `CI=true`. `ADCP_TEST_GCP_KMS_LACKS` may name what the server lacks:
+//! algorithms, and `checksums`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 

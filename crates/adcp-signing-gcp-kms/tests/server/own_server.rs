@@ -17,8 +17,18 @@ async fn a_server_killed_under_load_costs_patient_callers_no_request() {
     let address = free_address().unwrap();
     let mut process = OwnProcess::new(&program).unwrap();
     let port = address.port().to_string();
-    process.command().args(["--port", &port, "--keys", "keys.json", "--token", "t", "--project", "p"]);
-    let mut own = DurableServer::start(process, address, Ready::Path("/_fake/health")).await.unwrap();
+    process.command().args([
+        "--port",
+        &port,
+        "--keys",
+        "keys.json",
+        "--token",
+        "t",
+        "--project",
+        "p",
+    ]);
+    let mut own =
+        DurableServer::start(process, address, Ready::Path("/_fake/health")).await.unwrap();
     let server = Server {
         name: "a server of the test's own".to_owned(),
         endpoint: format!("http://{address}"),

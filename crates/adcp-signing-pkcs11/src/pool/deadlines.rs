@@ -26,7 +26,9 @@ impl<S: Station> State<S> {
         shared: &Arc<Shared<S>>,
         reply: &Arc<Reply<S::Answer>>,
     ) -> Result<(), ProviderError> {
-        let Some(deadline) = Instant::now().checked_add(shared.limits.timeout) else { return Ok(()) };
+        let Some(deadline) = Instant::now().checked_add(shared.limits.timeout) else {
+            return Ok(());
+        };
         if self.watch == Watch::NotStarted {
             let for_thread = shared.clone();
             spawn("pkcs11-deadline", move || for_thread.watch())?;
@@ -45,7 +47,11 @@ impl<S: Station> State<S> {
 
     fn take_expired(&mut self, now: Instant) -> Vec<Arc<Reply<S::Answer>>> {
         let mut expired = Vec::new();
-        while self.deadlines.front().is_some_and(|(deadline, reply)| *deadline <= now || is_over(reply)) {
+        while self
+            .deadlines
+            .front()
+            .is_some_and(|(deadline, reply)| *deadline <= now || is_over(reply))
+        {
             expired.extend(self.deadlines.pop_front().and_then(|(_, reply)| reply.upgrade()));
         }
         expired

@@ -1,8 +1,8 @@
 //! Threads that wait for a PKCS#11 module, so that no other thread has to.
 //!
-//! Every call into a module blocks, and a module that lost its device may never return. So the calls run on threads of
-//! this pool; callers wait in a bounded queue, as futures that need no particular runtime, until their answer or their
-//! deadline, which one more thread watches.
+//! Every call into a module blocks, and a module that lost its device may never return. So the
+//! calls run on threads of this pool; callers wait in a bounded queue, as futures that need no
+//! particular runtime, until their answer or their deadline, which one more thread watches.
 
 mod deadlines;
 mod reply;
@@ -37,8 +37,8 @@ pub(crate) trait Station: Send + 'static {
 /// How serving a request ended.
 pub(crate) enum Served<A> {
     Answered(Result<A, ProviderError>),
-    /// The token has no session left for this thread. Other threads may have one: they get the request, and the error
-    /// is the answer only where there is no other thread.
+    /// The token has no session left for this thread. Other threads may have one: they get the
+    /// request, and the error is the answer only where there is no other thread.
     NoSession(ProviderError),
 }
 
@@ -105,11 +105,13 @@ impl<S: Station> Pool<S> {
         Self { shared: Arc::new(shared), process: process::id() }
     }
 
-    /// Has a thread serve the request. Dropping the future takes the request out of the queue; one that a thread has
-    /// already begun runs to its end there, and its answer is dropped.
+    /// Has a thread serve the request. Dropping the future takes the request out of the queue; one
+    /// that a thread has already begun runs to its end there, and its answer is dropped.
     pub(crate) async fn call(&self, request: S::Request) -> Result<S::Answer, ProviderError> {
         let answer = self.submit(request)?;
-        answer.await.unwrap_or_else(|_| Err(unavailable("the thread that served the call ended early")))
+        answer
+            .await
+            .unwrap_or_else(|_| Err(unavailable("the thread that served the call ended early")))
     }
 
     /// Fails in a process other than the one that built the pool.
@@ -158,8 +160,8 @@ impl<S: Station> Pool<S> {
 }
 
 impl<S: Station> Drop for Pool<S> {
-    /// Ends the threads, and waits shortly for those that are not inside the module: a process that exits while they
-    /// close their sessions would tear the module down under them.
+    /// Ends the threads, and waits shortly for those that are not inside the module: a process that
+    /// exits while they close their sessions would tear the module down under them.
     fn drop(&mut self) {
         if self.check_process().is_err() {
             return;

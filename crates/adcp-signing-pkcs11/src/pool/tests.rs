@@ -42,7 +42,9 @@ impl Station for Desk {
             }
             Ask::Panic => panic!("on purpose"),
             Ask::NeedsSession if self.number == 0 => Served::Answered(Ok(1)),
-            Ask::NeedsSession => Served::NoSession(ProviderError::new(Throttled, "no session left")),
+            Ask::NeedsSession => {
+                Served::NoSession(ProviderError::new(Throttled, "no session left"))
+            }
         }
     }
 }

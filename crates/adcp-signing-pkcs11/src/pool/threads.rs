@@ -104,7 +104,8 @@ impl<S: Station> Drop for Seat<'_, S> {
         state.threads = state.threads.saturating_sub(1);
         state.idle = state.idle.saturating_sub(usize::from(self.is_idle));
         if !state.closed {
-            // Whoever waited for this thread gets another; where none can be had their deadline answers.
+            // Whoever waited for this thread gets another; where none can be had their deadline
+            // answers.
             let _ = state.staff(self.shared);
         }
         self.shared.ended.notify_all();
@@ -114,7 +115,7 @@ impl<S: Station> Drop for Seat<'_, S> {
 /// Starts a thread of this name.
 pub(super) fn spawn(name: &str, life: impl FnOnce() + Send + 'static) -> Result<(), ProviderError> {
     let spawned = thread::Builder::new().name(name.to_owned()).spawn(life);
-    spawned
-        .map(drop)
-        .map_err(|error| unavailable("no thread could be started for the PKCS#11 token").with_source(error))
+    spawned.map(drop).map_err(|error| {
+        unavailable("no thread could be started for the PKCS#11 token").with_source(error)
+    })
 }

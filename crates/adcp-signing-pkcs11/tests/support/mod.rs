@@ -105,7 +105,8 @@ impl TestToken {
     /// A key pair whose private key may sign or may not.
     pub(crate) fn key_with(&self, algorithm: Algorithm, may_sign: bool) -> TestKey<'_> {
         let number = KEYS.fetch_add(1, Ordering::Relaxed);
-        let key = TestKey { token: self, label: format!("adcp-test-key-{}-{number}", process::id()) };
+        let key =
+            TestKey { token: self, label: format!("adcp-test-key-{}-{number}", process::id()) };
         generate(&self.session(), algorithm, &key.label, key.label.as_bytes(), may_sign);
         key
     }
@@ -131,19 +132,21 @@ impl TestToken {
         .with_sessions(NonZeroUsize::new(3).unwrap())
     }
 
-    /// A key on a token that nobody of this process is logged in to, so that a PIN is looked at; set up with
-    /// [`WRONG_PIN`]. `None` where no token can be made.
+    /// A key on a token that nobody of this process is logged in to, so that a PIN is looked at;
+    /// set up with [`WRONG_PIN`]. `None` where no token can be made.
     pub(crate) fn locked_config(&self, algorithm: Algorithm) -> Option<Pkcs11Config> {
         self.slot_of(LOCKED_TOKEN)?;
         Some(self.config_on(&self.module, LOCKED_TOKEN, WRONG_PIN, algorithm.rfc9421_name()))
     }
 
-    /// Makes the token that nobody logs in to. Once for all tests, before any of them has a provider: the list of slots
-    /// changes with it, which SoftHSM does not survive under concurrent use.
+    /// Makes the token that nobody logs in to. Once for all tests, before any of them has a
+    /// provider: the list of slots changes with it, which SoftHSM does not survive under concurrent
+    /// use.
     fn make_locked_token(&self, so_pin: &str) -> Option<()> {
         let so_pin = so_pin.into();
         if self.slot_of(LOCKED_TOKEN).is_none() {
-            let is_free = |slot: &Slot| !self.context.get_token_info(*slot).unwrap().token_initialized();
+            let is_free =
+                |slot: &Slot| !self.context.get_token_info(*slot).unwrap().token_initialized();
             let free = self.context.get_slots_with_token().unwrap().into_iter().find(is_free)?;
             self.context.init_token(free, &so_pin, LOCKED_TOKEN).unwrap();
         }
@@ -179,7 +182,8 @@ impl TestKey<'_> {
     /// Removes the pair.
     pub(crate) fn destroy(&self) {
         let session = self.token.session();
-        for object in session.find_objects(&[Attribute::Label(self.label.clone().into())]).unwrap() {
+        for object in session.find_objects(&[Attribute::Label(self.label.clone().into())]).unwrap()
+        {
             session.destroy_object(object).unwrap();
         }
     }
@@ -198,8 +202,10 @@ impl TestKey<'_> {
     /// Sets whether the private key may sign.
     pub(crate) fn set_sign(&self, may_sign: bool) {
         let session = self.token.session();
-        let private =
-            [Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::Label(self.label.clone().into())];
+        let private = [
+            Attribute::Class(ObjectClass::PRIVATE_KEY),
+            Attribute::Label(self.label.clone().into()),
+        ];
         for object in session.find_objects(&private).unwrap() {
             session.update_attributes(object, &[Attribute::Sign(may_sign)]).unwrap();
         }
@@ -208,7 +214,10 @@ impl TestKey<'_> {
     /// Removes the public half only.
     pub(crate) fn destroy_public_half(&self) {
         let session = self.token.session();
-        let public = [Attribute::Class(ObjectClass::PUBLIC_KEY), Attribute::Label(self.label.clone().into())];
+        let public = [
+            Attribute::Class(ObjectClass::PUBLIC_KEY),
+            Attribute::Label(self.label.clone().into()),
+        ];
         for object in session.find_objects(&public).unwrap() {
             session.destroy_object(object).unwrap();
         }
@@ -217,7 +226,10 @@ impl TestKey<'_> {
     /// The `CKA_EC_POINT` of the public half.
     pub(crate) fn ec_point(&self) -> Vec<u8> {
         let session = self.token.session();
-        let public = [Attribute::Class(ObjectClass::PUBLIC_KEY), Attribute::Label(self.label.clone().into())];
+        let public = [
+            Attribute::Class(ObjectClass::PUBLIC_KEY),
+            Attribute::Label(self.label.clone().into()),
+        ];
         let object = session.find_objects(&public).unwrap()[0];
         match session.get_attributes(object, &[AttributeType::EcPoint]).unwrap().remove(0) {
             Attribute::EcPoint(point) => point,
@@ -240,20 +252,25 @@ fn initialized(module: &Path) -> Result<Pkcs11, String> {
 
 fn generate(session: &Session, algorithm: Algorithm, label: &str, id: &[u8], may_sign: bool) {
     let (mechanism, parameters) = match algorithm {
-        Algorithm::Ed25519 => {
-            (Mechanism::EccEdwardsKeyPairGen, vec![Attribute::EcParams(b"\x13\x0cedwards25519".to_vec())])
-        }
+        Algorithm::Ed25519 => (
+            Mechanism::EccEdwardsKeyPairGen,
+            vec![Attribute::EcParams(b"\x13\x0cedwards25519".to_vec())],
+        ),
         Algorithm::EcdsaP256Sha256 => (
             Mechanism::EccKeyPairGen,
-            vec![Attribute::EcParams(vec![0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07])],
+            vec![Attribute::EcParams(vec![
+                0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07,
+            ])],
         ),
         _ => (
             Mechanism::RsaPkcsKeyPairGen,
             vec![Attribute::ModulusBits(2048.into()), Attribute::PublicExponent(vec![1, 0, 1])],
         ),
     };
-    let named = [Attribute::Token(true), Attribute::Label(label.into()), Attribute::Id(id.to_vec())];
-    let public = [&named[..], &parameters, &[Attribute::Private(false), Attribute::Verify(true)]].concat();
+    let named =
+        [Attribute::Token(true), Attribute::Label(label.into()), Attribute::Id(id.to_vec())];
+    let public =
+        [&named[..], &parameters, &[Attribute::Private(false), Attribute::Verify(true)]].concat();
     let private = [
         &named[..],
         &[
@@ -264,7 +281,8 @@ fn generate(session: &Session, algorithm: Algorithm, label: &str, id: &[u8], may
         ],
     ]
     .concat();
-    // SoftHSM answers CKR_GENERAL_ERROR where another copy of it changes the token's files at the same moment.
+    // SoftHSM answers CKR_GENERAL_ERROR where another copy of it changes the token's files at the
+    // same moment.
     let made = (0..20)
         .map(|_| session.generate_key_pair(&mechanism, &public, &private))
         .find(|made| !matches!(made, Err(Error::Pkcs11(RvError::GeneralError, _))));

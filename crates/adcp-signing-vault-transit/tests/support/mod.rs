@@ -26,7 +26,8 @@ pub(crate) struct Server {
     pub(crate) token: String,
 }
 
-/// OpenBao, which every run needs: where it is not there the reason is printed, and under `CI=true` the test fails.
+/// OpenBao, which every run needs: where it is not there the reason is printed, and under `CI=true`
+/// the test fails.
 pub(crate) fn openbao() -> Option<Server> {
     let server = Server::from_environment("OpenBao", "ADCP_TEST_OPENBAO");
     if server.is_none() {
@@ -49,7 +50,10 @@ pub(crate) fn vault() -> Option<Server> {
 /// Says why a test did not run, which under `CI=true` is a failure.
 pub(crate) fn skipped(reason: &str) {
     println!("skipped: {reason}");
-    assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "skipped under CI: {reason}");
+    assert!(
+        std::env::var_os("CI").is_none_or(|value| value != "true"),
+        "skipped under CI: {reason}"
+    );
 }
 
 /// A name that no other test has.
@@ -61,14 +65,16 @@ pub(crate) fn unique(prefix: &str) -> String {
 
 impl Server {
     fn from_environment(name: &'static str, prefix: &str) -> Option<Self> {
-        let variable =
-            |suffix| std::env::var(format!("{prefix}_{suffix}")).ok().filter(|value| !value.is_empty());
+        let variable = |suffix| {
+            std::env::var(format!("{prefix}_{suffix}")).ok().filter(|value| !value.is_empty())
+        };
         Some(Self { name, addr: variable("ADDR")?, token: variable("TOKEN")? })
     }
 
     /// Where it listens, for a proxy in front of it.
     pub(crate) async fn socket(&self) -> SocketAddr {
-        let authority = self.addr.strip_prefix("http://").expect("the tests talk to it without TLS");
+        let authority =
+            self.addr.strip_prefix("http://").expect("the tests talk to it without TLS");
         authority.trim_end_matches('/').parse().expect("an address and a port")
     }
 
@@ -132,9 +138,11 @@ impl Server {
         let mount = unique("adcp-approle");
         self.call("POST", &format!("sys/auth/{mount}"), json!({ "type": "approle" })).await;
         self.call("POST", &format!("auth/{mount}/role/signer"), role).await;
-        let role_id = self.call("GET", &format!("auth/{mount}/role/signer/role-id"), Value::Null).await;
+        let role_id =
+            self.call("GET", &format!("auth/{mount}/role/signer/role-id"), Value::Null).await;
         let role_id = role_id["data"]["role_id"].as_str().unwrap().to_owned();
-        let secret_id = self.call("POST", &format!("auth/{mount}/role/signer/secret-id"), json!({})).await;
+        let secret_id =
+            self.call("POST", &format!("auth/{mount}/role/signer/secret-id"), json!({})).await;
         let secret_id = secret_id["data"]["secret_id"].as_str().unwrap().to_owned();
         AppRole { mount, role_id, secret_id }
     }

@@ -1,4 +1,5 @@
-//! Whole releases of a small workspace: cargo publishes to a registry of the test's own, git pushes to a bare repository.
+//! Whole releases of a small workspace: cargo publishes to a registry of the test's own, git pushes
+//! to a bare repository.
 
 mod registry;
 
@@ -83,12 +84,23 @@ impl Project {
         let environment: Vec<(&str, &OsStr)> =
             environment.iter().map(|(name, value)| (*name, value.as_os_str())).collect();
         let work = Checkout::of(&at("work"), &environment);
-        let project =
-            Self { work, registry, tests_run: Cell::new(0), tests_pass: Cell::new(true), _folder: folder };
+        let project = Self {
+            work,
+            registry,
+            tests_run: Cell::new(0),
+            tests_pass: Cell::new(true),
+            _folder: folder,
+        };
         project.write("Cargo.toml", WORKSPACE);
         project.write(".gitignore", "/target\n");
-        project.write("README.md", "Use `adcp-signing = \"0.1\"`.\n\nVersion 0.1, not yet released.\n");
-        project.write("CHANGELOG.md", "# Changelog\n\n## [Unreleased]\n\n### Added\n\n- Everything.\n");
+        project.write(
+            "README.md",
+            "Use `adcp-signing = \"0.1\"`.\n\nVersion 0.1, not yet released.\n",
+        );
+        project.write(
+            "CHANGELOG.md",
+            "# Changelog\n\n## [Unreleased]\n\n### Added\n\n- Everything.\n",
+        );
         for (name, manifest, source) in CRATES {
             let folder = format!("crates/{name}");
             let manifest =
@@ -99,8 +111,10 @@ impl Project {
                 project.write(&format!("{folder}/{file}"), "Text.\n");
             }
         }
-        project
-            .write("crates/adcp-signing/tests/it.rs", "#[test]\nfn it() { adcp_signing_fakes::core(); }\n");
+        project.write(
+            "crates/adcp-signing/tests/it.rs",
+            "#[test]\nfn it() { adcp_signing_fakes::core(); }\n",
+        );
         assert!(project.work.cargo(["generate-lockfile"]).output().unwrap().status.success());
         project.git(&["init", "--quiet"]);
         project.commit();
@@ -132,7 +146,11 @@ impl Project {
     }
 
     fn remote(&self, reference: &str) -> String {
-        self.git(&["ls-remote", "origin", reference]).split('\t').next().unwrap_or_default().to_owned()
+        self.git(&["ls-remote", "origin", reference])
+            .split('\t')
+            .next()
+            .unwrap_or_default()
+            .to_owned()
     }
 
     fn release(&self, version: &str, options: &[&str]) -> Result<()> {
@@ -147,7 +165,12 @@ impl Project {
             self.tests_run.set(self.tests_run.get() + 1);
             Ok(self.tests_pass.get())
         };
-        release(&self.work, &args, Date::from_calendar_date(2026, Month::January, 2).unwrap(), &suite)
+        release(
+            &self.work,
+            &args,
+            Date::from_calendar_date(2026, Month::January, 2).unwrap(),
+            &suite,
+        )
     }
 
     /// Everything that git knows of the work tree, and every file in it.
@@ -174,7 +197,9 @@ fn a_release_that_fails_half_way_goes_on_where_it_stopped_and_does_nothing_twice
     project.registry.refuse(Some("adcp-signing-suite"));
     let refused = project.release("0.2.0", &["--execute"]).unwrap_err().to_string();
     assert!(
-        refused.starts_with("`cargo publish --locked --no-verify --package adcp-signing-suite` failed"),
+        refused.starts_with(
+            "`cargo publish --locked --no-verify --package adcp-signing-suite` failed"
+        ),
         "{refused}"
     );
     assert_eq!(project.registry.uploads(), ["adcp-signing-core", "!adcp-signing-suite"]);
@@ -185,7 +210,8 @@ fn a_release_that_fails_half_way_goes_on_where_it_stopped_and_does_nothing_twice
 
     project.registry.refuse(None);
     project.release("0.2.0", &["--execute"]).unwrap();
-    let uploads = ["adcp-signing-core", "!adcp-signing-suite", "adcp-signing-suite", "adcp-signing"];
+    let uploads =
+        ["adcp-signing-core", "!adcp-signing-suite", "adcp-signing-suite", "adcp-signing"];
     assert_eq!(project.registry.uploads(), uploads);
     assert_eq!(project.tests_run.get(), 1);
     assert_eq!(project.remote("refs/tags/v0.2.0^{}"), commit);
@@ -203,7 +229,11 @@ fn a_release_that_fails_half_way_goes_on_where_it_stopped_and_does_nothing_twice
         assert!(sums.contains(&format!("{sum}  {file}\n")), "{file}");
     }
     assert_eq!(project.read("README.md"), "Use `adcp-signing = \"0.2\"`.\n\nVersion 0.2.\n");
-    assert!(project.read("CHANGELOG.md").contains("## [Unreleased]\n\n## [0.2.0] - 2026-01-02\n\n### Added"));
+    assert!(
+        project
+            .read("CHANGELOG.md")
+            .contains("## [Unreleased]\n\n## [0.2.0] - 2026-01-02\n\n### Added")
+    );
 }
 
 #[test]
@@ -211,7 +241,10 @@ fn an_upload_whose_answer_was_lost_counts_as_done() {
     let project = Project::new();
     project.registry.lose_the_answer_for("adcp-signing-core");
     project.release("0.1.0", &["--execute"]).unwrap();
-    assert_eq!(project.registry.uploads(), ["adcp-signing-core", "adcp-signing-suite", "adcp-signing"]);
+    assert_eq!(
+        project.registry.uploads(),
+        ["adcp-signing-core", "adcp-signing-suite", "adcp-signing"]
+    );
     assert_eq!(project.git(&["tag"]), "v0.1.0");
 }
 
@@ -224,7 +257,8 @@ fn a_dry_run_changes_nothing_and_leaves_its_artifacts() {
     assert_eq!((project.registry.uploads(), project.tests_run.get()), (vec![], 0));
     let folder = "target/release-artifacts/0.2.0-dry-run";
     let sbom: serde_json::Value =
-        serde_json::from_str(&project.read(&format!("{folder}/adcp-signing-0.2.0.cdx.json"))).unwrap();
+        serde_json::from_str(&project.read(&format!("{folder}/adcp-signing-0.2.0.cdx.json")))
+            .unwrap();
     assert_eq!(sbom["components"].as_array().unwrap().len(), 3);
     assert_eq!(project.read(&format!("{folder}/SHA256SUMS")).lines().count(), 4);
 }
@@ -245,7 +279,10 @@ fn without_execute_everything_is_prepared_and_nothing_is_moved() {
 fn what_was_prepared_before_the_branch_moved_is_prepared_again() {
     let project = Project::new();
     project.release("0.2.0", &[]).unwrap();
-    project.write("crates/adcp-signing-core/src/lib.rs", "//! Core.\npub fn core() {}\npub fn more() {}\n");
+    project.write(
+        "crates/adcp-signing-core/src/lib.rs",
+        "//! Core.\npub fn core() {}\npub fn more() {}\n",
+    );
     project.commit();
     project.release("0.2.0", &["--execute"]).unwrap();
     assert_eq!(project.tests_run.get(), 2);
@@ -257,8 +294,10 @@ fn a_release_commit_made_elsewhere_is_published_as_it_is() {
     let project = Project::new();
     project.release("0.2.0", &[]).unwrap();
     let folder = project.path("target/release-artifacts/0.2.0");
-    let prepared =
-        Artifacts::of(&project.path("target"), &Version::new(0, 2, 0), false).load().unwrap().unwrap();
+    let prepared = Artifacts::of(&project.path("target"), &Version::new(0, 2, 0), false)
+        .load()
+        .unwrap()
+        .unwrap();
     project.git(&["merge", "--quiet", "--ff-only", &prepared.commit]);
     fs::remove_dir_all(folder).unwrap();
     project.release("0.2.0", &["--execute"]).unwrap();
@@ -273,10 +312,16 @@ fn another_package_under_the_same_version_is_refused() {
     project.registry.refuse(None);
     // Half of it is published, and what is to follow is another commit.
     fs::remove_dir_all(project.path("target/release-artifacts")).unwrap();
-    project.write("crates/adcp-signing-core/src/lib.rs", "//! Core.\npub fn core() {}\npub fn more() {}\n");
+    project.write(
+        "crates/adcp-signing-core/src/lib.rs",
+        "//! Core.\npub fn core() {}\npub fn more() {}\n",
+    );
     project.commit();
     let refused = project.release("0.2.0", &["--execute"]).unwrap_err().to_string();
-    assert!(refused.starts_with("the registry has adcp-signing-core 0.2.0 with SHA-256 "), "{refused}");
+    assert!(
+        refused.starts_with("the registry has adcp-signing-core 0.2.0 with SHA-256 "),
+        "{refused}"
+    );
     assert_eq!(project.git(&["tag"]), "");
 }
 
@@ -319,7 +364,9 @@ fn a_package_that_cannot_stand_alone_is_refused() {
         ),
         (
             "crates/adcp-signing-core/src/lib.rs",
-            Some("//! Core.\npub fn core() {}\npub const R: &str = include_str!(\"../../../README.md\");\n"),
+            Some(
+                "//! Core.\npub fn core() {}\npub const R: &str = include_str!(\"../../../README.md\");\n",
+            ),
             "adcp-signing-core does not check from its package with its default features",
         ),
         (
@@ -348,7 +395,8 @@ fn a_package_that_cannot_stand_alone_is_refused() {
 #[test]
 fn a_packaged_test_that_needs_what_is_not_published_is_refused() {
     let project = Project::new();
-    let manifest = project.read("crates/adcp-signing/Cargo.toml").replace("exclude = [\"tests\"]\n", "");
+    let manifest =
+        project.read("crates/adcp-signing/Cargo.toml").replace("exclude = [\"tests\"]\n", "");
     project.write("crates/adcp-signing/Cargo.toml", &manifest);
     project.commit();
     let refused = project.release("0.2.0", &["--dry-run"]).unwrap_err().to_string();

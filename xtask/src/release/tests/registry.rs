@@ -1,5 +1,5 @@
-//! A registry on this machine, for cargo to publish to and resolve from: its index, its packages, and the one call that
-//! takes a package. It can be told to refuse.
+//! A registry on this machine, for cargo to publish to and resolve from: its index, its packages,
+//! and the one call that takes a package. It can be told to refuse.
 
 use std::{
     collections::BTreeMap,
@@ -80,8 +80,9 @@ fn answer(stream: &TcpStream, port: u16, state: &Mutex<State>) {
     let mut reader = BufReader::new(stream);
     let mut head = String::new();
     while reader.read_line(&mut head).unwrap_or(0) > 2 && !head.ends_with("\r\n\r\n") {}
-    let length =
-        head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    let length = head
+        .lines()
+        .find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
     let mut body = vec![0; length.unwrap_or(0)];
     if reader.read_exact(&mut body).is_err() {
         return;
@@ -103,12 +104,18 @@ fn answer(stream: &TcpStream, port: u16, state: &Mutex<State>) {
         _ => match path.strip_prefix("/dl/") {
             Some(file) => found(state.files.get(file).cloned()),
             None => found(
-                state.index.get(path.rsplit('/').next().unwrap_or_default()).map(|text| text.clone().into()),
+                state
+                    .index
+                    .get(path.rsplit('/').next().unwrap_or_default())
+                    .map(|text| text.clone().into()),
             ),
         },
     };
     drop(state);
-    let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", reply.len());
+    let head = format!(
+        "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        reply.len()
+    );
     let _ = (&mut &*stream).write_all(&[head.as_bytes(), &reply].concat());
 }
 
@@ -122,9 +129,11 @@ impl State {
         let (metadata, rest) = framed(body);
         let (package, _) = framed(rest);
         let metadata: Value = serde_json::from_slice(metadata).unwrap();
-        let (name, version) = (metadata["name"].as_str().unwrap(), metadata["vers"].as_str().unwrap());
-        let refusal =
-            |why: &str| ("503 Service Unavailable", json!({"errors": [{"detail": why}]}).to_string().into());
+        let (name, version) =
+            (metadata["name"].as_str().unwrap(), metadata["vers"].as_str().unwrap());
+        let refusal = |why: &str| {
+            ("503 Service Unavailable", json!({"errors": [{"detail": why}]}).to_string().into())
+        };
         if self.refuse.as_deref() == Some(name) {
             self.uploads.push(format!("!{name}"));
             return refusal("refused by the test");
@@ -134,7 +143,8 @@ impl State {
             self.uploads.push(format!("!{name}"));
             return refusal("it is there already");
         }
-        let dependencies: Vec<Value> = metadata["deps"].as_array().unwrap().iter().map(indexed).collect();
+        let dependencies: Vec<Value> =
+            metadata["deps"].as_array().unwrap().iter().map(indexed).collect();
         let line = json!({
             "name": name, "vers": version, "deps": dependencies, "cksum": hex(&Sha256::digest(package)),
             "features": metadata["features"], "yanked": false,

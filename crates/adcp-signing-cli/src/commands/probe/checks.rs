@@ -1,4 +1,5 @@
-//! What is looked at besides the signatures: each check says what it saw, or what is wrong and how to mend it.
+//! What is looked at besides the signatures: each check says what it saw, or what is wrong and how
+//! to mend it.
 
 use adcp_signing::{Clock as _, JwkSet, KeyPurpose, PublicKey, SigningProvider, SystemClock};
 
@@ -41,12 +42,19 @@ pub(super) fn clock(published: Option<&Published>) -> Result<String, String> {
 
 pub(super) fn purpose(provider: &dyn SigningProvider) -> Result<String, String> {
     match provider.purpose() {
-        purpose @ (KeyPurpose::RequestSigning | KeyPurpose::WebhookSigning) => Ok(purpose.to_string()),
-        other => Err(format!("the key is for {other}; requests and webhooks need a request-signing key")),
+        purpose @ (KeyPurpose::RequestSigning | KeyPurpose::WebhookSigning) => {
+            Ok(purpose.to_string())
+        }
+        other => {
+            Err(format!("the key is for {other}; requests and webhooks need a request-signing key"))
+        }
     }
 }
 
-pub(super) fn algorithm(provider: &dyn SigningProvider, public: &PublicKey) -> Result<String, String> {
+pub(super) fn algorithm(
+    provider: &dyn SigningProvider,
+    public: &PublicKey,
+) -> Result<String, String> {
     let declared = provider.algorithm();
     if declared == public.algorithm() {
         Ok(declared.to_string())
@@ -80,12 +88,15 @@ pub(super) fn published(
     let kid = provider.key_id();
     let mut named = set.with_kid(kid);
     let Some(jwk) = named.next() else {
-        return Err(format!("the JWKS has no key named {kid}: publish it before the first signature"));
+        return Err(format!(
+            "the JWKS has no key named {kid}: publish it before the first signature"
+        ));
     };
     if named.next().is_some() {
         return Err(format!("the JWKS has more than one key named {kid}: a kid is unique"));
     }
-    let listed = jwk.public_key().map_err(|error| format!("the published JWK cannot be used: {error}"))?;
+    let listed =
+        jwk.public_key().map_err(|error| format!("the published JWK cannot be used: {error}"))?;
     if listed != *public {
         return Err(format!(
             "the published key named {kid} is another key: publish this one, or sign under its kid"
@@ -95,13 +106,17 @@ pub(super) fn published(
         return Err("the published JWK lacks use \"sig\" or key_ops \"verify\"".to_owned());
     }
     if jwk.purpose() != Some(provider.purpose()) {
-        return Err(format!("the published JWK is not for {}: mend its adcp_use", provider.purpose()));
+        return Err(format!(
+            "the published JWK is not for {}: mend its adcp_use",
+            provider.purpose()
+        ));
     }
     let kept = match published {
         Published::Served(Ok(served)) => served.max_age,
         _ => None,
     };
-    let kept =
-        kept.map_or_else(String::new, |age| format!("; caches may keep the JWKS for {} s", age.as_secs()));
+    let kept = kept.map_or_else(String::new, |age| {
+        format!("; caches may keep the JWKS for {} s", age.as_secs())
+    });
     Ok(format!("{kid} is in the JWKS, for {}{kept}", provider.purpose()))
 }

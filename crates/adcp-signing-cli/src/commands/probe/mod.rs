@@ -25,8 +25,11 @@ pub(crate) async fn run(args: &ProbeArgs) -> Result<ExitCode, Failure> {
         None => None,
     };
     let provider = keys::open(&args.key, args.uri.options()).await?;
-    let probe =
-        Probe { provider: provider.snapshot().unwrap_or(provider), checks: Vec::new(), signatures: None };
+    let probe = Probe {
+        provider: provider.snapshot().unwrap_or(provider),
+        checks: Vec::new(),
+        signatures: None,
+    };
     let probe = probe.collect(args, pinned.as_ref(), published.as_ref()).await;
     if args.json {
         outln!("{}", probe.to_json());
@@ -59,14 +62,18 @@ impl Probe {
                 return self;
             }
         };
-        self.add("public key", Ok(format!("{} with thumbprint {}", public.algorithm(), public.thumbprint())));
+        self.add(
+            "public key",
+            Ok(format!("{} with thumbprint {}", public.algorithm(), public.thumbprint())),
+        );
         self.add("algorithm", checks::algorithm(&*self.provider, &public));
         if let Some(pinned) = pinned {
             self.add("pin", checks::pin(&public, pinned));
         }
         if let Some((published, set)) = published {
             let found = set.as_ref().map_err(String::clone);
-            let outcome = found.and_then(|set| checks::published(&*self.provider, &public, set, published));
+            let outcome =
+                found.and_then(|set| checks::published(&*self.provider, &public, set, published));
             self.add("published", outcome);
         }
         let (signatures, outcome) =
@@ -96,17 +103,18 @@ fn read_pin(path: &Path) -> Result<PublicKey, Failure> {
     }
 }
 
-/// A file that cannot be used is the caller's mistake; what is published at a URL and cannot be used is a finding.
+/// A file that cannot be used is the caller's mistake; what is published at a URL and cannot be
+/// used is a finding.
 async fn read_jwks(place: &Place) -> Result<(Published, Result<JwkSet, String>), Failure> {
     let published = Published::read(place).await?;
-    let set = match &published {
-        Published::File(bytes) => {
-            Ok(JwkSet::parse(bytes).map_err(|error| Failure::invalid(format!("{place}: {error}")))?)
-        }
-        Published::Served(Ok(served)) => JwkSet::parse(&served.body)
-            .map_err(|error| format!("what is published there is no JWKS: {error}")),
-        Published::Served(Err(reason)) => Err(reason.clone()),
-    };
+    let set =
+        match &published {
+            Published::File(bytes) => Ok(JwkSet::parse(bytes)
+                .map_err(|error| Failure::invalid(format!("{place}: {error}")))?),
+            Published::Served(Ok(served)) => JwkSet::parse(&served.body)
+                .map_err(|error| format!("what is published there is no JWKS: {error}")),
+            Published::Served(Err(reason)) => Err(reason.clone()),
+        };
     Ok((published, set))
 }
 

@@ -20,8 +20,8 @@ pub(super) struct Signatures {
 }
 
 impl Signatures {
-    /// Signs and verifies `count` times, `concurrency` at once, and holds every signature to one key version. Stops at
-    /// the first that is wrong; what was made before it is kept.
+    /// Signs and verifies `count` times, `concurrency` at once, and holds every signature to one
+    /// key version. Stops at the first that is wrong; what was made before it is kept.
     pub(super) async fn make(
         provider: &dyn SigningProvider,
         public: &PublicKey,
@@ -72,7 +72,8 @@ impl Signatures {
             version = Some(signed.key_version);
             progress.inc(1);
         }
-        let version = if version.flatten().is_some() { "one key version" } else { "no key version reported" };
+        let version =
+            if version.flatten().is_some() { "one key version" } else { "no key version reported" };
         Ok(format!("{count} verified, {version}"))
     }
 
@@ -85,7 +86,13 @@ impl Signatures {
     /// The names of what [`latency`](Self::latency) has, and the values.
     fn latency(&self) -> Option<[(&'static str, Duration); 5]> {
         let at = |percent| self.percentile(percent);
-        Some([("min", at(0)?), ("p50", at(50)?), ("p95", at(95)?), ("p99", at(99)?), ("max", at(100)?)])
+        Some([
+            ("min", at(0)?),
+            ("p50", at(50)?),
+            ("p95", at(95)?),
+            ("p99", at(99)?),
+            ("max", at(100)?),
+        ])
     }
 
     fn per_second(&self) -> f64 {
@@ -100,8 +107,9 @@ impl Signatures {
 
     /// The members of the answer, if a signature was made.
     pub(super) fn to_json(&self) -> Option<[(&'static str, Value); 3]> {
-        let micros =
-            self.latency()?.map(|(name, latency)| (name.to_owned(), json!(latency.as_secs_f64() * 1e6)));
+        let micros = self
+            .latency()?
+            .map(|(name, latency)| (name.to_owned(), json!(latency.as_secs_f64() * 1e6)));
         Some([
             ("signed", json!(self.latencies.len())),
             ("latency_us", Value::Object(micros.into_iter().collect())),
@@ -132,8 +140,9 @@ mod tests {
             latencies: millis.map(Duration::from_millis).collect(),
             took: Duration::from_secs(1),
         };
-        let millis =
-            |signatures: &Signatures| signatures.latency().unwrap().map(|(_, latency)| latency.as_millis());
+        let millis = |signatures: &Signatures| {
+            signatures.latency().unwrap().map(|(_, latency)| latency.as_millis())
+        };
         assert_eq!(millis(&of(1..=1)), [1, 1, 1, 1, 1]);
         assert_eq!(millis(&of(1..=100)), [1, 50, 95, 99, 100]);
         assert_eq!(millis(&of(1..=10)), [1, 5, 10, 10, 10]);

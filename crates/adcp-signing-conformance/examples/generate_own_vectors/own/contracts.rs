@@ -25,7 +25,9 @@ pub(crate) fn add(suite: &mut Suite, keys: &Keys) -> Result<()> {
 
 fn webhook_purpose(suite: &mut Suite, keys: &Keys) -> Result<()> {
     let name = "A request-signing key on a webhook";
-    for folder in ["3.0.26/webhook-signing", "3.1.0-rc.2/webhook-signing", "3.1.0-rc.14/webhook-signing"] {
+    for folder in
+        ["3.0.26/webhook-signing", "3.1.0-rc.2/webhook-signing", "3.1.0-rc.14/webhook-signing"]
+    {
         let sent = Message::webhook().sign(keys, WEBHOOK_REUSED)?;
         suite.add(
             Vector::new(folder, "request-signing-key", name, PURPOSES, sent)
@@ -51,16 +53,18 @@ fn non_ascii_host(suite: &mut Suite, keys: &Keys) -> Result<()> {
             "https://xn--mnchen-3ya.example/adcp/create_media_buy",
         );
         let sent = message.sign(keys, ED25519)?;
-        suite.add(Vector::new(folder, "non-ascii-host", name, NON_ASCII, sent).refused(fault, step));
+        suite
+            .add(Vector::new(folder, "non-ascii-host", name, NON_ASCII, sent).refused(fault, step));
     }
     for (folder, fault, step) in [
         ("3.2.3/webhook-signing", "header_malformed", 1),
         ("3.2.4/webhook-signing", "target_uri_malformed", 10),
     ] {
-        let message =
-            Message::webhook().sent_to("https://münchen.example/hook", "https://xn--mnchen-3ya.example/hook");
+        let message = Message::webhook()
+            .sent_to("https://münchen.example/hook", "https://xn--mnchen-3ya.example/hook");
         let sent = message.sign(keys, WEBHOOK_REUSED)?;
-        suite.add(Vector::new(folder, "non-ascii-host", name, NON_ASCII, sent).refused(fault, step));
+        suite
+            .add(Vector::new(folder, "non-ascii-host", name, NON_ASCII, sent).refused(fault, step));
     }
     Ok(())
 }
@@ -77,18 +81,21 @@ fn root_dot(suite: &mut Suite, keys: &Keys) -> Result<()> {
     Ok(())
 }
 
-/// The legacy text says base64url for the digest, and its vectors say padded standard Base64 up to 3.1.19: a verifier
-/// takes either, and never both in one value.
+/// The legacy text says base64url for the digest, and its vectors say padded standard Base64 up to
+/// 3.1.19: a verifier takes either, and never both in one value.
 fn legacy_binaries(suite: &mut Suite, keys: &Keys) -> Result<()> {
     const FOLDER: &str = "3.1.19/request-signing";
     const STANDARD: &str = "sha-256=:SNIVma8dgUBx/U1CBaYFQnsJep9S0/tXaNXlQQOdoxQ=:";
-    let with_digest =
-        |value: &str| Message::request(Kind::Request31).header("Content-Digest", value).sign(keys, ED25519);
+    let with_digest = |value: &str| {
+        Message::request(Kind::Request31).header("Content-Digest", value).sign(keys, ED25519)
+    };
     let url = format!("sha-256=:{}:", base64url(&Sha256::digest(br#"{"plan_id":"plan_001"}"#)));
     let name = "Content-Digest in padded standard Base64";
     suite.add(Vector::new(FOLDER, "digest-standard", name, LEGACY, with_digest(STANDARD)?));
     let name = "Content-Digest in base64url";
-    suite.add(Vector::new(FOLDER, "digest-base64url", name, LEGACY, with_digest(&url)?).verifier_only());
+    suite.add(
+        Vector::new(FOLDER, "digest-base64url", name, LEGACY, with_digest(&url)?).verifier_only(),
+    );
     suite.add(Vector::new(
         "3.2.4/request-signing/legacy",
         "digest-base64url",
@@ -96,10 +103,12 @@ fn legacy_binaries(suite: &mut Suite, keys: &Keys) -> Result<()> {
         LEGACY,
         with_digest(&url)?,
     ));
-    let name = "Content-Digest in padded standard Base64, at a contract whose signers write base64url";
+    let name =
+        "Content-Digest in padded standard Base64, at a contract whose signers write base64url";
     let sent = with_digest(STANDARD)?;
     suite.add(
-        Vector::new("3.2.4/request-signing/legacy", "digest-standard", name, LEGACY, sent).verifier_only(),
+        Vector::new("3.2.4/request-signing/legacy", "digest-standard", name, LEGACY, sent)
+            .verifier_only(),
     );
     for (slug, name, value) in [
         (
@@ -107,7 +116,11 @@ fn legacy_binaries(suite: &mut Suite, keys: &Keys) -> Result<()> {
             "Content-Digest has characters of both alphabets",
             STANDARD.replacen('/', "_", 1),
         ),
-        ("digest-base64url-padded", "Content-Digest is base64url with padding", STANDARD.replace('/', "_")),
+        (
+            "digest-base64url-padded",
+            "Content-Digest is base64url with padding",
+            STANDARD.replace('/', "_"),
+        ),
         (
             "digest-standard-padding-absent",
             "Content-Digest is standard Base64 without its padding",
@@ -115,30 +128,35 @@ fn legacy_binaries(suite: &mut Suite, keys: &Keys) -> Result<()> {
         ),
     ] {
         suite.add(
-            Vector::new(FOLDER, slug, name, LEGACY, with_digest(&value)?).refused("header_malformed", 1),
+            Vector::new(FOLDER, slug, name, LEGACY, with_digest(&value)?)
+                .refused("header_malformed", 1),
         );
     }
     let signed = || Message::request(Kind::Request31).sign(keys, ED25519);
     let name = "The signature is padded standard Base64, the alphabet of 3.2";
     let (_, base, _) = Message::request(Kind::Request31).base(keys, ED25519)?;
-    let signature =
-        <base64ct::Base64 as base64ct::Encoding>::encode_string(&keys.sign(ED25519, base.as_bytes())?);
+    let signature = <base64ct::Base64 as base64ct::Encoding>::encode_string(
+        &keys.sign(ED25519, base.as_bytes())?,
+    );
     let sent = signed()?.respell("Signature", |_| format!("sig1=:{signature}:"));
-    suite.add(Vector::new(FOLDER, "signature-standard", name, LEGACY, sent).refused("header_malformed", 1));
+    suite.add(
+        Vector::new(FOLDER, "signature-standard", name, LEGACY, sent)
+            .refused("header_malformed", 1),
+    );
 
     let bare = || Message::request(Kind::Request31).uncover("content-digest");
     for (slug, name, policy) in [
         ("digest-left-out-either", "The digest is left out where either will do", "either"),
         ("digest-left-out-forbidden", "The digest is left out where it is forbidden", "forbidden"),
     ] {
-        let capability =
-            json!({"supported": true, "covers_content_digest": policy, "required_for": ["create_media_buy"]});
+        let capability = json!({"supported": true, "covers_content_digest": policy, "required_for": ["create_media_buy"]});
         let sent = bare().sign(keys, ED25519)?;
-        suite.add(Vector::new(FOLDER, slug, name, "#body-integrity-policy", sent).capability(capability));
+        suite.add(
+            Vector::new(FOLDER, slug, name, "#body-integrity-policy", sent).capability(capability),
+        );
     }
     let name = "A digest that is not covered is not looked at";
-    let capability =
-        json!({"supported": true, "covers_content_digest": "either", "required_for": ["create_media_buy"]});
+    let capability = json!({"supported": true, "covers_content_digest": "either", "required_for": ["create_media_buy"]});
     let sent = bare().header("Content-Digest", "sha-256=:AAAA:").sign(keys, ED25519)?;
     suite.add(
         Vector::new(FOLDER, "digest-not-covered", name, "#body-integrity-policy", sent)

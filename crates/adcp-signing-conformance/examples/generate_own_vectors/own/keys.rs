@@ -32,10 +32,14 @@ impl Keys {
         for set in ["request-signing", "webhook-signing"] {
             let path = Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join(format!("../../test-vectors/adcp/3.2.4/{set}/keys.json"));
-            let json: Value = serde_json::from_slice(&fs::read(&path).context(path.display().to_string())?)?;
+            let json: Value =
+                serde_json::from_slice(&fs::read(&path).context(path.display().to_string())?)?;
             for mut key in json.get("keys").and_then(Value::as_array).cloned().unwrap_or_default() {
-                let kid =
-                    key.get("kid").and_then(Value::as_str).context("a published key has no kid")?.to_owned();
+                let kid = key
+                    .get("kid")
+                    .and_then(Value::as_str)
+                    .context("a published key has no kid")?
+                    .to_owned();
                 if let Some(members) = key.as_object_mut() {
                     members.remove("$comment");
                 }
@@ -99,12 +103,17 @@ impl Keys {
             .get("_private_d_for_test_only")
             .and_then(Value::as_str)
             .context("the key has no private half")?;
-        let secret = Base64UrlUnpadded::decode_vec(secret).context("the private half is not base64url")?;
+        let secret =
+            Base64UrlUnpadded::decode_vec(secret).context("the private half is not base64url")?;
         if self.algorithm(kid)? == "ed25519" {
             let seed = secret.as_slice().try_into().context("a seed has 32 bytes")?;
-            return Ok(ed25519_dalek::SigningKey::from_bytes(seed).sign(message).to_bytes().to_vec());
+            return Ok(ed25519_dalek::SigningKey::from_bytes(seed)
+                .sign(message)
+                .to_bytes()
+                .to_vec());
         }
-        let key = p256::ecdsa::SigningKey::from_slice(&secret).context("the scalar is no P-256 key")?;
+        let key =
+            p256::ecdsa::SigningKey::from_slice(&secret).context("the scalar is no P-256 key")?;
         let signature: p256::ecdsa::Signature = p256::ecdsa::signature::Signer::sign(&key, message);
         Ok(signature.to_bytes().to_vec())
     }

@@ -62,11 +62,21 @@ fn declarations(suite: &mut Suite, keys: &Keys) -> Result<()> {
             ED25519,
             json!({"alg": "ed25519"}),
         ),
-        ("alg-es256-on-okp", "`alg` of the JWK is of another key type", ED25519, json!({"alg": "ES256"})),
+        (
+            "alg-es256-on-okp",
+            "`alg` of the JWK is of another key type",
+            ED25519,
+            json!({"alg": "ES256"}),
+        ),
         ("ed448", "An Ed448 key under `EdDSA`, and a signature that says ed25519", ED25519, ed448),
         ("x25519", "An X25519 key", ED25519, json!({"crv": "X25519"})),
         ("x-31-bytes", "`x` has 31 bytes", ED25519, json!({"x": base64url(&[1; 31])})),
-        ("x-padded", "`x` is padded", ED25519, json!({"x": "gWUqzATUcUco5Q8fZZXn8aWwb7DQbYGBiqUzLiSDDJo="})),
+        (
+            "x-padded",
+            "`x` is padded",
+            ED25519,
+            json!({"x": "gWUqzATUcUco5Q8fZZXn8aWwb7DQbYGBiqUzLiSDDJo="}),
+        ),
         (
             "p256-point-off-curve",
             "The P-256 point is not on the curve",
@@ -96,12 +106,18 @@ fn declarations(suite: &mut Suite, keys: &Keys) -> Result<()> {
         ),
     ] {
         let sent = request().sign(keys, ED25519)?;
-        suite.add(Vector::new(FOLDER, slug, name, STEP_8, sent).jwks(jwks).refused("key_purpose_invalid", 8));
+        suite.add(
+            Vector::new(FOLDER, slug, name, STEP_8, sent)
+                .jwks(jwks)
+                .refused("key_purpose_invalid", 8),
+        );
     }
     let sent = request().param("alg", "\"ed25519\"").sign(keys, ES256)?;
     let name = "The signature says ed25519 and the key is P-256";
-    suite
-        .add(Vector::new(FOLDER, "alg-of-another-key", name, STEP_8, sent).refused("key_purpose_invalid", 8));
+    suite.add(
+        Vector::new(FOLDER, "alg-of-another-key", name, STEP_8, sent)
+            .refused("key_purpose_invalid", 8),
+    );
 
     let unusable = keys.public_with(SECOND, json!({"kid": "own-broken", "x": 1}))?;
     let sent = request().sign(keys, ED25519)?;
@@ -114,16 +130,17 @@ fn declarations(suite: &mut Suite, keys: &Keys) -> Result<()> {
     Ok(())
 }
 
-/// A signature of R = identity, S = 0 verifies under a key of small order wherever `[k]A` is the identity, unless the
-/// verifier refuses such keys.
+/// A signature of R = identity, S = 0 verifies under a key of small order wherever `[k]A` is the
+/// identity, unless the verifier refuses such keys.
 fn small_order(suite: &mut Suite, keys: &Keys) -> Result<()> {
     const IDENTITY: [u8; 32] = first_byte(1, 0);
     const NOT_CANONICAL_IDENTITY: [u8; 32] = last_byte(first_byte(0xee, 0xff), 0x7f);
     const ORDER_2: [u8; 32] = last_byte(first_byte(0xec, 0xff), 0x7f);
     const ORDER_4: [u8; 32] = [0; 32];
     const ORDER_8: [u8; 32] = [
-        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a,
-        0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67,
+        0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac,
+        0x03, 0x7a,
     ];
     let mut signature = [0; 64];
     if let Some((r, _)) = signature.split_at_mut_checked(32) {
@@ -131,19 +148,34 @@ fn small_order(suite: &mut Suite, keys: &Keys) -> Result<()> {
     }
     for (slug, name, point) in [
         ("small-order-1", "The Ed25519 key is the identity, under which anyone can sign", IDENTITY),
-        ("small-order-2", "The Ed25519 key has order 2, and the signature satisfies the equation", ORDER_2),
-        ("small-order-4", "The Ed25519 key has order 4, and the signature satisfies the equation", ORDER_4),
-        ("small-order-8", "The Ed25519 key has order 8, and the signature satisfies the equation", ORDER_8),
+        (
+            "small-order-2",
+            "The Ed25519 key has order 2, and the signature satisfies the equation",
+            ORDER_2,
+        ),
+        (
+            "small-order-4",
+            "The Ed25519 key has order 4, and the signature satisfies the equation",
+            ORDER_4,
+        ),
+        (
+            "small-order-8",
+            "The Ed25519 key has order 8, and the signature satisfies the equation",
+            ORDER_8,
+        ),
         (
             "not-canonical-identity",
             "The Ed25519 key is the identity in another spelling",
             NOT_CANONICAL_IDENTITY,
         ),
     ] {
-        let key = ed25519_dalek::VerifyingKey::from_bytes(&point).context("the point does not decode")?;
+        let key =
+            ed25519_dalek::VerifyingKey::from_bytes(&point).context("the point does not decode")?;
         let satisfied = |message: &Message| -> Result<bool> {
             let (_, base, _) = message.clone().base(keys, ED25519)?;
-            Ok(key.verify(base.as_bytes(), &ed25519_dalek::Signature::from_bytes(&signature)).is_ok())
+            Ok(key
+                .verify(base.as_bytes(), &ed25519_dalek::Signature::from_bytes(&signature))
+                .is_ok())
         };
         let mut forged = None;
         for attempt in 0..256_u16 {
@@ -187,7 +219,8 @@ fn signatures(suite: &mut Suite, keys: &Keys) -> Result<()> {
     let (_, base, _) = request().base(keys, ES256)?;
     let p256 = p256::ecdsa::Signature::from_slice(&keys.sign(ES256, base.as_bytes())?)?;
     let der = p256.to_der();
-    let mirrored = p256::ecdsa::Signature::from_scalars(p256.r().to_bytes(), (-*p256.s()).to_bytes())?;
+    let mirrored =
+        p256::ecdsa::Signature::from_scalars(p256.r().to_bytes(), (-*p256.s()).to_bytes())?;
     let (_, base, _) = request().base(keys, ED25519)?;
     let ed25519 = keys.sign(ED25519, base.as_bytes())?;
     let second = keys.sign(SECOND, base.as_bytes())?;
@@ -211,7 +244,12 @@ fn signatures(suite: &mut Suite, keys: &Keys) -> Result<()> {
             ED25519,
             ed25519.iter().take(63).copied().collect(),
         ),
-        ("ed25519-65-bytes", "The signature is one byte long", ED25519, [&ed25519[..], &[0]].concat()),
+        (
+            "ed25519-65-bytes",
+            "The signature is one byte long",
+            ED25519,
+            [&ed25519[..], &[0]].concat(),
+        ),
         ("signature-empty", "The signature has no bytes", ED25519, Vec::new()),
         ("signature-of-another-key", "Another key signed", ED25519, second),
     ] {
@@ -226,12 +264,14 @@ fn signatures(suite: &mut Suite, keys: &Keys) -> Result<()> {
     let sent = request().sign(keys, ED25519)?;
     let name = "3.2 covers the digest whatever the capability says";
     suite.add(
-        Vector::new(FOLDER, "digest-policy-is-moot", name, "#body-integrity-policy", sent).capability(hashed),
+        Vector::new(FOLDER, "digest-policy-is-moot", name, "#body-integrity-policy", sent)
+            .capability(hashed),
     );
     Ok(())
 }
 
-/// The same signature with the order of the group added to S, which only a verifier without the range check takes.
+/// The same signature with the order of the group added to S, which only a verifier without the
+/// range check takes.
 fn unreduced(signature: &[u8]) -> Result<Vec<u8>> {
     const ORDER: &str = "7dP1XBpjEljWnPei3vneFAAAAAAAAAAAAAAAAAAAABA=";
     let order = Base64::decode_vec(ORDER).context("the order is not base64")?;

@@ -43,7 +43,8 @@ pub(crate) struct Message {
     headers: Vec<(String, String)>,
     pseudo_authority: Option<String>,
     body: Vec<u8>,
-    /// Identifiers, each with the value that the signer gives it where that is not the message's own.
+    /// Identifiers, each with the value that the signer gives it where that is not the message's
+    /// own.
     components: Vec<(String, Option<String>)>,
     params: Vec<(String, String)>,
     spelling: fn(String) -> String,
@@ -76,7 +77,11 @@ pub(crate) struct Wire {
 impl Message {
     /// A `create_media_buy` call that both sides accept.
     pub(crate) fn request(kind: Kind) -> Self {
-        Self::new(kind, "https://seller.example.com/adcp/create_media_buy", br#"{"plan_id":"plan_001"}"#)
+        Self::new(
+            kind,
+            "https://seller.example.com/adcp/create_media_buy",
+            br#"{"plan_id":"plan_001"}"#,
+        )
     }
 
     /// A delivery that both sides accept.
@@ -236,13 +241,16 @@ impl Message {
                 self = self.param(name, format!("\"{value}\""));
             }
         }
-        let covers = |name| self.components.iter().any(|(identifier, _)| name_of(identifier) == name);
+        let covers =
+            |name| self.components.iter().any(|(identifier, _)| name_of(identifier) == name);
         if covers("content-digest") && self.field("content-digest").is_none() {
-            // Legacy requests of the published sets differ in the alphabet; webhooks and 3.2 are padded.
+            // Legacy requests of the published sets differ in the alphabet; webhooks and 3.2 are
+            // padded.
             let digest = Base64::encode_string(&Sha256::digest(&self.body));
             self = self.header("Content-Digest", format!("sha-256=:{digest}:"));
         }
-        let identifiers: Vec<_> = self.components.iter().map(|(identifier, _)| identifier.as_str()).collect();
+        let identifiers: Vec<_> =
+            self.components.iter().map(|(identifier, _)| identifier.as_str()).collect();
         let mut input = format!("({})", identifiers.join(" "));
         for (name, text) in &self.params {
             input.push_str(&format!(";{name}"));
@@ -258,7 +266,9 @@ impl Message {
                 (None, "@method") => self.method.clone(),
                 (None, "@target-uri") => self.target_uri.clone(),
                 (None, "@authority") => self.authority.clone(),
-                (None, name) => self.field(name).with_context(|| format!("nothing to sign for {name}"))?,
+                (None, name) => {
+                    self.field(name).with_context(|| format!("nothing to sign for {name}"))?
+                }
             };
             base.push_str(&format!("{identifier}: {value}\n"));
         }
@@ -268,7 +278,9 @@ impl Message {
 
     fn field(&self, name: &str) -> Option<String> {
         let lines = self.headers.iter().filter(|(found, _)| found.eq_ignore_ascii_case(name));
-        lines.map(|(_, value)| value.trim().to_owned()).reduce(|joined, value| format!("{joined}, {value}"))
+        lines
+            .map(|(_, value)| value.trim().to_owned())
+            .reduce(|joined, value| format!("{joined}, {value}"))
     }
 
     fn wire(self) -> Wire {

@@ -1,9 +1,11 @@
 //! The vectors of `test-vectors/own`: what the published ones leave out.
 //!
-//! Everything is fixed, keys, nonces and clock, and both algorithms sign deterministically, so a second run changes
-//! nothing. Signature bases are put together here from literal component values, not by the crate under test.
+//! Everything is fixed, keys, nonces and clock, and both algorithms sign deterministically, so a
+//! second run changes nothing. Signature bases are put together here from literal component values,
+//! not by the crate under test.
 //!
-//! Files are numbered in the order of the source: add a case at the end of its folder, so that no other is renamed.
+//! Files are numbered in the order of the source: add a case at the end of its folder, so that no
+//! other is renamed.
 
 mod contracts;
 mod keys;

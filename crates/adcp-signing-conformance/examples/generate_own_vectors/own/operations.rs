@@ -31,7 +31,8 @@ fn listed(list: &str) -> Value {
     json!({"supported": true, "covers_content_digest": "required", list: [CREATE]})
 }
 
-/// Every list, with and without another valid credential, for each way in which a message can be signed.
+/// Every list, with and without another valid credential, for each way in which a message can be
+/// signed.
 fn postures(suite: &mut Suite, keys: &Keys) -> Result<()> {
     let signed = || request().sign(keys, ED25519);
     let tampered = || Ok::<_, anyhow::Error>(signed()?.body("{}"));
@@ -48,7 +49,8 @@ fn postures(suite: &mut Suite, keys: &Keys) -> Result<()> {
             .resolves(Some(CREATE))
     };
     for vector in [
-        vector("warn-valid", "Shadow mode, valid signature", "warn_for", false, signed()?).action("accept"),
+        vector("warn-valid", "Shadow mode, valid signature", "warn_for", false, signed()?)
+            .action("accept"),
         vector(
             "warn-unsigned-fallback",
             "Shadow mode, unsigned, another credential",
@@ -58,9 +60,15 @@ fn postures(suite: &mut Suite, keys: &Keys) -> Result<()> {
         )
         .unsigned()
         .action("accept_with_warning"),
-        vector("warn-unsigned", "Shadow mode, unsigned, no other credential", "warn_for", false, unsigned())
-            .refused("required", 0)
-            .action("reject_unauthenticated"),
+        vector(
+            "warn-unsigned",
+            "Shadow mode, unsigned, no other credential",
+            "warn_for",
+            false,
+            unsigned(),
+        )
+        .refused("required", 0)
+        .action("reject_unauthenticated"),
         vector(
             "warn-failing-fallback",
             "Shadow mode, failing signature, another credential",
@@ -79,9 +87,15 @@ fn postures(suite: &mut Suite, keys: &Keys) -> Result<()> {
         )
         .refused("digest_mismatch", 11)
         .action("reject_unauthenticated"),
-        vector("warn-half-a-pair", "Shadow mode excuses no broken header pair", "warn_for", true, half()?)
-            .refused("header_malformed", 1)
-            .action("reject"),
+        vector(
+            "warn-half-a-pair",
+            "Shadow mode excuses no broken header pair",
+            "warn_for",
+            true,
+            half()?,
+        )
+        .refused("header_malformed", 1)
+        .action("reject"),
         vector(
             "warn-ambiguous-body",
             "Shadow mode excuses no ambiguous body",
@@ -196,7 +210,9 @@ fn hidden_operations(suite: &mut Suite) {
             request().url("https://seller.example.com/adcp/get_products").body(call),
         ),
     ] {
-        suite.add(Vector::new(FOLDER, slug, name, OPERATION, message.unsigned()).refused("required", 0));
+        suite.add(
+            Vector::new(FOLDER, slug, name, OPERATION, message.unsigned()).refused("required", 0),
+        );
     }
 }
 
@@ -209,12 +225,15 @@ fn mcp(suite: &mut Suite, keys: &Keys) -> Result<()> {
         })
     };
     let vector = |slug, name, sent: Sent| {
-        Vector::new(MCP_FOLDER, slug, name, OPERATION, sent).transport("mcp").capability(capability())
+        Vector::new(MCP_FOLDER, slug, name, OPERATION, sent)
+            .transport("mcp")
+            .capability(capability())
     };
     let create = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"create_media_buy","arguments":{}}}"#;
     let other = create.replace(CREATE, "get_products");
     suite.add(
-        vector("signed-call", "A signed tools/call", to(create).sign(keys, ED25519)?).resolves(Some(CREATE)),
+        vector("signed-call", "A signed tools/call", to(create).sign(keys, ED25519)?)
+            .resolves(Some(CREATE)),
     );
     for (slug, name, body, resolved) in [
         (
@@ -244,8 +263,11 @@ fn mcp(suite: &mut Suite, keys: &Keys) -> Result<()> {
     ] {
         suite.add(vector(slug, name, to(body).unsigned()).unsigned().resolves(resolved));
     }
-    let get =
-        request().url("https://seller.example.com/mcp").method("GET").body("").without_header("content-type");
+    let get = request()
+        .url("https://seller.example.com/mcp")
+        .method("GET")
+        .body("")
+        .without_header("content-type");
     let name = "A GET that opens a stream carries no operation";
     suite.add(vector("get", name, get.unsigned()).unsigned().resolves(None));
     for (slug, name, body) in [
@@ -321,7 +343,9 @@ fn a2a(suite: &mut Suite, keys: &Keys) -> Result<()> {
     };
     let message = |parts: &str| {
         let message = format!(r#"{{"messageId":"m","role":"ROLE_USER","parts":[{parts}]}}"#);
-        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"SendMessage","params":{{"message":{message}}}}}"#)
+        format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"SendMessage","params":{{"message":{message}}}}}"#
+        )
     };
     let create = r#"{"data":{"skill":"create_media_buy","input":{}}}"#;
     let other = create.replace(CREATE, "get_products");
@@ -333,16 +357,28 @@ fn a2a(suite: &mut Suite, keys: &Keys) -> Result<()> {
     let with_text = message(&format!(r#"{{"text":"create_media_buy"}},{other}"#));
     let name = "Text beside the DataPart names no operation";
     suite.add(
-        vector("text-beside-data", name, to(with_text).unsigned()).unsigned().resolves(Some("get_products")),
+        vector("text-beside-data", name, to(with_text).unsigned())
+            .unsigned()
+            .resolves(Some("get_products")),
     );
 
-    let rest = format!(r#"{{"message":{{"messageId":"m","role":"ROLE_USER","parts":[{create}]}}}}"#);
     let rest =
-        |path: &str| request().url(&format!("https://seller.example.com{path}")).body(&rest).unsigned();
+        format!(r#"{{"message":{{"messageId":"m","role":"ROLE_USER","parts":[{create}]}}}}"#);
+    let rest = |path: &str| {
+        request().url(&format!("https://seller.example.com{path}")).body(&rest).unsigned()
+    };
     for (slug, name, sent) in [
-        ("http-json-stream", "message:stream of the HTTP+JSON binding", rest("/a2a/message:stream")),
+        (
+            "http-json-stream",
+            "message:stream of the HTTP+JSON binding",
+            rest("/a2a/message:stream"),
+        ),
         ("http-json-tenant", "message:send below a tenant", rest("/a2a/tenant-1/message:send")),
-        ("http-json-escaped", "The binding's path is spelled with an escape", rest("/a2a/message%3Asend")),
+        (
+            "http-json-escaped",
+            "The binding's path is spelled with an escape",
+            rest("/a2a/message%3Asend"),
+        ),
     ] {
         suite.add(vector(slug, name, sent).refused("required", 0));
     }
@@ -373,7 +409,9 @@ fn a2a(suite: &mut Suite, keys: &Keys) -> Result<()> {
         (
             "data-twice",
             "A part has data twice",
-            message(&other.replace("{\"data\"", "{\"data\":{\"skill\":\"create_media_buy\"},\"data\"")),
+            message(
+                &other.replace("{\"data\"", "{\"data\":{\"skill\":\"create_media_buy\"},\"data\""),
+            ),
         ),
         ("skill-null", "The skill is null", message(&other.replace("\"get_products\"", "null"))),
     ] {

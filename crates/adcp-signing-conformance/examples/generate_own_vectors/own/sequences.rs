@@ -25,7 +25,12 @@ pub(crate) fn add(suite: &mut Suite, keys: &Keys) -> Result<()> {
     let good = || request().sign(keys, ED25519);
     let vector = |slug, name, sent| Vector::new(FOLDER, slug, name, REPLAY, sent).verifier_only();
 
-    suite.add(vector("replay", "The same bytes twice", good()?).then_refused(good()?, "replayed", 12, None));
+    suite.add(vector("replay", "The same bytes twice", good()?).then_refused(
+        good()?,
+        "replayed",
+        12,
+        None,
+    ));
     let elsewhere = with_query(1).sign(keys, ED25519)?;
     suite.add(
         vector("replay-at-another-query", "A nonce is spent for every URL", good()?)
@@ -36,16 +41,21 @@ pub(crate) fn add(suite: &mut Suite, keys: &Keys) -> Result<()> {
             .also_knows(SECOND)
             .then_accepted(request().sign(keys, SECOND)?),
     );
-    let numbered =
-        |number: u8| with_query(number).nonce(&format!("AAAAAAAAAAAAAAAAAAAAA{number}")).sign(keys, ED25519);
+    let numbered = |number: u8| {
+        with_query(number).nonce(&format!("AAAAAAAAAAAAAAAAAAAAA{number}")).sign(keys, ED25519)
+    };
     suite.add(
-        vector("cap-with-varying-query", "A varying query does not evade the cap of the key", numbered(0)?)
-            .state(json!({"replay_cap": 3}))
-            .also_knows(SECOND)
-            .then_accepted(numbered(1)?)
-            .then_accepted(numbered(2)?)
-            .then_refused(numbered(3)?, "rate_abuse", 9, Some("a"))
-            .then_accepted(request().sign(keys, SECOND)?),
+        vector(
+            "cap-with-varying-query",
+            "A varying query does not evade the cap of the key",
+            numbered(0)?,
+        )
+        .state(json!({"replay_cap": 3}))
+        .also_knows(SECOND)
+        .then_accepted(numbered(1)?)
+        .then_accepted(numbered(2)?)
+        .then_refused(numbered(3)?, "rate_abuse", 9, Some("a"))
+        .then_accepted(request().sign(keys, SECOND)?),
     );
     for (slug, name, bad, fault, step) in [
         (
@@ -70,14 +80,17 @@ pub(crate) fn add(suite: &mut Suite, keys: &Keys) -> Result<()> {
             10,
         ),
     ] {
-        suite.add(vector(slug, name, bad).refused(fault, step).then_accepted(good()?).then_refused(
-            good()?,
-            "replayed",
-            12,
-            None,
-        ));
+        suite.add(
+            vector(slug, name, bad).refused(fault, step).then_accepted(good()?).then_refused(
+                good()?,
+                "replayed",
+                12,
+                None,
+            ),
+        );
     }
-    let ambiguous = || request().body(br#"{"result":{"id":"a","\u0069d":"b"}}"#).sign(keys, ED25519);
+    let ambiguous =
+        || request().body(br#"{"result":{"id":"a","\u0069d":"b"}}"#).sign(keys, ED25519);
     suite.add(
         vector(
             "ambiguous-body-burns-the-nonce",

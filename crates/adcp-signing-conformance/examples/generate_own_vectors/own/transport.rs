@@ -1,4 +1,5 @@
-//! Step 10, its first half, and steps 11 and 14: where the message was sent to, and what it carries.
+//! Step 10, its first half, and steps 11 and 14: where the message was sent to, and what it
+//! carries.
 
 use anyhow::Result;
 use base64ct::{Base64, Encoding as _};
@@ -37,7 +38,11 @@ fn authority(suite: &mut Suite, keys: &Keys) -> Result<()> {
             "Host has a port that was not signed",
             request().header("Host", "seller.example.com:8443"),
         ),
-        ("host-with-userinfo", "Host has userinfo", request().header("Host", "buyer@seller.example.com")),
+        (
+            "host-with-userinfo",
+            "Host has userinfo",
+            request().header("Host", "buyer@seller.example.com"),
+        ),
         ("host-empty", "Host is empty", request().header("Host", "")),
         (
             "host-list",
@@ -73,7 +78,9 @@ fn authority(suite: &mut Suite, keys: &Keys) -> Result<()> {
         ),
     ] {
         let sent = message.sign(keys, ED25519)?;
-        suite.add(Vector::new(FOLDER, slug, name, AUTHORITY, sent).refused("target_uri_malformed", 10));
+        suite.add(
+            Vector::new(FOLDER, slug, name, AUTHORITY, sent).refused("target_uri_malformed", 10),
+        );
     }
     for (slug, name, message) in [
         ("host", "Host is the signed authority", request().header("Host", "seller.example.com")),
@@ -90,7 +97,9 @@ fn authority(suite: &mut Suite, keys: &Keys) -> Result<()> {
         (
             "host-and-pseudo-authority",
             ":authority and Host both came and agree",
-            request().pseudo_authority("seller.example.com").header("Host", "SELLER.example.com:443"),
+            request()
+                .pseudo_authority("seller.example.com")
+                .header("Host", "SELLER.example.com:443"),
         ),
         (
             "host-with-port",
@@ -121,7 +130,12 @@ fn target_uri(suite: &mut Suite, keys: &Keys) -> Result<()> {
             CREATE,
         ),
         ("url-no-scheme", "The URL is relative", "/adcp/create_media_buy", CREATE),
-        ("url-other-scheme", "The scheme is ftp", "ftp://seller.example.com/adcp/create_media_buy", CREATE),
+        (
+            "url-other-scheme",
+            "The scheme is ftp",
+            "ftp://seller.example.com/adcp/create_media_buy",
+            CREATE,
+        ),
         (
             "url-inner-empty-label",
             "The host has an empty label inside",
@@ -150,11 +164,18 @@ fn target_uri(suite: &mut Suite, keys: &Keys) -> Result<()> {
     }
     for (slug, name, received, signed) in [
         ("query-other-order", "The query was reordered on the way", "?b=2&a=1", "?a=1&b=2"),
-        ("query-other-escapes", "An escape of the query was respelled on the way", "?a=%7E", "?a=%7e"),
+        (
+            "query-other-escapes",
+            "An escape of the query was respelled on the way",
+            "?a=%7E",
+            "?a=%7e",
+        ),
         ("query-empty-dropped", "The empty query was dropped on the way", "", "?"),
     ] {
         let sent = request().sent_to(&format!("{CREATE}{received}"), &format!("{CREATE}{signed}"));
-        suite.add(Vector::new(FOLDER, slug, name, URL, sent.sign(keys, ED25519)?).refused("invalid", 10));
+        suite.add(
+            Vector::new(FOLDER, slug, name, URL, sent.sign(keys, ED25519)?).refused("invalid", 10),
+        );
     }
     for (slug, name, received, signed) in [
         (
@@ -186,7 +207,11 @@ fn bodies(suite: &mut Suite, keys: &Keys) -> Result<()> {
     const REST: &str = "create_media_buy";
     for (slug, name, body) in [
         ("key-twice", "An object has a key twice", br#"{"plan_id":"a","plan_id":"a"}"#.as_slice()),
-        ("key-twice-nested", "A nested object has a key twice", br#"{"a":[{"b":{"c":1,"d":2,"c":3}}]}"#),
+        (
+            "key-twice-nested",
+            "A nested object has a key twice",
+            br#"{"a":[{"b":{"c":1,"d":2,"c":3}}]}"#,
+        ),
         (
             "key-twice-escaped",
             "A key occurs twice, once with an escape",
@@ -198,27 +223,50 @@ fn bodies(suite: &mut Suite, keys: &Keys) -> Result<()> {
             "{\"\u{1F600}\":1,\"\\ud83d\\ude00\":2}".as_bytes(),
         ),
         ("key-twice-empty", "The empty key occurs twice", br#"{"":1,"":2}"#),
-        ("body-not-utf-8", "The body is declared as JSON and is not UTF-8", b"{\"plan_id\":\"\xff\"}"),
-        ("body-overlong-utf-8", "The body spells a character in too many bytes", b"{\"a\":\"\xc0\xaf\"}"),
-        ("body-truncated", "The body is declared as JSON and ends early", br#"{"plan_id":"plan_001""#),
+        (
+            "body-not-utf-8",
+            "The body is declared as JSON and is not UTF-8",
+            b"{\"plan_id\":\"\xff\"}",
+        ),
+        (
+            "body-overlong-utf-8",
+            "The body spells a character in too many bytes",
+            b"{\"a\":\"\xc0\xaf\"}",
+        ),
+        (
+            "body-truncated",
+            "The body is declared as JSON and ends early",
+            br#"{"plan_id":"plan_001""#,
+        ),
         ("body-two-values", "The body is two JSON texts", br#"{"a":1}{"a":2}"#),
         ("body-trailing-comma", "An object of the body ends in a comma", br#"{"a":1,}"#),
         ("body-comment", "The body has a comment", br#"{"a":1/*,"a":2*/}"#),
         ("body-single-quotes", "The body has strings in single quotes", br#"{'a':1}"#),
-        ("body-bom", "The body begins with a byte order mark", b"\xef\xbb\xbf{\"plan_id\":\"plan_001\"}"),
+        (
+            "body-bom",
+            "The body begins with a byte order mark",
+            b"\xef\xbb\xbf{\"plan_id\":\"plan_001\"}",
+        ),
         ("body-utf-16", "The body is UTF-16", b"{\0\"\0a\0\"\0:\x001\0}\0"),
         ("body-not-a-number", "A number of the body is NaN", br#"{"a":NaN}"#),
     ] {
         let sent = request().body(body).sign(keys, ED25519)?;
-        suite.add(Vector::new(FOLDER, slug, name, BODY, sent).operation(REST).refused("body_malformed", 14));
+        suite.add(
+            Vector::new(FOLDER, slug, name, BODY, sent)
+                .operation(REST)
+                .refused("body_malformed", 14),
+        );
     }
     let deep = format!("{}1{}", "[".repeat(129), "]".repeat(129));
     let sent = request().body(deep).sign(keys, ED25519)?;
     let name = "Arrays nest 129 deep, one more than is read";
     suite.add(
-        Vector::new(FOLDER, "body-too-deep", name, BODY, sent).operation(REST).refused("body_malformed", 14),
+        Vector::new(FOLDER, "body-too-deep", name, BODY, sent)
+            .operation(REST)
+            .refused("body_malformed", 14),
     );
-    let sent = request().content_type("text/plain").body(br#"{"a":1,"a":2}"#).sign(keys, ED25519)?;
+    let sent =
+        request().content_type("text/plain").body(br#"{"a":1,"a":2}"#).sign(keys, ED25519)?;
     let name = "Duplicate keys under another content type";
     suite.add(
         Vector::new(FOLDER, "key-twice-in-text", name, BODY, sent)
@@ -259,15 +307,28 @@ fn bodies(suite: &mut Suite, keys: &Keys) -> Result<()> {
     let sent = request().sign(keys, ED25519)?.body("{\"plan_id\": \"plan_001\"}");
     let name = "The body was serialized anew on the way";
     suite.add(
-        Vector::new(FOLDER, "body-reserialized", name, "#content-digest-and-proxy-compatibility", sent)
-            .refused("digest_mismatch", 11),
+        Vector::new(
+            FOLDER,
+            "body-reserialized",
+            name,
+            "#content-digest-and-proxy-compatibility",
+            sent,
+        )
+        .refused("digest_mismatch", 11),
     );
     let digest = Base64::encode_string(&Sha256::digest(b"{}"));
-    let sent = request().header("Content-Digest", format!("sha-256=:{digest}:")).sign(keys, ED25519)?;
+    let sent =
+        request().header("Content-Digest", format!("sha-256=:{digest}:")).sign(keys, ED25519)?;
     let name = "The signer covered the digest of another body";
     suite.add(
-        Vector::new(FOLDER, "digest-of-another-body", name, "#verifier-checklist-requests step 11", sent)
-            .refused("digest_mismatch", 11),
+        Vector::new(
+            FOLDER,
+            "digest-of-another-body",
+            name,
+            "#verifier-checklist-requests step 11",
+            sent,
+        )
+        .refused("digest_mismatch", 11),
     );
     Ok(())
 }

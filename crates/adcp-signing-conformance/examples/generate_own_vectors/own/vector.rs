@@ -89,7 +89,9 @@ impl Outcome {
     fn refused(kind: Kind, fault: &str, step: u8) -> Self {
         let side = if kind == Kind::Webhook { "webhook" } else { "request" };
         let code = match fault {
-            "target_uri_malformed" | "body_malformed" | "mode_mismatch" => format!("{side}_{fault}"),
+            "target_uri_malformed" | "body_malformed" | "mode_mismatch" => {
+                format!("{side}_{fault}")
+            }
             _ => format!("{side}_signature_{fault}"),
         };
         Self { success: false, error_code: Some(code), failed_step: Some(step), ..Self::accepted() }
@@ -97,7 +99,8 @@ impl Outcome {
 }
 
 impl Vector {
-    /// A vector that is accepted, until it is said to be refused. `folder` is the contract and the kind of message.
+    /// A vector that is accepted, until it is said to be refused. `folder` is the contract and the
+    /// kind of message.
     pub(crate) fn new(
         folder: &'static str,
         slug: &'static str,
@@ -138,7 +141,8 @@ impl Vector {
     /// What operation it resolves to stays.
     pub(crate) fn refused(mut self, fault: &str, step: u8) -> Self {
         let resolved_operation = self.expected_outcome.resolved_operation;
-        self.expected_outcome = Outcome { resolved_operation, ..Outcome::refused(self.kind, fault, step) };
+        self.expected_outcome =
+            Outcome { resolved_operation, ..Outcome::refused(self.kind, fault, step) };
         self.expected_signature_base = None;
         self
     }
@@ -207,7 +211,8 @@ impl Vector {
 
     /// What the same verifier receives next, and accepts.
     pub(crate) fn then_accepted(mut self, sent: Sent) -> Self {
-        self.then.push(Delivery { request: sent.into_wire(), expected_outcome: Outcome::accepted() });
+        self.then
+            .push(Delivery { request: sent.into_wire(), expected_outcome: Outcome::accepted() });
         self
     }
 
@@ -245,7 +250,8 @@ impl Suite {
         self.vectors.push(vector);
     }
 
-    /// The text of each file by its path, a `keys.json` for each contract and kind of message included.
+    /// The text of each file by its path, a `keys.json` for each contract and kind of message
+    /// included.
     pub(crate) fn into_files(self, keys: &Keys) -> Result<BTreeMap<PathBuf, String>> {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         let mut kids: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
@@ -259,7 +265,10 @@ impl Suite {
             files.insert(PathBuf::from(path), text(vector)?);
         }
         for (folder, kids) in kids {
-            files.insert(PathBuf::from(format!("{folder}/keys.json")), text(&keys.file(kids.iter()))?);
+            files.insert(
+                PathBuf::from(format!("{folder}/keys.json")),
+                text(&keys.file(kids.iter()))?,
+            );
         }
         Ok(files)
     }

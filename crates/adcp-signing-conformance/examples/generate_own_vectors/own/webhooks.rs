@@ -81,7 +81,9 @@ pub(crate) fn add(suite: &mut Suite, keys: &Keys) -> Result<()> {
             bodyless().uncover("content-type"),
         ),
     ] {
-        suite.add(vector(slug, name, message.sign(keys, WEBHOOK)?).refused("components_incomplete", 6));
+        suite.add(
+            vector(slug, name, message.sign(keys, WEBHOOK)?).refused("components_incomplete", 6),
+        );
     }
     for (slug, name, kid) in [
         ("key-for-governance", "The key is published for governance", GOVERNANCE),
@@ -91,7 +93,10 @@ pub(crate) fn add(suite: &mut Suite, keys: &Keys) -> Result<()> {
             UNKNOWN_PURPOSE,
         ),
     ] {
-        suite.add(vector(slug, name, Message::webhook().sign(keys, kid)?).refused("key_purpose_invalid", 8));
+        suite.add(
+            vector(slug, name, Message::webhook().sign(keys, kid)?)
+                .refused("key_purpose_invalid", 8),
+        );
     }
     for (slug, name, members) in [
         ("use-absent", "`use` is absent", json!({"use": null})),
@@ -103,7 +108,9 @@ pub(crate) fn add(suite: &mut Suite, keys: &Keys) -> Result<()> {
     }
     let jwks = vec![keys.public(WEBHOOK)?, keys.public(WEBHOOK)?];
     suite.add(
-        vector("kid-twice", "Two keys have the kid", signed()?).jwks(jwks).refused("key_purpose_invalid", 8),
+        vector("kid-twice", "Two keys have the kid", signed()?)
+            .jwks(jwks)
+            .refused("key_purpose_invalid", 8),
     );
     for (slug, name, sent) in [
         (
@@ -132,7 +139,11 @@ pub(crate) fn add(suite: &mut Suite, keys: &Keys) -> Result<()> {
             "A nested object has a key twice",
             br#"{"result":{"id":"a","id":"b"}}"#.as_slice(),
         ),
-        ("key-twice-escaped", "A key occurs twice, once with an escape", br#"{"status":1,"st\u0061tus":2}"#),
+        (
+            "key-twice-escaped",
+            "A key occurs twice, once with an escape",
+            br#"{"status":1,"st\u0061tus":2}"#,
+        ),
         ("body-not-utf-8", "The body is declared as JSON and is not UTF-8", b"{\"a\":\"\xff\"}"),
     ] {
         let sent = Message::webhook().body(body).sign(keys, WEBHOOK)?;
@@ -140,15 +151,23 @@ pub(crate) fn add(suite: &mut Suite, keys: &Keys) -> Result<()> {
     }
     for (slug, name, message) in [
         ("no-body", "A delivery without a body covers content type and digest", bodyless()),
-        ("host", "Host is the signed authority", Message::webhook().header("Host", "Buyer.Example.com:443")),
+        (
+            "host",
+            "Host is the signed authority",
+            Message::webhook().header("Host", "Buyer.Example.com:443"),
+        ),
     ] {
         suite.add(vector(slug, name, message.sign(keys, WEBHOOK)?));
     }
-    let digest =
-        base64url(&<sha2::Sha256 as sha2::Digest>::digest(br#"{"task_id":"task_456","status":"completed"}"#));
-    let sent =
-        Message::webhook().header("Content-Digest", format!("sha-256=:{digest}:")).sign(keys, WEBHOOK)?;
-    suite.add(vector("digest-base64url", "Content-Digest in the other alphabet", sent).verifier_only());
+    let digest = base64url(&<sha2::Sha256 as sha2::Digest>::digest(
+        br#"{"task_id":"task_456","status":"completed"}"#,
+    ));
+    let sent = Message::webhook()
+        .header("Content-Digest", format!("sha-256=:{digest}:"))
+        .sign(keys, WEBHOOK)?;
+    suite.add(
+        vector("digest-base64url", "Content-Digest in the other alphabet", sent).verifier_only(),
+    );
     suite.add(vector("replay", "The same delivery twice", signed()?).verifier_only().then_refused(
         signed()?,
         "replayed",

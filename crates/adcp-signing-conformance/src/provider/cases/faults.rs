@@ -13,7 +13,10 @@ use adcp_signing_core::{
     ProviderError,
     ProviderErrorKind::{self, InvalidResponse, Throttled, Timeout, Unavailable},
     PublicKey, SigningProvider,
-    provider::{Deadline, RetryPolicy, Retrying, Signed, forward_identity},
+    provider::{
+        Signed, forward_identity,
+        layers::{Deadline, RetryPolicy, Retrying},
+    },
 };
 use async_trait::async_trait;
 
@@ -36,7 +39,9 @@ pub(super) async fn throttled(run: &Run<'_>, retry_after: Option<Duration>) -> R
     match faulty.provider.sign(BASE).await {
         // Its texts were searched above.
         Err(error) if error.retry_after() == retry_after => Ok(()),
-        Err(error) => fail!("retry_after is {:?}; the service said {retry_after:?}", error.retry_after()),
+        Err(error) => {
+            fail!("retry_after is {:?}; the service said {retry_after:?}", error.retry_after())
+        }
         Ok(_) => fail!("signing succeeded under {fault:?}"),
     }
 }
@@ -65,7 +70,8 @@ pub(super) async fn timeout(run: &Run<'_>) -> Result<(), Stop> {
     outlasts(run, Fault::Hang, &[Timeout]).await
 }
 
-/// Neither the client nor the backend repeats a call: that is the caller's policy, made once for all backends.
+/// Neither the client nor the backend repeats a call: that is the caller's policy, made once for
+/// all backends.
 pub(super) async fn one_request_per_call(run: &Run<'_>) -> Result<(), Stop> {
     let faulty = run.faulty().await?;
     run.sign(&faulty.provider, BASE).await?;
@@ -81,7 +87,9 @@ pub(super) async fn one_request_per_call(run: &Run<'_>) -> Result<(), Stop> {
         run.expect("signing", faulty.provider.sign(BASE).await, &[Throttled, Unavailable])?;
         let made = faulty.faults.requests().unwrap_or_default().saturating_sub(before);
         if made != 1 {
-            fail!("one call under {fault:?} made {made} requests; are the client's own retries on?");
+            fail!(
+                "one call under {fault:?} made {made} requests; are the client's own retries on?"
+            );
         }
         seen = Ok(());
     }
@@ -102,8 +110,8 @@ pub(super) async fn retried_through_outage(run: &Run<'_>) -> Result<(), Stop> {
     run.sign_well(&retrying, &key, BASE).await
 }
 
-/// Before the first use and after it: the fault is told as one of `expected`, and once it is over the same provider
-/// signs.
+/// Before the first use and after it: the fault is told as one of `expected`, and once it is over
+/// the same provider signs.
 async fn outlasts(run: &Run<'_>, fault: Fault, expected: &[ProviderErrorKind]) -> Result<(), Stop> {
     let key = run.public_key(&run.provider(KeyState::Ready).await?).await?;
     let faulty = run.faulty().await?;
@@ -119,7 +127,8 @@ async fn outlasts(run: &Run<'_>, fault: Fault, expected: &[ProviderErrorKind]) -
         }
         run.expect(&format!("{when}, signing"), provider.sign(BASE).await, expected)?;
         faulty.faults.heal().await.map_err(|error| run.stop(error))?;
-        // Within the time that a call may take: the limit of a hang is shorter than a slow service's answers.
+        // Within the time that a call may take: the limit of a hang is shorter than a slow
+        // service's answers.
         run.sign_well(&faulty.provider, &key, BASE).await?;
         if run.public_key(&faulty.provider).await? != key {
             fail!("{when}, the public key was another one when the fault was over");

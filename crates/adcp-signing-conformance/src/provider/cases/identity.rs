@@ -32,9 +32,11 @@ pub(super) async fn identity(run: &Run<'_>) -> Result<(), Stop> {
     if !first.capability().algorithms.contains(&first.algorithm()) {
         fail!("the capability does not list {}", first.algorithm());
     }
-    for purpose in
-        [KeyPurpose::RequestSigning, KeyPurpose::WebhookSigning, KeyPurpose::from("a-later-purpose")]
-    {
+    for purpose in [
+        KeyPurpose::RequestSigning,
+        KeyPurpose::WebhookSigning,
+        KeyPurpose::from("a-later-purpose"),
+    ] {
         let spec = KeySpec::new(KeyState::Ready).with_purpose(purpose.clone());
         let provider = run.provider_for(&spec).await?;
         if *provider.purpose() != purpose {

@@ -10,7 +10,8 @@ use crate::provider::{
 };
 
 pub(super) async fn wrong_algorithm(run: &Run<'_>) -> Result<(), Stop> {
-    run.expect_refused(&KeySpec::new(KeyState::WrongAlgorithm), &[AlgorithmMismatch, Configuration]).await
+    run.expect_refused(&KeySpec::new(KeyState::WrongAlgorithm), &[AlgorithmMismatch, Configuration])
+        .await
 }
 
 pub(super) async fn missing(run: &Run<'_>) -> Result<(), Stop> {

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use adcp_signing_core::{
     InMemoryProvider, KeyPurpose,
     ProviderErrorKind::{AlgorithmMismatch, Configuration, PublicKeyMismatch},
-    provider::{KeyVersion, Pin, Pinned},
+    provider::{
+        KeyVersion,
+        layers::{Pin, Pinned},
+    },
 };
 use futures_util::future::join;
 
@@ -41,14 +44,20 @@ pub(super) async fn pin_mismatch(run: &Run<'_>) -> Result<(), Stop> {
         Err(error) => return Err(run.stop(error)),
     };
     run.expect("signing with another key pinned", pinned.sign(BASE).await, &[PublicKeyMismatch])?;
-    run.expect("the public key with another key pinned", pinned.public_key().await, &[PublicKeyMismatch])
+    run.expect(
+        "the public key with another key pinned",
+        pinned.public_key().await,
+        &[PublicKeyMismatch],
+    )
 }
 
 pub(super) async fn wrong_key_version(run: &Run<'_>) -> Result<(), Stop> {
     let provider = run.provider(KeyState::Ready).await?;
     let key = run.public_key(&provider).await?;
     let Some(version) = run.sign(&provider, BASE).await?.key_version else {
-        return Err(Stop::NotApplicable("the service does not say which key version signed".to_owned()));
+        return Err(Stop::NotApplicable(
+            "the service does not say which key version signed".to_owned(),
+        ));
     };
     let right = pinned(run, Pin::public_key(key.clone()).with_key_version(version.clone())).await?;
     run.sign_well(&right, &key, BASE).await?;
@@ -70,7 +79,8 @@ pub(super) async fn wrong_algorithm(run: &Run<'_>) -> Result<(), Stop> {
         Ok(key) => key,
         Err(error) => return run.expect("fetching the public key", Err::<(), _>(error), &refused),
     };
-    let pinned = Pinned::new(provider, key).map_err(|error| run.unexpected("cannot be pinned", error))?;
+    let pinned =
+        Pinned::new(provider, key).map_err(|error| run.unexpected("cannot be pinned", error))?;
     run.expect("signing", adcp_signing_core::SigningProvider::sign(&pinned, BASE).await, &refused)
 }
 
@@ -103,5 +113,9 @@ pub(super) async fn rotation_while_signing(run: &Run<'_>) -> Result<(), Stop> {
 }
 
 async fn pinned(run: &Run<'_>, pin: Pin) -> Result<Dyn, Stop> {
-    run.harness.pinned(pin).await.map(|provider| run.limited(provider)).map_err(|error| run.stop(error))
+    run.harness
+        .pinned(pin)
+        .await
+        .map(|provider| run.limited(provider))
+        .map_err(|error| run.stop(error))
 }

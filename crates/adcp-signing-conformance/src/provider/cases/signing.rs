@@ -9,7 +9,7 @@ use adcp_signing_core::{
     Algorithm, ProviderError,
     ProviderErrorKind::MessageTooLarge,
     PublicKey, SigningProvider,
-    provider::{Pinned, Signed, forward_identity},
+    provider::{Signed, forward_identity, layers::Pinned},
 };
 use async_trait::async_trait;
 use rand::RngExt as _;
@@ -21,7 +21,8 @@ use crate::provider::{
 
 /// Enough that their agreement on a prefix is no chance.
 const FORMS: usize = 8;
-/// How many signatures are under way while many are made: a hard-working caller, and not yet a load test.
+/// How many signatures are under way while many are made: a hard-working caller, and not yet a load
+/// test.
 const WIDTH: usize = 16;
 /// What preparing once may take: a login, its renewal, a look at the key.
 const INIT_REQUESTS: u64 = 4;
@@ -34,7 +35,11 @@ pub(super) async fn wire_form(run: &Run<'_>) -> Result<(), Stop> {
     for _ in 0..FORMS {
         let signature = run.sign(&provider, &random_base()).await?.signature;
         if signature.algorithm() != provider.algorithm() {
-            fail!("declared for {}, but signed with {}", provider.algorithm(), signature.algorithm());
+            fail!(
+                "declared for {}, but signed with {}",
+                provider.algorithm(),
+                signature.algorithm()
+            );
         }
         let bytes = signature.as_bytes();
         like_der += usize::from(matches!(bytes, [0x30, _, 0x02, ..]));
@@ -44,10 +49,14 @@ pub(super) async fn wire_form(run: &Run<'_>) -> Result<(), Stop> {
         fail!("the signatures begin as DER does; they must be r and s, 32 bytes each");
     }
     let key = run.public_key(&provider).await?;
-    let expected =
-        key.algorithm().signature_len().or_else(|| independent::rsa_components(&key).map(|[n, _]| n.len()));
+    let expected = key
+        .algorithm()
+        .signature_len()
+        .or_else(|| independent::rsa_components(&key).map(|[n, _]| n.len()));
     match lengths.iter().find(|len| Some(**len) != expected) {
-        Some(len) => fail!("a signature has {len} bytes; expected {}", expected.unwrap_or_default()),
+        Some(len) => {
+            fail!("a signature has {len} bytes; expected {}", expected.unwrap_or_default())
+        }
         None => Ok(()),
     }
 }
@@ -57,7 +66,8 @@ pub(super) async fn signs_and_verifies(run: &Run<'_>) -> Result<(), Stop> {
     let key = run.public_key(&provider).await?;
     let base = b"\"@method\": POST\n\"@signature-params\": (\"@method\")";
     run.sign_well(&provider, &key, base).await?;
-    // The public key from another provider of the same key is the same, and a signature of one is good for the other.
+    // The public key from another provider of the same key is the same, and a signature of one is
+    // good for the other.
     let other = run.provider(KeyState::Ready).await?;
     run.sign_well(&other, &key, base).await
 }
@@ -75,8 +85,10 @@ pub(super) async fn many_signatures(run: &Run<'_>) -> Result<(), Stop> {
 pub(super) async fn concurrent_signs(run: &Run<'_>) -> Result<(), Stop> {
     let key = run.public_key(&run.provider(KeyState::Ready).await?).await?;
     let fetched_before = run.harness.public_key_fetches();
-    let counted =
-        Arc::new(Counted { inner: run.provider(KeyState::Ready).await?, fetches: AtomicU64::new(0) });
+    let counted = Arc::new(Counted {
+        inner: run.provider(KeyState::Ready).await?,
+        fetches: AtomicU64::new(0),
+    });
     all_at_once(run, Arc::clone(&counted), &key).await?;
     let width = run.suite.concurrency;
     let fetches = match (fetched_before, run.harness.public_key_fetches()) {
@@ -125,7 +137,11 @@ pub(super) async fn base_of(run: &Run<'_>, len: usize) -> Result<(), Stop> {
     let provider = run.provider(KeyState::Ready).await?;
     let base = vec![b'a'; len];
     if provider.capability().max_message_len.is_some_and(|limit| limit < len) {
-        return run.expect(&format!("signing {len} bytes"), provider.sign(&base).await, &[MessageTooLarge]);
+        return run.expect(
+            &format!("signing {len} bytes"),
+            provider.sign(&base).await,
+            &[MessageTooLarge],
+        );
     }
     let key = run.public_key(&provider).await?;
     run.sign_well(&provider, &key, &base).await
@@ -154,7 +170,9 @@ pub(super) async fn empty_base(run: &Run<'_>) -> Result<(), Stop> {
         Err(error) => {
             run.leaks.search_error(&error);
             match error.kind() {
-                kind if kind.is_retryable() => fail!("refused with {kind}, as if it might be signed later"),
+                kind if kind.is_retryable() => {
+                    fail!("refused with {kind}, as if it might be signed later")
+                }
                 _ => Ok(()),
             }
         }

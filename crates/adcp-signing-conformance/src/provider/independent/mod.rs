@@ -14,7 +14,11 @@ const ED25519_SPKI_PREFIX: [u8; 12] =
 ///
 /// # Errors
 /// The name of the implementation that refused it.
-pub(super) fn verify(key: &PublicKey, message: &[u8], signature: &[u8]) -> Result<(), &'static str> {
+pub(super) fn verify(
+    key: &PublicKey,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), &'static str> {
     let spki = key.to_spki_der();
     match key.algorithm() {
         Algorithm::Ed25519 => ed25519(&spki, message, signature).ok_or("aws-lc-rs"),
@@ -69,7 +73,10 @@ mod tests {
             for index in [0, good.len() / 2, good.len() - 1] {
                 let mut bad = good.to_vec();
                 bad[index] ^= 1;
-                assert!(verify(key.verifying_key(), b"message", &bad).is_err(), "{algorithm}, byte {index}");
+                assert!(
+                    verify(key.verifying_key(), b"message", &bad).is_err(),
+                    "{algorithm}, byte {index}"
+                );
             }
         }
     }

@@ -1,5 +1,5 @@
-//! RSASSA-PSS-VERIFY with SHA-512 and a salt of 64 bytes, as RFC 8017 §8.1.2 and §9.1.2 write it down. Slow, and of
-//! public values only.
+//! RSASSA-PSS-VERIFY with SHA-512 and a salt of 64 bytes, as RFC 8017 §8.1.2 and §9.1.2 write it
+//! down. Slow, and of public values only.
 
 use crypto_bigint::{
     BoxedUint, Odd,
@@ -21,7 +21,9 @@ pub(super) fn verify(n: &[u8], e: &[u8], message: &[u8], signature: &[u8]) -> Op
     let precision = modulus.bits_precision();
     let params = BoxedMontyParams::new_vartime(Odd::new(modulus).into_option()?);
     let signature = BoxedUint::from_be_slice(signature, precision).ok()?;
-    let power = BoxedMontyForm::new(signature, &params).pow(&BoxedUint::from_be_slice_vartime(e)).retrieve();
+    let power = BoxedMontyForm::new(signature, &params)
+        .pow(&BoxedUint::from_be_slice_vartime(e))
+        .retrieve();
 
     // EMSA-PSS-VERIFY, §9.1.2; emBits is one less than the bits of the modulus.
     let em_bits = modulus_bits.checked_sub(1)?;
@@ -32,11 +34,15 @@ pub(super) fn verify(n: &[u8], e: &[u8], message: &[u8], signature: &[u8]) -> Op
     let (hash, trailer) = rest.split_at_checked(HASH_LEN)?;
     let unused_bits = 8 * em_len - em_bits;
     let unused = !(0xff_u8 >> unused_bits);
-    if zeros.iter().any(|byte| *byte != 0) || trailer != [0xbc] || masked_db.first()? & unused != 0 {
+    if zeros.iter().any(|byte| *byte != 0) || trailer != [0xbc] || masked_db.first()? & unused != 0
+    {
         return None;
     }
-    let mut db: Vec<u8> =
-        masked_db.iter().zip(mgf1(hash, masked_db.len())).map(|(masked, mask)| masked ^ mask).collect();
+    let mut db: Vec<u8> = masked_db
+        .iter()
+        .zip(mgf1(hash, masked_db.len()))
+        .map(|(masked, mask)| masked ^ mask)
+        .collect();
     *db.first_mut()? &= !unused;
     let (padding, salt) = db.split_at_checked(db.len().checked_sub(SALT_LEN)?)?;
     let (one, zeros) = padding.split_last()?;
@@ -52,7 +58,9 @@ pub(super) fn verify(n: &[u8], e: &[u8], message: &[u8], signature: &[u8]) -> Op
 /// MGF1 with SHA-512, §B.2.1.
 fn mgf1(seed: &[u8], len: usize) -> Vec<u8> {
     (0_u32..)
-        .flat_map(|counter| Sha512::new().chain_update(seed).chain_update(counter.to_be_bytes()).finalize())
+        .flat_map(|counter| {
+            Sha512::new().chain_update(seed).chain_update(counter.to_be_bytes()).finalize()
+        })
         .take(len)
         .collect()
 }

@@ -14,7 +14,8 @@ const MONTH_BUCKETS: usize = 30 * DAY_BUCKETS;
 const QUARTER_BUCKETS: usize = 90 * DAY_BUCKETS;
 const DAY: i64 = 86_400;
 const MONTH: i64 = 30 * DAY;
-/// Keyids remembered at most. Beyond it a new keyid counts each time it comes, so that a flood alarms and fills nothing.
+/// Keyids remembered at most. Beyond it a new keyid counts each time it comes, so that a flood
+/// alarms and fills nothing.
 const MAX_KEYIDS: usize = 1_000_000;
 
 #[derive(Default)]
@@ -72,8 +73,9 @@ impl History {
         events
     }
 
-    /// Closes the buckets that have ended. A clock that went back by a little stays in the running one; after a jump back
-    /// counting goes on from there, so that one wrong reading does not stop it.
+    /// Closes the buckets that have ended. A clock that went back by a little stays in the running
+    /// one; after a jump back counting goes on from there, so that one wrong reading does not stop
+    /// it.
     fn advance(&mut self, now: i64) {
         let bucket = now.div_euclid(BUCKET);
         let (running, count) = self.running;
@@ -118,7 +120,8 @@ impl History {
     }
 }
 
-/// The mean of a day, the P95 of 30 days and the P99 of 90 days, over as much of each as there is, from one day on.
+/// The mean of a day, the P95 of 30 days and the P99 of 90 days, over as much of each as there is,
+/// from one day on.
 fn baselines(full: &VecDeque<u32>) -> [Option<f64>; 3] {
     if full.len() < DAY_BUCKETS {
         return [None; 3];
@@ -185,7 +188,11 @@ mod tests {
         ];
         for (thresholds, clause, allowed) in cases {
             assert_eq!(flood(&mut history(90, 10), &thresholds, allowed, NOW), [], "{clause:?}");
-            assert_eq!(flood(&mut history(90, 10), &thresholds, allowed + 1, NOW), [clause], "{clause:?}");
+            assert_eq!(
+                flood(&mut history(90, 10), &thresholds, allowed + 1, NOW),
+                [clause],
+                "{clause:?}"
+            );
         }
         assert_eq!(
             [ShortRatio, MediumRatio, LongRatio, Ceiling].map(AdmissionClause::letter),
@@ -221,14 +228,19 @@ mod tests {
     #[test]
     fn the_count_rolls_over_five_minutes() {
         let mut history = History::default();
-        assert_eq!([0, 10, 299, 300, 309, 310].map(|now| history.count_new(now)), [1, 2, 3, 3, 4, 4]);
+        assert_eq!(
+            [0, 10, 299, 300, 309, 310].map(|now| history.count_new(now)),
+            [1, 2, 3, 3, 4, 4]
+        );
     }
 
     #[test]
     fn an_alarm_is_repeated_after_five_minutes_and_not_before() {
-        let thresholds = AdmissionThresholds::default().with_ceiling_floor(0.0).with_ceiling_fraction(0.0);
+        let thresholds =
+            AdmissionThresholds::default().with_ceiling_floor(0.0).with_ceiling_fraction(0.0);
         let mut history = History::default();
-        let mut at = |keyid, seconds| clauses(&history.admit(keyid, NOW.plus(seconds), &thresholds));
+        let mut at =
+            |keyid, seconds| clauses(&history.admit(keyid, NOW.plus(seconds), &thresholds));
         assert_eq!((at(1, 0), at(2, 299), at(3, 300)), (vec![Ceiling], vec![], vec![Ceiling]));
     }
 
@@ -250,8 +262,11 @@ mod tests {
         let overdue = |thresholds: &AdmissionThresholds, seconds: &[i64]| -> usize {
             let mut history = History::default();
             history.admit(1, NOW, thresholds);
-            let admitted = seconds.iter().flat_map(|at| history.admit(1, NOW.plus(*at), thresholds));
-            admitted.filter(|event| matches!(event, AdmissionEvent::ThresholdTuningOverdue { .. })).count()
+            let admitted =
+                seconds.iter().flat_map(|at| history.admit(1, NOW.plus(*at), thresholds));
+            admitted
+                .filter(|event| matches!(event, AdmissionEvent::ThresholdTuningOverdue { .. }))
+                .count()
         };
         let shipped = AdmissionThresholds::default();
         assert_eq!(overdue(&shipped, &[MONTH]), 0);
@@ -266,8 +281,9 @@ mod tests {
     #[test]
     fn a_threshold_that_is_no_number_alarms_the_most() {
         for value in [f64::NAN, -1.0] {
-            let thresholds =
-                AdmissionThresholds::default().with_ceiling_floor(value).with_ceiling_fraction(value);
+            let thresholds = AdmissionThresholds::default()
+                .with_ceiling_floor(value)
+                .with_ceiling_fraction(value);
             assert_eq!(flood(&mut History::default(), &thresholds, 1, NOW), [Ceiling]);
         }
     }

@@ -1,4 +1,5 @@
-//! New-keyid admission pressure: the alarm for many compromised keys that each stay below their cap.
+//! New-keyid admission pressure: the alarm for many compromised keys that each stay below their
+//! cap.
 
 mod history;
 mod thresholds;
@@ -16,12 +17,13 @@ use super::{
 };
 use crate::clock::UnixSeconds;
 
-/// What the tracker reports. Route it to incident response and never to automatic revocation: onboarding many sellers at
-/// once looks the same.
+/// What the tracker reports. Route it to incident response and never to automatic revocation:
+/// onboarding many sellers at once looks the same.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum AdmissionEvent {
-    /// More new keyids in five minutes than a threshold allows. Said once per clause and five minutes.
+    /// More new keyids in five minutes than a threshold allows. Said once per clause and five
+    /// minutes.
     Pressure {
         /// The threshold that was crossed.
         clause: AdmissionClause,
@@ -32,7 +34,8 @@ pub enum AdmissionEvent {
         /// When.
         at: UnixSeconds,
     },
-    /// `threshold_tuning_overdue`: a threshold still has its shipped value 30 days after the first admission. Said daily.
+    /// `threshold_tuning_overdue`: a threshold still has its shipped value 30 days after the first
+    /// admission. Said daily.
     ThresholdTuningOverdue {
         /// When the first keyid was admitted.
         first_admission: UnixSeconds,
@@ -43,8 +46,9 @@ pub enum AdmissionEvent {
 
 /// A replay store that also tracks how many keyids it sees for the first time.
 ///
-/// A keyid is new when it has not inserted within 30 days. The ratio clauses start after a day of history. The history
-/// lives in this process: 5-minute counts of 90 days and a hash per keyid of 30 days.
+/// A keyid is new when it has not inserted within 30 days. The ratio clauses start after a day of
+/// history. The history lives in this process: 5-minute counts of 90 days and a hash per keyid of
+/// 30 days.
 ///
 /// ```
 /// use adcp_signing_core::replay::{AdmissionThresholds, AdmissionTracked, InMemoryReplayStore};
@@ -110,11 +114,20 @@ impl<S: fmt::Debug> fmt::Debug for AdmissionTracked<S> {
 
 #[async_trait]
 impl<S: ReplayStore> ReplayStore for AdmissionTracked<S> {
-    async fn cap_reached(&self, keyid: &str, cap: u64, now: UnixSeconds) -> Result<bool, StoreError> {
+    async fn cap_reached(
+        &self,
+        keyid: &str,
+        cap: u64,
+        now: UnixSeconds,
+    ) -> Result<bool, StoreError> {
         self.store.cap_reached(keyid, cap, now).await
     }
 
-    async fn insert(&self, entry: ReplayEntry<'_>, now: UnixSeconds) -> Result<InsertOutcome, StoreError> {
+    async fn insert(
+        &self,
+        entry: ReplayEntry<'_>,
+        now: UnixSeconds,
+    ) -> Result<InsertOutcome, StoreError> {
         let keyid = self.identities.keyid(entry.keyid())?;
         let outcome = self.store.insert(entry, now).await?;
         if outcome == InsertOutcome::Inserted {
@@ -140,7 +153,8 @@ mod tests {
             let heard = Arc::clone(&heard);
             move |event| heard.lock().push(event)
         };
-        let thresholds = AdmissionThresholds::default().with_ceiling_floor(1.0).with_ceiling_fraction(0.0);
+        let thresholds =
+            AdmissionThresholds::default().with_ceiling_floor(1.0).with_ceiling_fraction(0.0);
         let store = AdmissionTracked::new(InMemoryReplayStore::new(), thresholds, observer);
         let entry = |keyid, cap| ReplayEntry::new(keyid, "nonce", NOW.plus(360), cap);
         assert_eq!(store.insert(entry("a", 1), NOW).await.unwrap(), InsertOutcome::Inserted);
@@ -148,8 +162,12 @@ mod tests {
         assert_eq!(store.insert(entry("a", 1), NOW).await.unwrap(), InsertOutcome::Replayed);
         assert!(heard.lock().is_empty());
         assert_eq!(store.insert(entry("c", 1), NOW).await.unwrap(), InsertOutcome::Inserted);
-        let pressure =
-            AdmissionEvent::Pressure { clause: AdmissionClause::Ceiling, count: 2, allowed: 1.0, at: NOW };
+        let pressure = AdmissionEvent::Pressure {
+            clause: AdmissionClause::Ceiling,
+            count: 2,
+            allowed: 1.0,
+            at: NOW,
+        };
         assert_eq!(*heard.lock(), [pressure]);
         assert!(store.cap_reached("a", 1, NOW).await.unwrap());
         assert_eq!(store.store().len(NOW), 2);

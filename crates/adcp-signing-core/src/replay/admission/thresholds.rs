@@ -20,7 +20,8 @@ pub enum AdmissionClause {
     Ceiling,
 }
 
-/// The thresholds; the defaults are starting values that each operator is to replace with values of its own.
+/// The thresholds; the defaults are starting values that each operator is to replace with values of
+/// its own.
 ///
 /// A value that is negative or no number counts as zero, which alarms the most.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,7 +47,8 @@ impl AdmissionClause {
 }
 
 impl Default for AdmissionThresholds {
-    /// 3 times the mean, 2 times the P95, 1.5 times the P99, 20 keyids or 10 %, and no ratio alarm below 5 keyids.
+    /// 3 times the mean, 2 times the P95, 1.5 times the P99, 20 keyids or 10 %, and no ratio alarm
+    /// below 5 keyids.
     fn default() -> Self {
         let shipped = |value| Threshold { shipped: value, value, tuned: false };
         Self([3.0, 2.0, 1.5, 20.0, 0.1, 5.0].map(shipped))
@@ -84,15 +86,15 @@ impl AdmissionThresholds {
         self.with(4, fraction)
     }
 
-    /// The ratio clauses are silent up to and with this many new keyids, since near a baseline of zero each one would
-    /// alarm. Clause (d) is for such traffic.
+    /// The ratio clauses are silent up to and with this many new keyids, since near a baseline of
+    /// zero each one would alarm. Clause (d) is for such traffic.
     #[must_use]
     pub fn with_ratio_floor(self, keyids: f64) -> Self {
         self.with(5, keyids)
     }
 
-    /// Multiplies every value by its own log-uniform factor between 0.5 and 2, so that the published values tell an
-    /// attacker little. Jittered values do not count as tuned.
+    /// Multiplies every value by its own log-uniform factor between 0.5 and 2, so that the
+    /// published values tell an attacker little. Jittered values do not count as tuned.
     ///
     /// # Errors
     /// [`StoreError::NoRandomness`] where the operating system gives none.
@@ -100,7 +102,8 @@ impl AdmissionThresholds {
         Ok(self.jitter(StdRng::try_from_rng(&mut SysRng).map_err(|_| StoreError::NoRandomness)?))
     }
 
-    /// As [`jittered`](Self::jittered), by a seed, which gives the same factors each time. Keep it as secret as the result.
+    /// As [`jittered`](Self::jittered), by a seed, which gives the same factors each time. Keep it
+    /// as secret as the result.
     #[must_use]
     pub fn jittered_by(self, seed: u64) -> Self {
         self.jitter(StdRng::seed_from_u64(seed))
@@ -134,7 +137,8 @@ impl AdmissionThresholds {
         keyids: usize,
     ) -> impl Iterator<Item = (AdmissionClause, f64)> {
         use AdmissionClause::{Ceiling, LongRatio, MediumRatio, ShortRatio};
-        let [short, medium, long, floor, fraction, ratio_floor] = self.0.map(|threshold| threshold.value);
+        let [short, medium, long, floor, fraction, ratio_floor] =
+            self.0.map(|threshold| threshold.value);
         let ratio = |clause, baseline: Option<f64>, ratio: f64| {
             baseline.map(|baseline| (clause, (ratio * baseline).max(ratio_floor)))
         };
@@ -159,7 +163,10 @@ mod tests {
         for seed in 0..200 {
             let jittered = shipped.clone().jittered_by(seed);
             assert_eq!(jittered, shipped.clone().jittered_by(seed));
-            assert!(jittered.0.iter().all(|t| (0.5..=2.0).contains(&(t.value / t.shipped))), "{jittered:?}");
+            assert!(
+                jittered.0.iter().all(|t| (0.5..=2.0).contains(&(t.value / t.shipped))),
+                "{jittered:?}"
+            );
         }
         assert_ne!(shipped.clone().jittered_by(1), shipped.clone().jittered_by(2));
         assert_ne!(

@@ -12,13 +12,15 @@ use super::{
 
 const SHARDS: usize = 64;
 
-/// Counts without the entries: what has ended leaves a count by itself, second by second. Times are as in the table.
+/// Counts without the entries: what has ended leaves a count by itself, second by second. Times are
+/// as in the table.
 pub(super) struct Caps {
     shards: Box<[Mutex<Shard>]>,
     aggregate: u64,
     /// Entries counted by the shards; some may have ended since the shard was last asked.
     counted: AtomicU64,
-    /// The second up to which every shard has dropped what ended, so that a full store sweeps once a second at most.
+    /// The second up to which every shard has dropped what ended, so that a full store sweeps once
+    /// a second at most.
     swept_to: Mutex<u32>,
 }
 
@@ -57,7 +59,13 @@ impl Caps {
     ///
     /// # Errors
     /// The cap that is reached.
-    pub(super) fn reserve(&self, key: Id, end: u32, cap: u64, now: u32) -> Result<(), InsertOutcome> {
+    pub(super) fn reserve(
+        &self,
+        key: Id,
+        end: u32,
+        cap: u64,
+        now: u32,
+    ) -> Result<(), InsertOutcome> {
         match self.try_reserve(key, end, cap, now) {
             Err(InsertOutcome::AggregateCapReached) => {
                 self.sweep(now);
@@ -136,7 +144,8 @@ impl Caps {
         Ok(())
     }
 
-    /// Takes what has ended out of the aggregate count. The counts are per second, so this touches no entry.
+    /// Takes what has ended out of the aggregate count. The counts are per second, so this touches
+    /// no entry.
     fn sweep(&self, now: u32) {
         let mut swept_to = self.swept_to.lock();
         if now > *swept_to {
@@ -159,7 +168,8 @@ impl Caps {
 }
 
 impl Shard {
-    /// Once the table of keys is full, those without a live entry leave it, and a quarter is to spare.
+    /// Once the table of keys is full, those without a live entry leave it, and a quarter is to
+    /// spare.
     fn make_room(&mut self, now: u32) {
         if self.keys.len() == self.keys.capacity() {
             self.remove_idle_keys(now);

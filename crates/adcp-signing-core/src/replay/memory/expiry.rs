@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 /// Live entries by the first second in which they have ended, in ascending order of it.
 ///
-/// A signature lives at most seven minutes, so there are a few hundred buckets at most, one for a keyid with one entry,
-/// and a new entry nearly always lands at or next to the back.
+/// A signature lives at most seven minutes, so there are a few hundred buckets at most, one for a
+/// keyid with one entry, and a new entry nearly always lands at or next to the back.
 #[derive(Debug, Default)]
 pub(super) struct ExpiryCounts {
     buckets: VecDeque<(u32, u32)>,
@@ -21,7 +21,8 @@ impl ExpiryCounts {
     /// Counts an entry that ends at `end`.
     pub(super) fn add(&mut self, end: u32) {
         self.live += 1;
-        // Signers that give their signatures the same life end them in the order in which they send them.
+        // Signers that give their signatures the same life end them in the order in which they send
+        // them.
         match self.buckets.back_mut() {
             Some((second, count)) if *second == end => *count = count.saturating_add(1),
             Some((second, _)) if *second > end => self.add_before_back(end),
@@ -76,7 +77,8 @@ mod tests {
             counts.add(end);
         }
         assert_eq!(counts.live(), 6);
-        let dropped: Vec<u64> = [4, 5, 9, 10, 29, 30].iter().map(|now| counts.drop_ended(*now)).collect();
+        let dropped: Vec<u64> =
+            [4, 5, 9, 10, 29, 30].iter().map(|now| counts.drop_ended(*now)).collect();
         assert_eq!(dropped, [0, 1, 0, 2, 1, 2]);
         assert_eq!(counts.live(), 0);
     }

@@ -25,14 +25,14 @@ const SHARDS: usize = 256;
 ///
 /// A fleet needs a shared store: a nonce that one process has seen is unknown to the next.
 ///
-/// Entries are known by a 128-bit SipHash-1-3 of `(keyid, nonce)` under a random key of the store, so neither text is
-/// kept and nobody outside can aim at a collision. The key is drawn from the operating system on first use; while that
-/// gives no randomness, each call answers [`StoreError::NoRandomness`]. Both caps are exact under concurrency and count
-/// live entries only.
+/// Entries are known by a 128-bit SipHash-1-3 of `(keyid, nonce)` under a random key of the store,
+/// so neither text is kept and nobody outside can aim at a collision. The key is drawn from the
+/// operating system on first use; while that gives no randomness, each call answers
+/// [`StoreError::NoRandomness`]. Both caps are exact under concurrency and count live entries only.
 ///
-/// An entry costs at most 64 bytes (`docs/performance.md` has the measured figures), and a keyid with live entries up to
-/// 200 and 8 for each second in which one of them ends. Memory of expired entries is reused, and given back by
-/// [`purge`](Self::purge).
+/// An entry costs at most 64 bytes (`docs/performance.md` has the measured figures), and a keyid
+/// with live entries up to 200 and 8 for each second in which one of them ends. Memory of expired
+/// entries is reused, and given back by [`purge`](Self::purge).
 ///
 /// ```
 /// use adcp_signing_core::{UnixSeconds, replay::{InMemoryReplayStore, InsertOutcome}};
@@ -63,7 +63,8 @@ impl InMemoryReplayStore {
         Self::with_aggregate_cap(Self::DEFAULT_AGGREGATE_CAP)
     }
 
-    /// An empty store that holds at most `cap` live entries. Choose `min(memory / 64 bytes, 10,000,000)`.
+    /// An empty store that holds at most `cap` live entries. Choose `min(memory / 64 bytes,
+    /// 10,000,000)`.
     pub fn with_aggregate_cap(cap: u64) -> Self {
         Self {
             identities: Identities::default(),
@@ -72,8 +73,9 @@ impl InMemoryReplayStore {
         }
     }
 
-    /// Remembers a nonce without a verification, to restore a saved cache or to set up a test. No cap per keyid applies;
-    /// the aggregate cap does. It is the same path as [`ReplayStore::insert`], without the future.
+    /// Remembers a nonce without a verification, to restore a saved cache or to set up a test. No
+    /// cap per keyid applies; the aggregate cap does. It is the same path as
+    /// [`ReplayStore::insert`], without the future.
     ///
     /// # Errors
     /// As [`ReplayStore::insert`].
@@ -108,15 +110,20 @@ impl InMemoryReplayStore {
         size_of::<Self>() + size_of_val(&*self.shards) + entries + self.caps.heap_bytes()
     }
 
-    /// Removes what has ended and gives its memory back. Inserts reuse that memory by themselves, so this is for the
-    /// quiet time after a peak. Each shard is locked for the length of its own scan.
+    /// Removes what has ended and gives its memory back. Inserts reuse that memory by themselves,
+    /// so this is for the quiet time after a peak. Each shard is locked for the length of its own
+    /// scan.
     pub fn purge(&self, now: UnixSeconds) {
         let now = clamped(now);
         self.shards.iter().for_each(|shard| shard.lock().purge(now));
         self.caps.purge(now);
     }
 
-    fn insert_now(&self, entry: ReplayEntry<'_>, now: UnixSeconds) -> Result<InsertOutcome, StoreError> {
+    fn insert_now(
+        &self,
+        entry: ReplayEntry<'_>,
+        now: UnixSeconds,
+    ) -> Result<InsertOutcome, StoreError> {
         let end = end_of(entry.expires_at())?;
         let second = exact(now)?;
         let forgotten = || StoreError::Forgotten { expires_at: entry.expires_at(), now };
@@ -127,8 +134,8 @@ impl InMemoryReplayStore {
         self.try_insert(key, id, end, entry.cap(), second).ok_or_else(forgotten)
     }
 
-    /// Checks and inserts under the entry's shard lock, with one lock of the caps at a time inside it. `None` where the
-    /// shard has forgotten entries as young as this one.
+    /// Checks and inserts under the entry's shard lock, with one lock of the caps at a time inside
+    /// it. `None` where the shard has forgotten entries as young as this one.
     fn try_insert(&self, key: Id, id: Id, end: u32, cap: u64, now: u32) -> Option<InsertOutcome> {
         let mut shard = self.shards.get(id.shard(SHARDS))?.lock();
         let place = match shard.look_up(id, now) {
@@ -165,11 +172,20 @@ impl fmt::Debug for InMemoryReplayStore {
 
 #[async_trait]
 impl ReplayStore for InMemoryReplayStore {
-    async fn cap_reached(&self, keyid: &str, cap: u64, now: UnixSeconds) -> Result<bool, StoreError> {
+    async fn cap_reached(
+        &self,
+        keyid: &str,
+        cap: u64,
+        now: UnixSeconds,
+    ) -> Result<bool, StoreError> {
         self.cap_reached_now(keyid, cap, now)
     }
 
-    async fn insert(&self, entry: ReplayEntry<'_>, now: UnixSeconds) -> Result<InsertOutcome, StoreError> {
+    async fn insert(
+        &self,
+        entry: ReplayEntry<'_>,
+        now: UnixSeconds,
+    ) -> Result<InsertOutcome, StoreError> {
         self.insert_now(entry, now)
     }
 }
@@ -274,7 +290,10 @@ mod tests {
         assert_eq!(store.put("key", "nonce", LAST, 10, NOW), Inserted);
         store.purge(LAST.plus(1));
         let again = store.insert_now(ReplayEntry::new("key", "nonce", LAST, 10), NOW);
-        assert!(matches!(again, Err(StoreError::Forgotten { expires_at: LAST, now: NOW })), "{again:?}");
+        assert!(
+            matches!(again, Err(StoreError::Forgotten { expires_at: LAST, now: NOW })),
+            "{again:?}"
+        );
     }
 
     #[test]
@@ -283,7 +302,10 @@ mod tests {
         for (last, now) in [(i64::MAX, 0), (1 << 32, 0), ((1 << 32) - 1, 0), (-1, -2), (10, -1)] {
             let entry = ReplayEntry::new("key", "nonce", UnixSeconds::new(last), 10);
             let outcome = store.insert_now(entry, UnixSeconds::new(now));
-            assert!(matches!(outcome, Err(StoreError::TimeOutOfRange { .. })), "{last} {now}: {outcome:?}");
+            assert!(
+                matches!(outcome, Err(StoreError::TimeOutOfRange { .. })),
+                "{last} {now}: {outcome:?}"
+            );
         }
         let ended = store.insert_now(ReplayEntry::new("key", "nonce", NOW, 10), LAST);
         assert!(matches!(ended, Err(StoreError::Forgotten { .. })), "{ended:?}");
@@ -319,7 +341,10 @@ mod tests {
             for second in seconds {
                 let now = NOW.plus(second);
                 let keyid = (second % 7).to_string();
-                assert_eq!(store.put(&keyid, &second.to_string(), now.plus(360), 1000, now), Inserted);
+                assert_eq!(
+                    store.put(&keyid, &second.to_string(), now.plus(360), 1000, now),
+                    Inserted
+                );
             }
             store.memory_bytes()
         };
@@ -334,7 +359,10 @@ mod tests {
         let fill = |round: i64| {
             let now = NOW.plus(round * 1000);
             for nonce in 0..20_000 {
-                assert_eq!(store.put("key", &nonce.to_string(), now.plus(360), u64::MAX, now), Inserted);
+                assert_eq!(
+                    store.put("key", &nonce.to_string(), now.plus(360), u64::MAX, now),
+                    Inserted
+                );
             }
         };
         let empty = store.memory_bytes();
@@ -352,7 +380,9 @@ mod tests {
         let insert = |store: Arc<InMemoryReplayStore>| {
             move || {
                 (0..200)
-                    .filter(|nonce| store.put("key", &nonce.to_string(), LAST, 1000, NOW) == Inserted)
+                    .filter(|nonce| {
+                        store.put("key", &nonce.to_string(), LAST, 1000, NOW) == Inserted
+                    })
                     .count()
             }
         };
@@ -369,12 +399,16 @@ mod tests {
             let insert = |thread: usize, store: Arc<InMemoryReplayStore>| {
                 move || -> Vec<InsertOutcome> {
                     (0..100)
-                        .map(|nonce| store.put("key", &format!("{thread} {nonce}"), LAST, key_cap, NOW))
+                        .map(|nonce| {
+                            store.put("key", &format!("{thread} {nonce}"), LAST, key_cap, NOW)
+                        })
                         .collect()
                 }
             };
-            let threads: Vec<_> = (0..8).map(|at| thread::spawn(insert(at, Arc::clone(&store)))).collect();
-            let outcomes: Vec<_> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+            let threads: Vec<_> =
+                (0..8).map(|at| thread::spawn(insert(at, Arc::clone(&store)))).collect();
+            let outcomes: Vec<_> =
+                threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
             assert_eq!(outcomes.iter().filter(|outcome| **outcome == Inserted).count(), 100);
             assert_eq!(outcomes.iter().filter(|outcome| **outcome == refusal).count(), 700);
         }
@@ -451,7 +485,8 @@ mod tests {
                 if purge {
                     store.purge(now);
                 }
-                // Each nonce belongs to one signature, whose last second is therefore always the same.
+                // Each nonce belongs to one signature, whose last second is therefore always the
+                // same.
                 let last = NOW.plus(i64::from(nonce) * 3);
                 let entry = ReplayEntry::new("key", "nonce", last, u64::MAX);
                 let nonce = nonce.to_string();

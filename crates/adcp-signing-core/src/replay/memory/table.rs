@@ -1,15 +1,18 @@
-//! The entries of one shard: a hash table of cache lines, in which the place of an entry that has ended is free.
+//! The entries of one shard: a hash table of cache lines, in which the place of an entry that has
+//! ended is free.
 //!
-//! An entry lies in the bucket that its hash names, or in the first one behind it that had room. Each bucket knows until
-//! when an entry that found it full lives, so a search ends where no such entry is left: nothing is ever removed, and there
-//! are no tombstones. An insert at its usual place touches one cache line.
+//! An entry lies in the bucket that its hash names, or in the first one behind it that had room.
+//! Each bucket knows until when an entry that found it full lives, so a search ends where no such
+//! entry is left: nothing is ever removed, and there are no tombstones. An insert at its usual
+//! place touches one cache line.
 
 use super::super::identity::Id;
 
 /// Three entries of 20 bytes and the mark fill a cache line.
 const SLOTS: usize = 3;
 
-/// How many buckets tell how full a table is. Hashes spread evenly, so these are right to a few percent.
+/// How many buckets tell how full a table is. Hashes spread evenly, so these are right to a few
+/// percent.
 const SAMPLE: usize = 512;
 
 /// All times are the first second in which something is over: an entry that ends at 10 lives at 9.
@@ -19,7 +22,8 @@ pub(super) struct Table {
     buckets: Box<[Bucket]>,
     /// How many inserts are left until the live entries are estimated again.
     room: usize,
-    /// The latest end of an entry that was overwritten or dropped. What ends by then may be a replay of it.
+    /// The latest end of an entry that was overwritten or dropped. What ends by then may be a
+    /// replay of it.
     forgotten_to: u32,
 }
 
@@ -133,9 +137,9 @@ impl Table {
         at.checked_sub(self.buckets.len()).unwrap_or(at)
     }
 
-    /// Estimates how much lives, and makes a larger table once that is 55 % of the slots, in which it is 45 %: a bucket that
-    /// was full stays passed for as long as an entry lives, so fuller tables have long searches. An insert pays a constant
-    /// for both on average.
+    /// Estimates how much lives, and makes a larger table once that is 55 % of the slots, in which
+    /// it is 45 %: a bucket that was full stays passed for as long as an entry lives, so fuller
+    /// tables have long searches. An insert pays a constant for both on average.
     fn make_room(&mut self, now: u32) {
         let slots = self.buckets.len() * SLOTS;
         let sample = self.buckets.get(..SAMPLE).unwrap_or(&self.buckets);
@@ -147,13 +151,15 @@ impl Table {
         }
     }
 
-    /// Moves what lives to a table of so many slots. Homes keep their order, so both tables are walked from front to back.
+    /// Moves what lives to a table of so many slots. Homes keep their order, so both tables are
+    /// walked from front to back.
     fn rebuild(&mut self, now: u32, slots: usize) {
         let buckets = vec![Bucket::default(); slots.div_ceil(SLOTS)].into();
         let old = std::mem::replace(&mut self.buckets, buckets);
         self.room = most(self.buckets.len() * SLOTS);
         for (id, end) in old.iter().flat_map(Bucket::entries) {
-            // Without a look for the same entry: a clock that went back may have revived an older copy of it.
+            // Without a look for the same entry: a clock that went back may have revived an older
+            // copy of it.
             let place = if end > now { self.vacancy(id, now) } else { None };
             if place.and_then(|place| self.put(&place, id, end)).is_none() {
                 self.forgotten_to = self.forgotten_to.max(end);
@@ -219,8 +225,18 @@ mod tests {
     fn the_place_of_what_has_ended_is_taken_again_even_behind_its_home() {
         let mut table = Table::default();
         for now in 0..1000 {
-            assert!((0..30).all(|number| insert(&mut table, crowded(now * 30 + number), now + 2, now)));
-            assert!((0..30).all(|number| !insert(&mut table, crowded(now * 30 + number), now + 2, now)));
+            assert!((0..30).all(|number| insert(
+                &mut table,
+                crowded(now * 30 + number),
+                now + 2,
+                now
+            )));
+            assert!((0..30).all(|number| !insert(
+                &mut table,
+                crowded(now * 30 + number),
+                now + 2,
+                now
+            )));
         }
         assert!(table.buckets.len() <= 60, "{} buckets for 60 live entries", table.buckets.len());
     }
@@ -232,7 +248,9 @@ mod tests {
             assert!(insert(&mut table, crowded(number), number + 1, number));
         }
         let live = |table: &mut Table| {
-            (0..1000).filter(|number| matches!(table.look_up(crowded(*number), 0), Lookup::Known)).count()
+            (0..1000)
+                .filter(|number| matches!(table.look_up(crowded(*number), 0), Lookup::Known))
+                .count()
         };
         let revived = live(&mut table);
         assert!(revived > 0);
@@ -264,7 +282,9 @@ mod tests {
         let filled = table.heap_bytes();
         table.purge(10);
         assert!(table.heap_bytes() < filled / 5);
-        assert!((90..100).all(|number| matches!(table.look_up(crowded(number), 10), Lookup::Known)));
+        assert!(
+            (90..100).all(|number| matches!(table.look_up(crowded(number), 10), Lookup::Known))
+        );
         assert!(table.has_forgotten(10) && !table.has_forgotten(11));
         table.purge(20);
         assert_eq!(table.heap_bytes(), 0);

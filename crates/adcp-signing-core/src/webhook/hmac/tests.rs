@@ -45,13 +45,17 @@ fn every_published_signature_is_made_and_accepted() {
             "duplicate-keys-conflicting-values" => {
                 let rejection = verified.unwrap_err();
                 assert!(
-                    matches!(&rejection, HmacRejection::BodyMalformed(StrictJsonError::Duplicate(_))),
+                    matches!(
+                        &rejection,
+                        HmacRejection::BodyMalformed(StrictJsonError::Duplicate(_))
+                    ),
                     "{rejection}"
                 );
                 assert_eq!(rejection.code(), text(&case["rfc9421_error_code"]));
                 assert_eq!(case["expected_verifier_action"], "reject-malformed");
             }
-            // A raw NUL in a string is no JSON: the vector pins the signature, not that a consumer could read the body.
+            // A raw NUL in a string is no JSON: the vector pins the signature, not that a consumer
+            // could read the body.
             "null-bytes" => {
                 assert!(matches!(
                     verified,
@@ -60,7 +64,11 @@ fn every_published_signature_is_made_and_accepted() {
             }
             _ => {
                 assert_eq!(verified, Ok(()), "{id}");
-                assert_eq!(scheme.sign(body, now).unwrap(), HmacHeaders { signature, timestamp }, "{id}");
+                assert_eq!(
+                    scheme.sign(body, now).unwrap(),
+                    HmacHeaders { signature, timestamp },
+                    "{id}"
+                );
             }
         }
     }
@@ -85,7 +93,10 @@ fn every_published_rejection_is_refused_for_its_reason() {
             "body-tampered" | "signer-spaced-wire-compact" => HmacRejection::SignatureMismatch,
             other => panic!("no expectation for {other}"),
         };
-        let now = case["current_time"].as_i64().or(case["timestamp"].as_i64()).map_or(NOW, UnixSeconds::new);
+        let now = case["current_time"]
+            .as_i64()
+            .or(case["timestamp"].as_i64())
+            .map_or(NOW, UnixSeconds::new);
         let (signature, timestamp) = (text(&case["signature"]), text(&case["timestamp"]));
         let fields = delivery(&signature, &timestamp);
         let fields = if case["signature"].is_null() { &fields[1..] } else { &fields };
@@ -106,7 +117,11 @@ fn every_published_weak_secret_is_refused() {
     let cases = vectors["secret_rejection_vectors"].as_array().unwrap();
     assert_eq!(cases.len(), expected.len());
     for (case, expected) in cases.iter().zip(expected) {
-        assert_eq!(HmacSecret::new(text(&case["secret"]).into_bytes()).unwrap_err(), expected, "{case}");
+        assert_eq!(
+            HmacSecret::new(text(&case["secret"]).into_bytes()).unwrap_err(),
+            expected,
+            "{case}"
+        );
     }
 }
 
@@ -118,7 +133,8 @@ fn the_signer_refuses_every_published_duplicate_and_signs_the_clean_input() {
     let refused = side["rejection_vectors"].as_array().unwrap();
     assert_eq!(refused.len(), 4);
     for case in refused {
-        let error = scheme.sign(case["signer_input_body"].as_str().unwrap().as_bytes(), NOW).unwrap_err();
+        let error =
+            scheme.sign(case["signer_input_body"].as_str().unwrap().as_bytes(), NOW).unwrap_err();
         assert_eq!(error.code(), "duplicate_key_input", "{}", case["id"]);
     }
     let signed = side["positive_vectors"].as_array().unwrap();
@@ -153,7 +169,9 @@ fn the_window_is_300_seconds_either_way() {
 #[test]
 fn only_plain_digits_are_a_timestamp() {
     let scheme = LegacyHmac::new(HmacSecret::new(SECRET.into()).unwrap());
-    for timestamp in ["+1700000000", "-1", "1_700_000_000", " 1700000000", "1.7e9", "99999999999999999999"] {
+    for timestamp in
+        ["+1700000000", "-1", "1_700_000_000", " 1700000000", "1.7e9", "99999999999999999999"]
+    {
         let signature = scheme.secret.bare_signature(timestamp, b"{}");
         let verified = scheme.verify(&delivery(&signature, timestamp), b"{}", NOW);
         assert_eq!(verified, Err(HmacRejection::TimestampNotNumeric), "{timestamp}");
@@ -179,8 +197,8 @@ fn a_header_sent_twice_or_not_at_all_is_refused() {
 #[test]
 fn the_previous_secret_is_accepted_only_until_its_end() {
     let old = || HmacSecret::new(SECRET.iter().rev().copied().collect()).unwrap();
-    let scheme =
-        LegacyHmac::new(HmacSecret::new(SECRET.into()).unwrap()).accepting_previous(old(), NOW.plus(10));
+    let scheme = LegacyHmac::new(HmacSecret::new(SECRET.into()).unwrap())
+        .accepting_previous(old(), NOW.plus(10));
     let by_old = LegacyHmac::new(old()).sign(b"{}", NOW).unwrap();
     let fields = delivery(&by_old.signature, &by_old.timestamp);
     assert_eq!(scheme.verify(&fields, b"{}", NOW.plus(10)), Ok(()));

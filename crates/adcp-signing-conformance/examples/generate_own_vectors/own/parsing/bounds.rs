@@ -26,7 +26,9 @@ pub(super) fn add(suite: &mut Suite, keys: &Keys) -> Result<()> {
     let components = |count: usize| {
         let fields = (1..=count - 5).map(|number| format!("x-{number}"));
         fields
-            .fold(request(), |message, name| message.header(&name, "v").cover(&format!("\"{name}\"")))
+            .fold(request(), |message, name| {
+                message.header(&name, "v").cover(&format!("\"{name}\""))
+            })
             .sign(keys, ED25519)
     };
     let params = |count: usize| {

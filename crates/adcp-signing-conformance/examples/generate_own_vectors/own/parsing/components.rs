@@ -26,14 +26,22 @@ pub(super) fn add(suite: &mut Suite, keys: &Keys) -> Result<()> {
             "A field is covered with ;key",
             request().cover_as("\"content-digest\";key=\"sha-256\"", DIGEST),
         ),
-        ("component-req", "A derived component is covered with ;req", request().cover("\"@method\";req")),
+        (
+            "component-req",
+            "A derived component is covered with ;req",
+            request().cover("\"@method\";req"),
+        ),
         ("component-tr", "A field is covered with ;tr", request().cover("\"content-type\";tr")),
         (
             "component-unknown-parameter",
             "A component has a parameter that nobody has defined",
             request().cover("\"content-type\";x=1"),
         ),
-        ("component-status", "The status of a response is covered", request().cover_as("\"@status\"", "200")),
+        (
+            "component-status",
+            "The status of a response is covered",
+            request().cover_as("\"@status\"", "200"),
+        ),
         (
             "component-signature-params",
             "@signature-params is covered",

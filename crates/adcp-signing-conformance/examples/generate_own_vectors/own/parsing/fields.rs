@@ -56,7 +56,9 @@ pub(super) fn add(suite: &mut Suite, keys: &Keys) -> Result<()> {
             "input-item",
             "sig1 of Signature-Input is an item and no list",
             STEP_1,
-            signed()?.respell("Signature-Input", |text| text.replace("sig1=(\"@method\" ", "sig1=1, x=(")),
+            signed()?.respell("Signature-Input", |text| {
+                text.replace("sig1=(\"@method\" ", "sig1=1, x=(")
+            }),
         ),
         (
             "signature-empty-field",
@@ -99,7 +101,11 @@ pub(super) fn add(suite: &mut Suite, keys: &Keys) -> Result<()> {
     }
     let digest = "sha-256=:SNIVma8dgUBx_U1CBaYFQnsJep9S0_tXaNXlQQOdoxQ:";
     for (slug, name, value) in [
-        ("digest-base64url", "Content-Digest is base64url, which 3.2 does not read", digest.to_owned()),
+        (
+            "digest-base64url",
+            "Content-Digest is base64url, which 3.2 does not read",
+            digest.to_owned(),
+        ),
         (
             "digest-twice",
             "Content-Digest has sha-256 twice, the matching one last",
@@ -129,13 +135,16 @@ fn relabel(sent: Sent, field: &str) -> Sent {
     sent.respell(field, |text| text.replacen("sig1=", "sig2=", 1))
 }
 
-/// Sets the lowest bit of the character before `end`, which no byte needs: 64 bytes leave four such bits.
+/// Sets the lowest bit of the character before `end`, which no byte needs: 64 bytes leave four such
+/// bits.
 pub(crate) fn stray_bits(text: &str, end: &str) -> String {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let Some(head) = text.strip_suffix(end) else { return text.to_owned() };
     let mut head = head.to_owned();
-    let next =
-        head.pop().and_then(|last| ALPHABET.split_once(last)).and_then(|(_, rest)| rest.chars().next());
+    let next = head
+        .pop()
+        .and_then(|last| ALPHABET.split_once(last))
+        .and_then(|(_, rest)| rest.chars().next());
     head.extend(next);
     head + end
 }

@@ -20,7 +20,13 @@ pub(super) fn add(suite: &mut Suite, keys: &Keys) -> Result<()> {
         (
             "components-in-another-order",
             "The components come in another order",
-            request().covering(&["content-digest", "content-type", "@authority", "@target-uri", "@method"]),
+            request().covering(&[
+                "content-digest",
+                "content-type",
+                "@authority",
+                "@target-uri",
+                "@method",
+            ]),
         ),
         (
             "spaces-in-the-list",
@@ -59,7 +65,9 @@ pub(super) fn add(suite: &mut Suite, keys: &Keys) -> Result<()> {
             ),
         ),
     ] {
-        suite.add(Vector::new(FOLDER, slug, name, RECEIVED, message.sign(keys, ED25519)?).verifier_only());
+        suite.add(
+            Vector::new(FOLDER, slug, name, RECEIVED, message.sign(keys, ED25519)?).verifier_only(),
+        );
     }
     let signed = || request().sign(keys, ED25519);
     let after = |text: &str| format!("other=(\"@method\");keyid=\"x\" \t, {text}");
@@ -72,10 +80,14 @@ pub(super) fn add(suite: &mut Suite, keys: &Keys) -> Result<()> {
         (
             "labels-on-two-lines",
             "Each label comes on a line of its own",
-            signed()?.header_before("Signature-Input", "other=()").header_before("Signature", "other=:AAAA:"),
+            signed()?
+                .header_before("Signature-Input", "other=()")
+                .header_before("Signature", "other=:AAAA:"),
         ),
         ("space-around-the-field", "There is space around the field values", {
-            names.into_iter().fold(signed()?, |sent, name| sent.respell(name, |text| format!(" \t{text} ")))
+            names
+                .into_iter()
+                .fold(signed()?, |sent, name| sent.respell(name, |text| format!(" \t{text} ")))
         }),
     ] {
         suite.add(Vector::new(FOLDER, slug, name, STEP_1, sent).verifier_only());

@@ -10,13 +10,24 @@ use crate::own::{
 };
 
 const NONCES: &str = "#adcp-rfc-9421-profile nonce: at least 16 bytes, base64url without padding";
-const NUMBERS: &str = "RFC 8941 section 3.3.1; RFC 9421 section 2.3: created and expires are integers";
+const NUMBERS: &str =
+    "RFC 8941 section 3.3.1; RFC 9421 section 2.3: created and expires are integers";
 
 pub(super) fn add(suite: &mut Suite, keys: &Keys) -> Result<()> {
     for (slug, name, spec, message) in [
-        ("nonce-15-bytes", "The nonce decodes to 15 bytes", NONCES, request().nonce("AAECAwQFBgcICQoLDA0O")),
+        (
+            "nonce-15-bytes",
+            "The nonce decodes to 15 bytes",
+            NONCES,
+            request().nonce("AAECAwQFBgcICQoLDA0O"),
+        ),
         ("nonce-empty", "The nonce is the empty string", NONCES, request().nonce("")),
-        ("nonce-padded", "The nonce is padded", NONCES, request().nonce("KXYnfEfJ0PBRZXQyVXfVQA==")),
+        (
+            "nonce-padded",
+            "The nonce is padded",
+            NONCES,
+            request().nonce("KXYnfEfJ0PBRZXQyVXfVQA=="),
+        ),
         (
             "nonce-standard-alphabet",
             "The nonce has a character of the standard alphabet",
@@ -41,8 +52,18 @@ pub(super) fn add(suite: &mut Suite, keys: &Keys) -> Result<()> {
             NUMBERS,
             request().param("created", "1_776_520_800"),
         ),
-        ("created-with-plus", "created has a plus sign", NUMBERS, request().param("created", "+1776520800")),
-        ("created-decimal", "created is a decimal", NUMBERS, request().param("created", "1776520800.0")),
+        (
+            "created-with-plus",
+            "created has a plus sign",
+            NUMBERS,
+            request().param("created", "+1776520800"),
+        ),
+        (
+            "created-decimal",
+            "created is a decimal",
+            NUMBERS,
+            request().param("created", "1776520800.0"),
+        ),
         (
             "created-arabic-digits",
             "created is spelled with Arabic-Indic digits",
@@ -55,7 +76,12 @@ pub(super) fn add(suite: &mut Suite, keys: &Keys) -> Result<()> {
             NUMBERS,
             request().param("created", "0000001776520800"),
         ),
-        ("created-string", "created is a string", NUMBERS, request().param("created", "\"1776520800\"")),
+        (
+            "created-string",
+            "created is a string",
+            NUMBERS,
+            request().param("created", "\"1776520800\""),
+        ),
         (
             "created-exponent",
             "created is spelled with an exponent",
@@ -74,7 +100,12 @@ pub(super) fn add(suite: &mut Suite, keys: &Keys) -> Result<()> {
             NUMBERS,
             request().param("created", " 1776520800"),
         ),
-        ("expires-decimal", "expires is a decimal", NUMBERS, request().param("expires", "1776521100.0")),
+        (
+            "expires-decimal",
+            "expires is a decimal",
+            NUMBERS,
+            request().param("expires", "1776521100.0"),
+        ),
         (
             "keyid-without-value",
             "keyid has no value, which makes it the boolean true",

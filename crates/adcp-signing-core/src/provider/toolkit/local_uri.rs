@@ -1,0 +1,277 @@
+//! Key URIs for keys in this process: `file:` and `memory:`.
+
+use std::{
+    fmt, fs,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use zeroize::Zeroizing;
+
+use crate::{
+    keys::{
+        Algorithm, KeyPurpose,
+        jwk::{AdcpUse, PrivateJwk},
+    },
+    provider::{
+        InMemoryProvider, ProviderError, ProviderErrorKind, SigningProvider as _,
+        toolkit::{
+            PercentEncoded,
+            key_uri::{KeyUriError, KeyUriParts},
+            percent_decode, write_query,
+        },
+    },
+};
+
+/// The longest key file read.
+const MAX_FILE_LEN: usize = 64 * 1024;
+const FORMS: &str = "`file:PATH` (or `file:///PATH`), or as `memory:` without a path";
+
+/// A key URI that stands for a key in this process' memory.
+///
+/// `file:PATH` is a private JWK, a private JWK set or an unencrypted PKCS#8 PEM; `memory:` is a
+/// fresh key each time it is opened, `ed25519` unless the URI says otherwise. Both take the query
+/// members `alg` (an RFC 9421 name), `kid` and `purpose` (an `adcp_use` value). What the URI and
+/// the file both state must agree; where neither states a purpose it is `request-signing`. In a
+/// file with several keys `kid` chooses one.
+///
+/// ```
+/// use adcp_signing_core::provider::toolkit::{InProcessKeys, LocalKeyUri};
+///
+/// let uri: LocalKeyUri = "memory:?alg=ed25519&kid=dev-1".parse()?;
+/// assert!(uri.open(InProcessKeys::Refuse).is_err());
+/// let provider = uri.open(InProcessKeys::Allow)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalKeyUri {
+    place: Place,
+    algorithm: Option<Algorithm>,
+    key_id: Option<String>,
+    purpose: Option<KeyPurpose>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    File(String),
+    Memory,
+}
+
+/// Whether a private key may be held in this process' memory.
+///
+/// Whatever builds a provider from a URI takes one of these, so that a deployment meant to use a
+/// key service cannot be turned to a key on disk by a changed URI alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum InProcessKeys {
+    /// Refuse `file:` and `memory:`.
+    Refuse,
+    /// Take them: development and tests.
+    Allow,
+}
+
+impl LocalKeyUri {
+    /// Whether the text has one of the schemes of this type.
+    pub fn has_scheme(uri: &str) -> bool {
+        uri.starts_with("file:") || uri.starts_with("memory:")
+    }
+
+    /// The path of a `file:` URI.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.place {
+            Place::File(path) => Some(Path::new(path)),
+            Place::Memory => None,
+        }
+    }
+
+    /// Makes the provider: reads the file, or generates the key. Blocks while the file is read.
+    ///
+    /// # Errors
+    /// [`ProviderErrorKind::Configuration`] unless in-process keys are allowed, and when the file does not hold one key
+    /// that agrees with the URI; [`ProviderErrorKind::KeyNotFound`],
+    /// [`AccessDenied`](ProviderErrorKind::AccessDenied) or
+    /// [`Unavailable`](ProviderErrorKind::Unavailable) when it cannot be read.
+    pub fn open(&self, allow: InProcessKeys) -> Result<InMemoryProvider, ProviderError> {
+        if allow == InProcessKeys::Refuse {
+            return Err(configuration(
+                "`file:` and `memory:` keys are held in this process; allow in-process keys by name \
+                 (`--allow-in-process-keys` on the command line), or use a key service",
+            ));
+        }
+        match &self.place {
+            Place::File(path) => self.open_file(&PathBuf::from(path)),
+            Place::Memory => {
+                let algorithm = self.algorithm.unwrap_or(Algorithm::Ed25519);
+                Ok(self.named(InMemoryProvider::generate(algorithm, self.purpose_or_default())?))
+            }
+        }
+    }
+
+    fn open_file(&self, path: &Path) -> Result<InMemoryProvider, ProviderError> {
+        let content = read_bounded(path)?;
+        let text = std::str::from_utf8(&content)
+            .map_err(|_| configuration("the key file is not text; it must be JSON or PEM"))?
+            .trim_ascii();
+        let provider = if text.starts_with('{') {
+            let jwk = PrivateJwk::parse_sole(text.as_bytes(), self.key_id.as_deref())
+                .map_err(|error| configuration("the key file is refused").with_source(error))?;
+            self.check_key_id(&jwk)?;
+            match (&self.purpose, jwk.adcp_use()) {
+                (None, AdcpUse::Purpose(_) | AdcpUse::Malformed) => {
+                    InMemoryProvider::from_jwk(jwk)?
+                }
+                (_, _) => InMemoryProvider::from_jwk_for(jwk, self.purpose_or_default())?,
+            }
+        } else if text.starts_with("-----BEGIN ") {
+            InMemoryProvider::from_pkcs8_pem(text, self.purpose_or_default())?
+        } else {
+            return Err(configuration("the key file is neither a JWK, a JWK set nor PEM"));
+        };
+        match self.algorithm {
+            Some(algorithm) if algorithm != provider.algorithm() => Err(ProviderError::new(
+                ProviderErrorKind::AlgorithmMismatch,
+                format!(
+                    "the key file holds a key of {}, the key URI says {algorithm}",
+                    provider.algorithm()
+                ),
+            )),
+            _ => Ok(self.named(provider)),
+        }
+    }
+
+    fn purpose_or_default(&self) -> KeyPurpose {
+        self.purpose.clone().unwrap_or(KeyPurpose::RequestSigning)
+    }
+
+    fn check_key_id(&self, jwk: &PrivateJwk) -> Result<(), ProviderError> {
+        match (&self.key_id, jwk.kid()) {
+            (Some(wanted), Some(kid)) if wanted != kid => {
+                Err(configuration("the key in the file has another `kid` than the key URI says"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn named(&self, provider: InMemoryProvider) -> InMemoryProvider {
+        match &self.key_id {
+            Some(key_id) => provider.with_key_id(key_id),
+            None => provider,
+        }
+    }
+}
+
+impl FromStr for LocalKeyUri {
+    type Err = KeyUriError;
+
+    fn from_str(uri: &str) -> Result<Self, Self::Err> {
+        let mut parts = KeyUriParts::parse(uri)?;
+        let place = match (parts.scheme(), parts.body()) {
+            ("file", path) => Place::File(file_path(path)?),
+            ("memory", "") => Place::Memory,
+            ("memory", _) => return Err(KeyUriError::Body { expected: FORMS }),
+            _ => return Err(KeyUriError::Scheme { expected: "`file:` or `memory:`" }),
+        };
+        // The purpose stays open until the file is read: a JWK may state its own.
+        let parsed = Self {
+            place,
+            algorithm: parts.take_algorithm()?,
+            key_id: parts.take_text("kid")?,
+            purpose: parts.take_purpose()?,
+        };
+        parts.finish()?;
+        Ok(parsed)
+    }
+}
+
+impl fmt::Display for LocalKeyUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Place::File(path) => {
+                f.write_str("file:")?;
+                // `file://` would start a host.
+                if path.starts_with("//") {
+                    f.write_str("//")?;
+                }
+                write!(f, "{}", PercentEncoded(path))?;
+            }
+            Place::Memory => f.write_str("memory:")?,
+        }
+        let members = [
+            ("alg", self.algorithm.map(Algorithm::rfc9421_name)),
+            ("kid", self.key_id.as_deref()),
+            ("purpose", self.purpose.as_ref().map(KeyPurpose::as_str)),
+        ];
+        write_query(f, members)
+    }
+}
+
+/// The path of `file:PATH` or `file:///PATH` (RFC 8089 §2 and §E.2), without a host.
+fn file_path(path: &str) -> Result<String, KeyUriError> {
+    let path = match path.strip_prefix("//") {
+        Some(absolute) if absolute.starts_with('/') => absolute,
+        Some(_) => return Err(KeyUriError::Body { expected: FORMS }),
+        None => path,
+    };
+    match percent_decode(path)? {
+        path if path.is_empty() => Err(KeyUriError::Body { expected: FORMS }),
+        path => Ok(path),
+    }
+}
+
+/// Reads a regular file of at most [`MAX_FILE_LEN`] into memory that is wiped.
+fn read_bounded(path: &Path) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
+    // A pipe or a device would make the open itself wait.
+    let metadata = fs::metadata(path).map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err(configuration("the key file is not a regular file"));
+    }
+    warn_if_open_to_others(&metadata);
+    // All the room at once: a buffer that grows leaves copies of the secret behind.
+    let mut content = Zeroizing::new(vec![0; MAX_FILE_LEN + 1]);
+    let mut file = fs::File::open(path).map_err(unreadable)?;
+    let mut len = 0;
+    while let Some(room) = content.get_mut(len..).filter(|room| !room.is_empty()) {
+        match file.read(room) {
+            Ok(0) => break,
+            Ok(read) => len += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(unreadable(error)),
+        }
+    }
+    if len > MAX_FILE_LEN {
+        return Err(configuration("the key file is longer than 64 KiB"));
+    }
+    content.truncate(len);
+    Ok(content)
+}
+
+#[cfg(unix)]
+fn warn_if_open_to_others(metadata: &fs::Metadata) {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        tracing::warn!(
+            mode = format_args!("{mode:03o}"),
+            "other users can reach the private key file; chmod 600 it"
+        );
+    }
+}
+
+#[cfg(not(unix))]
+fn warn_if_open_to_others(_: &fs::Metadata) {}
+
+fn unreadable(error: io::Error) -> ProviderError {
+    let (kind, message) = match error.kind() {
+        io::ErrorKind::NotFound => (ProviderErrorKind::KeyNotFound, "there is no such key file"),
+        io::ErrorKind::PermissionDenied => {
+            (ProviderErrorKind::AccessDenied, "this user may not read the key file")
+        }
+        _ => (ProviderErrorKind::Unavailable, "the key file cannot be read"),
+    };
+    ProviderError::new(kind, message).with_source(error)
+}
+
+fn configuration(message: &'static str) -> ProviderError {
+    ProviderError::new(ProviderErrorKind::Configuration, message)
+}

@@ -1,0 +1,23 @@
+//! What authors of backends share: key URIs, options, environment variables, endpoints, and what is fetched once.
+
+mod endpoint;
+mod environment;
+mod fetch_once;
+mod key_uri;
+mod local_uri;
+mod options;
+mod percent;
+
+#[doc(inline)]
+pub use crate::key_option_setters;
+
+pub(crate) use self::options::{ALGORITHMS, PURPOSE_NAMES, known_purpose};
+pub use self::{
+    endpoint::{Endpoint, EndpointError},
+    environment::Environment,
+    fetch_once::FetchOnce,
+    key_uri::{KeyUriError, KeyUriParts},
+    local_uri::{InProcessKeys, LocalKeyUri},
+    options::KeyOptions,
+    percent::{PercentEncoded, percent_decode, percent_decode_bytes, write_query},
+};

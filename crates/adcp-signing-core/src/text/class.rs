@@ -1,0 +1,77 @@
+//! The classes of characters that the grammars of structured fields (RFC 8941) and of URLs (RFC
+//! 3986) are made of.
+
+/// A class of bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Class(u8);
+
+impl Class {
+    /// What a key goes on with (RFC 8941 §3.1.2).
+    pub(crate) const KEY: Self = Self(1);
+    /// What a token goes on with (RFC 8941 §3.3.4).
+    pub(crate) const TOKEN: Self = Self(1 << 1);
+    /// What stands for itself in a string (RFC 8941 §3.3.3).
+    pub(crate) const PLAIN_STRING: Self = Self(1 << 2);
+    /// The characters of both base64 alphabets, and their padding.
+    pub(crate) const BASE64: Self = Self(1 << 3);
+    /// `0` to `9`.
+    pub(crate) const DIGIT: Self = Self(1 << 4);
+    /// What means the same escaped or not (RFC 3986 §2.3).
+    pub(crate) const UNRESERVED: Self = Self(1 << 5);
+    /// Letters, digits, hyphens and dots of a host name, and the underscore that private names
+    /// have.
+    pub(crate) const HOST: Self = Self(1 << 6);
+    /// What a path segment is made of (RFC 3986 §3.3); of an escape, the `%`.
+    pub(crate) const PCHAR: Self = Self(1 << 7);
+
+    /// Whether `byte` is of this class.
+    pub(crate) fn has(self, byte: u8) -> bool {
+        const OF: [u8; 256] = of_each_byte();
+        OF.get(usize::from(byte)).is_some_and(|classes| classes & self.0 != 0)
+    }
+}
+
+const fn of_each_byte() -> [u8; 256] {
+    let mut all = [0; 256];
+    let mut rest: &mut [u8] = &mut all;
+    let mut byte = 0_u8;
+    while let [classes, more @ ..] = rest {
+        if matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.' | b'*') {
+            *classes |= Class::KEY.0;
+        }
+        if byte.is_ascii_alphanumeric()
+            || matches!(
+                byte,
+                b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_'
+            )
+            || matches!(byte, b'`' | b'|' | b'~' | b':' | b'/')
+        {
+            *classes |= Class::TOKEN.0;
+        }
+        if matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\') {
+            *classes |= Class::PLAIN_STRING.0;
+        }
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=') {
+            *classes |= Class::BASE64.0;
+        }
+        if byte.is_ascii_digit() {
+            *classes |= Class::DIGIT.0;
+        }
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            *classes |= Class::UNRESERVED.0 | Class::PCHAR.0;
+        }
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_') {
+            *classes |= Class::HOST.0;
+        }
+        if matches!(
+            byte,
+            b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'='
+        ) || matches!(byte, b':' | b'@' | b'%')
+        {
+            *classes |= Class::PCHAR.0;
+        }
+        byte = byte.wrapping_add(1);
+        rest = more;
+    }
+    all
+}
