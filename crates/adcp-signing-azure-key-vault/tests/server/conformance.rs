@@ -109,7 +109,9 @@ impl Harness for AzureKeyVault {
             // Without a version, so that the vault chooses.
             KeyState::Rotatable => self.rotatable.clone(),
             _ => {
-                return Err(HarnessError::not_applicable("a state that this harness does not know"));
+                return Err(HarnessError::not_applicable(
+                    "a state that this harness does not know",
+                ));
             }
         };
         self.connect(&self.server, &path, spec.purpose.clone(), token).await

@@ -114,7 +114,9 @@ impl<'a> Component<'a> {
                 "key" => text("key", ComponentParam::Key)?,
                 "name" => text("name", ComponentParam::Name)?,
                 "tr" => {
-                    return Err(ComponentError::TrailersUnsupported { component: name.to_string() });
+                    return Err(ComponentError::TrailersUnsupported {
+                        component: name.to_string(),
+                    });
                 }
                 _ => {
                     return Err(ComponentError::UnknownParameter {

@@ -102,7 +102,9 @@ impl Harness for GcpKms {
             }
             KeyState::Rotatable => first(&self.rotatable),
             _ => {
-                return Err(HarnessError::not_applicable("a state that this harness does not know"));
+                return Err(HarnessError::not_applicable(
+                    "a state that this harness does not know",
+                ));
             }
         };
         self.server
