@@ -50,7 +50,7 @@ impl<'a> SignatureParams<'a> {
     ///
     /// # Errors
     /// [`SignatureParamsError`] where a parameter has the wrong type: the times are integers, the rest quoted strings.
-    pub fn from_params(params: &'a Params<'_>) -> Result<Self, SignatureParamsError> {
+    pub fn from_params(params: &Params<'a>) -> Result<Self, SignatureParamsError> {
         Ok(Self {
             created: integer(params, "created")?,
             expires: integer(params, "expires")?,
@@ -143,12 +143,12 @@ fn integer(params: &Params<'_>, name: &'static str) -> Result<Option<i64>, Signa
 }
 
 fn string<'a>(
-    params: &'a Params<'_>,
+    params: &Params<'a>,
     name: &'static str,
 ) -> Result<Option<Cow<'a, str>>, SignatureParamsError> {
     match params.get(name) {
         None => Ok(None),
-        Some(BareItem::String(value)) => Ok(Some(Cow::Borrowed(value))),
+        Some(BareItem::String(value)) => Ok(Some(value.clone())),
         Some(other) => Err(SignatureParamsError {
             name,
             found: other.type_name(),
