@@ -46,7 +46,8 @@ impl Combination {
             command.args(["--features", feature]);
         }
         command.args(["--", "-D", "warnings"]);
-        process::stream(&mut command, echo, |_| ()).is_ok_and(|status| status.success())
+        process::stream(&mut command, process::BUILD_LIMIT, echo, |_| ())
+            .is_ok_and(|status| status.success())
     }
 
     fn shown(&self) -> String {

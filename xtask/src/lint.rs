@@ -62,7 +62,7 @@ fn deny(echo: Echo) -> Outcome {
 }
 
 fn check(name: &str, command: &mut Command, echo: Echo) -> Outcome {
-    match process::stream(command, echo, |_| ()) {
+    match process::stream(command, process::BUILD_LIMIT, echo, |_| ()) {
         Ok(status) if status.success() => Outcome::pass(name),
         Ok(status) => Outcome::fail(name, status.to_string()),
         Err(error) => Outcome::fail(name, format!("{error:#}")),

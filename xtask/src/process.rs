@@ -4,12 +4,20 @@
 use std::{
     env,
     ffi::OsStr,
-    io::{self, BufRead as _, BufReader, Write as _},
+    io::{self, BufRead as _, BufReader, IsTerminal as _, Write as _},
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
-    process::{Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::mpsc::{self, RecvTimeoutError, Sender},
+    thread::{self, JoinHandle},
+    time::Duration,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
+use rustix::process::{Pid, Signal};
+
+/// How long one build may take: many times what it takes on an idle machine.
+pub(crate) const BUILD_LIMIT: Duration = Duration::from_secs(40 * 60);
 
 /// Where a child's standard output is repeated.
 #[derive(Clone, Copy)]
@@ -53,27 +61,77 @@ pub(crate) fn status(command: &mut Command) -> Result<ExitStatus> {
 }
 
 /// Runs to the end, repeating each line of standard output as it comes and handing it to `each`.
+///
+/// # Errors
+/// Where the command cannot be started, and where it still runs after `limit`: then it is killed
+/// with all that it started, and the error names the last line that it wrote. On a terminal there
+/// is no limit: the command then shares our process group, so that Ctrl-C reaches it.
 pub(crate) fn stream(
     command: &mut Command,
+    limit: Duration,
     echo: Echo,
     mut each: impl FnMut(&str),
 ) -> Result<ExitStatus> {
+    let has_limit = !io::stderr().is_terminal();
+    if has_limit {
+        command.process_group(0);
+    }
     let mut child = command
         .stdout(Stdio::piped())
         .spawn()
         .with_context(|| format!("cannot start {command:?}"))?;
     let stdout = child.stdout.take().context("the child has no standard output")?;
+    let watch = has_limit.then(|| Watch::start(&child, limit)).transpose()?;
     let mut lines = BufReader::new(stdout);
-    let mut line = Vec::new();
+    let (mut line, mut last) = (Vec::new(), String::new());
     while lines.read_until(b'\n', &mut line)? > 0 {
         match echo {
             Echo::Stdout => io::stdout().write_all(&line)?,
             Echo::Stderr => io::stderr().write_all(&line)?,
         }
-        each(String::from_utf8_lossy(&line).trim_end());
+        let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+        each(&text);
+        if !text.is_empty() {
+            last = text;
+        }
         line.clear();
     }
-    Ok(child.wait()?)
+    let status = child.wait()?;
+    ensure!(
+        !watch.is_some_and(Watch::has_killed),
+        "still running after {} s, and killed; the last line was {last:?}",
+        limit.as_secs()
+    );
+    Ok(status)
+}
+
+/// Kills a process group that outlives its time limit.
+struct Watch {
+    ended: Sender<()>,
+    watcher: JoinHandle<bool>,
+}
+
+impl Watch {
+    /// Watches a child that leads its own process group.
+    fn start(child: &Child, limit: Duration) -> Result<Self> {
+        let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let group = group.context("the child has no process id")?;
+        let (ended, has_ended) = mpsc::channel();
+        let watcher = thread::spawn(move || {
+            let timed_out = has_ended.recv_timeout(limit) == Err(RecvTimeoutError::Timeout);
+            if timed_out {
+                let _ = rustix::process::kill_process_group(group, Signal::KILL);
+            }
+            timed_out
+        });
+        Ok(Self { ended, watcher })
+    }
+
+    /// Ends the watch, and tells whether it had to kill.
+    fn has_killed(self) -> bool {
+        let _ = self.ended.send(());
+        self.watcher.join().unwrap_or(true)
+    }
 }
 
 /// Runs to the end and returns standard output; a failure is an error.
@@ -82,7 +140,7 @@ pub(crate) fn capture(command: &mut Command) -> Result<String> {
         .stderr(Stdio::inherit())
         .output()
         .with_context(|| format!("cannot start {command:?}"))?;
-    anyhow::ensure!(output.status.success(), "{command:?} failed: {}", output.status);
+    ensure!(output.status.success(), "{command:?} failed: {}", output.status);
     String::from_utf8(output.stdout).context("the output is not UTF-8")
 }
 
@@ -91,6 +149,36 @@ pub(crate) fn version(tool: &[&str]) -> Result<String> {
     let (name, args) = tool.split_first().context("a tool without a name")?;
     let output = Command::new(name).args(args).stdin(Stdio::null()).output();
     let output = output.with_context(|| format!("`{name}` is not installed"))?;
-    anyhow::ensure!(output.status.success(), "`{}` does not run", tool.join(" "));
+    ensure!(output.status.success(), "`{}` does not run", tool.join(" "));
     Ok(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(script: &str, limit: Duration) -> (Result<ExitStatus>, Vec<String>) {
+        let mut lines = Vec::new();
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script]).stdin(Stdio::null());
+        let status = stream(&mut shell, limit, Echo::Stderr, |line| lines.push(line.to_owned()));
+        (status, lines)
+    }
+
+    #[test]
+    fn a_command_that_hangs_is_killed_with_all_that_it_started() {
+        // The shell's child holds the pipe open as well.
+        let hangs = "echo begun; sleep 3600 & sleep 3600";
+        let (status, lines) = run(hangs, Duration::from_millis(300));
+        let error = status.unwrap_err().to_string();
+        assert!(error.contains("still running") && error.contains("begun"), "{error}");
+        assert_eq!(lines, ["begun"]);
+    }
+
+    #[test]
+    fn a_command_that_ends_in_time_is_not() {
+        let (status, lines) = run("echo one; echo two; exit 3", Duration::from_secs(60));
+        assert_eq!(status.unwrap().code(), Some(3));
+        assert_eq!(lines, ["one", "two"]);
+    }
 }

@@ -3,7 +3,7 @@
 use std::{
     env,
     io::{self, IsTerminal as _, Write as _},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -78,6 +78,10 @@ enum Work {
     /// The dry run of a release; left out by `--fast`.
     Release,
 }
+
+/// How long the tests of a suite may run. On an idle machine the longest takes a tenth of it; a test
+/// that hangs ends here, and not with the whole run.
+const SUITE_LIMIT: Duration = Duration::from_secs(20 * 60);
 
 /// Every suite, in the order of running.
 const SUITES: &[(&str, Work)] = &[
@@ -231,10 +235,17 @@ fn perform(name: &str, work: Work, args: &TestArgs, echo: Echo, matrix: &mut Mat
 }
 
 fn cargo_test(name: &str, args: &[&str], variables: &[(String, String)], echo: Echo) -> Outcome {
+    // Built first, so that the time limit is the tests' alone.
+    if !args.contains(&"--doc") {
+        let built = process::status(process::cargo(["test", "--no-run"]).args(args));
+        if !built.is_ok_and(|status| status.success()) {
+            return Outcome::fail(name, "the tests do not build");
+        }
+    }
     let mut command = process::cargo(["test", "--no-fail-fast"]);
     command.args(args).envs(variables.iter().map(|(name, value)| (name, value)));
     let mut tally = Tally::default();
-    let status = match process::stream(&mut command, echo, |line| tally.read(line)) {
+    let status = match process::stream(&mut command, SUITE_LIMIT, echo, |line| tally.read(line)) {
         Ok(status) => status,
         Err(error) => return Outcome::fail(name, format!("{error:#}")),
     };
@@ -336,7 +347,7 @@ fn demo(name: &str, echo: Echo) -> Outcome {
         let args =
             main_job(&readme).context("README.md has no `cargo run` command in a fenced block")?;
         let mut said_something = false;
-        let status = process::stream(&mut process::cargo(args), echo, |line| {
+        let status = process::stream(&mut process::cargo(args), SUITE_LIMIT, echo, |line| {
             said_something |= !line.is_empty()
         })?;
         ensure!(status.success(), "the command of README.md failed: {status}");

@@ -46,7 +46,7 @@ pub(crate) fn package(tree: &Checkout, crates: &[&Package], echo: Echo) -> Resul
     for package in crates {
         command.args(["--package", &package.name]);
     }
-    let status = process::stream(&mut command, echo, |_| ())?;
+    let status = process::stream(&mut command, process::BUILD_LIMIT, echo, |_| ())?;
     ensure!(status.success(), "`cargo package` failed: {status}");
     let folder = tree.target().join("package");
     let file = |package: &&Package| {
@@ -102,7 +102,8 @@ impl Unpacked {
         };
         for features in [&[][..], &["--all-features"]] {
             let mut command = self.checkout.cargo([verb, "--package", &package.name]);
-            let status = process::stream(command.args(features), echo, |_| ())?;
+            let status =
+                process::stream(command.args(features), process::BUILD_LIMIT, echo, |_| ())?;
             let features = shown(features);
             ensure!(
                 status.success(),
@@ -124,7 +125,7 @@ impl Unpacked {
             let mut command =
                 self.checkout.cargo(["doc", "--no-deps", "--lib", "--package", &package.name]);
             let command = command.args(&features).env("RUSTDOCFLAGS", DOC_FLAGS);
-            let status = process::stream(command, echo, |_| ())?;
+            let status = process::stream(command, process::BUILD_LIMIT, echo, |_| ())?;
             ensure!(
                 status.success(),
                 "{} cannot be documented with {}",
