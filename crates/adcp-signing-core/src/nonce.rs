@@ -1,24 +1,15 @@
 //! Nonces: 16 random bytes in unpadded Base64URL, made by signers and checked by verifiers.
 
-use std::{
-    cell::RefCell,
-    collections::VecDeque,
-    fmt,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{collections::VecDeque, fmt};
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use parking_lot::Mutex;
-use rand::{
-    Rng as _, SeedableRng as _,
-    rngs::{StdRng, SysRng},
-};
+
+use crate::text::all_bytes;
 
 /// Bytes of randomness in a nonce that we make, and the fewest that a received one may decode to.
 const BYTES: usize = 16;
-/// Characters of a nonce that we make.
-const CHARS: usize = 22;
-/// Longest nonce that is accepted: 256 characters leave room for any sane generator and bound the
+/// The longest nonce that is accepted. 256 characters leave room for any generator and bound the
 /// work.
 const MAX_CHARS: usize = 256;
 
@@ -36,13 +27,7 @@ const MAX_CHARS: usize = 256;
 /// # }
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-pub struct Nonce(Repr);
-
-#[derive(Clone, PartialEq, Eq)]
-enum Repr {
-    Made([u8; CHARS]),
-    Given(Box<str>),
-}
+pub struct Nonce(String);
 
 /// Why a nonce is refused, or could not be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -69,7 +54,7 @@ pub enum NonceError {
     /// The random generator of the operating system failed.
     #[error("the operating system gave no randomness; nothing can be signed until it does")]
     NoRandomness,
-    /// A fixed list of nonces has come to its end.
+    /// A fixed list of nonces is used up.
     #[error("the fixed list of nonces is used up; give it more")]
     Exhausted,
 }
@@ -77,10 +62,7 @@ pub enum NonceError {
 impl Nonce {
     /// The nonce of these 16 bytes, which must be unpredictable and never used before.
     pub fn from_bytes(bytes: [u8; BYTES]) -> Self {
-        let mut text = [b'A'; CHARS];
-        // 16 bytes always encode to 22 characters, so this cannot fail.
-        let _ = Base64UrlUnpadded::encode(&bytes, &mut text);
-        Self(Repr::Made(text))
+        Self(Base64UrlUnpadded::encode_string(&bytes))
     }
 
     /// A nonce that was made elsewhere.
@@ -89,14 +71,13 @@ impl Nonce {
     /// As [`Nonce::check`].
     pub fn parse(text: &str) -> Result<Self, NonceError> {
         Self::check(text)?;
-        Ok(Self(Repr::Given(text.into())))
+        Ok(Self(text.to_owned()))
     }
 
     /// Whether a received `nonce` is well-formed: unpadded Base64URL of at least 16 bytes.
     ///
-    /// Stray bits in the last character are allowed. The text is what is signed and what the replay
-    /// store knows, it is never decoded for use, and generators that draw characters instead of
-    /// bytes leave such bits.
+    /// Stray bits in the last character are allowed: generators that draw characters instead of
+    /// bytes leave them. The nonce is signed and stored as text and is never decoded.
     ///
     /// # Errors
     /// [`NonceError`] that names the rule; the profiles answer `*_header_malformed` in step 1.
@@ -108,8 +89,7 @@ impl Nonce {
             return Err(NonceError::TooLong { chars: text.len() });
         }
         let in_alphabet = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-        // Without an early exit the compiler looks at many bytes at once.
-        if text.len() % 4 == 1 || !text.bytes().fold(true, |all, byte| all & in_alphabet(byte)) {
+        if text.len() % 4 == 1 || !all_bytes(text, in_alphabet) {
             return Err(NonceError::NotBase64Url);
         }
         let bytes = text.len() * 3 / 4;
@@ -121,10 +101,7 @@ impl Nonce {
 
     /// The text that goes into the parameter.
     pub fn as_str(&self) -> &str {
-        match &self.0 {
-            Repr::Made(text) => std::str::from_utf8(text).unwrap_or_default(),
-            Repr::Given(text) => text,
-        }
+        &self.0
     }
 }
 
@@ -142,58 +119,40 @@ impl fmt::Debug for Nonce {
 
 /// Where nonces come from.
 pub trait Nonces: Send + Sync + fmt::Debug {
-    /// A nonce that was never handed out before.
+    /// A nonce that was never returned before.
     ///
     /// # Errors
-    /// [`NonceError`] where none can be made; nothing may be signed then.
+    /// [`NonceError`] if none can be made. Nothing may be signed then.
     fn next(&self) -> Result<Nonce, NonceError>;
 }
 
-/// Nonces of 128 random bits from a ChaCha generator per thread, seeded by the operating system.
+impl<T: Nonces + ?Sized> Nonces for std::sync::Arc<T> {
+    fn next(&self) -> Result<Nonce, NonceError> {
+        T::next(self)
+    }
+}
+
+/// Nonces of 128 random bits, each drawn from the operating system's generator.
 ///
-/// The generator takes a new seed every 64 KiB. The time in nanoseconds is mixed into each nonce,
-/// so that a forked process or a restored snapshot, which starts from a copy of the generator's
-/// state, does not repeat its twin's nonces.
+/// There is no state in the process, so a forked process or a restored snapshot of a machine that
+/// reseeds its generator does not repeat nonces.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RandomNonces;
 
-struct Generator {
-    rng: StdRng,
-    left: u32,
-}
-
-thread_local! {
-    static GENERATOR: RefCell<Option<Generator>> = const { RefCell::new(None) };
-}
-
-/// Nonces of one seed: 64 KiB of output.
-const NONCES_PER_SEED: u32 = 4096;
-
 impl Nonces for RandomNonces {
     fn next(&self) -> Result<Nonce, NonceError> {
-        let drawn = GENERATOR.try_with(|generator| {
-            let mut generator = generator.try_borrow_mut().map_err(|_| NonceError::NoRandomness)?;
-            draw(&mut generator)
-        });
-        let drawn = drawn.map_err(|_| NonceError::NoRandomness)??;
-        let elapsed =
-            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_nanos());
-        Ok(Nonce::from_bytes((drawn ^ elapsed).to_be_bytes()))
+        next_from(getrandom::fill)
     }
 }
 
-fn draw(generator: &mut Option<Generator>) -> Result<u128, NonceError> {
-    if generator.as_ref().is_none_or(|generator| generator.left == 0) {
-        let rng = StdRng::try_from_rng(&mut SysRng).map_err(|_| NonceError::NoRandomness)?;
-        *generator = Some(Generator { rng, left: NONCES_PER_SEED });
-    }
-    let Some(Generator { rng, left }) = generator else { return Err(NonceError::NoRandomness) };
-    *left -= 1;
-    Ok(u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64()))
+fn next_from<E>(fill: impl FnOnce(&mut [u8]) -> Result<(), E>) -> Result<Nonce, NonceError> {
+    let mut bytes = [0; BYTES];
+    fill(&mut bytes).map_err(|_| NonceError::NoRandomness)?;
+    Ok(Nonce::from_bytes(bytes))
 }
 
-/// A fixed list of nonces, each handed out once, in order: for tests and for reproducing a
-/// signature to the byte.
+/// A fixed list of nonces, each returned once, in order: for tests, and to reproduce a signature to
+/// the byte.
 #[derive(Debug)]
 pub struct FixedNonces(Mutex<VecDeque<Nonce>>);
 
@@ -252,29 +211,25 @@ mod tests {
     }
 
     #[test]
-    fn random_nonces_are_well_formed_and_do_not_repeat_across_a_reseed_or_threads() {
-        let draw = || -> Vec<Nonce> {
-            (0..NONCES_PER_SEED + 10).map(|_| RandomNonces.next().unwrap()).collect()
-        };
+    fn random_nonces_are_well_formed_and_do_not_repeat_across_threads() {
+        let draw = || -> Vec<Nonce> { (0..5_000).map(|_| RandomNonces.next().unwrap()).collect() };
         let other = std::thread::spawn(draw);
         let nonces: Vec<Nonce> = draw().into_iter().chain(other.join().unwrap()).collect();
-        assert!(
-            nonces
-                .iter()
-                .all(|nonce| Nonce::check(nonce.as_str()).is_ok() && nonce.as_str().len() == CHARS)
-        );
+        for nonce in &nonces {
+            assert_eq!((Nonce::check(nonce.as_str()), nonce.as_str().len()), (Ok(()), 22));
+        }
         let distinct: HashSet<&str> = nonces.iter().map(Nonce::as_str).collect();
         assert_eq!(distinct.len(), nonces.len());
     }
 
     #[test]
-    fn a_seed_is_used_for_a_bounded_number_of_nonces() {
-        let mut generator = None;
-        draw(&mut generator).unwrap();
-        assert_eq!(generator.as_ref().map(|generator| generator.left), Some(NONCES_PER_SEED - 1));
-        generator.as_mut().unwrap().left = 0;
-        draw(&mut generator).unwrap();
-        assert_eq!(generator.map(|generator| generator.left), Some(NONCES_PER_SEED - 1));
+    fn without_randomness_there_is_no_nonce() {
+        assert_eq!(next_from(|_| Err(())), Err(NonceError::NoRandomness));
+        let ones = next_from(|bytes| {
+            bytes.fill(0xff);
+            Ok::<_, ()>(())
+        });
+        assert_eq!(ones, Ok(Nonce::from_bytes([0xff; 16])));
     }
 
     #[test]

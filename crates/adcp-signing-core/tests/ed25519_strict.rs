@@ -4,7 +4,9 @@
 use std::collections::HashSet;
 
 use adcp_signing_core::{InvalidSignature, PublicKey};
-use curve25519_dalek::{EdwardsPoint, Scalar, constants::EIGHT_TORSION};
+use curve25519_dalek::{
+    EdwardsPoint, Scalar, constants::EIGHT_TORSION, edwards::CompressedEdwardsY,
+};
 use ed25519_dalek::{Signature, Verifier as _, VerifyingKey};
 use proptest::prelude::*;
 use sha2::Sha512;
@@ -19,7 +21,7 @@ fn signature(r: &EdwardsPoint, s: &Scalar) -> [u8; 64] {
     [r.compress().to_bytes(), s.to_bytes()].concat().try_into().unwrap()
 }
 
-/// What we say, and what dalek says without and with strictness.
+/// Our verdict, and those of dalek's plain and strict checks.
 fn verdicts(key: &EdwardsPoint, message: &[u8], signature: &[u8; 64]) -> (bool, bool, bool) {
     let ours = PublicKey::from_ed25519_bytes(key.compress().as_bytes())
         .is_ok_and(|key| key.verify_bytes(message, signature).is_ok());
@@ -53,12 +55,51 @@ fn a_valid_signature_with_an_r_of_small_order_is_refused_for_each_of_the_eight()
     panic!("only {} of the eight were reached", refused.len());
 }
 
-/// What a signature is spoiled with.
+/// The encodings of points of small order that RFC 8032 §5.1.3 does not allow: y ≥ p, or the sign of
+/// x = 0.
+fn non_canonical_small_order() -> Vec<[u8; 32]> {
+    // 2^255 - 19 in little endian, and what is added to it.
+    let beyond = |add: u8, top: u8| {
+        let mut bytes = [0xff; 32];
+        (bytes[0], bytes[31]) = (0xed + add, top);
+        bytes
+    };
+    let mut one = [0; 32];
+    (one[0], one[31]) = (1, 0x80);
+    let mut minus_one = [0xff; 32];
+    minus_one[0] = 0xec;
+    vec![one, minus_one, beyond(0, 0x7f), beyond(0, 0xff), beyond(1, 0x7f), beyond(1, 0xff)]
+}
+
+/// As above with an R that is not canonical: a check that decodes R and compares points accepts it,
+/// one that compares bytes does not.
+#[test]
+fn a_non_canonical_r_is_refused_even_if_the_equation_holds_for_its_point() {
+    let secret = Scalar::from(0xadc9_u64);
+    let key = EdwardsPoint::mul_base(&secret) + EIGHT_TORSION[1];
+    for r_bytes in non_canonical_small_order() {
+        let r = CompressedEdwardsY(r_bytes).decompress().unwrap();
+        assert!(r.is_small_order() && r.compress().to_bytes() != r_bytes, "{r_bytes:02x?}");
+        let made = (0..10_000_u32).map(u32::to_le_bytes).find_map(|message| {
+            let hashed = [&r_bytes, key.compress().as_bytes(), message.as_slice()].concat();
+            let k = Scalar::hash_from_bytes::<Sha512>(&hashed);
+            (r == -(k * EIGHT_TORSION[1])).then_some((message, k * secret, k))
+        });
+        let (message, s, k) = made.unwrap();
+        assert_eq!(EdwardsPoint::mul_base(&s), r + k * key, "the equation holds");
+        let signature: [u8; 64] = [r_bytes, s.to_bytes()].concat().try_into().unwrap();
+        assert_eq!(verdicts(&key, &message, &signature), (false, false, false), "{r_bytes:02x?}");
+    }
+}
+
+/// How a signature is spoiled.
 #[derive(Debug, Clone, Copy)]
 enum Spoiled {
     Nothing,
     /// S + L, which is S modulo the order of the group.
     ScalarBeyondOrder,
+    /// R in this encoding.
+    R([u8; 32]),
     Bit(usize),
 }
 
@@ -74,6 +115,7 @@ fn spoil(signature: &mut [u8; 64], how: Spoiled) {
                 carry = sum >> 8;
             }
         }
+        Spoiled::R(bytes) => signature[..32].copy_from_slice(&bytes),
         Spoiled::Bit(bit) => signature[bit / 8] ^= 1 << (bit % 8),
     }
 }
@@ -84,7 +126,7 @@ proptest! {
     #[test]
     fn the_verdict_is_that_of_verify_strict(
         secrets in any::<[[u8; 32]; 2]>(),
-        // None of order, and so a component of small order or nothing but that, each often enough
+        // Points with a component of small order, or of small order altogether, each often enough
         // to meet.
         key_of_prime_order in prop::bool::weighted(0.8),
         r_of_prime_order in prop::bool::weighted(0.6),
@@ -93,6 +135,13 @@ proptest! {
         spoiled in prop_oneof![
             4 => Just(Spoiled::Nothing),
             1 => Just(Spoiled::ScalarBeyondOrder),
+            1 => prop::sample::select(non_canonical_small_order()).prop_map(Spoiled::R),
+            // y of p to 2^255 - 1, whether or not it is one of a point.
+            1 => (0xed..=0xff_u8, any::<bool>()).prop_map(|(low, sign)| {
+                let mut bytes = [0xff; 32];
+                (bytes[0], bytes[31]) = (low, if sign { 0xff } else { 0x7f });
+                Spoiled::R(bytes)
+            }),
             2 => (0..512_usize).prop_map(Spoiled::Bit),
         ],
     ) {

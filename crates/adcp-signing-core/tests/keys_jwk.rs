@@ -7,8 +7,8 @@
 )]
 
 use adcp_signing_core::{
-    AdcpUse, Algorithm, JsonError, Jwk, JwkError, JwkSet, JwkSetError, KeyError, KeyPurpose,
-    PrivateJwk, PublicKey, provider::InMemoryProvider,
+    AdcpUse, Algorithm, Jwk, JwkError, JwkSet, KeyError, KeyPurpose, PrivateJwk, PublicKey,
+    json::StrictJsonError, provider::InMemoryProvider,
 };
 use serde_json::{Value, json};
 
@@ -84,10 +84,9 @@ fn a_jwk_survives_writing_and_reading() {
     {
         let text = serde_json::to_string(&jwk).unwrap();
         assert_eq!(Jwk::parse(text.as_bytes()).unwrap(), jwk);
-        assert_eq!(serde_json::from_str::<Jwk>(&text).unwrap(), jwk);
         let set: JwkSet = [jwk].into_iter().collect();
         let text = serde_json::to_string(&set).unwrap();
-        assert_eq!(serde_json::from_str::<JwkSet>(&text).unwrap(), set);
+        assert_eq!(JwkSet::parse(text.as_bytes()).unwrap(), set);
     }
 }
 
@@ -218,8 +217,8 @@ fn adcp_use_is_absent_one_string_or_malformed() {
     let adcp_use = |jwk: &Value| parse(jwk).unwrap().adcp_use().clone();
     assert_eq!(adcp_use(&without(ed25519(), "adcp_use")), AdcpUse::Absent);
     assert_eq!(
-        adcp_use(&with(ed25519(), "adcp_use", json!("attestation-signing"))),
-        AdcpUse::Purpose(KeyPurpose::Unknown("attestation-signing".to_owned()))
+        adcp_use(&with(ed25519(), "adcp_use", json!("other-signing"))),
+        AdcpUse::Purpose(KeyPurpose::Unknown("other-signing".to_owned()))
     );
     let array = with(ed25519(), "adcp_use", json!(["request-signing"]));
     assert_eq!(adcp_use(&array), AdcpUse::Malformed);
@@ -256,7 +255,7 @@ fn a_private_member_in_a_published_key_refuses_the_set() {
             let text = json!({"keys": [p256(), exposed]}).to_string();
             let error = JwkSet::parse(text.as_bytes()).unwrap_err();
             assert!(
-                matches!(&error, JwkSetError::PrivateMember { index: 1, member: named } if *named == member),
+                matches!(&error, JwkError::PrivateMemberInSet { index: 1, member: named } if *named == member),
                 "{error}"
             );
             assert!(!format!("{error}{error:?}").contains(D));
@@ -275,19 +274,24 @@ fn a_member_named_twice_refuses_the_text_wherever_it_stands() {
     ] {
         let error = JwkSet::parse(text.as_bytes()).unwrap_err();
         assert!(
-            matches!(error, JwkSetError::Json(JsonError::DuplicateMember { line: 1, .. })),
+            matches!(error, JwkError::Json(StrictJsonError::Duplicate(_))),
             "{text}: {error:?}"
         );
     }
-    assert!(serde_json::from_str::<JwkSet>(r#"{"keys":[],"keys":[]}"#).is_err());
 }
 
 #[test]
 fn a_text_that_is_no_set_is_refused() {
     for text in ["[]", "null", "{}", r#"{"keys":{}}"#, r#"{"keys":null}"#, r#"{"Keys":[]}"#] {
-        assert_eq!(JwkSet::parse(text.as_bytes()), Err(JwkSetError::NotASet), "{text}");
+        assert_eq!(JwkSet::parse(text.as_bytes()), Err(JwkError::NotASet), "{text}");
     }
-    let deep = format!(r#"{{"keys":[],"deep":{}{}}}"#, "[".repeat(200), "]".repeat(200));
+    let deep =
+        |depth| format!(r#"{{"keys":[],"deep":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
+    assert!(JwkSet::parse(deep(63).as_bytes()).is_ok());
+    assert_eq!(
+        JwkSet::parse(deep(64).as_bytes()),
+        Err(JwkError::Json(StrictJsonError::TooDeep { limit: 64, offset: 81 }))
+    );
     for text in [
         "",
         "{",
@@ -295,19 +299,18 @@ fn a_text_that_is_no_set_is_refused() {
         r#"{"keys":[],}"#,
         "\u{feff}{\"keys\":[]}",
         r#"{"keys":['a']}"#,
-        &deep,
     ] {
         assert!(
             matches!(
                 JwkSet::parse(text.as_bytes()),
-                Err(JwkSetError::Json(JsonError::Syntax { .. }))
+                Err(JwkError::Json(StrictJsonError::Invalid { .. }))
             ),
             "{text}"
         );
     }
     assert!(matches!(
         JwkSet::parse(b"{\"keys\":[{\"kid\":\"\xff\"}]}"),
-        Err(JwkSetError::Json(JsonError::Syntax { .. }))
+        Err(JwkError::Json(StrictJsonError::Invalid { .. }))
     ));
 }
 
@@ -315,12 +318,12 @@ fn a_text_that_is_no_set_is_refused() {
 fn size_and_count_are_bounded() {
     let of_len = |len: usize| format!(r#"{{"keys":[]{}}}"#, " ".repeat(len - 11));
     assert!(JwkSet::parse(of_len(65536).as_bytes()).is_ok());
-    assert_eq!(JwkSet::parse(of_len(65537).as_bytes()), Err(JwkSetError::Json(JsonError::TooLong)));
+    assert_eq!(JwkSet::parse(of_len(65537).as_bytes()), Err(JwkError::TooLong { length: 65537 }));
     let of_count = |count: usize| format!(r#"{{"keys":[{}]}}"#, vec!["{}"; count].join(","));
     assert_eq!(JwkSet::parse(of_count(1000).as_bytes()).unwrap().keys().len(), 1000);
     assert_eq!(
         JwkSet::parse(of_count(1001).as_bytes()),
-        Err(JwkSetError::TooManyKeys { count: 1001 })
+        Err(JwkError::TooManyKeys { count: 1001 })
     );
 }
 
@@ -420,8 +423,6 @@ fn debug_and_errors_hold_no_secret() {
         let at = text.find(d).unwrap();
         for end in [at + 10, at + d.len() + 1] {
             let error = PrivateJwk::parse(&text.as_bytes()[..end]).unwrap_err();
-            assert!(!format!("{error}{error:?}").contains(&d[..8]), "{error:?}");
-            let error = serde_json::from_slice::<PrivateJwk>(&text.as_bytes()[..end]).unwrap_err();
             assert!(!format!("{error}{error:?}").contains(&d[..8]), "{error:?}");
         }
     }

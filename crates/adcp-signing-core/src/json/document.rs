@@ -2,26 +2,34 @@
 
 use std::borrow::Cow;
 
-use super::StrictJsonError;
-use super::scanner::{Container, Reader, Scalar, Text, scan};
+#[cfg(test)]
+use super::scanner::scan;
+use super::scanner::{Container, Reader, Scalar, Text};
+use super::{JsonLimits, StrictJsonError, scan_body};
 
-/// A parsed document, as one flat list of nodes: a subtree is skipped in one step and nothing
-/// recurses.
+/// A parsed document, as one flat list of nodes: a subtree is skipped in one step, and nothing
+/// recurses. A node takes 24 bytes; there are two for each object member and one for each array
+/// element, so the limit on members bounds the memory.
 pub(crate) struct Document<'a> {
-    nodes: Vec<Node<'a>>,
+    root: Node<'a>,
+    /// The nodes inside the root, in the order of the text.
+    inside: Vec<Node<'a>>,
 }
 
+#[derive(Debug, Clone, Copy)]
 struct Node<'a> {
-    token: Token<'a>,
-    /// The index after this node and all that it contains.
-    next: usize,
+    /// A string's inside or a number as written.
+    raw: &'a str,
+    has_escapes: bool,
+    kind: Kind,
+    /// How many of the nodes that follow are inside this one.
+    inside: u32,
 }
 
-#[derive(Clone, Copy)]
-enum Token<'a> {
-    Open(Container),
-    Key(Text<'a>),
-    Scalar(Scalar<'a>),
+impl<'a> Node<'a> {
+    fn unescape(self) -> Cow<'a, str> {
+        Text { raw: self.raw, has_escapes: self.has_escapes }.unescape()
+    }
 }
 
 /// The type of a value.
@@ -36,113 +44,176 @@ pub(crate) enum Kind {
 }
 
 impl<'a> Document<'a> {
-    /// Reads one strict RFC 8259 document.
+    #[cfg(test)]
+    /// Reads one strict RFC 8259 document within the default limits, duplicate members included.
     pub(crate) fn parse(body: &'a [u8]) -> Result<Self, StrictJsonError> {
-        let nodes = Vec::with_capacity(body.len().min(4096) / 8);
-        let mut nodes = Nodes { nodes, open: Vec::with_capacity(16) };
-        scan(body, &mut nodes)?;
-        Ok(Self { nodes: nodes.nodes })
+        let mut nodes = Nodes::for_body(body);
+        scan(body, &JsonLimits::default(), &mut nodes)?;
+        nodes.into_document()
     }
+
+    /// Reads one strict RFC 8259 document in which no object has two members with one name.
+    pub(crate) fn without_duplicates(
+        body: &'a [u8],
+        limits: &JsonLimits,
+    ) -> Result<Self, StrictJsonError> {
+        let scanned = scan_body(body, limits, true)?;
+        match (scanned.duplicates, scanned.document) {
+            (Some(duplicates), _) => Err(StrictJsonError::Duplicate(duplicates)),
+            (None, Some(document)) => Ok(document),
+            (None, None) => Err(NO_VALUE),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) const NODE_BYTES: usize = size_of::<Node<'static>>();
 
     /// The outermost value.
     pub(crate) fn root(&self) -> Value<'_, 'a> {
-        Value { document: self, index: 0 }
-    }
-
-    fn node(&self, index: usize) -> Option<&Node<'a>> {
-        self.nodes.get(index)
+        Value { node: self.root, inside: &self.inside }
     }
 }
 
-struct Nodes<'a> {
-    nodes: Vec<Node<'a>>,
-    open: Vec<usize>,
+/// The scanner gives a reader one value at least, or an error.
+const NO_VALUE: StrictJsonError =
+    StrictJsonError::Invalid { offset: 0, what: "the document has no value" };
+
+/// Collects the nodes of a document.
+pub(super) struct Nodes<'a> {
+    root: Option<Node<'a>>,
+    inside: Vec<Node<'a>>,
+    /// How many there are, the root included. The limit on members keeps it below 2^32.
+    count: u32,
+    /// The containers that are open within the root, innermost last: which node each is, and how
+    /// many nodes there were once it was pushed.
+    open: Vec<(usize, u32)>,
 }
 
 impl<'a> Nodes<'a> {
-    fn push(&mut self, token: Token<'a>) {
-        self.nodes.push(Node { token, next: self.nodes.len() + 1 });
+    pub(super) fn for_body(body: &[u8]) -> Self {
+        let inside = Vec::with_capacity(body.len().min(4096) / 8);
+        Self { root: None, inside, count: 0, open: Vec::with_capacity(16) }
+    }
+
+    pub(super) fn into_document(self) -> Result<Document<'a>, StrictJsonError> {
+        Ok(Document { root: self.root.ok_or(NO_VALUE)?, inside: self.inside })
+    }
+
+    #[inline(always)]
+    fn push(&mut self, kind: Kind, text: Text<'a>, inside: u32) {
+        let node = Node { raw: text.raw, has_escapes: text.has_escapes, kind, inside };
+        self.count += 1;
+        if self.root.is_none() {
+            self.root = Some(node);
+        } else {
+            self.inside.push(node);
+        }
     }
 }
 
 impl<'a> Reader<'a> for Nodes<'a> {
+    #[inline(always)]
     fn open(&mut self, container: Container) {
-        self.open.push(self.nodes.len());
-        self.push(Token::Open(container));
-    }
-
-    fn close(&mut self, _: Container) {
-        let end = self.nodes.len();
-        if let Some(node) = self.open.pop().and_then(|index| self.nodes.get_mut(index)) {
-            node.next = end;
+        let kind = match container {
+            Container::Object => Kind::Object,
+            Container::Array => Kind::Array,
+        };
+        // Until it is closed, a container holds everything that follows.
+        let index = self.inside.len();
+        let is_root = self.root.is_none();
+        self.push(kind, Text::plain(""), u32::MAX);
+        if !is_root {
+            self.open.push((index, self.count));
         }
     }
 
-    fn key(&mut self, name: Text<'a>) {
-        self.push(Token::Key(name));
+    #[inline(always)]
+    fn close(&mut self, _: Container) {
+        // The root is not among the open ones: it holds all that there is.
+        if let Some((index, before)) = self.open.pop()
+            && let Some(node) = self.inside.get_mut(index)
+        {
+            node.inside = self.count - before;
+        }
     }
 
+    #[inline(always)]
+    fn key(&mut self, name: Text<'a>) {
+        self.push(Kind::String, name, 0);
+    }
+
+    #[inline(always)]
     fn scalar(&mut self, scalar: Scalar<'a>) {
-        self.push(Token::Scalar(scalar));
+        match scalar {
+            Scalar::String(text) => self.push(Kind::String, text, 0),
+            Scalar::Number(text) => self.push(Kind::Number, Text::plain(text), 0),
+            Scalar::Bool(true) => self.push(Kind::Bool, Text::plain("true"), 0),
+            Scalar::Bool(false) => self.push(Kind::Bool, Text::plain("false"), 0),
+            Scalar::Null => self.push(Kind::Null, Text::plain(""), 0),
+        }
     }
 }
 
 /// One value of a [`Document`].
 #[derive(Clone, Copy)]
 pub(crate) struct Value<'d, 'a> {
-    document: &'d Document<'a>,
-    index: usize,
+    node: Node<'a>,
+    inside: &'d [Node<'a>],
 }
 
 impl<'d, 'a> Value<'d, 'a> {
     pub(crate) fn kind(self) -> Kind {
-        match self.document.node(self.index).map(|node| node.token) {
-            Some(Token::Open(Container::Object)) => Kind::Object,
-            Some(Token::Open(Container::Array)) => Kind::Array,
-            Some(Token::Scalar(Scalar::String(_)) | Token::Key(_)) => Kind::String,
-            Some(Token::Scalar(Scalar::Number)) => Kind::Number,
-            Some(Token::Scalar(Scalar::Bool)) => Kind::Bool,
-            Some(Token::Scalar(Scalar::Null)) | None => Kind::Null,
-        }
+        self.node.kind
     }
 
-    /// The unescaped text, where this is a string.
+    /// The unescaped text, if this is a string.
     pub(crate) fn as_str(self) -> Option<Cow<'a, str>> {
-        match self.document.node(self.index)?.token {
-            Token::Scalar(Scalar::String(text)) => Some(text.unescape()),
-            _ => None,
-        }
+        (self.node.kind == Kind::String).then(|| self.node.unescape())
     }
 
-    /// The members in wire order with unescaped names, duplicates included; none where this is no
-    /// object.
+    /// The number as written, if this is one.
+    pub(crate) fn as_number(self) -> Option<&'a str> {
+        (self.node.kind == Kind::Number).then_some(self.node.raw)
+    }
+
+    /// The number, if it is written as an integer (no sign, fraction or exponent) below 2^64.
+    pub(crate) fn as_u64(self) -> Option<u64> {
+        self.as_number()?.parse().ok()
+    }
+
+    pub(crate) fn as_bool(self) -> Option<bool> {
+        (self.node.kind == Kind::Bool).then(|| self.node.raw == "true")
+    }
+
+    /// The members in the order of the text with unescaped names, duplicates included. A value that
+    /// is not an object has none.
     pub(crate) fn members(self) -> impl Iterator<Item = (Cow<'a, str>, Value<'d, 'a>)> {
-        let document = self.document;
         let mut keys = self.children(Kind::Object);
         std::iter::from_fn(move || {
-            let key = keys.next()?;
+            let name = keys.next()?;
             let value = keys.next()?;
-            match document.node(key.index)?.token {
-                Token::Key(name) => Some((name.unescape(), value)),
-                _ => None,
-            }
+            Some((name.node.unescape(), value))
         })
     }
 
-    /// The elements in order; none where this is no array.
+    /// The first member `name`. In a document without duplicates it is the only one.
+    pub(crate) fn member(self, name: &str) -> Option<Value<'d, 'a>> {
+        self.members().find(|(found, _)| found == name).map(|(_, value)| value)
+    }
+
+    /// The elements in order. A value that is not an array has none.
     pub(crate) fn elements(self) -> impl Iterator<Item = Value<'d, 'a>> {
         self.children(Kind::Array)
     }
 
     fn children(self, kind: Kind) -> impl Iterator<Item = Value<'d, 'a>> {
-        let document = self.document;
-        let end =
-            document.node(self.index).filter(|_| self.kind() == kind).map_or(0, |node| node.next);
-        let mut index = self.index + 1;
+        let mut rest = if self.node.kind == kind { self.inside } else { &[] };
         std::iter::from_fn(move || {
-            let child = (index < end).then_some(Value { document, index })?;
-            index = document.node(index)?.next;
-            Some(child)
+            let (node, after) = rest.split_first()?;
+            let (inside, next) =
+                after.split_at_checked(node.inside as usize).unwrap_or((after, &[]));
+            rest = next;
+            Some(Value { node: *node, inside })
         })
     }
 }

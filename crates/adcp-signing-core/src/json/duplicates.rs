@@ -1,11 +1,12 @@
-//! Step 14: no object, at any depth, has two members of one name.
+//! Step 14: no object, at any depth, has two members with one name.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use super::StrictJsonError;
+use super::document::{Document, Nodes};
 use super::sanitize::sanitize_key_name;
 use super::scanner::{Container, Reader, Scalar, Text, scan};
+use super::{JsonLimits, StrictJsonError};
 
 /// How many names are kept and shown (step 14b, rule c).
 const MAX_NAMES: usize = 4;
@@ -35,15 +36,14 @@ impl DuplicateKeys {
     fn add(&mut self, name: &Name<'_>) {
         self.count += 1;
         if self.names.len() < MAX_NAMES {
-            self.names.push(sanitize_key_name(&String::from_utf8_lossy(&name.text)));
+            self.names.push(sanitize_key_name(&name.text));
         }
     }
 
-    /// Adds what occurs more than once among the members of one object.
+    /// Adds the names that occur more than once among the members of one object.
     #[cold]
     fn add_from(&mut self, members: &[Text<'_>]) {
-        let mut members: Vec<_> =
-            members.iter().map(|name| Name::new(name.unescaped_bytes())).collect();
+        let mut members: Vec<_> = members.iter().map(|name| Name::new(name.unescape())).collect();
         if members.len() > MAX_PAIRWISE {
             members.sort_unstable_by(|left, right| left.text.cmp(&right.text));
             for same in members.chunk_by(Name::eq) {
@@ -54,25 +54,23 @@ impl DuplicateKeys {
             return;
         }
         for (index, name) in members.iter().enumerate() {
-            let earlier = members.get(..index).unwrap_or_default();
             // The second occurrence is the one that counts; a third adds nothing.
-            if earlier.iter().filter(|earlier| earlier.eq(name)).count() == 1 {
+            if members.iter().take(index).filter(|earlier| earlier.eq(name)).count() == 1 {
                 self.add(name);
             }
         }
     }
 }
 
-/// A member's name, unescaped, behind a mark that nearly always tells it from the others of its
-/// object.
+/// An unescaped member name and its mark. Different names nearly always have different marks.
 struct Name<'a> {
     mark: u64,
-    text: Cow<'a, [u8]>,
+    text: Cow<'a, str>,
 }
 
 impl<'a> Name<'a> {
-    fn new(text: Cow<'a, [u8]>) -> Self {
-        Self { mark: mark(&text), text }
+    fn new(text: Cow<'a, str>) -> Self {
+        Self { mark: mark(text.as_bytes()), text }
     }
 
     fn eq(&self, other: &Self) -> bool {
@@ -80,7 +78,7 @@ impl<'a> Name<'a> {
     }
 }
 
-/// Both ends of a name and its length: equal for equal names, and rarely for others.
+/// Both ends of a name and its length: equal for equal names, rarely equal for others.
 #[inline(always)]
 fn mark(name: &[u8]) -> u64 {
     let ends = match (name.first_chunk(), name.last_chunk()) {
@@ -102,16 +100,16 @@ impl fmt::Display for DuplicateKeys {
     }
 }
 
-/// Whether `body` is one strict RFC 8259 document in which no object has two members of the same
-/// name.
+/// Checks that `body` is one strict RFC 8259 document in which no object has two members with the
+/// same name, within the default [`JsonLimits`].
 ///
 /// Names are compared after unescaping (`"skill"` and `"sk\u0069ll"` are one), in every object at
-/// every depth. UTF-8 is checked; a byte order mark, trailing content, lone surrogates and nesting
-/// beyond [`MAX_DEPTH`](super::MAX_DEPTH) are refused. An empty body is no document.
+/// every depth. UTF-8 is checked; a byte order mark, trailing content, lone surrogates, and a
+/// document beyond the limits are refused. An empty body is not a document.
 ///
 /// # Errors
 ///
-/// [`StrictJsonError`], `request_body_malformed` or `webhook_body_malformed` on the wire.
+/// [`StrictJsonError`]: `request_body_malformed` or `webhook_body_malformed` on the wire.
 ///
 /// ```
 /// use adcp_signing_core::json::{StrictJsonError, check_no_duplicate_keys};
@@ -121,33 +119,68 @@ impl fmt::Display for DuplicateKeys {
 /// assert_eq!(keys.names(), ["a"]);
 /// ```
 pub fn check_no_duplicate_keys(body: &[u8]) -> Result<(), StrictJsonError> {
-    let mut members = Members {
-        names: Vec::with_capacity(32),
-        objects: Vec::with_capacity(16),
-        duplicates: DuplicateKeys { names: Vec::new(), count: 0 },
-    };
-    scan(body, &mut members)?;
-    if members.duplicates.count == 0 {
-        Ok(())
-    } else {
-        Err(StrictJsonError::Duplicate(members.duplicates))
+    check_no_duplicate_keys_within(body, &JsonLimits::default())
+}
+
+/// [`check_no_duplicate_keys`] within these limits.
+///
+/// # Errors
+///
+/// [`StrictJsonError`].
+pub fn check_no_duplicate_keys_within(
+    body: &[u8],
+    limits: &JsonLimits,
+) -> Result<(), StrictJsonError> {
+    match scan_body(body, limits, false)?.duplicates {
+        Some(duplicates) => Err(StrictJsonError::Duplicate(duplicates)),
+        None => Ok(()),
     }
 }
 
-/// The members of all objects that are open, innermost last.
+/// What one pass over a body found.
+pub(crate) struct Scanned<'a> {
+    /// The document, if asked for, duplicate members included.
+    pub(crate) document: Option<Document<'a>>,
+    /// The names that occur more than once in an object.
+    pub(crate) duplicates: Option<DuplicateKeys>,
+}
+
+/// Reads `body` once, for its duplicate keys and, with `keep_document`, for its content.
+///
+/// # Errors
+///
+/// [`StrictJsonError`], but never [`StrictJsonError::Duplicate`]: the caller may need the document
+/// although it has duplicates.
+pub(crate) fn scan_body<'a>(
+    body: &'a [u8],
+    limits: &JsonLimits,
+    keep_document: bool,
+) -> Result<Scanned<'a>, StrictJsonError> {
+    if keep_document {
+        let mut readers = (Members::new(), Nodes::for_body(body));
+        scan(body, limits, &mut readers)?;
+        let (members, nodes) = readers;
+        let document = Some(nodes.into_document()?);
+        return Ok(Scanned { document, duplicates: members.into_duplicates() });
+    }
+    let mut members = Members::new();
+    scan(body, limits, &mut members)?;
+    Ok(Scanned { document: None, duplicates: members.into_duplicates() })
+}
+
+/// The members of all open objects, innermost last.
 struct Members<'a> {
     names: Vec<Text<'a>>,
     objects: Vec<Object>,
     duplicates: DuplicateKeys,
 }
 
-/// An object that is open.
+/// An open object.
 #[derive(Default)]
 struct Object {
     /// Where its names start.
     start: usize,
-    /// Two bits for each name, so that a name whose bits are new is new. Its bits are set for
-    /// nearly no other.
+    /// Two bits for each name. A name is new if one of its bits is; few names share both.
     seen: (u64, u64),
     /// Whether the names have to be compared.
     suspect: bool,
@@ -156,16 +189,30 @@ struct Object {
 impl Object {
     #[inline(always)]
     fn add(&mut self, name: &Text<'_>) {
-        let Some(name) = name.plain() else {
+        if name.has_escapes {
             self.suspect = true;
             return;
-        };
-        let hash = mark(name).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        }
+        let hash = mark(name.raw.as_bytes()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let (bit, other) = (1 << (hash >> 58), 1 << (hash >> 52 & 63));
         let (seen, others) = (&mut self.seen.0, &mut self.seen.1);
         self.suspect |= (*seen & bit != 0) & (*others & other != 0);
         *seen |= bit;
         *others |= other;
+    }
+}
+
+impl Members<'_> {
+    fn new() -> Self {
+        Self {
+            names: Vec::with_capacity(32),
+            objects: Vec::with_capacity(16),
+            duplicates: DuplicateKeys { names: Vec::new(), count: 0 },
+        }
+    }
+
+    fn into_duplicates(self) -> Option<DuplicateKeys> {
+        (self.duplicates.count > 0).then_some(self.duplicates)
     }
 }
 
@@ -179,11 +226,13 @@ impl<'a> Reader<'a> for Members<'a> {
 
     #[inline(always)]
     fn close(&mut self, container: Container) {
-        if container == Container::Object
-            && let Some(object) = self.objects.pop()
-        {
+        if container == Container::Object {
+            // Every object was opened. If one were not, all names would be compared.
+            let unopened = Object { suspect: true, ..Object::default() };
+            let object = self.objects.pop().unwrap_or(unopened);
             if object.suspect {
-                self.duplicates.add_from(self.names.get(object.start..).unwrap_or_default());
+                let names = self.names.get(object.start..).unwrap_or(&self.names);
+                self.duplicates.add_from(names);
             }
             self.names.truncate(object.start);
         }
@@ -191,8 +240,10 @@ impl<'a> Reader<'a> for Members<'a> {
 
     #[inline(always)]
     fn key(&mut self, name: Text<'a>) {
-        if let Some(object) = self.objects.last_mut() {
-            object.add(&name);
+        match self.objects.last_mut() {
+            Some(object) => object.add(&name),
+            // As above: compare them all.
+            None => self.objects.push(Object { suspect: true, ..Object::default() }),
         }
         self.names.push(name);
     }

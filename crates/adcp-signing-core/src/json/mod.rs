@@ -1,30 +1,30 @@
-//! Strict JSON (RFC 8259): one scanner, the duplicate-key check of step 14, and a lossless view for
-//! step 0.
+//! Strict JSON (RFC 8259): one scanner with bounds, the duplicate-key check of step 14, and a
+//! lossless view of a document.
 //!
-//! `serde_json` keeps the last of several members of one name without a word, so it can serve
-//! neither.
+//! `serde_json` silently keeps the last of several members with one name, and it has no bound on
+//! the number of members, so it serves neither purpose.
 
 mod document;
 mod duplicates;
+mod limits;
 mod sanitize;
 mod scanner;
 mod specials;
 
 pub(crate) use document::{Document, Kind, Value};
-pub use duplicates::{DuplicateKeys, check_no_duplicate_keys};
+pub(crate) use duplicates::scan_body;
+pub use duplicates::{DuplicateKeys, check_no_duplicate_keys, check_no_duplicate_keys_within};
+pub use limits::JsonLimits;
 pub use sanitize::sanitize_key_name;
 
 use thiserror::Error;
 
-/// The deepest nesting of objects and arrays that is read.
-pub const MAX_DEPTH: usize = 128;
-
-/// A body is not strict JSON. Offsets are in bytes; messages hold no bytes of the body but
-/// sanitized key names.
+/// A body is not strict JSON, or exceeds the [`JsonLimits`]. Offsets are in bytes. Messages show no
+/// bytes of the body except sanitized key names.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum StrictJsonError {
-    /// An object has several members of the same name.
+    /// An object has several members with the same name.
     #[error("duplicate object keys: {0}; send every name once per object")]
     Duplicate(DuplicateKeys),
     /// The body is not RFC 8259 JSON.
@@ -35,12 +35,29 @@ pub enum StrictJsonError {
         /// What is wrong there.
         what: &'static str,
     },
-    /// Objects and arrays nest deeper than [`MAX_DEPTH`].
-    #[error("objects and arrays nest deeper than {MAX_DEPTH} at byte {offset}")]
+    /// Objects and arrays nest deeper than the limit.
+    #[error("objects and arrays nest deeper than {limit} at byte {offset}")]
     TooDeep {
-        /// Byte offset into the body.
+        /// The limit.
+        limit: usize,
+        /// Where the first object or array beyond the limit opens.
         offset: usize,
     },
+    /// The document has more object members and array elements than the limit.
+    #[error("more than {limit} object members and array elements, at byte {offset}")]
+    TooManyMembers {
+        /// The limit.
+        limit: usize,
+        /// Where the first member or element beyond the limit begins.
+        offset: usize,
+    },
+}
+
+impl StrictJsonError {
+    /// Whether a limit was exceeded, which is answered 413, and not the syntax violated.
+    pub fn exceeds_limit(&self) -> bool {
+        matches!(self, Self::TooDeep { .. } | Self::TooManyMembers { .. })
+    }
 }
 
 #[cfg(test)]

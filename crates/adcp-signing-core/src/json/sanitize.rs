@@ -1,13 +1,13 @@
-//! Step 14b: what of a sender's key name may reach a log.
+//! Step 14b: which part of a sender's key name may reach a log.
 
 /// The longest key name that is shown, in bytes.
 const MAX_NAME_BYTES: usize = 32;
 
-/// A key name made fit for a log line by the rules of step 14b, applied in order.
+/// Makes a key name fit for a log line by the rules of step 14b, applied in order.
 ///
-/// A name with a non-printable character becomes `<sanitized:N>`, N being the bytes before that
-/// character: nothing of the name is shown. Any other name is cut to at most 32 bytes at a
-/// code-point boundary. Beyond the characters that the rule lists, U+2060-U+2064 (invisible
+/// A name with a non-printable character becomes `<sanitized:N>`, where N is the number of bytes
+/// before that character: nothing of the name is shown. Any other name is cut to at most 32 bytes
+/// at a code-point boundary. Beyond the characters that the rule lists, U+2060-U+2064 (invisible
 /// operators), U+061C (Arabic letter mark) and the interlinear and tag characters count as
 /// non-printable.
 ///
@@ -21,9 +21,14 @@ pub fn sanitize_key_name(name: &str) -> String {
     if let Some(prefix) = name.find(is_non_printable) {
         return format!("<sanitized:{prefix}>");
     }
-    let end =
-        (0..=MAX_NAME_BYTES).rev().find(|&end| name.is_char_boundary(end)).unwrap_or_default();
-    name.get(..end.min(name.len())).unwrap_or(name).to_owned()
+    let mut shown = String::with_capacity(MAX_NAME_BYTES);
+    for character in name.chars() {
+        if shown.len() + character.len_utf8() > MAX_NAME_BYTES {
+            break;
+        }
+        shown.push(character);
+    }
+    shown
 }
 
 fn is_non_printable(character: char) -> bool {

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use super::specials::Specials;
-use super::{MAX_DEPTH, StrictJsonError};
+use super::{JsonLimits, StrictJsonError};
 
-/// What a document is made of, in order. One method an event, so that what a reader does not ask
-/// for costs nothing.
+/// Takes the parts of a document in the order of the text. Each part has its own method, so that a
+/// reader pays only for the parts it uses.
 pub(super) trait Reader<'a> {
     fn open(&mut self, container: Container);
     fn close(&mut self, container: Container);
@@ -14,12 +14,40 @@ pub(super) trait Reader<'a> {
     fn scalar(&mut self, scalar: Scalar<'a>);
 }
 
+/// Two readers in one pass.
+impl<'a, First: Reader<'a>, Second: Reader<'a>> Reader<'a> for (First, Second) {
+    #[inline(always)]
+    fn open(&mut self, container: Container) {
+        self.0.open(container);
+        self.1.open(container);
+    }
+
+    #[inline(always)]
+    fn close(&mut self, container: Container) {
+        self.0.close(container);
+        self.1.close(container);
+    }
+
+    #[inline(always)]
+    fn key(&mut self, name: Text<'a>) {
+        self.0.key(name);
+        self.1.key(name);
+    }
+
+    #[inline(always)]
+    fn scalar(&mut self, scalar: Scalar<'a>) {
+        self.0.scalar(scalar);
+        self.1.scalar(scalar);
+    }
+}
+
 /// A value without parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scalar<'a> {
     String(Text<'a>),
-    Number,
-    Bool,
+    /// The number as written.
+    Number(&'a str),
+    Bool(bool),
     Null,
 }
 
@@ -29,69 +57,102 @@ pub(super) enum Container {
     Array,
 }
 
-/// The inside of a string literal, its escapes checked but still in place.
+/// The inside of a string literal, its escapes checked but not yet decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Text<'a> {
-    raw: &'a [u8],
-    /// How many escapes there are.
-    escapes: usize,
+    /// As written.
+    pub(super) raw: &'a str,
+    pub(super) has_escapes: bool,
 }
 
 impl<'a> Text<'a> {
-    /// The UTF-8 of a string without escapes.
-    #[inline(always)]
-    pub(super) fn plain(self) -> Option<&'a [u8]> {
-        (self.escapes == 0).then_some(self.raw)
-    }
-
-    /// The UTF-8 of the string that the literal stands for.
-    pub(super) fn unescaped_bytes(self) -> Cow<'a, [u8]> {
-        self.plain()
-            .map_or_else(|| Cow::Owned(self.unescape().into_owned().into_bytes()), Cow::Borrowed)
+    /// A text without escapes.
+    pub(super) const fn plain(raw: &'a str) -> Self {
+        Self { raw, has_escapes: false }
     }
 
     /// The string that the literal stands for.
     pub(super) fn unescape(self) -> Cow<'a, str> {
-        // A quote ends no other character, so a slice of UTF-8 between quotes is UTF-8.
-        let raw = std::str::from_utf8(self.raw).unwrap_or_default();
-        if self.escapes == 0 {
-            return Cow::Borrowed(raw);
-        }
-        let mut out = String::with_capacity(raw.len());
-        let mut rest = raw;
-        while let Some((plain, tail)) = rest.split_once('\\') {
-            out.push_str(plain);
-            let mut chars = tail.chars();
-            match chars.next() {
-                Some('b') => out.push('\u{8}'),
-                Some('f') => out.push('\u{c}'),
-                Some('n') => out.push('\n'),
-                Some('r') => out.push('\r'),
-                Some('t') => out.push('\t'),
-                Some('u') => {
-                    let (decoded, length) = unicode_escape(chars.as_str().as_bytes())
-                        .unwrap_or((char::REPLACEMENT_CHARACTER, 4));
-                    out.push(decoded);
-                    chars = chars.as_str().get(length..).unwrap_or_default().chars();
-                }
-                Some(other) => out.push(other),
-                None => {}
-            }
-            rest = chars.as_str();
-        }
-        out.push_str(rest);
-        Cow::Owned(out)
+        if self.has_escapes { Cow::Owned(unescape(self.raw)) } else { Cow::Borrowed(self.raw) }
     }
 }
 
-/// Reads the one document that `body` is. An error comes after the events of all that precedes it.
+fn unescape(raw: &str) -> String {
+    let mut out = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some((plain, tail)) = rest.split_once('\\') {
+        out.push_str(plain);
+        // The scanner admitted the escape by the same function. A backslash that it would not admit
+        // stays: nothing is dropped or replaced.
+        match escape(tail) {
+            Some((decoded, after)) => {
+                out.push(decoded);
+                rest = after;
+            }
+            None => {
+                out.push('\\');
+                rest = tail;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The character that an escape stands for, and the text behind it. `tail` begins after the
+/// backslash.
+fn escape(tail: &str) -> Option<(char, &str)> {
+    let mut chars = tail.chars();
+    let decoded = match chars.next()? {
+        plain @ ('"' | '\\' | '/') => plain,
+        'b' => '\u{8}',
+        'f' => '\u{c}',
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        'u' => return unicode_escape(chars.as_str()),
+        _ => return None,
+    };
+    Some((decoded, chars.as_str()))
+}
+
+/// The character of a `\u` escape, and the text behind it. `digits` begins after the `\u`; a
+/// surrogate pair takes two escapes.
+fn unicode_escape(digits: &str) -> Option<(char, &str)> {
+    let (high, rest) = hex4(digits)?;
+    if !(0xd800..0xdc00).contains(&high) {
+        return char::from_u32(high).map(|decoded| (decoded, rest));
+    }
+    let (low, rest) = hex4(rest.strip_prefix("\\u")?)?;
+    let pair = (0xdc00..0xe000)
+        .contains(&low)
+        .then(|| 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00))?;
+    char::from_u32(pair).map(|decoded| (decoded, rest))
+}
+
+fn hex4(text: &str) -> Option<(u32, &str)> {
+    let (digits, rest) = text.split_at_checked(4)?;
+    let value = digits
+        .chars()
+        .try_fold(0, |value, digit| digit.to_digit(16).map(|nibble| value << 4 | nibble))?;
+    Some((value, rest))
+}
+
+/// Reads `body` as one document within the limits. The reader sees everything before an error.
 pub(super) fn scan<'a>(
     body: &'a [u8],
+    limits: &JsonLimits,
     reader: &mut impl Reader<'a>,
 ) -> Result<(), StrictJsonError> {
     let mut cursor = Cursor::new(body)?;
-    let mut open = Open::default();
+    let mut open = Open { depth: 0, max_depth: limits.max_depth(), objects: 0 };
+    // Each turn of the loop reads one value: the root, a member or an element.
+    let mut left = limits.max_members() + 1;
     'value: loop {
+        if left == 0 {
+            return Err(cursor.too_many(limits));
+        }
+        left -= 1;
         if open.in_object() {
             reader.key(cursor.key()?);
         }
@@ -114,11 +175,10 @@ pub(super) fn scan<'a>(
                 }
             }
             Some(b'-' | b'0'..=b'9') => {
-                cursor.number()?;
-                reader.scalar(Scalar::Number);
+                reader.scalar(Scalar::Number(cursor.number()?));
             }
-            Some(b't') => reader.scalar(cursor.literal(b"true", Scalar::Bool)?),
-            Some(b'f') => reader.scalar(cursor.literal(b"false", Scalar::Bool)?),
+            Some(b't') => reader.scalar(cursor.literal(b"true", Scalar::Bool(true))?),
+            Some(b'f') => reader.scalar(cursor.literal(b"false", Scalar::Bool(false))?),
             Some(b'n') => reader.scalar(cursor.literal(b"null", Scalar::Null)?),
             Some(_) => return Err(cursor.invalid("expected a value")),
             None => return Err(cursor.ends_early()),
@@ -153,17 +213,18 @@ pub(super) fn scan<'a>(
 }
 
 /// The containers that are open.
-#[derive(Default)]
 struct Open {
     depth: usize,
-    /// A bit for each, the innermost lowest, set for an object; as wide as `MAX_DEPTH`.
+    /// At most 128, the width of `objects`.
+    max_depth: usize,
+    /// A bit for each open container, the innermost lowest, set for an object.
     objects: u128,
 }
 
 impl Open {
     fn push(&mut self, container: Container, cursor: &Cursor<'_>) -> Result<(), StrictJsonError> {
-        if self.depth == MAX_DEPTH {
-            return Err(StrictJsonError::TooDeep { offset: cursor.offset });
+        if self.depth >= self.max_depth {
+            return Err(StrictJsonError::TooDeep { limit: self.max_depth, offset: cursor.offset });
         }
         self.depth += 1;
         self.objects = self.objects << 1 | u128::from(container == Container::Object);
@@ -188,7 +249,7 @@ impl Open {
 /// A place in the document.
 #[derive(Clone, Copy)]
 struct Cursor<'a> {
-    bytes: &'a [u8],
+    text: &'a str,
     offset: usize,
     specials: Specials,
 }
@@ -197,16 +258,14 @@ struct Cursor<'a> {
 // get no reference: the cursor then lives in registers.
 impl<'a> Cursor<'a> {
     fn new(body: &'a [u8]) -> Result<Self, StrictJsonError> {
-        if !body.is_ascii() {
-            let text = std::str::from_utf8(body).map_err(|error| StrictJsonError::Invalid {
-                offset: error.valid_up_to(),
-                what: "not UTF-8",
-            })?;
-            if text.starts_with('\u{feff}') {
-                return Err(StrictJsonError::Invalid { offset: 0, what: "byte order mark" });
-            }
+        let text = std::str::from_utf8(body).map_err(|error| StrictJsonError::Invalid {
+            offset: error.valid_up_to(),
+            what: "not UTF-8",
+        })?;
+        if text.starts_with('\u{feff}') {
+            return Err(StrictJsonError::Invalid { offset: 0, what: "byte order mark" });
         }
-        Ok(Self { bytes: body, offset: 0, specials: Specials::of_block(body, 0) })
+        Ok(Self { text, offset: 0, specials: Specials::of_block(body, 0) })
     }
 
     /// A member's name and the colon after it.
@@ -229,10 +288,11 @@ impl<'a> Cursor<'a> {
     #[inline(always)]
     fn string(&mut self) -> Result<Text<'a>, StrictJsonError> {
         let start = self.offset + 1;
-        let end = self.specials.next(self.bytes, start);
-        if self.bytes.get(end) == Some(&b'"') {
+        let end = self.specials.next(self.text.as_bytes(), start);
+        if self.bytes().get(end) == Some(&b'"') {
+            let raw = self.slice(start, end)?;
             self.offset = end + 1;
-            return Ok(Text { raw: self.bytes.get(start..end).unwrap_or_default(), escapes: 0 });
+            return Ok(Text::plain(raw));
         }
         let (cursor, text) = Self { offset: end, ..*self }.escaped_string(start)?;
         *self = cursor;
@@ -242,42 +302,49 @@ impl<'a> Cursor<'a> {
     /// The rest of a string literal whose first special byte does not end it.
     #[inline(never)]
     fn escaped_string(mut self, start: usize) -> Result<(Self, Text<'a>), StrictJsonError> {
-        let mut escapes = 0;
+        let mut has_escapes = false;
         loop {
             match self.peek() {
                 Some(b'"') => {
-                    let raw = self.bytes.get(start..self.offset).unwrap_or_default();
+                    let raw = self.slice(start, self.offset)?;
                     self.offset += 1;
-                    return Ok((self, Text { raw, escapes }));
+                    return Ok((self, Text { raw, has_escapes }));
                 }
                 Some(b'\\') => {
                     self.escape()?;
-                    escapes += 1;
+                    has_escapes = true;
                 }
                 Some(_) => return Err(self.invalid("control character in a string")),
                 None => return Err(self.invalid("the string has no end")),
             }
-            self.offset = self.specials.next(self.bytes, self.offset);
+            self.offset = self.specials.next(self.text.as_bytes(), self.offset);
         }
     }
 
     fn escape(&mut self) -> Result<(), StrictJsonError> {
-        let length = match self.bytes.get(self.offset + 1) {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
-            Some(b'u') => {
-                let digits = self.bytes.get(self.offset + 2..).unwrap_or_default();
-                let (_, length) = unicode_escape(digits)
-                    .ok_or(self.invalid("malformed \\u escape or lone surrogate"))?;
-                length + 2
-            }
-            _ => return Err(self.invalid("unknown escape")),
+        let tail = self.text.get(self.offset + 1..).and_then(escape);
+        let Some((_, after)) = tail else {
+            let is_unicode = self.bytes().get(self.offset + 1) == Some(&b'u');
+            return Err(self.invalid(if is_unicode {
+                "malformed \\u escape or lone surrogate"
+            } else {
+                "unknown escape"
+            }));
         };
-        self.offset += length;
+        self.offset = self.text.len() - after.len();
         Ok(())
     }
 
+    /// The text between two places. A quote, comma or the like ends no other character, so each
+    /// place is between two characters.
     #[inline(always)]
-    fn number(&mut self) -> Result<(), StrictJsonError> {
+    fn slice(&self, start: usize, end: usize) -> Result<&'a str, StrictJsonError> {
+        self.text.get(start..end).ok_or_else(|| self.invalid("not UTF-8"))
+    }
+
+    #[inline(always)]
+    fn number(&mut self) -> Result<&'a str, StrictJsonError> {
+        let start = self.offset;
         if self.peek() == Some(b'-') {
             self.offset += 1;
         }
@@ -297,7 +364,7 @@ impl<'a> Cursor<'a> {
             }
             self.digits()?;
         }
-        Ok(())
+        self.slice(start, self.offset)
     }
 
     #[inline(always)]
@@ -315,14 +382,14 @@ impl<'a> Cursor<'a> {
         literal: &[u8],
         scalar: Scalar<'a>,
     ) -> Result<Scalar<'a>, StrictJsonError> {
-        if !self.bytes.get(self.offset..).is_some_and(|rest| rest.starts_with(literal)) {
+        if !self.bytes().get(self.offset..).is_some_and(|rest| rest.starts_with(literal)) {
             return Err(self.invalid("expected a value"));
         }
         self.offset += literal.len();
         Ok(scalar)
     }
 
-    /// Skips whitespace and says which byte follows.
+    /// Skips whitespace and returns the byte that follows.
     #[inline(always)]
     fn skip_whitespace(&mut self) -> Option<u8> {
         loop {
@@ -336,8 +403,20 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline(always)]
+    fn bytes(&self) -> &'a [u8] {
+        self.text.as_bytes()
+    }
+
+    #[inline(always)]
     fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.offset).copied()
+        self.bytes().get(self.offset).copied()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn too_many(mut self, limits: &JsonLimits) -> StrictJsonError {
+        self.skip_whitespace();
+        StrictJsonError::TooManyMembers { limit: limits.max_members(), offset: self.offset }
     }
 
     #[inline(always)]
@@ -355,24 +434,4 @@ impl<'a> Cursor<'a> {
 #[inline(never)]
 fn invalid(offset: usize, what: &'static str) -> StrictJsonError {
     StrictJsonError::Invalid { offset, what }
-}
-
-/// The character of a `\u` escape whose hex digits start `digits`, and how many bytes it takes
-/// after the `\u`: four, or ten for a surrogate pair.
-fn unicode_escape(digits: &[u8]) -> Option<(char, usize)> {
-    let high = hex4(digits)?;
-    if !(0xd800..0xdc00).contains(&high) {
-        return char::from_u32(high).map(|decoded| (decoded, 4));
-    }
-    let low = digits.get(4..)?.strip_prefix(b"\\u").and_then(hex4)?;
-    let pair = (0xdc00..0xe000)
-        .contains(&low)
-        .then(|| 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00))?;
-    char::from_u32(pair).map(|decoded| (decoded, 10))
-}
-
-fn hex4(digits: &[u8]) -> Option<u32> {
-    digits.get(..4)?.iter().try_fold(0, |value, &digit| {
-        char::from(digit).to_digit(16).map(|nibble| value << 4 | nibble)
-    })
 }

@@ -1,10 +1,9 @@
-//! Where string literals are interrupted: the quotes, backslashes and control characters of a text,
-//! 64 bytes at a time.
+//! Finds the quotes, backslashes and control characters of a text, 64 bytes at a time.
 
 /// The special bytes of one block of a text.
 ///
-/// Where the next one is takes no loop over bytes, whose end a processor would guess wrong at
-/// nearly every string.
+/// A bit mask finds the next one without a loop over bytes, whose end the processor would
+/// mispredict at nearly every string.
 #[derive(Clone, Copy)]
 pub(super) struct Specials {
     /// Where the block starts: a multiple of its length.
@@ -16,9 +15,9 @@ pub(super) struct Specials {
 const BLOCK: usize = 64;
 
 impl Specials {
-    /// The special bytes of the block that starts there. The end of the text is special as well.
+    /// The special bytes of the block at `start`. Bytes beyond the end of the text count as special.
     pub(super) fn of_block(text: &[u8], start: usize) -> Self {
-        let rest = text.get(start..).unwrap_or_default();
+        let rest = text.get(start..).unwrap_or(&[]);
         let mask = match rest.first_chunk() {
             Some(block) => mask(block),
             None => {
@@ -49,11 +48,11 @@ impl Specials {
 }
 
 fn mask(block: &[u8; BLOCK]) -> u64 {
-    // The compiler looks at many bytes at once here.
+    // The compiler vectorizes this.
     let is_special = block.map(|byte| u8::from((byte < b' ') | (byte == b'"') | (byte == b'\\')));
     let (eights, _) = is_special.as_chunks();
     eights.iter().rev().fold(0, |mask, eight| {
-        // Moves the lowest bit of each byte into the highest byte, each to a place of its own.
+        // Gathers the lowest bits of the eight bytes in the highest byte.
         let gathered = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
         mask << 8 | gathered
     })

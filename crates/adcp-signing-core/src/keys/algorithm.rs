@@ -1,4 +1,4 @@
-//! The signature algorithms, and the three names each of them has.
+//! The signature algorithms and their names in RFC 9421, JOSE and JWK.
 
 use std::fmt;
 
@@ -56,7 +56,7 @@ impl Algorithm {
         }
     }
 
-    /// The JWK `crv` member, where the key type has one.
+    /// The JWK `crv` member, if the key type has one.
     pub const fn jwk_crv(self) -> Option<&'static str> {
         match self {
             Self::Ed25519 => Some("Ed25519"),
@@ -70,7 +70,7 @@ impl Algorithm {
         Self::ALL.into_iter().find(|algorithm| algorithm.rfc9421_name() == name)
     }
 
-    /// The length of a signature in bytes, where the algorithm fixes it. RSA signatures are as long
+    /// The length of a signature in bytes, if the algorithm fixes it. RSA signatures are as long
     /// as the modulus.
     pub const fn signature_len(self) -> Option<usize> {
         match self {

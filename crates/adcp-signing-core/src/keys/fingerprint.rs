@@ -7,8 +7,8 @@ use sha2::{Digest as _, Sha256};
 /// The identity of one key of one service, equal for equal keys across processes and versions of
 /// this crate.
 ///
-/// It is made from the backend's name and the full resource name, but holds only a hash of the
-/// latter: neither `Debug` nor `Display` shows a project, account, vault or path.
+/// It is a hash of the backend's name and the full resource name: neither `Debug` nor `Display`
+/// shows a project, account, vault or path.
 ///
 /// ```
 /// use adcp_signing_core::Fingerprint;
@@ -20,17 +20,15 @@ use sha2::{Digest as _, Sha256};
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Fingerprint {
     backend: &'static str,
-    digest: [u8; 16],
+    digest: [u8; 32],
 }
 
 impl Fingerprint {
     /// The identity of the key that `backend` calls `resource`.
     pub fn new(backend: &'static str, resource: &str) -> Self {
-        let hash =
+        let digest =
             Sha256::new().chain_update(backend).chain_update([0]).chain_update(resource).finalize();
-        let mut digest = [0; 16];
-        digest.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
-        Self { backend, digest }
+        Self { backend, digest: digest.into() }
     }
 
     /// The backend that holds the key.
@@ -41,8 +39,9 @@ impl Fingerprint {
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", self.backend)?;
-        self.digest.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        // Half of the digest is enough to tell keys apart in a log.
+        let digest = base16ct::lower::encode_string(&self.digest);
+        write!(f, "{}:{digest:.32}", self.backend)
     }
 }
 

@@ -11,7 +11,7 @@ mod signature;
 pub use self::{
     algorithm::Algorithm,
     fingerprint::Fingerprint,
-    jwk::{AdcpUse, JsonError, Jwk, JwkError, JwkSet, JwkSetError, PrivateJwk},
+    jwk::{AdcpUse, Jwk, JwkError, JwkSet, PrivateJwk},
     public_key::{InvalidSignature, KeyError, PublicKey},
     purpose::KeyPurpose,
     signature::{Signature, SignatureError},

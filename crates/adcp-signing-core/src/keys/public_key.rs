@@ -2,13 +2,13 @@
 
 use std::{fmt, sync::Arc};
 
-use base64ct::{Base64UrlUnpadded, Encoding as _};
+use base64ct::{Base64, Base64UrlUnpadded, Encoding as _};
 use pkcs8::{
     ObjectIdentifier,
     der::{
         self, Decode as _, Encode as _, Reader as _, Tag,
         asn1::{AnyRef, BitStringRef, UintRef},
-        pem::{self, LineEnding},
+        pem,
     },
     spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef},
 };
@@ -27,12 +27,14 @@ const ID_RSASSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.11
 
 /// The longest SPKI read: an RSA key of 8192 bits takes 1062 bytes.
 const MAX_SPKI_LEN: usize = 2048;
-/// PEM is four bytes for three, and its lines end.
+/// The longest PEM text read: four characters for three bytes of the SPKI, line ends, labels.
 const MAX_PEM_LEN: usize = 4096;
+/// The length of a line of PEM (RFC 7468 §2).
+const PEM_LINE_LEN: usize = 64;
 
-/// A public key that can verify at once: decoded and checked when made, shared when cloned.
+/// A public key in a form that verifies at once: decoded and checked when made, shared when cloned.
 ///
-/// The checks are those that a signature check relies on: Ed25519 keys are canonical and not of
+/// A signature check relies on what was checked then: Ed25519 keys are canonical and not of
 /// small order (under a small-order key anyone can forge), P-256 points are on the curve and not
 /// the identity, RSA moduli have 2048 to 8192 bits. `Debug` shows the algorithm and the thumbprint.
 ///
@@ -49,29 +51,35 @@ const MAX_PEM_LEN: usize = 4096;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct PublicKey(Arc<VerifyKey>);
+pub struct PublicKey(Arc<Inner>);
 
-/// Why bytes are not a key that this crate uses.
+struct Inner {
+    key: VerifyKey,
+    /// The DER `SubjectPublicKeyInfo`.
+    spki: Vec<u8>,
+}
+
+/// Why bytes are not a public or private key of a supported type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// The byte count is not the algorithm's.
-    #[error("a public key of {algorithm} has {expected} bytes here, not {actual}")]
+    /// The number of bytes is wrong for the algorithm.
+    #[error("a public key of {algorithm} must have {expected} bytes here, not {actual}")]
     Length {
         /// The algorithm.
         algorithm: Algorithm,
-        /// The length it takes.
+        /// The length it must have.
         expected: usize,
         /// The length that was given.
         actual: usize,
     },
-    /// The bytes are no point of the curve, or its identity.
+    /// The bytes are not a point of the curve, or are its identity.
     #[error("not a point on the curve of {0}")]
     NotOnCurve(Algorithm),
     /// An Ed25519 point of small order, under which anyone can forge a signature.
     #[error("an Ed25519 public key of small order; anyone can forge signatures under it")]
     SmallOrder,
-    /// An Ed25519 point not in the one encoding of RFC 8032 §5.1.2.
+    /// An Ed25519 point in another encoding than that of RFC 8032 §5.1.2.
     #[error("an Ed25519 public key in a non-canonical encoding (RFC 8032 §5.1.3)")]
     NonCanonical,
     /// A P-256 point in a form other than 04 ‖ x ‖ y.
@@ -90,7 +98,7 @@ pub enum KeyError {
     /// The RSA exponent is even, 1, longer than 32 bits or written with leading zero bytes.
     #[error("an RSA exponent must be odd, from 3 to 2^32 - 1 and without leading zero bytes")]
     RsaExponent,
-    /// RSA in a build without the feature that brings it.
+    /// An RSA key in a build without the feature that supports RSA.
     #[error(
         "RSA keys need the Cargo feature `aws-lc-rs` of adcp-signing-core, which this build lacks"
     )]
@@ -101,8 +109,8 @@ pub enum KeyError {
     /// Not one PEM block with the label `PUBLIC KEY`.
     #[error("not one PEM block with the label PUBLIC KEY (RFC 7468 §13)")]
     Pem,
-    /// A key type, curve or parameters that this crate does not use.
-    #[error("key type {oid} is not used here; use Ed25519, EC P-256 or RSA without PSS parameters")]
+    /// A key type, curve or parameters that this crate does not support.
+    #[error("key type {oid} is not supported; use Ed25519, EC P-256 or RSA without PSS parameters")]
     Unsupported {
         /// The object identifier of the key type, or of the curve.
         oid: String,
@@ -110,16 +118,19 @@ pub enum KeyError {
     /// Not one DER `PrivateKeyInfo`.
     #[error("not an unencrypted DER PrivateKeyInfo (PKCS#8, RFC 5958 §2), or bytes follow it")]
     PrivateKeyInfo,
+    /// The key cannot be written as a DER `SubjectPublicKeyInfo`.
+    #[error("the public key of {0} cannot be written as a SubjectPublicKeyInfo")]
+    Unwritable(Algorithm),
     /// The private value is out of range, or the parts of the key disagree.
     #[error("the private key of {0} is out of range, or its parts do not belong together")]
     PrivateKey(Algorithm),
 }
 
-/// Why a signature was refused.
+/// Why a signature is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidSignature {
-    /// The signature was made with another algorithm than the key's.
+    /// The signature's algorithm is not the key's.
     #[error("the key is for {key}, the signature is one of {signature}")]
     AlgorithmMismatch {
         /// The key's algorithm.
@@ -127,7 +138,7 @@ pub enum InvalidSignature {
         /// The signature's algorithm.
         signature: Algorithm,
     },
-    /// The signature is not one of this message under this key.
+    /// The signature does not verify for this message under this key.
     #[error("the signature does not verify")]
     Invalid,
 }
@@ -138,7 +149,7 @@ impl PublicKey {
     /// # Errors
     /// [`KeyError::Length`], [`KeyError::NotOnCurve`], [`KeyError::SmallOrder`] or [`KeyError::NonCanonical`].
     pub fn from_ed25519_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
-        VerifyKey::ed25519(&exactly(Algorithm::Ed25519, bytes)?).map(Self::new)
+        VerifyKey::ed25519(&exactly(Algorithm::Ed25519, bytes)?).and_then(Self::new)
     }
 
     /// A P-256 key from the uncompressed point of SEC 1 §2.3.3: the byte 04, then x and y, 65 bytes
@@ -151,7 +162,7 @@ impl PublicKey {
         match sec1 {
             [0x00] => Err(KeyError::NotOnCurve(Algorithm::EcdsaP256Sha256)),
             [0x02 | 0x03 | 0x05..=0x07, ..] => Err(KeyError::NotUncompressed),
-            _ => VerifyKey::p256(&exactly(Algorithm::EcdsaP256Sha256, sec1)?).map(Self::new),
+            _ => VerifyKey::p256(&exactly(Algorithm::EcdsaP256Sha256, sec1)?).and_then(Self::new),
         }
     }
 
@@ -169,11 +180,11 @@ impl PublicKey {
     /// # Errors
     /// [`KeyError::RsaModulus`], [`KeyError::RsaExponent`], or [`KeyError::NeedsAwsLcRs`] without that feature.
     pub fn from_rsa_components(n: &[u8], e: &[u8]) -> Result<Self, KeyError> {
-        VerifyKey::rsa(n, e).map(Self::new)
+        VerifyKey::rsa(n, e).and_then(Self::new)
     }
 
     /// A key from a DER `SubjectPublicKeyInfo` (RFC 5280 §4.1, RFC 8410 §4, RFC 5480 §2, RFC 4055
-    /// §1.2), the form in which key services hand out public keys.
+    /// §1.2), the form in which key services return public keys.
     ///
     /// An RSA key may say `rsaEncryption`, or `id-RSASSA-PSS` without parameters.
     ///
@@ -213,24 +224,30 @@ impl PublicKey {
 
     /// The algorithm the key verifies with.
     pub fn algorithm(&self) -> Algorithm {
-        self.0.algorithm()
+        self.0.key.algorithm()
     }
 
-    /// The DER `SubjectPublicKeyInfo`: for one key always the same bytes, so it can be compared and
-    /// pinned.
+    /// The DER `SubjectPublicKeyInfo`. The same key always gives the same bytes, so they can be
+    /// compared and pinned.
     pub fn to_spki_der(&self) -> Vec<u8> {
-        // No part can exceed what DER can encode, so the error case does not occur.
-        self.encode_spki().unwrap_or_default()
+        self.0.spki.clone()
     }
 
     /// The PEM form of [`to_spki_der`](Self::to_spki_der), with the label `PUBLIC KEY` and LF line
     /// ends.
     pub fn to_spki_pem(&self) -> String {
-        pem::encode_string("PUBLIC KEY", LineEnding::LF, &self.to_spki_der()).unwrap_or_default()
+        let mut pem = String::from("-----BEGIN PUBLIC KEY-----");
+        for (index, character) in Base64::encode_string(&self.0.spki).chars().enumerate() {
+            if index % PEM_LINE_LEN == 0 {
+                pem.push('\n');
+            }
+            pem.push(character);
+        }
+        pem.push_str("\n-----END PUBLIC KEY-----\n");
+        pem
     }
 
-    /// The JWK with `kty`, `crv`, `alg` and the coordinates; the caller adds `kid` and what the key
-    /// is for.
+    /// The JWK with `kty`, `crv`, `alg` and the coordinates. The caller adds `kid` and the purpose.
     pub fn to_jwk(&self) -> Jwk {
         Jwk::of_public_key(self)
     }
@@ -238,6 +255,11 @@ impl PublicKey {
     /// The SHA-256 JWK thumbprint (RFC 7638 §3, RFC 8037 §2), base64url without padding, 43
     /// characters.
     pub fn thumbprint(&self) -> String {
+        Base64UrlUnpadded::encode_string(&self.thumbprint_bytes())
+    }
+
+    /// The 32 bytes of the [`thumbprint`](Self::thumbprint).
+    pub fn thumbprint_bytes(&self) -> [u8; 32] {
         let b64 = Base64UrlUnpadded::encode_string;
         let canonical = match self.parts() {
             KeyParts::Ed25519(x) => format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, b64(x)),
@@ -248,13 +270,13 @@ impl PublicKey {
                 format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, b64(e), b64(n))
             }
         };
-        b64(&crypto::sha256(canonical.as_bytes()))
+        crypto::sha256(canonical.as_bytes())
     }
 
     /// Verifies a signature of `message`.
     ///
-    /// Ed25519 follows RFC 8032 §5.1.7 without the cofactor and refuses small-order points; P-256
-    /// takes high and low s alike; RSA-PSS takes a salt of 64 bytes only.
+    /// Ed25519 follows RFC 8032 §5.1.7 without the cofactor and refuses points of small order. P-256
+    /// accepts high and low s. RSA-PSS accepts only a salt of 64 bytes.
     ///
     /// # Errors
     /// [`InvalidSignature`].
@@ -268,19 +290,20 @@ impl PublicKey {
         self.verify_bytes(message, signature.as_bytes())
     }
 
-    /// Verifies signature bytes as they came off the wire. Bytes of a wrong length do not verify.
+    /// Verifies signature bytes as received. Bytes of a wrong length do not verify.
     ///
     /// # Errors
     /// [`InvalidSignature::Invalid`].
     pub fn verify_bytes(&self, message: &[u8], signature: &[u8]) -> Result<(), InvalidSignature> {
-        self.0.verify(message, signature).map_err(|_| InvalidSignature::Invalid)
+        self.0.key.verify(message, signature).map_err(|_| InvalidSignature::Invalid)
     }
 
-    pub(crate) fn new(key: VerifyKey) -> Self {
-        Self(Arc::new(key))
+    pub(crate) fn new(key: VerifyKey) -> Result<Self, KeyError> {
+        let spki = encode_spki(&key).map_err(|_| KeyError::Unwritable(key.algorithm()))?;
+        Ok(Self(Arc::new(Inner { key, spki })))
     }
 
-    /// A key from the content of the bit string that an SPKI and a PKCS#8 key hold it in.
+    /// A key from the content of the bit string in an SPKI or a PKCS#8 key.
     pub(crate) fn from_subject_public_key(
         algorithm: Algorithm,
         bits: &[u8],
@@ -296,7 +319,7 @@ impl PublicKey {
     }
 
     pub(crate) fn parts(&self) -> KeyParts<'_> {
-        match &*self.0 {
+        match &self.0.key {
             VerifyKey::Ed25519(key) => KeyParts::Ed25519(key.as_bytes()),
             VerifyKey::P256(key) => {
                 let (x, y) = key.coordinates();
@@ -305,28 +328,28 @@ impl PublicKey {
             VerifyKey::Rsa(key) => KeyParts::Rsa { n: key.modulus(), e: key.exponent() },
         }
     }
-
-    fn encode_spki(&self) -> der::Result<Vec<u8>> {
-        let null = AnyRef::NULL;
-        let curve = AnyRef::from(&ID_PRIME256V1);
-        let rsa;
-        let (oid, parameters, key) = match &*self.0 {
-            VerifyKey::Ed25519(key) => (ID_ED25519, None, key.as_bytes().as_slice()),
-            VerifyKey::P256(key) => (ID_EC_PUBLIC_KEY, Some(curve), key.sec1().as_slice()),
-            VerifyKey::Rsa(key) => {
-                rsa = encode_rsa_public_key(key.modulus(), key.exponent())?;
-                (ID_RSA_ENCRYPTION, Some(null), rsa.as_slice())
-            }
-        };
-        SubjectPublicKeyInfoRef {
-            algorithm: AlgorithmIdentifierRef { oid, parameters },
-            subject_public_key: BitStringRef::from_bytes(key)?,
-        }
-        .to_der()
-    }
 }
 
-/// The integers and points that make the key what it is.
+fn encode_spki(key: &VerifyKey) -> der::Result<Vec<u8>> {
+    let null = AnyRef::NULL;
+    let curve = AnyRef::from(&ID_PRIME256V1);
+    let rsa;
+    let (oid, parameters, key) = match key {
+        VerifyKey::Ed25519(key) => (ID_ED25519, None, key.as_bytes().as_slice()),
+        VerifyKey::P256(key) => (ID_EC_PUBLIC_KEY, Some(curve), key.sec1().as_slice()),
+        VerifyKey::Rsa(key) => {
+            rsa = encode_rsa_public_key(key.modulus(), key.exponent())?;
+            (ID_RSA_ENCRYPTION, Some(null), rsa.as_slice())
+        }
+    };
+    SubjectPublicKeyInfoRef {
+        algorithm: AlgorithmIdentifierRef { oid, parameters },
+        subject_public_key: BitStringRef::from_bytes(key)?,
+    }
+    .to_der()
+}
+
+/// The integers or coordinates of a key.
 #[derive(PartialEq, Eq)]
 pub(crate) enum KeyParts<'a> {
     Ed25519(&'a [u8]),
@@ -355,8 +378,8 @@ fn exactly<const N: usize>(algorithm: Algorithm, bytes: &[u8]) -> Result<[u8; N]
     bytes.try_into().map_err(|_| KeyError::Length { algorithm, expected: N, actual: bytes.len() })
 }
 
-/// The algorithm that a key with this identifier is used with here; the parameters must be exactly
-/// the type's.
+/// The algorithm for a key with this identifier. The parameters must be exactly those of the key
+/// type.
 pub(crate) fn algorithm_of(identifier: &AlgorithmIdentifierRef<'_>) -> Result<Algorithm, KeyError> {
     let unsupported = |oid: ObjectIdentifier| KeyError::Unsupported { oid: oid.to_string() };
     match (identifier.oid, identifier.parameters) {

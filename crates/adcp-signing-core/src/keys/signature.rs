@@ -1,4 +1,4 @@
-//! Signature bytes as they go on the wire, checked for shape when made.
+//! Signature bytes in their wire form, checked for length when made.
 
 use crate::keys::Algorithm;
 
@@ -7,7 +7,7 @@ const MAX_RSA_LEN: usize = 1024;
 /// The shortest acceptable RSA signature: a 2048-bit modulus.
 const MIN_RSA_LEN: usize = 256;
 
-/// The bytes of one signature in the form that RFC 9421 §3.3 puts on the wire.
+/// The bytes of one signature in the wire form of RFC 9421 §3.3.
 ///
 /// Made only through [`from_raw`](Self::from_raw) or [`from_ecdsa_der`](Self::from_ecdsa_der), so a
 /// DER-encoded ECDSA signature, which is what most key services return, cannot reach the wire.
@@ -27,7 +27,8 @@ pub struct Signature {
     bytes: SignatureBytes,
 }
 
-/// Bytes in place where they are as many as all but RSA signatures have.
+/// The bytes of a signature: 64 of them without an allocation, which is the length of all but RSA
+/// signatures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SignatureBytes {
     Short([u8; 64]),
@@ -53,7 +54,7 @@ impl AsRef<[u8]> for SignatureBytes {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignatureError {
-    /// The byte count is not one that the algorithm can produce.
+    /// The algorithm cannot produce this number of bytes.
     #[error("a signature of {algorithm} cannot be {actual} bytes long{}", der_hint(*.algorithm, *.actual))]
     Length {
         /// The declared algorithm.
@@ -64,7 +65,7 @@ pub enum SignatureError {
     /// The bytes are not a DER `ECDSA-Sig-Value` with both integers in range.
     #[error("not a DER-encoded ECDSA signature (RFC 3279 §2.2.3) over P-256")]
     Der,
-    /// DER decoding was asked for an algorithm that has no DER form.
+    /// The algorithm's signatures have no DER form.
     #[error("signatures of {0} have no DER form")]
     NotEcdsa(Algorithm),
 }
@@ -79,10 +80,10 @@ fn der_hint(algorithm: Algorithm, actual: usize) -> &'static str {
 }
 
 impl Signature {
-    /// Wire bytes as they are: 64 for Ed25519 and P-256 (r‖s), the modulus length for RSA-PSS.
+    /// Takes wire bytes: 64 for Ed25519 and P-256 (r‖s), the modulus length for RSA-PSS.
     ///
     /// # Errors
-    /// [`SignatureError::Length`] when the algorithm cannot have produced so many bytes.
+    /// [`SignatureError::Length`] if the algorithm cannot produce so many bytes.
     pub fn from_raw(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, SignatureError> {
         let fits = match algorithm.signature_len() {
             Some(len) => bytes.len() == len,

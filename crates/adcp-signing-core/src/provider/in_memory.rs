@@ -169,7 +169,7 @@ impl InMemoryProvider {
     }
 
     fn from_key(key: SigningKey, purpose: KeyPurpose) -> Result<Self, ProviderError> {
-        let public_key = key.verify_key().map(PublicKey::new).map_err(refused)?;
+        let public_key = key.verify_key().and_then(PublicKey::new).map_err(refused)?;
         Ok(Self::assemble(Arc::new(key), public_key, purpose, None))
     }
 

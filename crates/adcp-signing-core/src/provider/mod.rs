@@ -9,7 +9,7 @@ mod in_memory;
 mod key_identity;
 pub mod layers;
 #[cfg(test)]
-mod scripted;
+pub(crate) mod scripted;
 pub mod toolkit;
 
 use std::{fmt, sync::Arc};

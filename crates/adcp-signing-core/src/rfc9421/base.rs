@@ -1,17 +1,18 @@
 //! The signature base (RFC 9421 §2.5): the bytes that are signed.
 
 use super::{Component, ComponentError};
+use crate::text::all_bytes;
 
-/// Where the values of components come from.
+/// Provides the values of components.
 ///
-/// [`Request`](super::Request) and [`ResponseInContext`](super::ResponseInContext) give the values of plain RFC 9421. A
-/// profile that canonicalizes more, as AdCP does for `@target-uri`, brings a source of its own.
+/// [`Request`](super::Request) and [`ResponseInContext`](super::ResponseInContext) provide the values of plain
+/// RFC 9421. A profile that canonicalizes more, as AdCP does for `@target-uri`, has its own source.
 pub trait ComponentSource {
     /// Appends the value of `component` to `out`: no identifier, no line break.
     ///
     /// # Errors
-    /// [`ComponentError`] where the message has no such component or the value cannot be made. What was appended by
-    /// then is of no consequence.
+    /// [`ComponentError`] if the message has no such component or the value cannot be made. The bytes appended before
+    /// an error are discarded.
     fn append_value(
         &self,
         component: &Component<'_>,
@@ -47,9 +48,7 @@ pub fn signature_base(
     source: &dyn ComponentSource,
 ) -> Result<Vec<u8>, ComponentError> {
     let printable = |byte: u8| matches!(byte, b' '..=b'~');
-    if !params_text.starts_with('(')
-        || !params_text.bytes().fold(true, |all, byte| all & printable(byte))
-    {
+    if !params_text.starts_with('(') || !all_bytes(params_text, printable) {
         return Err(ComponentError::InvalidParamsText);
     }
     let mut base = Vec::with_capacity(64 * components.len() + 32 + params_text.len());
@@ -58,7 +57,10 @@ pub fn signature_base(
         base.extend_from_slice(b": ");
         let start = base.len();
         source.append_value(component, &mut base)?;
-        check_value(component, base.get(start..).unwrap_or_default())?;
+        let value = base
+            .get(start..)
+            .ok_or_else(|| ComponentError::SourceTruncated { component: component.to_string() })?;
+        check_value(component, value)?;
         base.push(b'\n');
     }
     base.extend_from_slice(b"\"@signature-params\": ");
@@ -68,9 +70,8 @@ pub fn signature_base(
 
 /// Whether a value can stand on one line of ASCII.
 fn check_value(component: &Component<'_>, value: &[u8]) -> Result<(), ComponentError> {
-    // Without an early exit the compiler looks at many bytes at once.
     let is_plain = |byte: u8| matches!(byte, b' '..=b'~' | b'\t');
-    if value.iter().fold(true, |plain, byte| plain & is_plain(*byte)) {
+    if all_bytes(value, is_plain) {
         return Ok(());
     }
     match value.iter().find(|byte| !is_plain(**byte)) {
@@ -134,6 +135,28 @@ mod tests {
             let base = signature_base(&wrapped, "(\"x\";bs)", &request).unwrap();
             proptest::prop_assert_eq!(base.iter().filter(|byte| **byte == b'\n').count(), 1);
         }
+    }
+
+    #[test]
+    fn a_source_that_removes_what_stands_before_its_value_is_refused() {
+        struct Clearing;
+
+        impl ComponentSource for Clearing {
+            fn append_value(
+                &self,
+                _: &Component<'_>,
+                out: &mut Vec<u8>,
+            ) -> Result<(), ComponentError> {
+                out.clear();
+                Ok(())
+            }
+        }
+
+        let component = "\"x\"".to_owned();
+        assert_eq!(
+            signature_base(&[Component::new("x", &[]).unwrap()], "(\"x\")", &Clearing),
+            Err(ComponentError::SourceTruncated { component })
+        );
     }
 
     #[test]

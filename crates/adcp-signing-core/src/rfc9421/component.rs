@@ -1,10 +1,10 @@
-//! Component identifiers (RFC 9421 §2): which part of a message a line of the signature base is
-//! about.
+//! Component identifiers (RFC 9421 §2): the part of a message that a line of the signature base
+//! covers.
 
 use super::ComponentError;
 use crate::rfc9421::structured_fields::{BareItem, InnerList, Item, push_string};
 
-/// A component identifier: a name and its parameters, known to make sense together.
+/// A component identifier: a name and parameters that apply to it.
 ///
 /// ```
 /// use adcp_signing_core::rfc9421::{Component, ComponentParam};
@@ -20,7 +20,7 @@ pub struct Component<'a> {
     params: Vec<ComponentParam<'a>>,
 }
 
-/// What a component identifier names.
+/// The name in a component identifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ComponentName<'a> {
@@ -52,13 +52,13 @@ pub enum ComponentName<'a> {
 pub enum ComponentParam<'a> {
     /// `;req`: taken from the request that led to this response (§2.4).
     Req,
-    /// `;sf`: serialized anew as the structured field it is (§2.1.1).
+    /// `;sf`: parsed and serialized as a structured field (§2.1.1).
     Sf,
     /// `;bs`: each line as a byte sequence (§2.1.3).
     Bs,
     /// `;key="…"`: one member of a dictionary (§2.1.2).
     Key(&'a str),
-    /// `;name="…"`: the query parameter that `@query-param` is about, percent-encoded (§2.2.8).
+    /// `;name="…"`: the percent-encoded name of the query parameter, for `@query-param` (§2.2.8).
     Name(&'a str),
 }
 
@@ -74,7 +74,7 @@ impl<'a> Component<'a> {
         Ok(Self { name, params: params.to_vec() })
     }
 
-    /// A component that needs no parameters, by a name that is known to be sound.
+    /// A component without parameters. The caller vouches for the name.
     pub(crate) const fn bare(name: ComponentName<'a>) -> Self {
         Self { name, params: Vec::new() }
     }
@@ -131,7 +131,7 @@ impl<'a> Component<'a> {
         Ok(Self { name, params })
     }
 
-    /// What the identifier names.
+    /// The name in the identifier.
     pub fn name(&self) -> ComponentName<'a> {
         self.name
     }
@@ -146,13 +146,13 @@ impl<'a> Component<'a> {
         self.params.contains(&ComponentParam::Req)
     }
 
-    /// Appends the identifier as RFC 9421 §2.5 has it in the signature base: the quoted name and
-    /// the parameters.
+    /// Appends the identifier in the form of the signature base (RFC 9421 §2.5): the quoted name
+    /// and the parameters.
     pub fn write_identifier(&self, out: &mut String) {
         self.identifier(|piece| out.push_str(piece));
     }
 
-    /// Hands out the identifier piece by piece.
+    /// Passes the identifier to `piece`, one part after the other.
     pub(super) fn identifier(&self, mut push: impl FnMut(&str)) {
         push("\"");
         push(self.name.as_str());
@@ -163,7 +163,7 @@ impl<'a> Component<'a> {
             if let ComponentParam::Key(value) | ComponentParam::Name(value) = param {
                 push("=");
                 let mut quoted = String::new();
-                // The constructors admit only what a structured field string can hold.
+                // The constructors admit only text that fits in a structured field string.
                 let _ = push_string(&mut quoted, value);
                 push(&quoted);
             }
@@ -182,7 +182,7 @@ impl<'a> Component<'a> {
     }
 }
 
-/// Equality as RFC 9421 §2 has it: the order of parameters makes no difference.
+/// Equality of RFC 9421 §2: the order of parameters makes no difference.
 impl PartialEq for Component<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.is_same_as(other)

@@ -22,7 +22,7 @@ pub enum DigestError {
     Encoding(String),
 }
 
-/// The digests of a message's `Content-Digest` field, of which only sha-256 counts.
+/// The `Content-Digest` field of a message. Only its sha-256 digest is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ContentDigest {
     sha256: Option<[u8; 32]>,
@@ -57,9 +57,9 @@ impl ContentDigest {
         Ok(Self { sha256 })
     }
 
-    /// Whether the body has this sha-256. Without a sha-256 member of 32 bytes the answer is no.
+    /// Whether the body has this sha-256. False without a sha-256 member of 32 bytes.
     ///
-    /// Whoever sent the message knows both, so the time that comparing takes tells nobody anything.
+    /// The sender knows both digests, so the comparison need not take constant time.
     pub(crate) fn matches(&self, body: &[u8]) -> bool {
         self.sha256.is_some_and(|expected| expected == sha256(body))
     }

@@ -1,15 +1,18 @@
 //! Why a component cannot be covered, or has no value to sign.
 
-use crate::rfc9421::structured_fields::{ParseError, WriteError};
+use crate::{
+    rfc9421::structured_fields::{ParseError, WriteError},
+    target_uri::TargetUriError,
+};
 
-/// A component that cannot be covered, or a value it cannot have.
+/// A component cannot be covered, or has no value that can be signed.
 ///
-/// Identifiers in these errors come from the message. They are printable ASCII, as the field
-/// grammar has it.
+/// Identifiers in these errors come from the message. The field grammar makes them printable
+/// ASCII.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ComponentError {
-    /// A covered component that is no string.
+    /// A covered component that is not a string.
     #[error("a covered component is a {found}, expected a quoted string")]
     NotAString {
         /// The type found.
@@ -25,7 +28,7 @@ pub enum ComponentError {
     /// §2.5).
     #[error("'@signature-params' cannot be a covered component")]
     CoversSignatureParams,
-    /// A parameter this crate does not know. It may change the value, so it cannot be passed over.
+    /// A parameter this crate does not know. It may change the value, so it cannot be ignored.
     #[error("component '{component}' has the unknown parameter '{parameter}'")]
     UnknownParameter {
         /// The component's name.
@@ -43,7 +46,7 @@ pub enum ComponentError {
         /// What it must be.
         expected: &'static str,
     },
-    /// A parameter that says nothing about this component, or that another one contradicts.
+    /// A parameter that does not apply to this component, or that contradicts another one.
     #[error("parameter '{parameter}' cannot be used on component '{component}'{}", if *.combined { " together with the others" } else { "" })]
     ParameterNotApplicable {
         /// The component's name.
@@ -68,13 +71,13 @@ pub enum ComponentError {
     /// The message has no such component.
     #[error("component {0} is not in the message")]
     Missing(String),
-    /// `@status`, or a component with `;req`, asked of a request.
+    /// `@status`, or a component with `;req`, in a signature over a request.
     #[error("component {0} does not exist in a request")]
     NotInRequest(String),
-    /// A component of requests asked of a response without `;req`.
+    /// A component of requests, without `;req`, in a signature over a response.
     #[error("component {0} does not exist in a response; with ';req' it is that of the request")]
     NotInResponse(String),
-    /// `;req`, but the request is not known.
+    /// `;req`, but the request was not given.
     #[error("component {0} is of the request, which was not given")]
     NoRequest(String),
     /// A query parameter that occurs more than once cannot be covered by itself (RFC 9421 §2.2.8).
@@ -83,12 +86,13 @@ pub enum ComponentError {
     /// A query that is not percent-encoded UTF-8.
     #[error("the query is not percent-encoded UTF-8")]
     InvalidQuery,
-    /// The target URI cannot be taken apart.
-    #[error("the target URI {problem}")]
-    TargetUri {
-        /// What is wrong with it.
-        problem: &'static str,
-    },
+    /// The target URI is malformed.
+    #[error("the target URI is malformed: {0}")]
+    TargetUri(#[from] TargetUriError),
+    /// The request target of a CONNECT request is an authority, which its target URI does not
+    /// contain.
+    #[error("the target URI of a CONNECT request does not contain its request target")]
+    ConnectTarget,
     /// `Host`, `:authority` and target URI name different authorities.
     #[error("{field} differs from the authority of the target URI")]
     AuthorityMismatch {
@@ -122,6 +126,12 @@ pub enum ComponentError {
         component: String,
         /// The byte.
         byte: u8,
+    },
+    /// A [`ComponentSource`](super::ComponentSource) removed bytes instead of appending its value.
+    #[error("the source of component {component} changed the signature base before its value")]
+    SourceTruncated {
+        /// The identifier.
+        component: String,
     },
     /// A value outside ASCII (RFC 9421 §2.5); a field can be covered with `;bs` instead.
     #[error("the value of component {component} is not ASCII; a field can be covered with ';bs'")]

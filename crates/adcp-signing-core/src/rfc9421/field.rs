@@ -1,4 +1,4 @@
-//! The values of fields (RFC 9421 §2.1): as they are, structured, by member, or as bytes.
+//! The values of fields (RFC 9421 §2.1): as received, structured, by member, or as bytes.
 
 use std::borrow::Cow;
 
@@ -17,7 +17,7 @@ enum StructuredType {
 }
 
 impl StructuredType {
-    /// The type that the field's definition gives it (IANA HTTP Field Name Registry, "Structured
+    /// The type in the field's definition (IANA HTTP Field Name Registry, "Structured
     /// Type").
     fn of(field: &str) -> Option<Self> {
         match field {
@@ -54,6 +54,7 @@ impl StructuredType {
 }
 
 enum StructuredError {
+    Component(ComponentError),
     Parse(ParseError),
     Write(WriteError),
 }
@@ -70,7 +71,7 @@ impl From<WriteError> for StructuredError {
     }
 }
 
-/// Appends the value of a field component; `lines` are those of the message it is taken from.
+/// Appends the value of a field component, taken from these field lines.
 pub(super) fn append_field(
     name: &str,
     component: &Component<'_>,
@@ -99,22 +100,23 @@ pub(super) fn append_field(
     append_joined(values, &mut joined);
     let mut text = String::new();
     let written = match key {
-        Some(key) => append_member(key, &joined, component, &mut text)?,
+        Some(key) => append_member(key, &joined, component, &mut text),
         None => {
             let known = StructuredType::of(name)
                 .ok_or_else(|| ComponentError::UnknownFieldType(name.to_owned()))?;
             known.reserialize(&joined, &mut text)
         }
     };
-    match written {
-        Ok(()) => out.extend_from_slice(text.as_bytes()),
-        Err(StructuredError::Parse(source)) => {
-            return Err(ComponentError::MalformedField { field: name.to_owned(), source });
+    written.map_err(|error| match error {
+        StructuredError::Component(error) => error,
+        StructuredError::Parse(source) => {
+            ComponentError::MalformedField { field: name.to_owned(), source }
         }
-        Err(StructuredError::Write(source)) => {
-            return Err(ComponentError::Unwritable { component: component.to_string(), source });
+        StructuredError::Write(source) => {
+            ComponentError::Unwritable { component: component.to_string(), source }
         }
-    }
+    })?;
+    out.extend_from_slice(text.as_bytes());
     Ok(())
 }
 
@@ -124,14 +126,12 @@ fn append_member(
     value: &[u8],
     component: &Component<'_>,
     out: &mut String,
-) -> Result<Result<(), StructuredError>, ComponentError> {
-    let dictionary = match Dictionary::parse(value) {
-        Ok(dictionary) => dictionary,
-        Err(error) => return Ok(Err(error.into())),
-    };
-    let member =
-        dictionary.get(key).ok_or_else(|| ComponentError::Missing(component.to_string()))?;
-    Ok(push_value(out, &member.value).map_err(StructuredError::from))
+) -> Result<(), StructuredError> {
+    let dictionary = Dictionary::parse(value)?;
+    let member = dictionary.get(key).ok_or_else(|| {
+        StructuredError::Component(ComponentError::Missing(component.to_string()))
+    })?;
+    Ok(push_value(out, &member.value)?)
 }
 
 fn append_joined<'a>(values: impl Iterator<Item = Cow<'a, [u8]>>, out: &mut Vec<u8>) {
@@ -156,8 +156,7 @@ fn append_wrapped<'a>(values: impl Iterator<Item = Cow<'a, [u8]>>, out: &mut Vec
 }
 
 /// A line without the whitespace around it, each obsolete line folding replaced with one space (RFC
-/// 9112 §5.2). A line break that folds nothing stays, and is refused when the signature base is
-/// built.
+/// 9112 §5.2). Any other line break stays, and is refused when the signature base is built.
 fn unfold(value: &[u8]) -> Cow<'_, [u8]> {
     let mut unfolded: Option<Vec<u8>> = None;
     let mut rest = value;
@@ -176,7 +175,7 @@ fn unfold(value: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// What stands before and after the first `OWS CRLF RWS`.
+/// The value before and after the first `OWS CRLF RWS`.
 fn split_fold(value: &[u8]) -> Option<(&[u8], &[u8])> {
     if !value.contains(&b'\r') {
         return None;

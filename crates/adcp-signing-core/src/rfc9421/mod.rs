@@ -1,7 +1,8 @@
-//! Plain RFC 9421: an HTTP message as the signature sees it.
+//! Plain RFC 9421: the parts of an HTTP message that a signature covers, and the signature base.
 //!
-//! Everything borrows: a message is looked at, never copied.
+//! All types borrow from the message; nothing is copied.
 
+mod authority;
 mod base;
 mod component;
 pub mod digest;
@@ -11,8 +12,9 @@ mod params;
 pub mod plain;
 mod source;
 pub mod structured_fields;
-mod target;
 
+pub use self::authority::AuthorityError;
+pub(crate) use self::authority::check_authority;
 pub use self::base::{ComponentSource, signature_base};
 pub use self::component::{Component, ComponentName, ComponentParam, components};
 pub use self::error::ComponentError;
@@ -37,14 +39,14 @@ impl<'a> FieldLine<'a> {
 
     /// Whether this is a line of the field `name`.
     pub fn is(&self, name: &str) -> bool {
-        // Most bytes are equal as they are, which is told sooner than that they are in lower case.
+        // Compare exactly first: it is cheaper, and header names usually match.
         self.name.len() == name.len()
             && std::iter::zip(self.name.bytes(), name.bytes())
                 .all(|(left, right)| left == right || left.eq_ignore_ascii_case(&right))
     }
 }
 
-/// An HTTP request as it goes out or came in.
+/// An HTTP request, as sent or as received.
 ///
 /// ```
 /// use adcp_signing_core::rfc9421::{FieldLine, Request};
@@ -59,11 +61,11 @@ pub struct Request<'a> {
     pub method: &'a str,
     /// The absolute target URI, scheme and authority included.
     pub url: &'a str,
-    /// The HTTP/2 or HTTP/3 `:authority` pseudo-header, where the message came with one.
+    /// The HTTP/2 or HTTP/3 `:authority` pseudo-header, if the message has one.
     pub pseudo_authority: Option<&'a str>,
     /// The header field lines in wire order.
     pub fields: &'a [FieldLine<'a>],
-    /// The body, empty where there is none.
+    /// The body, empty if there is none.
     pub body: &'a [u8],
 }
 
@@ -81,6 +83,6 @@ pub struct Response<'a> {
     pub status: u16,
     /// The header field lines in wire order.
     pub fields: &'a [FieldLine<'a>],
-    /// The body, empty where there is none.
+    /// The body, empty if there is none.
     pub body: &'a [u8],
 }

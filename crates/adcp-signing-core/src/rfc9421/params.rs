@@ -46,10 +46,11 @@ pub struct SignatureParamsError {
 
 impl<'a> SignatureParams<'a> {
     /// The parameters of a member of `Signature-Input`. Parameters beyond those of RFC 9421 §2.3
-    /// are legal and are passed over; they are covered by the signature all the same.
+    /// are legal and are ignored here; the signature covers them nevertheless.
     ///
     /// # Errors
-    /// [`SignatureParamsError`] where a parameter has the wrong type: the times are integers, the rest quoted strings.
+    /// [`SignatureParamsError`] if a parameter has the wrong type: the times are integers, the rest
+    /// quoted strings.
     pub fn from_params(params: &Params<'a>) -> Result<Self, SignatureParamsError> {
         Ok(Self {
             created: integer(params, "created")?,

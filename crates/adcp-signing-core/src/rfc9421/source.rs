@@ -1,17 +1,17 @@
-//! Where plain RFC 9421 takes the values of components from: a request, or a response with its
-//! request.
+//! The values of components in plain RFC 9421: from a request, or from a response and its request.
 
 use super::field::append_field;
-use super::target::Target;
 use super::{
     Component, ComponentError, ComponentName, ComponentParam, ComponentSource, Request, Response,
+    check_authority,
 };
+use crate::{target_uri::PlainTarget, text::percent};
 
 /// The values of plain RFC 9421 §2, for a signature over the request itself.
 ///
 /// `@target-uri`, `@authority` and `@scheme` have scheme and host in lower case and no default
-/// port; an empty path is `/`. Where the message has a `Host` field or an `:authority`, it must
-/// agree with the target URI. `@request-target` is the origin form, or `*` for `OPTIONS` without a
+/// port; an empty path is `/`. If the message has a `Host` field or an `:authority`, it must agree
+/// with the target URI. `@request-target` is the origin form, or `*` for `OPTIONS` without a
 /// path: what a client sends to an origin server, not to a proxy.
 impl ComponentSource for Request<'_> {
     fn append_value(
@@ -26,7 +26,7 @@ impl ComponentSource for Request<'_> {
     }
 }
 
-/// A response, and the request it answers where its signature covers parts of that (RFC 9421 §2.4).
+/// A response, and the request it answers if its signature covers parts of that (RFC 9421 §2.4).
 #[derive(Debug, Clone, Copy)]
 pub struct ResponseInContext<'a> {
     /// The response.
@@ -64,7 +64,7 @@ fn append_of_request(
     component: &Component<'_>,
     out: &mut Vec<u8>,
 ) -> Result<(), ComponentError> {
-    let target = || Target::parse(request.url);
+    let target = || PlainTarget::parse(request.url);
     match component.name() {
         ComponentName::Method => out.extend_from_slice(request.method.as_bytes()),
         ComponentName::TargetUri => {
@@ -89,40 +89,24 @@ fn append_of_request(
     Ok(())
 }
 
-/// The target, once `Host` and `:authority` are known to name the same authority. Whoever routes by
-/// one of them and whoever checks the signature over another must not be led to different places.
-fn agreed<'a>(target: Target<'a>, request: &Request<'_>) -> Result<Target<'a>, ComponentError> {
-    let agrees = |authority: &str| {
-        target.authority_in_scheme(authority).is_ok_and(|same| same == target.authority)
-    };
-    if request.pseudo_authority.is_some_and(|authority| !agrees(authority)) {
-        return Err(ComponentError::AuthorityMismatch { field: ":authority" });
-    }
-    let mut hosts = request.fields.iter().filter(|line| line.is("host"));
-    let host = hosts.next();
-    let host_agrees = host
-        .is_none_or(|line| std::str::from_utf8(line.value).is_ok_and(|host| agrees(trim(host))));
-    if !host_agrees || hosts.next().is_some() {
-        return Err(ComponentError::AuthorityMismatch { field: "Host" });
-    }
+/// The target, after the check that `Host` and `:authority` name the same authority. A recipient
+/// that routes by one of them must reach the place that the signature names.
+fn agreed<'a>(
+    target: PlainTarget<'a>,
+    request: &Request<'_>,
+) -> Result<PlainTarget<'a>, ComponentError> {
+    check_authority(request, target.scheme, &target.authority, PlainTarget::RULES)
+        .map_err(|error| ComponentError::AuthorityMismatch { field: error.field() })?;
     Ok(target)
 }
 
-fn trim(host: &str) -> &str {
-    host.trim_matches([' ', '\t'])
-}
-
 fn append_request_target(
-    target: &Target<'_>,
+    target: &PlainTarget<'_>,
     method: &str,
     out: &mut Vec<u8>,
 ) -> Result<(), ComponentError> {
     match (method, target.path, target.query) {
-        ("CONNECT", _, _) => {
-            return Err(ComponentError::TargetUri {
-                problem: "of a CONNECT request does not tell its authority-form request target",
-            });
-        }
+        ("CONNECT", _, _) => return Err(ComponentError::ConnectTarget),
         ("OPTIONS", "", None) => out.push(b'*'),
         (_, _, query) => {
             out.extend_from_slice(target.path_or_root().as_bytes());
@@ -135,7 +119,7 @@ fn append_request_target(
     Ok(())
 }
 
-/// RFC 9421 §2.2.8: the query is form data; the one value of the parameter is percent-encoded anew.
+/// RFC 9421 §2.2.8: the query is form data; the parameter's only value is percent-encoded again.
 fn append_query_param(
     component: &Component<'_>,
     query: &str,
@@ -159,51 +143,36 @@ fn append_query_param(
     Ok(())
 }
 
-/// Decodes as `application/x-www-form-urlencoded` does and encodes with its percent-encode set, a
-/// space as `%20`.
+/// Decodes as `application/x-www-form-urlencoded` does, which keeps a malformed escape as text, and
+/// encodes with its percent-encode set, a space as `%20`.
 fn reencode(text: &str) -> Result<String, ComponentError> {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-
     let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [byte, after @ ..] = rest {
+    let mut rest = text;
+    loop {
+        let (plain, tail) = rest.split_once('%').map_or((rest, None), |(a, b)| (a, Some(b)));
+        decoded.extend(plain.bytes().map(|byte| if byte == b'+' { b' ' } else { byte }));
+        let Some(tail) = tail else { break };
+        let (octet, after) = percent::escape(tail).unwrap_or((b'%', tail));
+        decoded.push(octet);
         rest = after;
-        let escaped = match (byte, after) {
-            (b'%', [high, low, after @ ..]) => hex(*high).zip(hex(*low)).map(|pair| (pair, after)),
-            _ => None,
-        };
-        match escaped {
-            Some(((high, low), after)) => {
-                decoded.push(high << 4 | low);
-                rest = after;
-            }
-            None => decoded.push(if *byte == b'+' { b' ' } else { *byte }),
-        }
     }
-    // A form decoder turns what is no UTF-8 into U+FFFD, so that two queries would have one value.
+    // A form decoder replaces invalid UTF-8 with U+FFFD, which would give two queries one value.
     let decoded = String::from_utf8(decoded).map_err(|_| ComponentError::InvalidQuery)?;
     let mut encoded = String::with_capacity(text.len());
     for byte in decoded.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'*' | b'-' | b'.' | b'_') {
             encoded.push(char::from(byte));
         } else {
-            encoded.push('%');
-            let digits = [byte >> 4, byte & 0xf]
-                .map(|digit| HEX.get(usize::from(digit)).copied().unwrap_or(b'0'));
-            encoded.extend(digits.map(char::from));
+            percent::push_escape(&mut encoded, byte);
         }
     }
     Ok(encoded)
 }
 
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rfc9421::FieldLine;
+    use crate::{rfc9421::FieldLine, target_uri::TargetUriError};
 
     fn value(
         source: &dyn ComponentSource,
@@ -247,10 +216,19 @@ mod tests {
         for (method, url, name, expected) in cases {
             assert_eq!(derived(method, url, name).unwrap(), expected, "{method} {url} {name}");
         }
-        assert!(matches!(
+        assert_eq!(
             derived("CONNECT", "http://www.example.com:80", "@request-target"),
-            Err(ComponentError::TargetUri { .. })
-        ));
+            Err(ComponentError::ConnectTarget)
+        );
+        for (url, error) in [
+            ("/path", TargetUriError::Scheme),
+            ("https://user@example.com/", TargetUriError::Userinfo),
+            ("https://example.com/\\", TargetUriError::Character { offset: 20 }),
+        ] {
+            for name in ["@target-uri", "@authority", "@path"] {
+                assert_eq!(derived("GET", url, name), Err(error.into()), "{url} {name}");
+            }
+        }
     }
 
     #[test]

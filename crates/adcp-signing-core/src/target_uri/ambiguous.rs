@@ -6,11 +6,10 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use thiserror::Error;
 
 use super::authority::Authority;
-use super::path::escape;
 use super::{
     MAX_URL_BYTES, Parts, RawHost, RootDot, Rules, TargetUri, TargetUriError, control_or_space, cut,
 };
-use crate::text::class::Class;
+use crate::text::{all_bytes, class::Class, percent::escape};
 
 /// A URL that signers and verifiers in use canonicalize to different bytes, so that its signature
 /// may not verify.
@@ -31,7 +30,7 @@ pub enum AmbiguousUrl {
     /// An IPv4 address in shorthand, octal or hex, or a host ending in a number: rewritten or
     /// refused by some.
     #[error(
-        "the host ends in a number but is no dotted-decimal IPv4 address: write all four decimal parts"
+        "the host ends in a number but is not a dotted-decimal IPv4 address: write all four decimal parts"
     )]
     Ipv4Spelling,
     /// An IPv6 address not in its shortest hexadecimal form: rewritten by some.
@@ -41,7 +40,7 @@ pub enum AmbiguousUrl {
     Ipv6Spelling,
     /// An empty port, one over 65535 or one with leading zeros: kept, rewritten or refused.
     #[error(
-        "the port is empty, over 65535, has leading zeros or is no number: write it plainly or leave it out"
+        "the port is empty, over 65535, has leading zeros or is not a number: write it plainly or leave it out"
     )]
     Port,
     /// A backslash: a slash to some.
@@ -89,8 +88,8 @@ pub enum AmbiguousUrl {
 
 /// Whether every implementation in use canonicalizes `url` to the same bytes.
 ///
-/// What all agree on passes: letter case of scheme and host, default ports, plain dot segments,
-/// escapes in the path, the fragment.
+/// Shapes on which all agree pass: letter case of scheme and host, default ports, plain dot
+/// segments, escapes in the path, the fragment.
 ///
 /// # Errors
 ///
@@ -115,21 +114,19 @@ pub(crate) fn unambiguous_target(url: &str) -> Result<TargetUri, AmbiguousUrl> {
     if let Some(offset) = control_or_space(url) {
         return Err(AmbiguousUrl::ControlOrSpace { offset });
     }
-    // Without an early exit the compiler looks at many bytes at once.
-    let has_backslash = |text: &str| text.bytes().fold(false, |any, byte| any | (byte == b'\\'));
-    if has_backslash(url) && has_backslash(cut(url, |byte| byte == b'#').0) {
+    let has_backslash = |text: &str| !all_bytes(text, |byte| byte != b'\\');
+    if has_backslash(url) && has_backslash(cut(url, '#').0) {
         return Err(AmbiguousUrl::Backslash);
     }
     let parts = Parts::of(url)?;
-    check_authority(&parts.authority)?;
+    check_spelling(&parts.authority)?;
     check_path(parts.path)?;
     parts.query.map_or(Ok(()), check_query)?;
     Ok(TargetUri::of_parts(&parts, Rules { root_dot: RootDot::Strip, raw_host: RawHost::Refuse })?)
 }
 
-fn check_authority(
-    &Authority { userinfo, host, port }: &Authority<'_>,
-) -> Result<(), AmbiguousUrl> {
+/// Whether all implementations canonicalize the authority alike.
+fn check_spelling(&Authority { userinfo, host, port }: &Authority<'_>) -> Result<(), AmbiguousUrl> {
     if userinfo.is_some() {
         return Err(AmbiguousUrl::Userinfo);
     }
@@ -154,7 +151,7 @@ fn check_authority(
 }
 
 fn check_ipv6(literal: &str) -> Result<(), AmbiguousUrl> {
-    // What is no address at all is named by the canonicalizer.
+    // The canonicalizer refuses a literal that is not an address.
     let Ok(address) = literal.parse::<Ipv6Addr>() else { return Ok(()) };
     let shortest = match (address.to_ipv4_mapped(), address.segments()) {
         (Some(_), [.., high, low]) => format!("::ffff:{high:x}:{low:x}"),
@@ -169,7 +166,7 @@ fn ends_in_number(host: &str) -> bool {
     if !host.ends_with(|last: char| last.is_ascii_hexdigit() || matches!(last, 'x' | 'X')) {
         return false;
     }
-    let last = host.rsplit('.').next().unwrap_or_default();
+    let last = host.rsplit_once('.').map_or(host, |(_, last)| last);
     let hex = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
     (!last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()))
         || hex.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
@@ -200,13 +197,14 @@ fn check_query(query: &str) -> Result<(), AmbiguousUrl> {
     if let Some(offset) = query.bytes().position(changes) {
         return Err(AmbiguousUrl::QueryCharacter { offset });
     }
-    for (offset, _) in query.match_indices('%') {
-        let tail = query.get(offset + 1..).unwrap_or_default();
+    let mut rest = query;
+    while let Some((_, tail)) = rest.split_once('%') {
         let is_normal = escape(tail).is_some_and(|(octet, _)| !Class::UNRESERVED.has(octet))
             && !tail.bytes().take(2).any(|digit| digit.is_ascii_lowercase());
         if !is_normal {
-            return Err(AmbiguousUrl::QueryEscape { offset });
+            return Err(AmbiguousUrl::QueryEscape { offset: query.len() - tail.len() - 1 });
         }
+        rest = tail;
     }
     Ok(())
 }

@@ -29,27 +29,23 @@ impl<'a> Authority<'a> {
         Ok(Self { userinfo: None, host, port })
     }
 
-    /// Appends the canonical `host[:port]` to `out`.
-    pub(super) fn push(
-        &self,
-        out: &mut String,
-        scheme: Scheme,
-        rules: Rules,
-    ) -> Result<(), TargetUriError> {
-        push_host(out, self.host, rules)?;
+    /// The canonical `host[:port]`.
+    pub(super) fn canonical(&self, scheme: Scheme, rules: Rules) -> Result<String, TargetUriError> {
+        let mut out = String::with_capacity(self.host.len() + self.port.map_or(0, str::len) + 1);
+        push_host(&mut out, self.host, rules)?;
         if let Some(text) = self.port
             && parse_port(text).ok_or(TargetUriError::Port)? != scheme.default_port()
         {
             out.push(':');
             out.push_str(text);
         }
-        Ok(())
+        Ok(out)
     }
 }
 
-/// The host and port after the userinfo, with the userinfo where there is one.
+/// The userinfo, if there is one, and the host and port after it.
 fn split_userinfo(authority: &str) -> Result<(Option<&str>, &str), TargetUriError> {
-    let (userinfo, Some(host_port)) = cut(authority, |byte| byte == b'@') else {
+    let (userinfo, Some(host_port)) = cut(authority, '@') else {
         return Ok((None, authority));
     };
     // A second `@` or a backslash moves the host for some parsers (`good.example\@evil.example`).
@@ -75,14 +71,14 @@ fn split_port(host_port: &str) -> Result<(&str, Option<&str>), TargetUriError> {
             None => Err(TargetUriError::HostCharacter { offset: end + 1 }),
         };
     }
-    match cut(host_port, |byte| byte == b':') {
+    match cut(host_port, ':') {
         (_, Some(port)) if port.contains(':') => Err(TargetUriError::UnbracketedIpv6),
         host_and_port => Ok(host_and_port),
     }
 }
 
-/// RFC 3986 would let an empty port and leading zeros pass as other spellings of a port. Parsers
-/// disagree on both, so neither has a canonical form here.
+/// RFC 3986 admits an empty port and leading zeros as other spellings of a port. Parsers disagree on
+/// both, so neither has a canonical form here.
 fn parse_port(text: &str) -> Option<u16> {
     let plain = text.bytes().all(|byte| byte.is_ascii_digit())
         && (text.len() == 1 || !text.starts_with('0'));
@@ -91,7 +87,8 @@ fn parse_port(text: &str) -> Option<u16> {
 
 fn push_host(out: &mut String, host: &str, rules: Rules) -> Result<(), TargetUriError> {
     if let Some(literal) = host.strip_prefix('[') {
-        return push_ipv6(out, host, literal.strip_suffix(']').unwrap_or(literal));
+        let literal = literal.strip_suffix(']').ok_or(TargetUriError::MissingClosingBracket)?;
+        return push_ipv6(out, host, literal);
     }
     if !host.is_ascii() {
         return match rules.raw_host {
@@ -102,7 +99,7 @@ fn push_host(out: &mut String, host: &str, rules: Rules) -> Result<(), TargetUri
     if let Some(offset) = host.bytes().position(|byte| !Class::HOST.has(byte)) {
         return Err(TargetUriError::HostCharacter { offset });
     }
-    // An A-label can hold bytes that are no Punycode, or decode to what UTS-46 forbids.
+    // An A-label may be invalid Punycode, or decode to characters that UTS-46 forbids.
     if has_pair(host, *b"--") && host.split('.').any(is_a_label) {
         return push_labels(out, &to_ascii(host)?, rules.root_dot);
     }
@@ -117,8 +114,8 @@ fn is_a_label(label: &str) -> bool {
     label.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("xn--"))
 }
 
-/// UTS-46 nontransitional ToASCII with CheckHyphens, CheckBidi and UseSTD3ASCIIRules. Empty labels
-/// are left to the root-dot rule.
+/// UTS-46 nontransitional ToASCII with CheckHyphens, CheckBidi and UseSTD3ASCIIRules. The root-dot
+/// rule decides about empty labels.
 fn to_ascii(host: &str) -> Result<Cow<'_, str>, TargetUriError> {
     Uts46::new()
         .to_ascii(host.as_bytes(), AsciiDenyList::STD3, Hyphens::Check, DnsLength::Ignore)
@@ -157,9 +154,5 @@ fn push_ipv6(out: &mut String, host: &str, literal: &str) -> Result<(), TargetUr
 }
 
 fn push_lowercase(out: &mut String, text: &str) {
-    let start = out.len();
-    out.push_str(text);
-    if let Some(tail) = out.get_mut(start..) {
-        tail.make_ascii_lowercase();
-    }
+    out.extend(text.chars().map(|character| character.to_ascii_lowercase()));
 }

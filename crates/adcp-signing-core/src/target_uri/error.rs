@@ -25,6 +25,12 @@ pub enum TargetUriError {
         /// Byte offset into the input.
         offset: usize,
     },
+    /// A backslash or a character outside ASCII, which a plain RFC 9421 target URI cannot have.
+    #[error("byte {offset} of the URL is a backslash or not ASCII: percent-encode it")]
+    Character {
+        /// Byte offset into the URL.
+        offset: usize,
+    },
     /// The scheme is missing or is neither `http` nor `https`.
     #[error(
         "the scheme is missing or is neither http nor https: give an absolute http or https URL"

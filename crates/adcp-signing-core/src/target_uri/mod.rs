@@ -8,16 +8,20 @@ mod ambiguous;
 mod authority;
 mod error;
 mod path;
+mod plain;
 
 pub(crate) use ambiguous::unambiguous_target;
 pub use ambiguous::{AmbiguousUrl, check_unambiguous};
 use authority::Authority;
 pub use error::TargetUriError;
+pub(crate) use plain::PlainTarget;
+
+use crate::text::all_bytes;
 
 /// The longest URL that is looked at, in bytes.
 pub const MAX_URL_BYTES: usize = 8 * 1024;
 
-/// What the contract version says about the trailing root dot of a host.
+/// The contract version's rule for the trailing root dot of a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RootDot {
     /// Since contract 3.2.0-beta.0: one trailing dot is stripped, two or more and empty inner
@@ -27,7 +31,7 @@ pub enum RootDot {
     Keep,
 }
 
-/// What becomes of a host with raw non-ASCII characters.
+/// The treatment of a host with raw non-ASCII characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RawHost {
     /// The signer's side: U-labels become A-labels.
@@ -60,15 +64,16 @@ pub struct Rules {
 pub struct TargetUri {
     uri: String,
     scheme: Scheme,
-    authority_end: usize,
+    authority: String,
+    path_and_query: String,
 }
 
 impl TargetUri {
     /// The canonical form of an absolute `http` or `https` URL.
     ///
-    /// The eight steps are taken in their literal order, so a percent-encoded dot segment is
+    /// The eight steps run in their literal order, so a percent-encoded dot segment is
     /// decoded after dot segments were removed and stays (`/%2e%2e/x` becomes `/../x`), and the
-    /// query is untouched. Where the specification is silent: an empty port, leading zeros in a
+    /// query is untouched. Where the specification is silent, an empty port, leading zeros in a
     /// port, a port over 65535 and a `%` in the path without two hex digits are refused; other
     /// bytes of path and query that RFC 3986 does not allow are kept as they are.
     ///
@@ -81,25 +86,18 @@ impl TargetUri {
     }
 
     fn of_parts(parts: &Parts<'_>, rules: Rules) -> Result<Self, TargetUriError> {
-        let &Parts { scheme, ref authority, path, query } = parts;
-        // With the separators, and the slash that an empty path becomes.
-        let length = scheme.as_str().len()
-            + authority.host.len()
-            + authority.port.map_or(0, str::len)
-            + path.len()
-            + query.map_or(0, str::len)
-            + 6;
-        let mut uri = String::with_capacity(length);
-        uri.push_str(scheme.as_str());
-        uri.push_str("://");
-        authority.push(&mut uri, scheme, rules)?;
-        let authority_end = uri.len();
-        path::push(&mut uri, path)?;
+        let &Parts { scheme, authority: ref written, path, query } = parts;
+        let authority = written.canonical(scheme, rules)?;
+        // One more for the slash that an empty path becomes, and one for the question mark.
+        let length = path.len() + query.map_or(0, str::len) + 2;
+        let mut path_and_query = String::with_capacity(length);
+        path::push(&mut path_and_query, path)?;
         if let Some(query) = query {
-            uri.push('?');
-            uri.push_str(query);
+            path_and_query.push('?');
+            path_and_query.push_str(query);
         }
-        Ok(Self { uri, scheme, authority_end })
+        let uri = [scheme.as_str(), "://", &authority, &path_and_query].concat();
+        Ok(Self { uri, scheme, authority, path_and_query })
     }
 
     /// The whole canonical URI, without a fragment.
@@ -112,21 +110,19 @@ impl TargetUri {
         self.scheme.as_str()
     }
 
-    /// The canonical `host[:port]`, a slice of [`Self::as_str`].
+    /// The canonical `host[:port]`.
     pub fn authority(&self) -> &str {
-        self.uri
-            .get(self.scheme.as_str().len() + "://".len()..self.authority_end)
-            .unwrap_or_default()
+        &self.authority
     }
 
-    /// The canonical path, with `?` and the query where there is one.
+    /// The canonical path, with `?` and the query if there is one.
     pub fn path_and_query(&self) -> &str {
-        self.uri.get(self.authority_end..).unwrap_or_default()
+        &self.path_and_query
     }
 
     /// The canonical path alone.
     pub fn path(&self) -> &str {
-        self.path_and_query().split('?').next().unwrap_or_default()
+        cut(&self.path_and_query, '?').0
     }
 }
 
@@ -151,10 +147,7 @@ pub fn canonicalize_authority(
     rules: Rules,
 ) -> Result<String, TargetUriError> {
     check_text(authority)?;
-    let scheme = Scheme::parse(scheme)?;
-    let mut out = String::with_capacity(authority.len());
-    Authority::of_host_port(authority)?.push(&mut out, scheme, rules)?;
-    Ok(out)
+    Authority::of_host_port(authority)?.canonical(Scheme::parse(scheme)?, rules)
 }
 
 fn check_text(text: &str) -> Result<(), TargetUriError> {
@@ -170,10 +163,8 @@ fn check_text(text: &str) -> Result<(), TargetUriError> {
 /// Where the first space or control character is.
 fn control_or_space(text: &str) -> Option<usize> {
     let found = |byte: u8| (byte <= b' ') | (byte == 0x7f);
-    // Nearly every URL has none, and without an early exit the compiler looks at many bytes at
-    // once.
-    let any = text.bytes().fold(false, |any, byte| any | found(byte));
-    any.then(|| text.bytes().position(found)).flatten()
+    // Nearly every URL has none.
+    if all_bytes(text, |byte| !found(byte)) { None } else { text.bytes().position(found) }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -215,31 +206,28 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn of(url: &'a str) -> Result<Self, TargetUriError> {
-        let (scheme, rest) = cut(url, |byte| byte == b':');
-        let rest = rest.ok_or(TargetUriError::Scheme)?;
+        let (scheme, rest) = url.split_once(':').ok_or(TargetUriError::Scheme)?;
         let scheme = Scheme::parse(scheme)?;
         let rest = rest.strip_prefix("//").ok_or(TargetUriError::MissingAuthority)?;
-        let end =
-            rest.bytes().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, rest) =
             rest.split_at_checked(end).ok_or(TargetUriError::MissingAuthority)?;
         if authority.is_empty() {
             return Err(TargetUriError::MissingAuthority);
         }
         let authority = Authority::of_url(authority)?;
-        let (rest, _fragment) = cut(rest, |byte| byte == b'#');
-        let (path, query) = cut(rest, |byte| byte == b'?');
+        let (rest, _fragment) = cut(rest, '#');
+        let (path, query) = cut(rest, '?');
         Ok(Self { scheme, authority, path, query })
     }
 }
 
-/// What stands before the first byte that is a delimiter, and after it where there is one. The
-/// delimiters are ASCII.
-fn cut(text: &str, is_delimiter: impl Fn(u8) -> bool) -> (&str, Option<&str>) {
-    // Byte by byte: for texts as short as these, `split_once` takes longer to set up its search
-    // than to do it.
-    let Some(at) = text.bytes().position(is_delimiter) else { return (text, None) };
-    (text.get(..at).unwrap_or_default(), text.get(at + 1..))
+/// The text before the first delimiter, and the text after it if there is one.
+fn cut(text: &str, delimiter: char) -> (&str, Option<&str>) {
+    match text.split_once(delimiter) {
+        Some((before, after)) => (before, Some(after)),
+        None => (text, None),
+    }
 }
 
 #[cfg(test)]

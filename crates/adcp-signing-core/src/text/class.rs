@@ -1,30 +1,28 @@
-//! The classes of characters that the grammars of structured fields (RFC 8941) and of URLs (RFC
-//! 3986) are made of.
+//! Character classes of the grammars of structured fields (RFC 8941) and URLs (RFC 3986).
 
 /// A class of bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct Class(u8);
 
 impl Class {
-    /// What a key goes on with (RFC 8941 §3.1.2).
+    /// Every character of a key but the first (RFC 8941 §3.1.2).
     pub(crate) const KEY: Self = Self(1);
-    /// What a token goes on with (RFC 8941 §3.3.4).
+    /// Every character of a token but the first (RFC 8941 §3.3.4).
     pub(crate) const TOKEN: Self = Self(1 << 1);
-    /// What stands for itself in a string (RFC 8941 §3.3.3).
+    /// The characters of a string that need no escape (RFC 8941 §3.3.3).
     pub(crate) const PLAIN_STRING: Self = Self(1 << 2);
     /// The characters of both base64 alphabets, and their padding.
     pub(crate) const BASE64: Self = Self(1 << 3);
     /// `0` to `9`.
     pub(crate) const DIGIT: Self = Self(1 << 4);
-    /// What means the same escaped or not (RFC 3986 §2.3).
+    /// Characters with the same meaning escaped or not (RFC 3986 §2.3).
     pub(crate) const UNRESERVED: Self = Self(1 << 5);
-    /// Letters, digits, hyphens and dots of a host name, and the underscore that private names
-    /// have.
+    /// Letters, digits, hyphens and dots of a host name, and the underscore of private names.
     pub(crate) const HOST: Self = Self(1 << 6);
-    /// What a path segment is made of (RFC 3986 §3.3); of an escape, the `%`.
+    /// The characters of a path segment (RFC 3986 §3.3), and the `%` of an escape.
     pub(crate) const PCHAR: Self = Self(1 << 7);
 
-    /// Whether `byte` is of this class.
+    /// Whether `byte` is in this class.
     pub(crate) fn has(self, byte: u8) -> bool {
         const OF: [u8; 256] = of_each_byte();
         OF.get(usize::from(byte)).is_some_and(|classes| classes & self.0 != 0)

@@ -1,7 +1,7 @@
 //! ECDSA over P-256 with SHA-256 (FIPS 186-5), signatures as r‖s.
 //!
-//! Points and scalars are checked by `p256` in both builds. High and low s are accepted alike: RFC
-//! 9421 asks for no normalisation and key services do none.
+//! `p256` checks points and scalars in both builds. High and low s are both accepted: RFC 9421 does
+//! not ask for normalization, and key services do not normalize.
 
 use p256::elliptic_curve::sec1::ToSec1Point as _;
 use zeroize::Zeroizing;

@@ -27,12 +27,11 @@ pub(crate) enum SigningKey {
     Rsa(rsa_pss::SigningKey),
 }
 
-/// The signature is not one of the message under the key. Carries nothing: why it failed is of no
-/// use to anyone honest.
+/// The signature does not verify. Carries no reason: only an attacker could use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Invalid;
 
-/// A primitive failed without a fault of the caller: no entropy, no memory.
+/// A primitive failed through no fault of the caller: no entropy, no memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the cryptographic library failed; the system may be out of entropy or memory")]
 pub(crate) struct PrimitiveFailed;
@@ -129,32 +128,25 @@ fn fill_random(bytes: &mut [u8]) -> Result<(), PrimitiveFailed> {
 
 /// SHA-256 (FIPS 180-4).
 pub(crate) fn sha256(data: &[u8]) -> [u8; 32] {
+    let by_rust_crypto = || <sha2::Sha256 as sha2::Digest>::digest(data).into();
     #[cfg(feature = "aws-lc-rs")]
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, data);
+    {
+        // The length of a SHA-256 digest is not in aws-lc's type; a wrong one would be no digest.
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, data);
+        digest.as_ref().try_into().unwrap_or_else(|_| by_rust_crypto())
+    }
     #[cfg(not(feature = "aws-lc-rs"))]
-    let digest = <sha2::Sha256 as sha2::Digest>::digest(data);
-    array(digest.as_ref())
-}
-
-/// The digest as an array. Its length is the hash function's, so none is lost or missing.
-fn array<const N: usize>(digest: &[u8]) -> [u8; N] {
-    let mut out = [0; N];
-    out.iter_mut().zip(digest).for_each(|(to, from)| *to = *from);
-    out
+    by_rust_crypto()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-
     #[test]
     fn sha256_of_abc_is_the_published_digest() {
         assert_eq!(
-            hex(&sha256(b"abc")),
+            base16ct::lower::encode_string(&sha256(b"abc")),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
     }

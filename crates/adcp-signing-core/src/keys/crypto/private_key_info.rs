@@ -10,8 +10,8 @@ use crate::keys::{Algorithm, KeyError, PublicKey, algorithm_of};
 const MAX_LEN: usize = 8 * 1024;
 
 impl SigningKey {
-    /// Ed25519 (RFC 8410 §7), EC P-256 (RFC 5915) or two-prime RSA (RFC 8017 §A.1.2). A public key
-    /// that stands beside the private one must be its own.
+    /// Ed25519 (RFC 8410 §7), EC P-256 (RFC 5915) or two-prime RSA (RFC 8017 §A.1.2). If the
+    /// structure also has a public key, it must be that of the private key.
     pub(crate) fn from_private_key_info(der: &[u8]) -> Result<Self, KeyError> {
         if der.len() > MAX_LEN {
             return Err(KeyError::PrivateKeyInfo);
@@ -31,7 +31,7 @@ impl SigningKey {
         if let Some(bits) = public_key {
             let stated = bits.as_bytes().ok_or(KeyError::PrivateKeyInfo)?;
             if PublicKey::from_subject_public_key(algorithm, stated)?
-                != PublicKey::new(key.verify_key()?)
+                != PublicKey::new(key.verify_key()?)?
             {
                 return Err(KeyError::PrivateKey(algorithm));
             }

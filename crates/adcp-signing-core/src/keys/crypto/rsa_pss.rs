@@ -75,8 +75,7 @@ mod backend {
         }
     }
 
-    /// Bits of the modulus and shape of the exponent, decided here so that the errors name the
-    /// cause.
+    /// Checks the modulus and the exponent before the library does, so that errors name the cause.
     fn check_public(n: &[u8], e: &[u8]) -> Result<(), KeyError> {
         let significant = n.iter().skip_while(|byte| **byte == 0);
         let leading = significant.clone().next().map_or(0, |byte| byte.leading_zeros() as usize);
@@ -91,7 +90,7 @@ mod backend {
         Ok(())
     }
 
-    /// The parts are kept beside the key pair so that the key can be written out again.
+    /// Keeps the parts next to the key pair, so that the key can be written out again.
     pub(crate) struct SigningKey {
         pair: KeyPair,
         n: Vec<u8>,

@@ -1,15 +1,21 @@
-//! Why a JWK is refused.
+//! Why a JWK or a JWK set is refused.
 
-use super::JsonError;
-use crate::keys::KeyError;
+use super::{MAX_KEYS, MAX_LEN};
+use crate::{json::StrictJsonError, keys::KeyError};
 
-/// Why a JWK cannot be read or used. Shows names of members, never what they hold.
+/// Why a JWK or a JWK set cannot be read or used. Shows names of members, never their values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JwkError {
-    /// Not JSON that can be read without ambiguity.
-    #[error("not a JWK: {0}")]
-    Json(#[from] JsonError),
+    /// The text is longer than 64 KiB, the size that AdCP allows a JWKS.
+    #[error("the JWK or JWK set is {length} bytes long, more than the {MAX_LEN} bytes allowed")]
+    TooLong {
+        /// The length in bytes.
+        length: usize,
+    },
+    /// The text is not strict JSON, or has an object with two members of one name.
+    #[error("not a JWK or JWK set: {0}")]
+    Json(#[from] StrictJsonError),
     /// The JSON text is not an object.
     #[error("not a JWK: it must be a JSON object")]
     NotAnObject,
@@ -21,6 +27,26 @@ pub enum JwkError {
         /// The member.
         member: &'static str,
     },
+    /// The JSON text is not an object with an array `keys`.
+    #[error("not a JWK set: it must be a JSON object with an array `keys` (RFC 7517 §5)")]
+    NotASet,
+    /// The set has more keys than are read.
+    #[error("a JWK set may have {MAX_KEYS} keys, not {count}")]
+    TooManyKeys {
+        /// How many there are.
+        count: usize,
+    },
+    /// A key of a public set holds a private member. The whole set is refused: its publisher has
+    /// lost control of it.
+    #[error(
+        "key {index} of the JWK set holds the private member `{member}`; withdraw it and make a new one"
+    )]
+    PrivateMemberInSet {
+        /// The place of the key in `keys`, from 0.
+        index: usize,
+        /// The member.
+        member: &'static str,
+    },
     /// A member has a wrong type.
     #[error("the JWK member `{member}` must be {expected}")]
     MemberType {
@@ -29,14 +55,14 @@ pub enum JwkError {
         /// The type it must have.
         expected: &'static str,
     },
-    /// A member that the key needs is not there.
+    /// A member that the key needs is missing.
     #[error("the JWK lacks the member `{member}`")]
     Missing {
         /// The member.
         member: &'static str,
     },
-    /// `kty` and `crv` name no key type that is used here.
-    #[error("this `kty` and `crv` are not used here; use OKP with Ed25519, EC with P-256, or RSA")]
+    /// `kty` and `crv` do not name a supported key type.
+    #[error("this `kty` and `crv` are not supported; use OKP with Ed25519, EC with P-256, or RSA")]
     UnsupportedKeyType,
     /// `alg` is not the algorithm of this `kty` and `crv`.
     #[error("the JWK member `alg` must be `{expected}` for this `kty` and `crv`")]
@@ -66,7 +92,7 @@ pub enum JwkError {
     /// The public members are not those of the private key.
     #[error("the public members of the JWK do not belong to its private key")]
     PublicKeyMismatch,
-    /// A private JWK set in which not exactly one key can be meant.
+    /// A private JWK set from which not exactly one key can be chosen.
     #[error("the JWK set must hold one key, or one with the `kid` asked for, not {count}")]
     NotOneKey {
         /// How many there are.

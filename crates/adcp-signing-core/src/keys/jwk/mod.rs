@@ -1,35 +1,33 @@
 //! JSON Web Keys (RFC 7517, RFC 7518 §6, RFC 8037) as AdCP publishes them.
 
 mod error;
-mod json;
 mod private;
 mod set;
 
-use std::borrow::Cow;
-
 use base64ct::{Base64UrlUnpadded, Encoding as _};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{Serialize, Serializer};
 
-use self::json::{Json, Object};
-pub use self::{
-    error::JwkError,
-    json::JsonError,
-    private::PrivateJwk,
-    set::{JwkSet, JwkSetError},
+pub use self::{error::JwkError, private::PrivateJwk, set::JwkSet};
+use crate::{
+    json::{Document, JsonLimits, Kind, Value},
+    keys::{Algorithm, KeyParts, KeyPurpose, PublicKey},
 };
-use crate::keys::{Algorithm, KeyParts, KeyPurpose, PublicKey};
 
+/// The longest text read, in bytes: the size that AdCP allows a JWKS.
+const MAX_LEN: usize = 64 * 1024;
+/// The most keys in a set.
+const MAX_KEYS: usize = 1000;
 /// Members that hold a secret in some key type (RFC 7518 §6, RFC 9964); none may be in a published
 /// key.
 const PRIVATE_MEMBERS: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
 /// The longest big integer of a JWK: an RSA modulus of 8192 bits.
 const MAX_INTEGER_LEN: usize = 1024;
 
-/// A public JWK: what one entry of a JWKS says, whether or not the key can be used.
+/// A public JWK: the members of one entry of a JWKS, whether or not the key can be used.
 ///
-/// Members of unknown names are ignored. A known member of a wrong type reads as absent and makes
-/// the key unusable: [`public_key`](Self::public_key) says which it was. So one broken entry never
-/// hides the others of its set, and is never mistaken for a good one.
+/// Members with unknown names are ignored. A known member of a wrong type reads as absent and makes
+/// the key unusable: [`public_key`](Self::public_key) names it. So one broken entry never hides the
+/// others of its set, and is never mistaken for a good one.
 ///
 /// ```
 /// use adcp_signing_core::{Jwk, KeyPurpose};
@@ -43,44 +41,32 @@ const MAX_INTEGER_LEN: usize = 1024;
 /// let key = jwk.public_key()?;
 /// # Ok::<(), adcp_signing_core::JwkError>(())
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Jwk {
-    #[serde(skip_serializing_if = "Option::is_none")]
     kid: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     kty: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     crv: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     alg: Option<String>,
-    #[serde(rename = "use", skip_serializing_if = "Option::is_none")]
     key_use: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     key_ops: Option<Vec<String>>,
-    #[serde(skip_serializing_if = "AdcpUse::is_not_written")]
     adcp_use: AdcpUse,
-    #[serde(skip_serializing_if = "Option::is_none")]
     x: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     y: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     n: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     e: Option<String>,
     /// The first member whose type is wrong.
-    #[serde(skip)]
     malformed: Option<Malformed>,
 }
 
-/// The member `adcp_use` as it stands in a JWK: one JSON string, or nothing that can be used.
+/// The member `adcp_use` of a JWK: one JSON string, or nothing that can be used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum AdcpUse {
-    /// There is no such member.
+    /// The JWK has no such member.
     #[default]
     Absent,
     /// One string.
     Purpose(KeyPurpose),
-    /// An array or another type. A key has exactly one purpose, so this is none.
+    /// An array or another type. A key has exactly one purpose, so this gives it none.
     Malformed,
 }
 
@@ -90,10 +76,6 @@ impl AdcpUse {
             Self::Purpose(purpose) => Some(purpose),
             Self::Absent | Self::Malformed => None,
         }
-    }
-
-    fn is_not_written(&self) -> bool {
-        self.purpose().is_none()
     }
 }
 
@@ -110,18 +92,18 @@ impl Jwk {
     /// The member `_private_d_for_test_only` of published test keys is dropped.
     ///
     /// # Errors
-    /// [`JwkError::Json`] (not JSON, over 64 KiB, or a member name twice), [`JwkError::NotAnObject`] or
+    /// [`JwkError::TooLong`], [`JwkError::Json`], [`JwkError::NotAnObject`] or
     /// [`JwkError::PrivateMember`]. Everything else is reported when the key is used.
     pub fn parse(json: &[u8]) -> Result<Self, JwkError> {
-        Self::from_json(Json::parse(json)?)
+        Self::from_value(parse(json)?.root())
     }
 
-    /// The key, checked: `alg` is there and agrees with `kty` and `crv`, and the coordinates are
-    /// canonical base64url of the exact length and a valid point. `use`, `key_ops` and `adcp_use`
-    /// are the caller's to judge.
+    /// The key, checked: `alg` is present and agrees with `kty` and `crv`, and the coordinates are
+    /// canonical base64url of the exact length and a valid point. The caller checks `use`,
+    /// `key_ops` and `adcp_use`.
     ///
     /// # Errors
-    /// [`JwkError`]: the first thing that is wrong.
+    /// [`JwkError`]: the first fault found.
     pub fn public_key(&self) -> Result<PublicKey, JwkError> {
         match self.checked_algorithm(AlgMember::Required)? {
             Algorithm::Ed25519 => {
@@ -170,7 +152,7 @@ impl Jwk {
         self.key_ops.as_deref()
     }
 
-    /// The member `adcp_use`, told apart from an absent and a malformed one.
+    /// The member `adcp_use`: absent, one purpose, or malformed.
     pub fn adcp_use(&self) -> &AdcpUse {
         &self.adcp_use
     }
@@ -180,7 +162,7 @@ impl Jwk {
         self.adcp_use.purpose()
     }
 
-    /// Whether `use` is `sig` and `key_ops` holds `verify`: the AdCP checklist wants both said.
+    /// Whether `use` is `sig` and `key_ops` contains `verify`: the AdCP checklist requires both.
     pub fn is_for_verifying(&self) -> bool {
         self.key_use() == Some("sig")
             && self.key_ops().is_some_and(|ops| ops.iter().any(|op| op == "verify"))
@@ -193,8 +175,8 @@ impl Jwk {
         self
     }
 
-    /// Sets `use` to `sig`, `key_ops` to `["verify"]` and `adcp_use`: the form in which AdCP wants
-    /// keys published.
+    /// Sets `use` to `sig`, `key_ops` to `["verify"]` and `adcp_use`: the form in which AdCP
+    /// requires keys to be published.
     #[must_use]
     pub fn published_for(mut self, purpose: KeyPurpose) -> Self {
         self.key_use = Some("sig".to_owned());
@@ -224,61 +206,85 @@ impl Jwk {
         jwk
     }
 
-    fn from_json(json: Json<'_>) -> Result<Self, JwkError> {
-        let Json::Object(mut object) = json else { return Err(JwkError::NotAnObject) };
-        if let Some(member) =
-            PRIVATE_MEMBERS.into_iter().find(|member| object.contains_key(*member))
-        {
-            return Err(JwkError::PrivateMember { member });
+    fn from_value(jwk: Value<'_, '_>) -> Result<Self, JwkError> {
+        if jwk.kind() != Kind::Object {
+            return Err(JwkError::NotAnObject);
         }
-        Ok(Self::from_public_members(&mut object))
+        for member in PRIVATE_MEMBERS {
+            if jwk.member(member).is_some() {
+                return Err(JwkError::PrivateMember { member });
+            }
+        }
+        Ok(Self::from_public_members(jwk))
     }
 
-    /// Takes the members of this type out of the object and leaves the rest.
-    fn from_public_members(object: &mut Object<'_>) -> Self {
-        let mut malformed = None;
+    /// Reads the members of this type and ignores the rest.
+    fn from_public_members(object: Value<'_, '_>) -> Self {
         let mut jwk = Self::default();
-        for (member, field) in [
-            ("kid", &mut jwk.kid),
-            ("kty", &mut jwk.kty),
-            ("crv", &mut jwk.crv),
-            ("alg", &mut jwk.alg),
-            ("use", &mut jwk.key_use),
-            ("x", &mut jwk.x),
-            ("y", &mut jwk.y),
-            ("n", &mut jwk.n),
-            ("e", &mut jwk.e),
-        ] {
-            match object.remove(member) {
-                None => {}
-                Some(Json::String(value)) => *field = Some(value.into_owned()),
-                Some(_) => {
-                    malformed = malformed.or(Some(Malformed { member, expected: "a string" }))
+        for (name, value) in object.members() {
+            match &*name {
+                "kid" => jwk.kid = jwk.string("kid", value),
+                "kty" => jwk.kty = jwk.string("kty", value),
+                "crv" => jwk.crv = jwk.string("crv", value),
+                "alg" => jwk.alg = jwk.string("alg", value),
+                "use" => jwk.key_use = jwk.string("use", value),
+                "x" => jwk.x = jwk.string("x", value),
+                "y" => jwk.y = jwk.string("y", value),
+                "n" => jwk.n = jwk.string("n", value),
+                "e" => jwk.e = jwk.string("e", value),
+                "key_ops" => {
+                    jwk.key_ops = strings(value);
+                    if jwk.key_ops.is_none() {
+                        jwk.note_malformed("key_ops", "an array of strings");
+                    }
                 }
+                "adcp_use" => match value.as_str() {
+                    Some(purpose) => jwk.adcp_use = AdcpUse::Purpose(KeyPurpose::from(&*purpose)),
+                    None => {
+                        jwk.adcp_use = AdcpUse::Malformed;
+                        jwk.note_malformed("adcp_use", "one string");
+                    }
+                },
+                _ => {}
             }
         }
-        match object.remove("key_ops").map(strings) {
-            None => {}
-            Some(Some(ops)) => jwk.key_ops = Some(ops),
-            Some(None) => {
-                let member = Malformed { member: "key_ops", expected: "an array of strings" };
-                malformed = malformed.or(Some(member));
-            }
-        }
-        jwk.adcp_use = match object.remove("adcp_use") {
-            None => AdcpUse::Absent,
-            Some(Json::String(value)) => AdcpUse::Purpose(KeyPurpose::from(&*value)),
-            Some(_) => {
-                malformed =
-                    malformed.or(Some(Malformed { member: "adcp_use", expected: "one string" }));
-                AdcpUse::Malformed
-            }
-        };
-        jwk.malformed = malformed;
         jwk
     }
 
-    /// An entry of a set that is not even an object.
+    fn string(&mut self, member: &'static str, value: Value<'_, '_>) -> Option<String> {
+        let text = value.as_str();
+        if text.is_none() {
+            self.note_malformed(member, "a string");
+        }
+        text.map(Into::into)
+    }
+
+    fn note_malformed(&mut self, member: &'static str, expected: &'static str) {
+        self.malformed.get_or_insert(Malformed { member, expected });
+    }
+
+    /// The members as they are written, in a stable order.
+    fn members(&self) -> impl Iterator<Item = (&'static str, serde_json::Value)> {
+        let text = |text: &Option<String>| text.as_deref().map(Into::into);
+        let purpose = self.purpose().map(|purpose| purpose.as_str().into());
+        [
+            ("kid", text(&self.kid)),
+            ("kty", text(&self.kty)),
+            ("crv", text(&self.crv)),
+            ("alg", text(&self.alg)),
+            ("use", text(&self.key_use)),
+            ("key_ops", self.key_ops.clone().map(Into::into)),
+            ("adcp_use", purpose),
+            ("x", text(&self.x)),
+            ("y", text(&self.y)),
+            ("n", text(&self.n)),
+            ("e", text(&self.e)),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| value.map(|value| (name, value)))
+    }
+
+    /// An entry of a set that is not an object.
     fn not_an_object() -> Self {
         Self {
             malformed: Some(Malformed { member: "keys", expected: "an array of objects" }),
@@ -310,42 +316,37 @@ impl Jwk {
     }
 }
 
-/// Whether a JWK must say `alg`: a published one must, one's own private one need not.
+/// Whether a JWK must have `alg`: a published one must, a private one may lack it.
 #[derive(Clone, Copy)]
 enum AlgMember {
     Required,
     Optional,
 }
 
-impl Serialize for AdcpUse {
+impl Serialize for Jwk {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.purpose().map(KeyPurpose::as_str).serialize(serializer)
+        serializer.collect_map(self.members())
     }
 }
 
-impl<'de> Deserialize<'de> for Jwk {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::from_json(Json::deserialize(deserializer)?).map_err(D::Error::custom)
+/// Reads a JWK or a JWK set as strict JSON without duplicate members.
+fn parse(json: &[u8]) -> Result<Document<'_>, JwkError> {
+    if json.len() > MAX_LEN {
+        return Err(JwkError::TooLong { length: json.len() });
     }
+    Ok(Document::without_duplicates(json, &JsonLimits::default())?)
 }
 
-fn strings(json: Json<'_>) -> Option<Vec<String>> {
-    let Json::Array(items) = json else { return None };
-    items
-        .into_iter()
-        .map(|item| match item {
-            Json::String(text) => Some(Cow::into_owned(text)),
-            _ => None,
-        })
-        .collect()
+fn strings(array: Value<'_, '_>) -> Option<Vec<String>> {
+    (array.kind() == Kind::Array)
+        .then(|| array.elements().map(|item| item.as_str().map(Into::into)).collect())?
 }
 
 /// A coordinate or seed: 32 bytes, leading zeros written out (RFC 7518 §6.2.1.2, RFC 8037 §2).
 fn coordinate(member: &'static str, value: Option<&str>) -> Result<[u8; 32], JwkError> {
     let value = value.ok_or(JwkError::Missing { member })?;
     let mut bytes = [0; 32];
-    // 43 characters are 32 bytes; the length is told apart from the encoding for the sake of the
-    // message.
+    // 43 characters are 32 bytes. A wrong length has an error of its own.
     match Base64UrlUnpadded::decode(value, &mut bytes) {
         Ok(&[_, ..]) if value.len() == 43 => Ok(bytes),
         _ => match decoded_len(value) {
@@ -357,7 +358,7 @@ fn coordinate(member: &'static str, value: Option<&str>) -> Result<[u8; 32], Jwk
     }
 }
 
-/// A `Base64urlUInt` (RFC 7518 §2). Leading zeros are left for the key's own check.
+/// A `Base64urlUInt` (RFC 7518 §2). The key itself refuses leading zeros.
 fn integer(member: &'static str, value: Option<&str>) -> Result<Vec<u8>, JwkError> {
     let value = value.ok_or(JwkError::Missing { member })?;
     let mut bytes = vec![0; MAX_INTEGER_LEN];

@@ -3,13 +3,15 @@
 use std::{borrow::Cow, fmt, sync::Arc};
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
-use serde::{Deserialize, Deserializer, de::Error as _};
 use zeroize::Zeroizing;
 
-use super::{AdcpUse, AlgMember, Json, Jwk, JwkError, MAX_INTEGER_LEN, Object, decoded_len};
-use crate::keys::{
-    Algorithm, KeyPurpose, PublicKey,
-    crypto::{RsaPrivateParts, SigningKey},
+use super::{AdcpUse, AlgMember, Jwk, JwkError, MAX_INTEGER_LEN, decoded_len, parse};
+use crate::{
+    json::{Kind, Value},
+    keys::{
+        Algorithm, KeyPurpose, PublicKey,
+        crypto::{RsaPrivateParts, SigningKey},
+    },
 };
 
 /// The name that published AdCP test keys use instead of `d`.
@@ -38,41 +40,37 @@ pub struct PrivateJwk {
 }
 
 impl PrivateJwk {
-    /// Reads one private JWK. `alg` may be absent; `use` and `key_ops` may be, and must else allow
-    /// signatures.
+    /// Reads one private JWK. `alg`, `use` and `key_ops` may be absent. If present, `use` and
+    /// `key_ops` must allow signatures.
     ///
-    /// The text itself is the caller's to wipe. Strings without escapes, as every writer of
-    /// base64url makes them, are read in place.
+    /// The caller wipes the text itself. Strings without escapes, as every writer of base64url
+    /// makes them, are read in place; others are unescaped into memory that is wiped.
     ///
     /// # Errors
     /// [`JwkError`].
     pub fn parse(json: &[u8]) -> Result<Self, JwkError> {
-        Self::from_json(Json::parse(json)?)
+        Self::from_value(parse(json)?.root())
     }
 
-    /// The private JWK that the text is, or the one of the private JWK set that it is: with several
-    /// keys in the set, the one with this `kid`.
+    /// Reads a private JWK, or the one to use of a private JWK set: its only key, or the only one
+    /// with this `kid`.
     pub(crate) fn parse_sole(json: &[u8], kid: Option<&str>) -> Result<Self, JwkError> {
-        let Json::Object(mut object) = Json::parse(json)? else {
-            return Err(JwkError::NotAnObject);
-        };
-        let mut keys = match object.remove("keys") {
-            None => return Self::from_json(Json::Object(object)),
-            Some(Json::Array(keys)) => keys,
+        let document = parse(json)?;
+        let root = document.root();
+        let keys = match root.member("keys") {
+            None => return Self::from_value(root),
+            Some(keys) if keys.kind() == Kind::Array => keys,
             Some(_) => return Err(JwkError::MemberType { member: "keys", expected: "an array" }),
         };
+        let mut keys: Vec<_> = keys.elements().collect();
         if let (Some(kid), 2..) = (kid, keys.len()) {
-            keys.retain(|key| match key {
-                Json::Object(key) => {
-                    matches!(key.get("kid"), Some(Json::String(own)) if own == kid)
-                }
-                _ => false,
+            keys.retain(|key| {
+                key.member("kid").and_then(Value::as_str).is_some_and(|own| own == kid)
             });
         }
-        let count = keys.len();
-        match (keys.pop(), count) {
-            (Some(key), 1) => Self::from_json(key),
-            _ => Err(JwkError::NotOneKey { count }),
+        match keys.as_slice() {
+            [key] => Self::from_value(*key),
+            keys => Err(JwkError::NotOneKey { count: keys.len() }),
         }
     }
 
@@ -106,17 +104,21 @@ impl PrivateJwk {
         &self.public_key
     }
 
-    /// The private JWK as JSON, the public members first. Holds the secret in the clear; wiped when
-    /// dropped.
+    /// The private JWK as JSON, the public members first. Contains the secret in the clear; wiped
+    /// when dropped.
     pub fn to_json(&self) -> Zeroizing<String> {
-        let public = serde_json::to_string(&self.public).unwrap_or_default();
+        let mut public = String::from("{");
+        for (name, value) in self.public.members() {
+            public.push_str(&format!("\"{name}\":{value},"));
+        }
         let members = self.secret_members();
         let len = members.iter().map(|(name, value)| name.len() + value.len() + 6).sum::<usize>();
         // Room for all of it: a string that grows leaves copies of the secret behind.
         let mut json = Zeroizing::new(String::with_capacity(public.len() + len));
-        json.push_str(public.strip_suffix('}').unwrap_or(&public));
-        for (name, value) in &members {
-            for part in [",\"", name, "\":\"", value, "\""] {
+        json.push_str(&public);
+        for (index, (name, value)) in members.iter().enumerate() {
+            let separator = if index == 0 { "\"" } else { ",\"" };
+            for part in [separator, name, "\":\"", value, "\""] {
                 json.push_str(part);
             }
         }
@@ -146,12 +148,14 @@ impl PrivateJwk {
         }
     }
 
-    fn from_json(json: Json<'_>) -> Result<Self, JwkError> {
-        let Json::Object(mut object) = json else { return Err(JwkError::NotAnObject) };
-        let public = Jwk::from_public_members(&mut object);
+    fn from_value(object: Value<'_, '_>) -> Result<Self, JwkError> {
+        if object.kind() != Kind::Object {
+            return Err(JwkError::NotAnObject);
+        }
+        let public = Jwk::from_public_members(object);
         let algorithm = public.checked_algorithm(AlgMember::Optional)?;
         check_usable_for_signatures(&public)?;
-        let d = match (take(&mut object, "d")?, take(&mut object, TEST_D)?) {
+        let d = match (secret(object, "d")?, secret(object, TEST_D)?) {
             (Some(d), None) | (None, Some(d)) => d,
             (None, None) => return Err(JwkError::Missing { member: "d" }),
             (Some(_), Some(_)) => {
@@ -162,7 +166,7 @@ impl PrivateJwk {
             Algorithm::Ed25519 => SigningKey::ed25519(&*secret_32("d", &d)?),
             Algorithm::EcdsaP256Sha256 => SigningKey::p256(&*secret_32("d", &d)?)?,
             Algorithm::RsaPssSha512 => {
-                let mut part = |member| match take(&mut object, member)? {
+                let part = |member| match secret(object, member)? {
                     Some(value) => secret_integer(member, &value),
                     None => Err(JwkError::Missing { member }),
                 };
@@ -179,7 +183,7 @@ impl PrivateJwk {
                 SigningKey::rsa(&n, &e, private)?
             }
         };
-        let public_key = PublicKey::new(key.verify_key()?);
+        let public_key = PublicKey::new(key.verify_key()?)?;
         let public = Jwk { alg: Some(algorithm.jose_name().to_owned()), ..public };
         if public.public_key()? != public_key {
             return Err(JwkError::PublicKeyMismatch);
@@ -198,13 +202,7 @@ impl fmt::Debug for PrivateJwk {
     }
 }
 
-impl<'de> Deserialize<'de> for PrivateJwk {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::from_json(Json::deserialize(deserializer)?).map_err(D::Error::custom)
-    }
-}
-
-/// `use` and `key_ops`, where given, must allow signatures. Published test keys say `verify` beside
+/// `use` and `key_ops`, if present, must allow signatures. Published test keys have `verify` next to
 /// their secret.
 fn check_usable_for_signatures(public: &Jwk) -> Result<(), JwkError> {
     let use_fits = public.key_use().is_none_or(|key_use| key_use == "sig");
@@ -230,15 +228,15 @@ impl std::ops::Deref for SecretText<'_> {
     }
 }
 
-fn take<'a>(
-    object: &mut Object<'a>,
+fn secret<'a>(
+    object: Value<'_, 'a>,
     member: &'static str,
 ) -> Result<Option<SecretText<'a>>, JwkError> {
-    match object.remove(member) {
-        None => Ok(None),
-        Some(Json::String(Cow::Borrowed(text))) => Ok(Some(SecretText::Borrowed(text))),
-        Some(Json::String(Cow::Owned(text))) => Ok(Some(SecretText::Owned(Zeroizing::new(text)))),
-        Some(_) => {
+    let Some(value) = object.member(member) else { return Ok(None) };
+    match value.as_str() {
+        Some(Cow::Borrowed(text)) => Ok(Some(SecretText::Borrowed(text))),
+        Some(Cow::Owned(text)) => Ok(Some(SecretText::Owned(Zeroizing::new(text)))),
+        None => {
             let member = if member == TEST_D { "d" } else { member };
             Err(JwkError::MemberType { member, expected: "a string" })
         }

@@ -11,7 +11,7 @@ use crate::{
     keys::{Algorithm, KeyPurpose},
     provider::{
         ProviderError, ProviderErrorKind,
-        toolkit::{ALGORITHMS, KeyOptions, PURPOSE_NAMES, known_purpose},
+        toolkit::{ALGORITHMS, KeyOptions},
     },
 };
 
@@ -108,12 +108,13 @@ impl<V: Fn(&str) -> Option<OsString>> Environment<V> {
         let one_of =
             |name: &str, allowed: &str| self.refused(name, format_args!("not one of {allowed}"));
         let purpose = match (self.get("PURPOSE")?, default_purpose) {
-            (Some(name), _) => {
-                known_purpose(&name).ok_or_else(|| one_of("PURPOSE", PURPOSE_NAMES))?
-            }
+            (Some(name), _) => KeyPurpose::from_known(&name)
+                .ok_or_else(|| one_of("PURPOSE", KeyPurpose::KNOWN_NAMES))?,
             (None, Some(default)) => default,
             (None, None) => {
-                return Err(self.missing("PURPOSE", format_args!("one of {PURPOSE_NAMES}")));
+                return Err(
+                    self.missing("PURPOSE", format_args!("one of {}", KeyPurpose::KNOWN_NAMES))
+                );
             }
         };
         let algorithm = self.get("ALG")?.map(|name| {
@@ -204,11 +205,11 @@ mod tests {
             ),
             (
                 environment(&[]).key_options(None).err(),
-                format!("X_PURPOSE is not set; set it to one of {PURPOSE_NAMES}"),
+                format!("X_PURPOSE is not set; set it to one of {}", KeyPurpose::KNOWN_NAMES),
             ),
             (
                 environment(&[("X_PURPOSE", "secret")]).key_options(None).err(),
-                format!("X_PURPOSE is refused: not one of {PURPOSE_NAMES}"),
+                format!("X_PURPOSE is refused: not one of {}", KeyPurpose::KNOWN_NAMES),
             ),
             (
                 environment(&[("X_PURPOSE", "tmp-signing"), ("X_ALG", "secret")])

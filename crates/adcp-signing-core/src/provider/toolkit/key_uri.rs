@@ -5,7 +5,7 @@
 //! the backend's own form, and the query holds options. Every form takes `alg` (an RFC 9421 name),
 //! `kid` and `purpose` (an `adcp_use` value). Parsing is pure: nothing is opened or called.
 
-use super::{ALGORITHMS, KeyOptions, PURPOSE_NAMES, known_purpose, percent_decode};
+use super::{ALGORITHMS, KeyOptions, percent_decode};
 use crate::keys::{Algorithm, KeyPurpose};
 
 /// The longest URI read.
@@ -208,9 +208,9 @@ impl KeyUriParts {
     /// verifier accepts.
     pub(crate) fn take_purpose(&mut self) -> Result<Option<KeyPurpose>, KeyUriError> {
         let Some(name) = self.take("purpose") else { return Ok(None) };
-        match known_purpose(&name) {
+        match KeyPurpose::from_known(&name) {
             Some(purpose) => Ok(Some(purpose)),
-            None => Err(KeyUriError::Value { member: "purpose", allowed: PURPOSE_NAMES }),
+            None => Err(KeyUriError::Value { member: "purpose", allowed: KeyPurpose::KNOWN_NAMES }),
         }
     }
 
@@ -339,7 +339,7 @@ mod tests {
             ("x:?kid=a&kid=a", E::DuplicateMember { name: "kid".to_owned() }),
             ("x:?kid=", E::Value { member: "kid", allowed: "any text that is not empty" }),
             ("x:?alg=EdDSA", E::Value { member: "alg", allowed: ALGORITHMS }),
-            ("x:?purpose=", E::Value { member: "purpose", allowed: PURPOSE_NAMES }),
+            ("x:?purpose=", E::Value { member: "purpose", allowed: KeyPurpose::KNOWN_NAMES }),
             ("x:?token=t", E::Secret { name: "token" }),
             ("x:?Secret=t", E::Secret { name: "secret" }),
             ("x:?password=t", E::Secret { name: "password" }),

@@ -11,7 +11,7 @@ mod percent;
 #[doc(inline)]
 pub use crate::key_option_setters;
 
-pub(crate) use self::options::{ALGORITHMS, PURPOSE_NAMES, known_purpose};
+pub(crate) use self::options::ALGORITHMS;
 pub use self::{
     endpoint::{Endpoint, EndpointError},
     environment::Environment,

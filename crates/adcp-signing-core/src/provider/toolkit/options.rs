@@ -9,15 +9,6 @@ use crate::{
 };
 
 pub(crate) const ALGORITHMS: &str = "ed25519, ecdsa-p256-sha256, rsa-pss-sha512";
-pub(crate) const PURPOSE_NAMES: &str =
-    "request-signing, webhook-signing, response-signing, governance-signing, tmp-signing";
-const PURPOSES: [KeyPurpose; 5] = [
-    KeyPurpose::RequestSigning,
-    KeyPurpose::WebhookSigning,
-    KeyPurpose::ResponseSigning,
-    KeyPurpose::GovernanceSigning,
-    KeyPurpose::TmpSigning,
-];
 
 /// What every key URI can say about its key.
 ///
@@ -181,12 +172,6 @@ macro_rules! key_option_setters {
     };
 }
 
-/// The purpose of this name, which must be a known one: a misspelt purpose would make a key that no
-/// verifier accepts.
-pub(crate) fn known_purpose(name: &str) -> Option<KeyPurpose> {
-    PURPOSES.into_iter().find(|purpose| purpose.as_str() == name)
-}
-
 #[cfg(test)]
 mod tests {
     use std::future;
@@ -257,8 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn every_purpose_is_in_the_hint() {
-        assert_eq!(PURPOSES.map(|purpose| purpose.as_str().to_owned()).join(", "), PURPOSE_NAMES);
+    fn every_algorithm_is_in_the_hint() {
         assert_eq!(Algorithm::ALL.map(Algorithm::rfc9421_name).join(", "), ALGORITHMS);
     }
 }

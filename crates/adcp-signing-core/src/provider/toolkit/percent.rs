@@ -1,11 +1,14 @@
 //! Percent-encoding in key URIs.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
-use crate::provider::toolkit::key_uri::KeyUriError;
+use crate::{
+    provider::toolkit::key_uri::KeyUriError,
+    text::percent::{decode, decode_text, push_escape},
+};
 
-/// Writes the query of a key URI: the members that have a value, percent-encoded, `?` before the
-/// first.
+/// Writes the query of a key URI: the members that have a value, percent-encoded, with `?` before
+/// the first.
 ///
 /// ```
 /// use std::fmt;
@@ -55,14 +58,15 @@ pub struct PercentEncoded<'a>(
 
 impl fmt::Display for PercentEncoded<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut encoded = String::with_capacity(self.0.len());
         for char in self.0.chars() {
-            match char {
-                '%' | '?' | '#' | '&' | ' ' => write!(f, "%{:02X}", u32::from(char))?,
-                _ if char.is_ascii_control() => write!(f, "%{:02X}", u32::from(char))?,
-                _ => f.write_char(char)?,
+            match u8::try_from(char) {
+                Ok(octet @ (b'%' | b'?' | b'#' | b'&' | b' ')) => push_escape(&mut encoded, octet),
+                Ok(octet) if octet.is_ascii_control() => push_escape(&mut encoded, octet),
+                _ => encoded.push(char),
             }
         }
-        Ok(())
+        f.write_str(&encoded)
     }
 }
 
@@ -72,30 +76,16 @@ impl fmt::Display for PercentEncoded<'_> {
 /// [`KeyUriError::Encoding`] for a percent sign without two hexadecimal digits, for a control character, encoded or
 /// not, and for bytes that are not UTF-8.
 pub fn percent_decode(text: &str) -> Result<String, KeyUriError> {
-    let decoded = percent_decode_bytes(text)?;
-    if decoded.iter().any(u8::is_ascii_control) {
-        return Err(KeyUriError::Encoding);
-    }
-    String::from_utf8(decoded).map_err(|_| KeyUriError::Encoding)
+    let is_plain = |text: &String| !text.bytes().any(|byte| byte.is_ascii_control());
+    decode_text(text).filter(is_plain).ok_or(KeyUriError::Encoding)
 }
 
-/// Decodes percent-encoding (RFC 3986 §2.1) to bytes, for what need not be text.
+/// Decodes percent-encoding (RFC 3986 §2.1) to bytes, for values that need not be text.
 ///
 /// # Errors
 /// [`KeyUriError::Encoding`] for a percent sign without two hexadecimal digits.
 pub fn percent_decode_bytes(text: &str) -> Result<Vec<u8>, KeyUriError> {
-    let mut bytes = text.bytes();
-    let mut decoded = Vec::with_capacity(text.len());
-    while let Some(byte) = bytes.next() {
-        if byte != b'%' {
-            decoded.push(byte);
-            continue;
-        }
-        let mut digit = || bytes.next().and_then(|byte| char::from(byte).to_digit(16));
-        let (Some(high), Some(low)) = (digit(), digit()) else { return Err(KeyUriError::Encoding) };
-        decoded.push(u8::try_from(high * 16 + low).map_err(|_| KeyUriError::Encoding)?);
-    }
-    Ok(decoded)
+    decode(text).ok_or(KeyUriError::Encoding)
 }
 
 #[cfg(test)]
@@ -108,5 +98,8 @@ mod tests {
             assert_eq!(percent_decode(&PercentEncoded(text).to_string()).unwrap(), text);
         }
         assert_eq!(percent_decode_bytes("%00%ffa").unwrap(), [0, 255, b'a']);
+        for text in ["%zz", "%4", "a\u{7f}", "%0a", "%ff"] {
+            assert_eq!(percent_decode(text), Err(KeyUriError::Encoding), "{text}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Making a plain RFC 9421 signature (§3.1): prepare, have it signed, write the two members.
+//! Plain RFC 9421 signing (§3.1): prepare, sign, write the two members.
 
 use crate::{
     keys::{Algorithm, Signature},
@@ -21,7 +21,7 @@ pub struct SignOptions<'a> {
     pub params: SignatureParams<'a>,
 }
 
-/// A signature base that waits for its signature.
+/// A signature base, to be signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PreparedSignature {
     label: String,
@@ -46,7 +46,7 @@ pub enum SignError {
     /// A covered component has no value, or is covered twice.
     #[error(transparent)]
     Component(#[from] ComponentError),
-    /// The label or a parameter cannot stand in a structured field.
+    /// The label or a parameter cannot be written in a structured field.
     #[error("the label or a signature parameter cannot be written: {0}")]
     Write(#[from] WriteError),
     /// The `alg` parameter names another algorithm than the provider's.
@@ -74,7 +74,7 @@ pub enum SignError {
 /// Builds the signature base over a request or a response.
 ///
 /// # Errors
-/// [`SignError`] where a component has no value or is covered twice, and where label or parameters cannot be written.
+/// [`SignError`] if a component has no value or is covered twice, or if label or parameters cannot be written.
 pub fn prepare(
     source: &dyn ComponentSource,
     options: &SignOptions<'_>,
@@ -95,7 +95,7 @@ pub fn prepare(
 /// two fields.
 ///
 /// # Errors
-/// [`SignError`]; where `options` name an algorithm or a key, they must be the provider's.
+/// [`SignError`]. If `options` name an algorithm or a key, it must be the provider's.
 pub async fn sign(
     source: &(dyn ComponentSource + Sync),
     options: &SignOptions<'_>,

@@ -1,4 +1,4 @@
-//! Checking a plain RFC 9421 signature (§3.2).
+//! Plain RFC 9421 verifying (§3.2).
 
 use crate::{
     keys::{Algorithm, PublicKey},
@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// What a signature must be for the caller to rely on it (RFC 9421 §3.2.1).
+/// The caller's requirements for a signature (RFC 9421 §3.2.1).
 #[derive(Debug, Clone)]
 pub struct VerifyOptions<'a> {
     label: &'a str,
@@ -22,11 +22,11 @@ pub struct VerifyOptions<'a> {
     tag: Option<&'a str>,
 }
 
-/// A signature that holds.
+/// A signature that verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedSignature {
-    /// The identifiers of the components that are covered, in the signer's order. Nothing else of
-    /// the message is known to be the signer's.
+    /// The identifiers of the components that are covered, in the signer's order. The
+    /// signature says nothing about the rest of the message.
     pub components: Vec<String>,
     /// The signature parameters.
     pub params: SignatureParams<'static>,
@@ -34,7 +34,7 @@ pub struct VerifiedSignature {
     pub algorithm: Algorithm,
 }
 
-/// Why a signature is not relied on.
+/// Why a signature is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
@@ -63,7 +63,7 @@ pub enum VerifyError {
     /// The signature is not spelled in padded standard base64.
     #[error("the signature cannot be decoded: {0}")]
     Base64(#[from] Base64Error),
-    /// A covered component makes no sense or has no value.
+    /// A covered component is malformed or has no value.
     #[error(transparent)]
     Component(#[from] ComponentError),
     /// A signature parameter of the wrong type.
@@ -75,7 +75,7 @@ pub enum VerifyError {
     /// The `tag` parameter is not the one asked for.
     #[error("the tag parameter is not the one asked for")]
     Tag,
-    /// No `created` parameter, so that the age cannot be known.
+    /// No `created` parameter, so the age is unknown.
     #[error("the signature has no created parameter, so its age is unknown")]
     AgeUnknown,
     /// `expires` is not after `created`.
@@ -87,7 +87,7 @@ pub enum VerifyError {
     /// Past its `expires`.
     #[error("the signature has expired")]
     Expired,
-    /// Older than the caller admits.
+    /// Older than the caller allows.
     #[error("the signature is older than admitted")]
     TooOld,
     /// The caller has no key for these parameters.
@@ -99,7 +99,7 @@ pub enum VerifyError {
         /// The key's algorithm.
         key: Algorithm,
     },
-    /// The signature is not one of this message under this key.
+    /// The signature does not verify for this message under this key.
     #[error("the signature does not verify")]
     Invalid,
 }
@@ -108,8 +108,8 @@ impl<'a> VerifyOptions<'a> {
     /// Checks the signature under `label`, which must cover every component of `required`. `now` is
     /// in seconds since the Unix epoch.
     ///
-    /// Until told otherwise the signer's clock may differ by 60 seconds, and a signature may be of
-    /// any age before its `expires`.
+    /// By default the signer's clock may differ by 60 seconds, and a signature may have any age
+    /// before its `expires`.
     pub fn new(label: &'a str, required: &'a [Component<'a>], now: i64) -> Self {
         Self { label, required, now, skew: 60, max_age: None, tag: None }
     }
@@ -121,7 +121,7 @@ impl<'a> VerifyOptions<'a> {
         self
     }
 
-    /// Refuses signatures that are older than this, in seconds, or do not tell their age.
+    /// Refuses signatures that are older than this, in seconds, or have no `created`.
     #[must_use]
     pub fn with_max_age(mut self, seconds: u32) -> Self {
         self.max_age = Some(seconds);

@@ -1,4 +1,11 @@
-//! Byte sequences, and the two base64 alphabets AdCP has put on the wire.
+//! Byte sequences, and the two base64 alphabets that AdCP uses on the wire.
+//!
+//! `base64ct` writes them, and does all other base64 of this crate. Reading is a table lookup of our
+//! own: `base64ct` takes no data-dependent time, which secrets need and a received header does not,
+//! and takes 250 ns for a signature and a digest. The lookup takes 50 ns. The difference is 4 % of
+//! what a verification costs beyond its primitive. The tests compare every verdict with `base64ct`.
+
+use base64ct::{Base64, Base64UrlUnpadded, Encoding as _};
 
 /// How the bytes of a byte sequence are spelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -9,7 +16,7 @@ pub enum Alphabet {
     UrlUnpadded,
 }
 
-/// Why text is not the base64 spelling of any bytes in the alphabet asked for.
+/// Why a text is not the base64 spelling of any bytes in the alphabet asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Base64Error {
@@ -48,8 +55,8 @@ pub enum Base64Error {
     },
 }
 
-/// A byte sequence (RFC 8941 §3.3.5) as received. The tokenizer has admitted the characters of both
-/// alphabets and `=`; whether they spell bytes is decided when they are decoded.
+/// A byte sequence (RFC 8941 §3.3.5) as received. The tokenizer admits the characters of both
+/// alphabets and `=`; decoding decides whether they spell bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ByteSequence<'a> {
     raw: &'a str,
@@ -74,49 +81,16 @@ impl Alphabet {
         values.get(usize::from(byte)).copied().unwrap_or(NO_DIGIT)
     }
 
-    /// Appends the spelling of `bytes`, without colons. What goes on the wire is no secret, so this
-    /// may look things up.
+    /// Appends the spelling of `bytes`, without colons.
     pub(super) fn encode(self, bytes: &[u8], out: &mut String) {
-        const STANDARD: &[u8; 64] =
-            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        const URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-        let (digits, is_padded) = match self {
-            Self::Standard => (STANDARD, true),
-            Self::UrlUnpadded => (URL, false),
-        };
-        let digit = |bits: u32| digits.get(bits as usize & 0x3f).copied().unwrap_or(b'=');
-        for bytes in bytes.chunks(48) {
-            let mut text = [b'='; 64];
-            let (whole, last) = bytes.as_chunks::<3>();
-            let mut groups = text.as_chunks_mut::<4>().0.iter_mut();
-            for ([first, second, third], group) in whole.iter().zip(&mut groups) {
-                let bits = u32::from_be_bytes([0, *first, *second, *third]);
-                *group = [digit(bits >> 18), digit(bits >> 12), digit(bits >> 6), digit(bits)];
-            }
-            match (last, groups.next()) {
-                ([byte], Some([first, second, ..])) => {
-                    let bits = u32::from(*byte) << 4;
-                    (*first, *second) = (digit(bits >> 6), digit(bits));
-                }
-                ([high, low], Some([first, second, third, _])) => {
-                    let bits = u32::from(u16::from_be_bytes([*high, *low])) << 2;
-                    (*first, *second, *third) = (digit(bits >> 12), digit(bits >> 6), digit(bits));
-                }
-                _ => {}
-            }
-            let length =
-                if is_padded { bytes.len().div_ceil(3) * 4 } else { (bytes.len() * 4).div_ceil(3) };
-            // All of it is ASCII, so nothing is left out.
-            out.push_str(
-                text.get(..length)
-                    .and_then(|text| std::str::from_utf8(text).ok())
-                    .unwrap_or_default(),
-            );
-        }
+        out.push_str(&match self {
+            Self::Standard => Base64::encode_string(bytes),
+            Self::UrlUnpadded => Base64UrlUnpadded::encode_string(bytes),
+        });
     }
 
-    /// `text` without its padding, where so many digits can be spelled so; whether they are digits
-    /// is told by [`decode`](Self::decode).
+    /// `text` without its padding, if padding and length fit the alphabet. [`decode`](Self::decode)
+    /// checks the digits themselves.
     fn digits(self, text: &str) -> Result<&[u8], Base64Error> {
         let digits = text.trim_end_matches('=').as_bytes();
         let padding = text.len() - digits.len();
@@ -127,7 +101,7 @@ impl Alphabet {
         if sound { Ok(digits) } else { Err(self.fault(text)) }
     }
 
-    /// What is wrong with a text that is: the first character that is no digit, else its length.
+    /// Explains why decoding failed: the first invalid character, the padding, or the length.
     #[cold]
     fn fault(self, text: &str) -> Base64Error {
         let digits = text.trim_end_matches('=').as_bytes();
@@ -144,8 +118,8 @@ impl Alphabet {
         }
     }
 
-    /// Decodes the `digits` of `text` into `bytes`, as many as [`decoded_len`] says. What comes off
-    /// the wire is no secret, so this may look things up.
+    /// Decodes the `digits` of `text` into `bytes`, whose length is that of [`decoded_len`]. The
+    /// input is public, so a data-dependent table lookup is fine.
     fn decode(self, text: &str, digits: &[u8], bytes: &mut [u8]) -> Result<(), Base64Error> {
         let mut seen = 0;
         let mut spelled = |digits: &[u8]| {
@@ -174,7 +148,7 @@ impl Alphabet {
             }
             _ => 0,
         };
-        // Only what is no digit has the two highest bits, and then what was decoded is of no use.
+        // Only NO_DIGIT has the two highest bits set. Then the bytes written so far are discarded.
         if seen > 0x3f {
             Err(self.fault(text))
         } else if stray != 0 {
@@ -185,10 +159,10 @@ impl Alphabet {
     }
 }
 
-/// What stands for a byte that is in no alphabet.
+/// The value of a byte that is not in the alphabet.
 const NO_DIGIT: u8 = 0xff;
 
-/// What each byte stands for in the alphabet that ends in these two characters.
+/// The value of each byte in the alphabet that ends in these two characters.
 const fn values(second_to_last: u8, last: u8) -> [u8; 256] {
     let mut values = [NO_DIGIT; 256];
     let mut rest: &mut [u8] = &mut values;
@@ -208,7 +182,7 @@ const fn values(second_to_last: u8, last: u8) -> [u8; 256] {
     values
 }
 
-/// How many bytes that many digits spell.
+/// How many bytes so many digits spell.
 const fn decoded_len(digits: usize) -> usize {
     digits / 4 * 3 + digits % 4 * 3 / 4
 }
@@ -223,8 +197,8 @@ impl<'a> ByteSequence<'a> {
         self.raw
     }
 
-    /// The bytes, where the text is exactly their spelling in `alphabet`: its characters, its
-    /// padding, and no bit set beyond the last byte.
+    /// The bytes, if the text is exactly their spelling in `alphabet`: its characters, its padding,
+    /// and no bit set beyond the last byte.
     ///
     /// # Errors
     /// [`Base64Error`] for any other text.
@@ -235,8 +209,7 @@ impl<'a> ByteSequence<'a> {
         Ok(bytes)
     }
 
-    /// Like [`decode`](Self::decode), for bytes of which only `N` are of use: `None` where they are
-    /// more or fewer.
+    /// Like [`decode`](Self::decode), for exactly `N` bytes: `None` if there are more or fewer.
     pub(crate) fn decode_exactly<const N: usize>(
         &self,
         alphabet: Alphabet,
@@ -271,7 +244,6 @@ impl<'a> ByteSequence<'a> {
 
 #[cfg(test)]
 mod tests {
-    use base64ct::{Base64, Base64UrlUnpadded, Encoding as _};
     use proptest::prelude::*;
 
     use super::*;
@@ -336,15 +308,10 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_spelled_as_base64ct_spells_them_and_read_back(bytes in prop::collection::vec(any::<u8>(), 0..110)) {
+        fn any_bytes_are_spelled_and_read_back(bytes in prop::collection::vec(any::<u8>(), 0..110)) {
             for alphabet in [Alphabet::Standard, Alphabet::UrlUnpadded] {
                 let mut text = String::new();
                 alphabet.encode(&bytes, &mut text);
-                let expected = match alphabet {
-                    Alphabet::Standard => Base64::encode_string(&bytes),
-                    Alphabet::UrlUnpadded => Base64UrlUnpadded::encode_string(&bytes),
-                };
-                prop_assert_eq!(&text, &expected);
                 let read = ByteSequence::new(&text).decode(alphabet);
                 prop_assert_eq!(read.as_ref(), Ok(&bytes));
             }

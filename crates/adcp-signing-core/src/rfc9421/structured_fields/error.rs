@@ -1,8 +1,8 @@
-//! What is wrong with a field value, and where.
+//! Why a field value is refused, and where.
 
 use std::fmt;
 
-/// A field value that is not what it should be.
+/// A field value does not have the expected form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseError {
     /// The byte of the field value at which parsing stopped, counted from zero.
@@ -22,7 +22,7 @@ pub enum ParseErrorKind {
     },
     /// A byte outside ASCII.
     NotAscii(u8),
-    /// The grammar wanted something else here.
+    /// The grammar does not admit this byte here.
     Unexpected {
         /// The byte found, or `None` at the end of the value.
         found: Option<u8>,

@@ -1,8 +1,8 @@
 //! Structured field values (RFC 8941): a strict parser over borrowed bytes, and the writer.
 //!
 //! A generic parser keeps the last of two members with one key, pads base64 that lacks its padding
-//! and drops stray bits. In a signed message each of these lets two readers see two messages, so
-//! here each is an error. The other difference from RFC 8941 is [`ByteSequence`]: the tokenizer
+//! and drops stray bits. In a signed message each of these lets two readers see different messages,
+//! so here each is an error. The other difference from RFC 8941 is [`ByteSequence`]: the tokenizer
 //! admits the characters of both base64 alphabets, because AdCP 3.0 and 3.1 put unpadded base64url
 //! between the colons, and the caller names the [`Alphabet`] when decoding.
 //!

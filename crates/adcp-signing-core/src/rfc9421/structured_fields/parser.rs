@@ -6,10 +6,9 @@ use super::{
     BareItem, ByteSequence, Dictionary, InnerList, Item, List, MAX_FIELD_LEN, MAX_INNER_ITEMS,
     MAX_MEMBERS, MAX_PARAMS, Member, MemberValue, Params, ParseError, ParseErrorKind,
 };
-use crate::text::class::Class;
+use crate::text::{all_bytes, class::Class};
 
-/// A place in a field value. The text is ASCII throughout, so every byte offset is a character
-/// boundary.
+/// A position in a field value. The text is ASCII, so every byte offset is a character boundary.
 pub(super) struct Cursor<'a> {
     text: &'a str,
     at: usize,
@@ -18,7 +17,7 @@ pub(super) struct Cursor<'a> {
 type Parsed<T> = Result<T, ParseError>;
 
 impl<'a> Cursor<'a> {
-    /// Parses a whole field value as the one thing that `parse` reads (RFC 8941 §4.2).
+    /// Parses a whole field value with `parse` (RFC 8941 §4.2).
     pub(super) fn field<T>(
         value: &'a [u8],
         parse: impl FnOnce(&mut Self) -> Parsed<T>,
@@ -27,14 +26,13 @@ impl<'a> Cursor<'a> {
             let kind = ParseErrorKind::TooLong { actual: value.len() };
             return Err(ParseError { offset: MAX_FIELD_LEN, kind });
         }
-        // Without an early exit the compiler looks at many bytes at once.
-        if !value.iter().fold(0, |all, byte| all | byte).is_ascii()
+        if !all_bytes(value, |byte| byte.is_ascii())
             && let Some((offset, byte)) =
                 value.iter().enumerate().find(|(_, byte)| !byte.is_ascii())
         {
             return Err(ParseError { offset, kind: ParseErrorKind::NotAscii(*byte) });
         }
-        // Cannot fail after the check above; an error stays an error all the same.
+        // Cannot fail after the check above, and is an error if it does.
         let text = std::str::from_utf8(value).map_err(|error| ParseError {
             offset: error.valid_up_to(),
             kind: ParseErrorKind::NotAscii(0),
@@ -68,7 +66,7 @@ impl<'a> Cursor<'a> {
             } else {
                 MemberValue::Item(Item { bare: BareItem::Boolean(true), params: cursor.params()? })
             };
-            dictionary.push(Member { key, value, raw: cursor.since(from) });
+            dictionary.push(Member { key, value, raw: cursor.since(from)? });
             Ok(())
         })?;
         Ok(dictionary)
@@ -165,7 +163,7 @@ impl<'a> Cursor<'a> {
     /// RFC 8941 §4.2.3.3.
     fn key(&mut self) -> Parsed<&'a str> {
         match self.peek() {
-            Some(b'a'..=b'z' | b'*') => Ok(self.take_while(Class::KEY)),
+            Some(b'a'..=b'z' | b'*') => self.take_while(Class::KEY),
             _ => Err(self.unexpected("a key: a lower-case letter or '*' first")),
         }
     }
@@ -178,7 +176,7 @@ impl<'a> Cursor<'a> {
             Some(b':') => self.byte_sequence().map(BareItem::ByteSequence),
             Some(b'?') => self.boolean().map(BareItem::Boolean),
             Some(b'A'..=b'Z' | b'a'..=b'z' | b'*') => {
-                Ok(BareItem::Token(self.take_while(Class::TOKEN)))
+                Ok(BareItem::Token(self.take_while(Class::TOKEN)?))
             }
             _ => {
                 Err(self.unexpected("an integer, decimal, string, token, byte sequence or boolean"))
@@ -190,19 +188,19 @@ impl<'a> Cursor<'a> {
     fn number(&mut self) -> Parsed<BareItem<'a>> {
         let start = self.at;
         let negative = self.eat(b'-');
-        let digits = self.take_while(Class::DIGIT);
+        let digits = self.take_while(Class::DIGIT)?;
         if digits.is_empty() {
             return Err(self.unexpected("a digit"));
         }
         if self.eat(b'.') {
-            let fraction = self.take_while(Class::DIGIT);
+            let fraction = self.take_while(Class::DIGIT)?;
             if fraction.is_empty() {
                 return Err(self.unexpected("a digit after the decimal point"));
             }
             if digits.len() > 12 || fraction.len() > 3 {
                 return Err(ParseError { offset: start, kind: ParseErrorKind::DecimalTooLong });
             }
-            return Ok(BareItem::Decimal(self.since(start)));
+            return Ok(BareItem::Decimal(self.since(start)?));
         }
         if digits.len() > 15 {
             return Err(ParseError { offset: start, kind: ParseErrorKind::IntegerTooLong });
@@ -214,7 +212,7 @@ impl<'a> Cursor<'a> {
     /// RFC 8941 §4.2.5.
     fn string(&mut self) -> Parsed<Cow<'a, str>> {
         self.eat(b'"');
-        let mut chunk = self.take_while(Class::PLAIN_STRING);
+        let mut chunk = self.take_while(Class::PLAIN_STRING)?;
         if self.eat(b'"') {
             return Ok(Cow::Borrowed(chunk));
         }
@@ -234,14 +232,14 @@ impl<'a> Cursor<'a> {
                 _ => return Err(self.unexpected("'\"' or '\\' after the '\\' of a string")),
             }
             self.at += 1;
-            chunk = self.take_while(Class::PLAIN_STRING);
+            chunk = self.take_while(Class::PLAIN_STRING)?;
         }
     }
 
     /// RFC 8941 §4.2.7, with the base64url characters admitted and decoding left to the caller.
     fn byte_sequence(&mut self) -> Parsed<ByteSequence<'a>> {
         self.eat(b':');
-        let raw = self.take_while(Class::BASE64);
+        let raw = self.take_while(Class::BASE64)?;
         if self.eat(b':') {
             Ok(ByteSequence::new(raw))
         } else {
@@ -271,15 +269,16 @@ impl<'a> Cursor<'a> {
         found
     }
 
-    fn take_while(&mut self, class: Class) -> &'a str {
+    fn take_while(&mut self, class: Class) -> Parsed<&'a str> {
         let start = self.at;
-        let rest = self.text.as_bytes().get(start..).unwrap_or_default();
-        self.at += rest.iter().position(|byte| !class.has(*byte)).unwrap_or(rest.len());
+        let rest = self.text.as_bytes().iter().skip(start);
+        self.at += rest.take_while(|byte| class.has(**byte)).count();
         self.since(start)
     }
 
-    fn since(&self, start: usize) -> &'a str {
-        self.text.get(start..self.at).unwrap_or_default()
+    fn since(&self, start: usize) -> Parsed<&'a str> {
+        // The text is ASCII, so this is always a slice of it.
+        self.text.get(start..self.at).ok_or_else(|| self.unexpected("ASCII"))
     }
 
     fn skip_spaces(&mut self) {

@@ -21,8 +21,7 @@ use super::{ByteSequence, ParseError};
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dictionary<'a> {
-    // Nearly every dictionary of a signed message has one member, which then needs no memory of its
-    // own.
+    // Nearly every dictionary of a signed message has one member, kept here without an allocation.
     first: Option<Member<'a>>,
     rest: Vec<Member<'a>>,
 }

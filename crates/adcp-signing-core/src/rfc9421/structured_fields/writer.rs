@@ -8,11 +8,11 @@ use crate::text::class::Class;
 /// The largest magnitude of an integer (RFC 8941 §3.3.1).
 const MAX_INTEGER: u64 = 999_999_999_999_999;
 
-/// A value that no structured field can hold.
+/// A value that cannot be written in a structured field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WriteError {
-    /// A string with something other than printable ASCII in it.
+    /// A string that is not printable ASCII.
     #[error(
         "byte {offset} of the string is not printable ASCII, which is all a structured field string can hold"
     )]
@@ -42,7 +42,7 @@ pub enum WriteError {
 /// Appends a quoted string (RFC 8941 §4.1.6).
 ///
 /// # Errors
-/// [`WriteError::String`] unless all of it is printable ASCII; nothing is appended then.
+/// [`WriteError::String`] unless all of it is printable ASCII. Then nothing is appended.
 ///
 /// ```
 /// let mut out = String::new();
