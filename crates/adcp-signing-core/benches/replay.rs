@@ -13,7 +13,7 @@ use std::{
 
 use adcp_signing_core::{
     Nonces as _, RandomNonces, UnixSeconds,
-    replay::{InMemoryReplayStore, InsertOutcome, ReplayStore as _},
+    replay::{InMemoryReplayStore, InsertOutcome, ReplayKey, ReplayStore as _},
 };
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use futures_util::FutureExt as _;
@@ -21,6 +21,7 @@ use futures_util::FutureExt as _;
 const START: UnixSeconds = UnixSeconds::new(1_776_520_800);
 const LIFE: i64 = 360;
 const KEYIDS: [&str; 4] = ["buyer-2026-a", "buyer-2026-b", "buyer-2026-c", "buyer-2026-d"];
+const THUMBPRINT: [u8; 32] = [7; 32];
 
 /// Nonces made at once, before the clock runs.
 const CHUNK: u64 = 256;
@@ -59,7 +60,7 @@ impl Traffic {
             for (keyid, nonce, now) in &messages {
                 let outcome = self
                     .store
-                    .preload(keyid, nonce, now.plus(LIFE), *now)
+                    .preload(ReplayKey::new(keyid, &THUMBPRINT), nonce, now.plus(LIFE), *now)
                     .expect("the clock only moves on");
                 assert_eq!(outcome, InsertOutcome::Inserted);
             }
@@ -88,7 +89,8 @@ fn replay(criterion: &mut Criterion) {
         let now = traffic.now(traffic.sent);
         group.bench_function(BenchmarkId::new("cap_reached", live), |bencher| {
             bencher.iter(|| {
-                traffic.store.cap_reached(black_box(KEYIDS[0]), 1 << 40, now).now_or_never()
+                let key = ReplayKey::new(black_box(KEYIDS[0]), &THUMBPRINT);
+                traffic.store.cap_reached(key, 1 << 40, now).now_or_never()
             });
         });
     }

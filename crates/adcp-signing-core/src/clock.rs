@@ -2,7 +2,10 @@
 
 use std::{
     fmt,
-    sync::atomic::{AtomicI64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -66,6 +69,12 @@ impl fmt::Display for UnixSeconds {
 pub trait Clock: Send + Sync + fmt::Debug {
     /// The current time.
     fn now(&self) -> UnixSeconds;
+}
+
+impl<T: Clock + ?Sized> Clock for Arc<T> {
+    fn now(&self) -> UnixSeconds {
+        T::now(self)
+    }
 }
 
 /// The clock of the operating system.
@@ -143,5 +152,16 @@ mod tests {
         assert_eq!(clock.now(), UnixSeconds::new(15));
         clock.set(UnixSeconds::new(3));
         assert_eq!(clock.now(), UnixSeconds::new(3));
+    }
+
+    #[test]
+    fn a_shared_clock_is_a_clock() {
+        fn read(clock: impl Clock) -> UnixSeconds {
+            clock.now()
+        }
+        let clock = Arc::new(FixedClock::new(UnixSeconds::new(10)));
+        let shared: Arc<dyn Clock> = clock.clone();
+        clock.advance(1);
+        assert_eq!((read(clock), read(shared)), (UnixSeconds::new(11), UnixSeconds::new(11)));
     }
 }

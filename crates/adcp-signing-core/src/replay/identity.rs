@@ -1,17 +1,17 @@
-//! Which keyid and which entry: 128-bit hashes under a random key, so that neither text is kept.
+//! Which key and which entry: 128-bit hashes under a random key, so that no text is kept.
 
 use std::{hash::Hasher as _, sync::OnceLock};
 
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
 
-use super::StoreError;
+use super::{ReplayEntry, ReplayKey, StoreError};
 
 /// The random key, drawn from the operating system on first use. A failed draw is not kept: the
 /// next call tries again.
 #[derive(Default)]
 pub(super) struct Identities(OnceLock<SipHasher13>);
 
-/// The 128-bit hash of a keyid, or of a keyid and a nonce. Nobody outside can aim at one, nor at a
+/// The 128-bit hash of a key, or of a key and a nonce. Nobody outside can aim at one, nor at a
 /// part of its bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Id(u128);
@@ -19,18 +19,18 @@ pub(super) struct Id(u128);
 impl Identities {
     /// # Errors
     /// [`StoreError::NoRandomness`].
-    pub(super) fn keyid(&self, keyid: &str) -> Result<Id, StoreError> {
-        Ok(Id::of(&after_keyid(*self.hasher(getrandom::fill)?, keyid)))
+    pub(super) fn key(&self, key: ReplayKey<'_>) -> Result<Id, StoreError> {
+        Ok(Id::of(&after_key(*self.hasher(getrandom::fill)?, key)))
     }
 
-    /// The identity of `keyid`, and that of the entry.
+    /// The identity of the entry's key, and that of the entry.
     ///
     /// # Errors
     /// [`StoreError::NoRandomness`].
-    pub(super) fn entry(&self, keyid: &str, nonce: &str) -> Result<(Id, Id), StoreError> {
-        let mut hasher = after_keyid(*self.hasher(getrandom::fill)?, keyid);
+    pub(super) fn entry(&self, entry: &ReplayEntry<'_>) -> Result<(Id, Id), StoreError> {
+        let mut hasher = after_key(*self.hasher(getrandom::fill)?, entry.key());
         let key = Id::of(&hasher);
-        hasher.write(nonce.as_bytes());
+        hasher.write(entry.nonce().as_bytes());
         Ok((key, Id::of(&hasher)))
     }
 
@@ -47,10 +47,12 @@ impl Identities {
     }
 }
 
-/// The length comes first, so that no other split of the two texts hashes alike.
-fn after_keyid(mut hasher: SipHasher13, keyid: &str) -> SipHasher13 {
-    hasher.write_u64(keyid.len() as u64);
-    hasher.write(keyid.as_bytes());
+/// The thumbprint has one length and the length of the keyid comes before it, so that no other split
+/// of the texts hashes alike.
+fn after_key(mut hasher: SipHasher13, key: ReplayKey<'_>) -> SipHasher13 {
+    hasher.write(key.thumbprint());
+    hasher.write_u64(key.keyid().len() as u64);
+    hasher.write(key.keyid().as_bytes());
     hasher
 }
 
@@ -59,14 +61,14 @@ impl Id {
         Self(hasher.finish128().into())
     }
 
-    /// 64 bits to place by. [`Id::shard`] takes others.
+    /// 64 bits to place by.
     pub(super) fn hash(self) -> u64 {
         self.0 as u64
     }
 
-    /// Which of `shards` it belongs to.
-    pub(super) fn shard(self, shards: usize) -> usize {
-        (self.0 >> 64) as usize % shards
+    /// 64 other bits, to choose a shard by.
+    pub(super) fn shard_hash(self) -> u64 {
+        (self.0 >> 64) as u64
     }
 }
 
@@ -80,20 +82,23 @@ impl From<u128> for Id {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::UnixSeconds;
 
     #[test]
     fn without_randomness_nothing_is_identified_until_there_is_some() {
         let identities = Identities::default();
         let failed = identities.hasher(|_| Err(getrandom::Error::UNSUPPORTED));
         assert!(matches!(failed, Err(StoreError::NoRandomness)));
-        let key = identities.keyid("key").unwrap();
-        assert_eq!(identities.keyid("key").unwrap(), key, "the key is drawn once");
-        assert_eq!(identities.entry("key", "nonce").unwrap().0, key);
+        let key = ReplayKey::new("key", &[0; 32]);
+        let id = identities.key(key).unwrap();
+        assert_eq!(identities.key(key).unwrap(), id, "the hash key is drawn once");
+        let entry = ReplayEntry::restore(key, "nonce", UnixSeconds::new(0), 1);
+        assert_eq!(identities.entry(&entry).unwrap().0, id);
     }
 
     #[test]
     fn each_store_has_a_key_of_its_own() {
-        let of = || Identities::default().entry("key", "nonce").unwrap();
+        let of = || Identities::default().key(ReplayKey::new("key", &[0; 32])).unwrap();
         assert_ne!(of(), of());
     }
 }

@@ -1,70 +1,22 @@
-//! Replay dedup: the cache of `(keyid, nonce)` that steps 9a, 12 and 13 of the verifier checklists
-//! read and write.
+//! Replay dedup: the cache of nonces that steps 9a, 12 and 13 of the verifier checklists read and
+//! write.
 
 mod admission;
+mod entry;
 mod identity;
 mod memory;
 
-use std::{borrow::Cow, error::Error as StdError, fmt};
+use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc};
 
 use async_trait::async_trait;
 
-pub use admission::{AdmissionClause, AdmissionEvent, AdmissionThresholds, AdmissionTracked};
-pub use memory::InMemoryReplayStore;
+pub use self::{
+    admission::{AdmissionClause, AdmissionEvent, AdmissionThresholds, AdmissionTracked},
+    entry::{ReplayEntry, ReplayKey},
+    memory::InMemoryReplayStore,
+};
 
 use crate::clock::UnixSeconds;
-
-/// One nonce to remember: what step 13 inserts.
-///
-/// Only a verification that has passed the crypto and the digest can make one, so nothing without
-/// the private key can fill the store.
-#[derive(Clone, Copy)]
-pub struct ReplayEntry<'a> {
-    keyid: &'a str,
-    nonce: &'a str,
-    expires_at: UnixSeconds,
-    cap: u64,
-}
-
-impl<'a> ReplayEntry<'a> {
-    /// `expires_at` is the signature's `expires` plus the 60 s of skew; `cap` is the profile's cap
-    /// per keyid.
-    pub(crate) fn new(keyid: &'a str, nonce: &'a str, expires_at: UnixSeconds, cap: u64) -> Self {
-        Self { keyid, nonce, expires_at, cap }
-    }
-
-    /// The `keyid` of the signature.
-    pub fn keyid(&self) -> &'a str {
-        self.keyid
-    }
-
-    /// The `nonce` of the signature, as received.
-    pub fn nonce(&self) -> &'a str {
-        self.nonce
-    }
-
-    /// The last second at which the entry must still be known: `expires` + 60. A signature is
-    /// accepted up to and with that second, so the entry may be forgotten only after it.
-    pub fn expires_at(&self) -> UnixSeconds {
-        self.expires_at
-    }
-
-    /// How many live entries this keyid may have: 1,000,000 for requests and 100,000 for webhooks
-    /// unless configured.
-    pub fn cap(&self) -> u64 {
-        self.cap
-    }
-}
-
-impl fmt::Debug for ReplayEntry<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReplayEntry")
-            .field("keyid", &self.keyid)
-            .field("expires_at", &self.expires_at)
-            .field("cap", &self.cap)
-            .finish_non_exhaustive()
-    }
-}
 
 /// What came of an insert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -74,7 +26,7 @@ pub enum InsertOutcome {
     Inserted,
     /// The nonce is remembered already: `*_signature_replayed`.
     Replayed,
-    /// The keyid has as many live entries as it may have: `*_signature_rate_abuse`. Nothing was
+    /// The key has as many live entries as it may have: `*_signature_rate_abuse`. Nothing was
     /// inserted.
     KeyCapReached,
     /// The store as a whole is full: `*_signature_rate_abuse`. Nothing was inserted and nothing
@@ -136,23 +88,15 @@ impl StoreError {
 ///
 /// A store never forgets an entry before its time, whatever its load: eviction opens a replay
 /// window exactly when the verifier is under attack. It refuses instead. The identity of an entry
-/// is `(keyid, nonce)` and nothing else, so a varying URL evades neither the dedup nor the cap.
+/// is its [`ReplayKey`] and its nonce and nothing else, so a varying URL evades neither the dedup
+/// nor the cap.
 #[async_trait]
 pub trait ReplayStore: Send + Sync + fmt::Debug {
-    /// Step 9a: whether `keyid` has `cap` live entries or more, or the store is full. Reads only;
-    /// it spares the crypto and decides nothing that [`ReplayStore::insert`] does not decide again.
-    ///
-    /// # Errors
-    /// [`StoreError`] where the store cannot answer; the verifier then refuses.
-    async fn cap_reached(
-        &self,
-        keyid: &str,
-        cap: u64,
-        now: UnixSeconds,
-    ) -> Result<bool, StoreError>;
-
     /// Steps 12 and 13 in one atomic step: refuse a nonce that is known, then a cap that is
     /// reached, else remember the nonce until `entry.expires_at()` has passed.
+    ///
+    /// Of any number of concurrent calls with one nonce exactly one is answered
+    /// [`InsertOutcome::Inserted`], and the cap is exact.
     ///
     /// # Errors
     /// [`StoreError`] where the store cannot answer; the verifier then refuses.
@@ -161,4 +105,87 @@ pub trait ReplayStore: Send + Sync + fmt::Debug {
         entry: ReplayEntry<'_>,
         now: UnixSeconds,
     ) -> Result<InsertOutcome, StoreError>;
+
+    /// Step 9a: whether the key has `cap` live entries or more, or the store is full.
+    ///
+    /// An early look, which spares the cryptography and decides nothing that
+    /// [`ReplayStore::insert`] does not decide again. A store may answer from an estimate, and
+    /// `false` where the answer would cost a round trip, as it does unless implemented. It changes
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the store cannot answer; the verifier then refuses.
+    async fn cap_reached(
+        &self,
+        key: ReplayKey<'_>,
+        cap: u64,
+        now: UnixSeconds,
+    ) -> Result<bool, StoreError> {
+        let _ = (key, cap, now);
+        Ok(false)
+    }
+}
+
+#[async_trait]
+impl<T: ReplayStore + ?Sized> ReplayStore for Arc<T> {
+    async fn insert(
+        &self,
+        entry: ReplayEntry<'_>,
+        now: UnixSeconds,
+    ) -> Result<InsertOutcome, StoreError> {
+        T::insert(self, entry, now).await
+    }
+
+    async fn cap_reached(
+        &self,
+        key: ReplayKey<'_>,
+        cap: u64,
+        now: UnixSeconds,
+    ) -> Result<bool, StoreError> {
+        T::cap_reached(self, key, cap, now).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_executor::block_on;
+
+    use super::*;
+
+    const NOW: UnixSeconds = UnixSeconds::new(1_776_520_800);
+
+    /// A store that cannot look at its caps early.
+    #[derive(Debug)]
+    struct InsertOnly;
+
+    #[async_trait]
+    impl ReplayStore for InsertOnly {
+        async fn insert(
+            &self,
+            _: ReplayEntry<'_>,
+            _: UnixSeconds,
+        ) -> Result<InsertOutcome, StoreError> {
+            Ok(InsertOutcome::KeyCapReached)
+        }
+    }
+
+    #[test]
+    fn a_store_need_not_look_at_its_caps_early() {
+        let key = ReplayKey::new("key", &[0; 32]);
+        assert!(!block_on(InsertOnly.cap_reached(key, 0, NOW)).unwrap());
+    }
+
+    #[test]
+    fn a_shared_store_is_the_same_store() {
+        let key = ReplayKey::new("key", &[0; 32]);
+        let entry = ReplayEntry::restore(key, "nonce", NOW.plus(360), 1);
+        let store = Arc::new(InMemoryReplayStore::new());
+        let shared: Arc<dyn ReplayStore> = store.clone();
+        let stores = [&store as &dyn ReplayStore, &shared];
+        let inserts = stores.map(|store| block_on(store.insert(entry, NOW)).unwrap());
+        assert_eq!(inserts, [InsertOutcome::Inserted, InsertOutcome::Replayed]);
+        for store in stores {
+            assert!(block_on(store.cap_reached(key, 1, NOW)).unwrap(), "not the default");
+        }
+    }
 }

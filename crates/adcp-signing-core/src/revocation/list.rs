@@ -4,17 +4,17 @@ use std::{collections::HashSet, fmt};
 
 use serde::Deserialize;
 
-use super::{RevocationStatus, timestamp};
+use super::{
+    RevocationPolicy,
+    policy::{GRACE_INTERVALS, MAX_INTERVAL, MIN_INTERVAL},
+    timestamp,
+};
 use crate::{
     clock::UnixSeconds,
-    json::{StrictJsonError, check_no_duplicate_keys},
+    json::{JsonLimits, StrictJsonError, check_no_duplicate_keys_within},
+    resolver::canonical_url,
+    target_uri::TargetUriError,
 };
-
-/// The shortest and the longest polling interval, in seconds.
-const MIN_INTERVAL: i64 = 60;
-const MAX_INTERVAL: i64 = 1800;
-/// The grace, in polling intervals.
-const GRACE_INTERVALS: i64 = 4;
 
 /// The payload of `{origin}/.well-known/governance-revocations.json`, after its JWS signature was
 /// verified.
@@ -23,21 +23,28 @@ const GRACE_INTERVALS: i64 = 4;
 /// security guide).
 ///
 /// ```
-/// use adcp_signing_core::{UnixSeconds, revocation::{Freshness, RevocationList}};
+/// use adcp_signing_core::{
+///     UnixSeconds,
+///     revocation::{Freshness, RevocationList, RevocationPolicy},
+/// };
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let list = RevocationList::parse(br#"{
+/// let payload = br#"{
 ///     "version": 1,
 ///     "issuer": "https://gov.example.com",
 ///     "updated": "2026-04-18T14:00:00Z",
 ///     "next_update": "2026-04-18T14:15:00Z",
 ///     "revoked_jtis": [],
 ///     "revoked_kids": ["gov-2026-03"]
-/// }"#)?;
+/// }"#;
+/// let list = RevocationList::parse(payload, "https://gov.example.com")?;
 /// assert!(list.revokes_kid("gov-2026-03"));
-/// let refreshed = UnixSeconds::new(1_776_520_800);
-/// assert_eq!(list.freshness(refreshed.plus(900), refreshed), Freshness::Fresh);
-/// assert_eq!(list.freshness(refreshed.plus(900 + 4 * 900 + 1), refreshed), Freshness::Stale);
+///
+/// let fetched = UnixSeconds::new(1_776_520_800);
+/// let baseline = RevocationPolicy::baseline();
+/// assert_eq!(list.freshness(baseline, fetched, fetched.plus(900)), Freshness::Fresh);
+/// assert_eq!(list.stale_after(baseline, fetched), fetched.plus(900 + 4 * 900));
+/// assert_eq!(list.stale_after(RevocationPolicy::production(), fetched), fetched.plus(900));
 /// # Ok(())
 /// # }
 /// ```
@@ -94,9 +101,17 @@ pub enum RevocationListError {
         /// The version found.
         version: u64,
     },
-    /// `issuer` is empty.
-    #[error("the revocation list names no issuer")]
-    NoIssuer,
+    /// `issuer`, or the issuer that was expected, is not a URL with a canonical form.
+    #[error("the issuer of the revocation list is not a URL: {0}")]
+    Issuer(#[from] TargetUriError),
+    /// The list is another issuer's.
+    #[error("the revocation list was issued by {found}, not by {expected}")]
+    OtherIssuer {
+        /// The canonical issuer that the list names.
+        found: String,
+        /// The canonical issuer whose list it should be.
+        expected: String,
+    },
     /// A timestamp is not RFC 3339 in UTC.
     #[error("`{member}` of the revocation list is not an RFC 3339 timestamp in UTC")]
     Timestamp {
@@ -129,13 +144,19 @@ impl RevocationList {
     /// empty list; `revoked_jtis`, which signature verification does not use, may be absent.
     /// Unknown members are ignored.
     ///
+    /// `issuer` is whom the caller asked: the origin that the list was fetched from and whose key
+    /// signed it. A list that names somebody else is refused, so no operator can revoke another's
+    /// keys, or keep them from going stale. The two are compared in their canonical form.
+    ///
     /// # Errors
     /// [`RevocationListError`] names the first rule that is broken.
-    pub fn parse(payload: &[u8]) -> Result<Self, RevocationListError> {
+    pub fn parse(payload: &[u8], issuer: &str) -> Result<Self, RevocationListError> {
         if payload.len() > Self::MAX_BYTES {
             return Err(RevocationListError::TooLarge { bytes: payload.len() });
         }
-        check_no_duplicate_keys(payload)?;
+        // The bytes bound the members: entries and the members around them.
+        let limits = JsonLimits::default().with_max_members(Self::MAX_BYTES);
+        check_no_duplicate_keys_within(payload, &limits)?;
         let payload: Payload = serde_json::from_slice(payload).map_err(|error| {
             RevocationListError::Shape { line: error.line(), column: error.column() }
         })?;
@@ -146,8 +167,11 @@ impl RevocationList {
         if entries > Self::MAX_ENTRIES {
             return Err(RevocationListError::TooMany { entries });
         }
-        if payload.issuer.is_empty() {
-            return Err(RevocationListError::NoIssuer);
+        let [found, expected] = [&payload.issuer, issuer].map(canonical_url);
+        let (found, expected) = (found?, expected?);
+        if found != expected {
+            let [found, expected] = [found, expected].map(|url| url.as_str().to_owned());
+            return Err(RevocationListError::OtherIssuer { found, expected });
         }
         let time = |member, text: &str| {
             timestamp::parse(text).ok_or(RevocationListError::Timestamp { member })
@@ -158,7 +182,7 @@ impl RevocationList {
             return Err(RevocationListError::NextUpdateNotAfter);
         }
         Ok(Self {
-            issuer: payload.issuer,
+            issuer: found.as_str().to_owned(),
             updated,
             next_update,
             revoked_kids: payload.revoked_kids.into_iter().collect(),
@@ -166,7 +190,7 @@ impl RevocationList {
         })
     }
 
-    /// Who issued the list. The caller compares it with the origin the list was fetched from.
+    /// Who issued the list, in canonical form.
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
@@ -196,57 +220,55 @@ impl RevocationList {
         self.revoked_jtis.contains(jti)
     }
 
-    /// Whether this list may take the place of `older`: same issuer, and not made before it. A
-    /// validly signed but older list would take revocations back.
-    pub fn may_replace(&self, older: &Self) -> bool {
-        self.issuer == older.issuer && self.updated >= older.updated
-    }
-
     /// The polling interval in seconds: what the list declares, within 60 s and 1800 s.
     pub fn interval(&self) -> i64 {
         self.next_update.since(self.updated).clamp(MIN_INTERVAL, MAX_INTERVAL)
     }
 
-    /// When to fetch the next list, having fetched this one at `last_refreshed`: at `next_update`,
-    /// but not sooner than 60 s and not later than 1800 s after the last fetch.
-    pub fn poll_at(&self, last_refreshed: UnixSeconds) -> UnixSeconds {
-        self.next_update.clamp(last_refreshed.plus(MIN_INTERVAL), last_refreshed.plus(MAX_INTERVAL))
+    /// When to fetch the next list, having fetched this one at `fetched_at`: at `next_update`, but
+    /// not sooner than 60 s after the last fetch, and not later than the policy's longest interval.
+    pub fn poll_at(&self, policy: RevocationPolicy, fetched_at: UnixSeconds) -> UnixSeconds {
+        let (floor, ceiling) = (MIN_INTERVAL, policy.max_poll_interval());
+        self.next_update.clamp(fetched_at.plus(floor), fetched_at.plus(ceiling))
     }
 
-    /// The last second at which the list may be relied on: `next_update`, or 1800 s after the last
-    /// fetch where that is sooner, plus a grace of four intervals. Fetching the same old list again
-    /// does not move `next_update`.
-    pub fn stale_after(&self, last_refreshed: UnixSeconds) -> UnixSeconds {
-        self.next_update
-            .min(last_refreshed.plus(MAX_INTERVAL))
-            .plus(GRACE_INTERVALS * self.interval())
+    /// The last second at which this copy, fetched at `fetched_at`, may be relied on.
+    ///
+    /// - Under every policy: `next_update`, or 1800 s after the last fetch where that is sooner,
+    ///   plus a grace of four intervals.
+    /// - Under a policy with a longest age: no later than that age after the last fetch, or after
+    ///   `next_update` where that is sooner.
+    ///
+    /// Fetching the same old list again moves neither beyond what its `next_update` allows.
+    pub fn stale_after(&self, policy: RevocationPolicy, fetched_at: UnixSeconds) -> UnixSeconds {
+        let with_grace = self
+            .next_update
+            .min(fetched_at.plus(MAX_INTERVAL))
+            .plus(GRACE_INTERVALS * self.interval());
+        match policy.max_age() {
+            None => with_grace,
+            Some(age) => with_grace.min(self.next_update.min(fetched_at).plus(age)),
+        }
     }
 
-    /// Whether this copy, fetched at `last_refreshed`, may be relied on at `now`.
-    pub fn freshness(&self, now: UnixSeconds, last_refreshed: UnixSeconds) -> Freshness {
-        if now > self.stale_after(last_refreshed) {
+    /// Whether this copy, fetched at `fetched_at`, may be relied on at `now`.
+    pub fn freshness(
+        &self,
+        policy: RevocationPolicy,
+        fetched_at: UnixSeconds,
+        now: UnixSeconds,
+    ) -> Freshness {
+        if now > self.stale_after(policy, fetched_at) {
             Freshness::Stale
-        } else if now > self.poll_at(last_refreshed) {
+        } else if now > self.poll_at(policy, fetched_at) {
             Freshness::Due
         } else {
             Freshness::Fresh
         }
     }
 
-    /// Step 9 for one key: revoked first, then stale.
-    pub fn status(
-        &self,
-        kid: &str,
-        now: UnixSeconds,
-        last_refreshed: UnixSeconds,
-    ) -> RevocationStatus {
-        if self.revokes_kid(kid) {
-            RevocationStatus::Revoked
-        } else if self.freshness(now, last_refreshed) == Freshness::Stale {
-            RevocationStatus::Stale
-        } else {
-            RevocationStatus::Good
-        }
+    pub(super) fn into_revoked_kids(self) -> HashSet<String> {
+        self.revoked_kids
     }
 }
 
@@ -267,11 +289,14 @@ mod tests {
     use super::*;
 
     const UPDATED: UnixSeconds = UnixSeconds::new(1_776_520_800);
+    const ISSUER: &str = "https://gov.example.com";
+    const BASELINE: RevocationPolicy = RevocationPolicy::baseline();
+    const PRODUCTION: RevocationPolicy = RevocationPolicy::production();
 
     fn payload(next_update: &str, kids: &[String]) -> Vec<u8> {
         serde_json::json!({
             "version": 1,
-            "issuer": "https://gov.example.com",
+            "issuer": ISSUER,
             "updated": "2026-04-18T14:00:00Z",
             "next_update": next_update,
             "revoked_kids": kids,
@@ -281,7 +306,7 @@ mod tests {
     }
 
     fn list(next_update: &str) -> RevocationList {
-        RevocationList::parse(&payload(next_update, &["revoked".to_owned()])).unwrap()
+        RevocationList::parse(&payload(next_update, &["revoked".to_owned()]), ISSUER).unwrap()
     }
 
     #[test]
@@ -290,7 +315,14 @@ mod tests {
         let good = String::from_utf8(payload("2026-04-18T14:15:00Z", &[])).unwrap();
         let cases = [
             (good.replace("\"version\":1", "\"version\":2"), E::Version { version: 2 }),
-            (good.replace("https://gov.example.com", ""), E::NoIssuer),
+            (good.replace(ISSUER, ""), E::Issuer(TargetUriError::Scheme)),
+            (
+                good.replace(ISSUER, "https://other.example.com"),
+                E::OtherIssuer {
+                    found: "https://other.example.com/".to_owned(),
+                    expected: "https://gov.example.com/".to_owned(),
+                },
+            ),
             (good.replace("14:00:00Z", "14:00:00"), E::Timestamp { member: "updated" }),
             (good.replace("14:15:00Z", "soon"), E::Timestamp { member: "next_update" }),
             (good.replace("14:15:00Z", "14:00:00Z"), E::NextUpdateNotAfter),
@@ -300,19 +332,19 @@ mod tests {
             ),
         ];
         for (text, expected) in cases {
-            assert_eq!(RevocationList::parse(text.as_bytes()), Err(expected));
+            assert_eq!(RevocationList::parse(text.as_bytes(), ISSUER), Err(expected));
         }
         let misspelt = good.replace("revoked_kids", "revoked_kid");
-        assert!(matches!(RevocationList::parse(misspelt.as_bytes()), Err(E::Shape { .. })));
+        assert!(matches!(RevocationList::parse(misspelt.as_bytes(), ISSUER), Err(E::Shape { .. })));
         let mistyped = good.replace("\"revoked_kids\":[]", "\"revoked_kids\":\"all\"");
-        assert!(matches!(RevocationList::parse(mistyped.as_bytes()), Err(E::Shape { .. })));
+        assert!(matches!(RevocationList::parse(mistyped.as_bytes(), ISSUER), Err(E::Shape { .. })));
         let twice = good.replace("\"version\":1", "\"version\":1,\"revoked_kids\":[\"k\"]");
         assert!(matches!(
-            RevocationList::parse(twice.as_bytes()),
+            RevocationList::parse(twice.as_bytes(), ISSUER),
             Err(E::Json(StrictJsonError::Duplicate(_)))
         ));
         assert!(matches!(
-            RevocationList::parse(b"{"),
+            RevocationList::parse(b"{", ISSUER),
             Err(E::Json(StrictJsonError::Invalid { .. }))
         ));
     }
@@ -321,9 +353,9 @@ mod tests {
     fn the_number_of_entries_is_bounded() {
         let kids = |count: usize| vec!["k".to_owned(); count];
         let next_update = "2026-04-18T14:15:00Z";
-        assert!(RevocationList::parse(&payload(next_update, &kids(100_000))).is_ok());
+        assert!(RevocationList::parse(&payload(next_update, &kids(100_000)), ISSUER).is_ok());
         assert_eq!(
-            RevocationList::parse(&payload(next_update, &kids(100_001))),
+            RevocationList::parse(&payload(next_update, &kids(100_001)), ISSUER),
             Err(RevocationListError::TooMany { entries: 100_001 })
         );
     }
@@ -341,55 +373,70 @@ mod tests {
     }
 
     #[test]
+    fn the_issuer_is_compared_in_canonical_form() {
+        let good = payload("2026-04-18T14:15:00Z", &[]);
+        let list = RevocationList::parse(&good, "HTTPS://Gov.example.com:443/").unwrap();
+        assert_eq!(list.issuer(), "https://gov.example.com/");
+        for other in ["https://gov.example.com/x", "http://gov.example.com", "https://example.com"]
+        {
+            let refused = RevocationList::parse(&good, other);
+            assert!(
+                matches!(refused, Err(RevocationListError::OtherIssuer { .. })),
+                "{other}: {refused:?}"
+            );
+        }
+        let refused = RevocationList::parse(&good, "gov.example.com");
+        assert!(matches!(refused, Err(RevocationListError::Issuer(_))), "{refused:?}");
+    }
+
+    #[test]
     fn a_list_goes_from_fresh_to_due_to_stale() {
         use Freshness::{Due, Fresh, Stale};
-        // (next_update, seconds from `updated`, freshness), fetched when it was made.
+        let quarter = "2026-04-18T14:15:00Z";
+        let seconds_10 = "2026-04-18T14:00:10Z";
+        let year = "2027-04-18T14:00:00Z";
+        // (policy, next_update, seconds from `updated`, freshness), fetched when it was made.
         let cases = [
-            ("2026-04-18T14:15:00Z", 900, Fresh),
-            ("2026-04-18T14:15:00Z", 901, Due),
-            ("2026-04-18T14:15:00Z", 900 + 3600, Due),
-            ("2026-04-18T14:15:00Z", 900 + 3601, Stale),
-            ("2026-04-18T14:00:10Z", 60, Fresh),
-            ("2026-04-18T14:00:10Z", 10 + 240, Due),
-            ("2026-04-18T14:00:10Z", 10 + 241, Stale),
+            (BASELINE, quarter, 900, Fresh),
+            (BASELINE, quarter, 901, Due),
+            (BASELINE, quarter, 900 + 3600, Due),
+            (BASELINE, quarter, 900 + 3601, Stale),
+            (BASELINE, seconds_10, 60, Fresh),
+            (BASELINE, seconds_10, 10 + 240, Due),
+            (BASELINE, seconds_10, 10 + 241, Stale),
             // A promise beyond the ceiling counts as the ceiling.
-            ("2027-04-18T14:00:00Z", 1800, Fresh),
-            ("2027-04-18T14:00:00Z", 1801, Due),
-            ("2027-04-18T14:00:00Z", 1800 + 7200, Due),
-            ("2027-04-18T14:00:00Z", 1800 + 7201, Stale),
+            (BASELINE, year, 1800, Fresh),
+            (BASELINE, year, 1801, Due),
+            (BASELINE, year, 1800 + 7200, Due),
+            (BASELINE, year, 1800 + 7201, Stale),
+            (PRODUCTION, quarter, 300, Fresh),
+            (PRODUCTION, quarter, 301, Due),
+            (PRODUCTION, quarter, 900, Due),
+            (PRODUCTION, quarter, 901, Stale),
+            (PRODUCTION, year, 300, Fresh),
+            (PRODUCTION, year, 301, Due),
+            (PRODUCTION, year, 900, Due),
+            (PRODUCTION, year, 901, Stale),
+            // The baseline holds under the stricter policy too.
+            (PRODUCTION, seconds_10, 60, Fresh),
+            (PRODUCTION, seconds_10, 10 + 240, Due),
+            (PRODUCTION, seconds_10, 10 + 241, Stale),
         ];
-        for (next_update, seconds, freshness) in cases {
-            let found = list(next_update).freshness(UPDATED.plus(seconds), UPDATED);
-            assert_eq!(found, freshness, "{next_update} {seconds}");
+        for (policy, next_update, seconds, freshness) in cases {
+            let found = list(next_update).freshness(policy, UPDATED, UPDATED.plus(seconds));
+            assert_eq!(found, freshness, "{policy:?} {next_update} {seconds}");
         }
     }
 
     #[test]
     fn an_old_list_served_again_goes_stale_all_the_same() {
         let list = list("2026-04-18T14:15:00Z");
-        let now = UPDATED.plus(900 + 3601);
-        assert_eq!(list.freshness(now, now), Freshness::Stale);
-    }
-
-    #[test]
-    fn revoked_is_said_before_stale() {
-        let list = list("2026-04-18T14:15:00Z");
-        let late = UPDATED.plus(100_000);
-        assert_eq!(list.status("revoked", late, UPDATED), RevocationStatus::Revoked);
-        assert_eq!(list.status("other", late, UPDATED), RevocationStatus::Stale);
-        assert_eq!(list.status("other", UPDATED, UPDATED), RevocationStatus::Good);
-    }
-
-    #[test]
-    fn only_a_list_of_the_same_issuer_and_not_older_replaces_another() {
-        let current = list("2026-04-18T14:15:00Z");
-        let parse = |from, to| {
-            let text = String::from_utf8(payload("2026-04-18T14:15:00Z", &[])).unwrap();
-            RevocationList::parse(text.replace(from, to).as_bytes()).unwrap()
-        };
-        assert!(current.may_replace(&current));
-        assert!(parse("14:00:00Z", "14:00:01Z").may_replace(&current));
-        assert!(!parse("14:00:00Z", "13:59:59Z").may_replace(&current));
-        assert!(!parse("gov.example.com", "other.example.com").may_replace(&current));
+        let cases = [(BASELINE, 900 + 3600), (PRODUCTION, 900 + 900)];
+        for (policy, last) in cases {
+            for (seconds, freshness) in [(last, Freshness::Fresh), (last + 1, Freshness::Stale)] {
+                let now = UPDATED.plus(seconds);
+                assert_eq!(list.freshness(policy, now, now), freshness, "{policy:?} {seconds}");
+            }
+        }
     }
 }

@@ -1,10 +1,10 @@
 //! When which keyids were new: rolling counts of 90 days, and the alarms that follow.
 
-use std::collections::VecDeque;
+use std::{cell::OnceCell, collections::VecDeque};
 
 use hashbrown::HashTable;
 
-use super::{AdmissionEvent, AdmissionThresholds};
+use super::{AdmissionClause, AdmissionEvent, AdmissionThresholds, thresholds::Baselines};
 use crate::clock::UnixSeconds;
 
 /// Length of a bucket and of the rolling count, in seconds.
@@ -28,10 +28,19 @@ pub(super) struct History {
     /// New keyids of each full bucket, oldest first, and of the running one.
     full: VecDeque<u32>,
     running: (i64, u32),
-    /// The baselines of (a), (b) and (c) in the running bucket.
-    baselines: Option<[Option<f64>; 3]>,
-    alarmed: [Option<i64>; 4],
+    /// The baselines in the running bucket, once they were needed; none before a day of history.
+    baselines: OnceCell<Option<Baselines>>,
+    alarmed: Alarms,
     overdue_said: Option<i64>,
+}
+
+/// When each clause alarmed last.
+#[derive(Default)]
+struct Alarms {
+    short_ratio: Option<i64>,
+    medium_ratio: Option<i64>,
+    long_ratio: Option<i64>,
+    ceiling: Option<i64>,
 }
 
 /// A keyid by its keyed hash, and when it inserted last.
@@ -62,9 +71,9 @@ impl History {
             return events;
         }
         let count = self.count_new(now);
-        let baselines = *self.baselines.get_or_insert_with(|| baselines(&self.full));
+        let baselines = *self.baselines.get_or_init(|| baselines(&self.full));
         for (clause, allowed) in thresholds.crossed(count, baselines, self.keyids.len()) {
-            let Some(alarmed) = self.alarmed.get_mut(clause as usize) else { continue };
+            let alarmed = self.alarmed.of(clause);
             if alarmed.is_none_or(|last| now.abs_diff(last) >= BUCKET as u64) {
                 *alarmed = Some(now);
                 events.push(AdmissionEvent::Pressure { clause, count, allowed, at });
@@ -82,12 +91,13 @@ impl History {
         if self.full.is_empty() && count == 0 {
             self.running = (bucket, 0);
         } else if bucket > running || bucket < running - 1 {
-            let empty = usize::try_from(bucket.saturating_sub(running) - 1).unwrap_or(0);
+            // None where the clock went back; no more than are kept.
+            let empty = (bucket.saturating_sub(running) - 1).clamp(0, QUARTER_BUCKETS as i64);
             self.full.push_back(count);
-            self.full.extend(std::iter::repeat_n(0, empty.min(QUARTER_BUCKETS)));
+            self.full.extend((0..empty).map(|_| 0));
             self.full.drain(..self.full.len().saturating_sub(QUARTER_BUCKETS));
             self.running = (bucket, 0);
-            self.baselines = None;
+            self.baselines = OnceCell::new();
         }
         if now.abs_diff(self.pruned_at) >= DAY as u64 {
             self.pruned_at = now;
@@ -120,11 +130,22 @@ impl History {
     }
 }
 
+impl Alarms {
+    fn of(&mut self, clause: AdmissionClause) -> &mut Option<i64> {
+        match clause {
+            AdmissionClause::ShortRatio => &mut self.short_ratio,
+            AdmissionClause::MediumRatio => &mut self.medium_ratio,
+            AdmissionClause::LongRatio => &mut self.long_ratio,
+            AdmissionClause::Ceiling => &mut self.ceiling,
+        }
+    }
+}
+
 /// The mean of a day, the P95 of 30 days and the P99 of 90 days, over as much of each as there is,
 /// from one day on.
-fn baselines(full: &VecDeque<u32>) -> [Option<f64>; 3] {
+fn baselines(full: &VecDeque<u32>) -> Option<Baselines> {
     if full.len() < DAY_BUCKETS {
-        return [None; 3];
+        return None;
     }
     let day: u64 = full.iter().rev().take(DAY_BUCKETS).map(|count| u64::from(*count)).sum();
     let percentile = |buckets: usize, percent: usize| {
@@ -133,11 +154,11 @@ fn baselines(full: &VecDeque<u32>) -> [Option<f64>; 3] {
         let (_, count, _) = counts.select_nth_unstable(rank);
         f64::from(*count)
     };
-    [
-        Some(day as f64 / DAY_BUCKETS as f64),
-        Some(percentile(MONTH_BUCKETS, 95)),
-        Some(percentile(QUARTER_BUCKETS, 99)),
-    ]
+    Some(Baselines {
+        day_mean: day as f64 / DAY_BUCKETS as f64,
+        month_p95: percentile(MONTH_BUCKETS, 95),
+        quarter_p99: percentile(QUARTER_BUCKETS, 99),
+    })
 }
 
 #[cfg(test)]
@@ -145,7 +166,6 @@ mod tests {
     use AdmissionClause::{Ceiling, LongRatio, MediumRatio, ShortRatio};
 
     use super::*;
-    use crate::replay::AdmissionClause;
 
     const NOW: UnixSeconds = UnixSeconds::new(1_776_520_800);
 

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use self::history::History;
 pub use self::thresholds::{AdmissionClause, AdmissionThresholds};
 use super::{
-    InsertOutcome, ReplayEntry, ReplayStore, StoreError,
+    InsertOutcome, ReplayEntry, ReplayKey, ReplayStore, StoreError,
     identity::{Id, Identities},
 };
 use crate::clock::UnixSeconds;
@@ -46,7 +46,7 @@ pub enum AdmissionEvent {
 
 /// A replay store that also tracks how many keyids it sees for the first time.
 ///
-/// A keyid is new when it has not inserted within 30 days. The ratio clauses start after a day of
+/// A keyid counts for each public key that it resolves to, as in [`ReplayKey`]. It is new when it has not inserted within 30 days. The ratio clauses start after a day of
 /// history. The history lives in this process: 5-minute counts of 90 days and a hash per keyid of
 /// 30 days.
 ///
@@ -89,9 +89,9 @@ impl<S> AdmissionTracked<S> {
         &self.store
     }
 
-    /// Counts an insert of `keyid` and reports what that crosses.
-    fn admit(&self, keyid: Id, now: UnixSeconds) {
-        let events = self.history.lock().admit(keyid.hash(), now, &self.thresholds);
+    /// Counts an insert of the key and reports what that crosses.
+    fn admit(&self, key: Id, now: UnixSeconds) {
+        let events = self.history.lock().admit(key.hash(), now, &self.thresholds);
         for event in events {
             match event {
                 AdmissionEvent::Pressure { clause, count, allowed, .. } => {
@@ -114,26 +114,26 @@ impl<S: fmt::Debug> fmt::Debug for AdmissionTracked<S> {
 
 #[async_trait]
 impl<S: ReplayStore> ReplayStore for AdmissionTracked<S> {
-    async fn cap_reached(
-        &self,
-        keyid: &str,
-        cap: u64,
-        now: UnixSeconds,
-    ) -> Result<bool, StoreError> {
-        self.store.cap_reached(keyid, cap, now).await
-    }
-
     async fn insert(
         &self,
         entry: ReplayEntry<'_>,
         now: UnixSeconds,
     ) -> Result<InsertOutcome, StoreError> {
-        let keyid = self.identities.keyid(entry.keyid())?;
+        let key = self.identities.key(entry.key())?;
         let outcome = self.store.insert(entry, now).await?;
         if outcome == InsertOutcome::Inserted {
-            self.admit(keyid, now);
+            self.admit(key, now);
         }
         Ok(outcome)
+    }
+
+    async fn cap_reached(
+        &self,
+        key: ReplayKey<'_>,
+        cap: u64,
+        now: UnixSeconds,
+    ) -> Result<bool, StoreError> {
+        self.store.cap_reached(key, cap, now).await
     }
 }
 
@@ -156,7 +156,8 @@ mod tests {
         let thresholds =
             AdmissionThresholds::default().with_ceiling_floor(1.0).with_ceiling_fraction(0.0);
         let store = AdmissionTracked::new(InMemoryReplayStore::new(), thresholds, observer);
-        let entry = |keyid, cap| ReplayEntry::new(keyid, "nonce", NOW.plus(360), cap);
+        let key = |keyid| ReplayKey::new(keyid, &[0; 32]);
+        let entry = |keyid, cap| ReplayEntry::restore(key(keyid), "nonce", NOW.plus(360), cap);
         assert_eq!(store.insert(entry("a", 1), NOW).await.unwrap(), InsertOutcome::Inserted);
         assert_eq!(store.insert(entry("b", 0), NOW).await.unwrap(), InsertOutcome::KeyCapReached);
         assert_eq!(store.insert(entry("a", 1), NOW).await.unwrap(), InsertOutcome::Replayed);
@@ -169,7 +170,27 @@ mod tests {
             at: NOW,
         };
         assert_eq!(*heard.lock(), [pressure]);
-        assert!(store.cap_reached("a", 1, NOW).await.unwrap());
+        assert!(store.cap_reached(key("a"), 1, NOW).await.unwrap());
+        assert!(!store.cap_reached(key("a"), 2, NOW).await.unwrap());
         assert_eq!(store.store().len(NOW), 2);
+    }
+
+    #[tokio::test]
+    async fn a_keyid_counts_for_each_public_key_it_resolves_to() {
+        let heard = Arc::new(Mutex::new(0));
+        let observer = {
+            let heard = Arc::clone(&heard);
+            move |_| *heard.lock() += 1
+        };
+        let thresholds =
+            AdmissionThresholds::default().with_ceiling_floor(1.0).with_ceiling_fraction(0.0);
+        let store = AdmissionTracked::new(InMemoryReplayStore::new(), thresholds, observer);
+        for (thumbprint, nonce, alarms) in [([0; 32], "1", 0), ([0; 32], "2", 0), ([1; 32], "1", 1)]
+        {
+            let key = ReplayKey::new("same", &thumbprint);
+            let entry = ReplayEntry::restore(key, nonce, NOW.plus(360), 9);
+            assert_eq!(store.insert(entry, NOW).await.unwrap(), InsertOutcome::Inserted);
+            assert_eq!(*heard.lock(), alarms);
+        }
     }
 }

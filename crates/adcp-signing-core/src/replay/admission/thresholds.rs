@@ -25,13 +25,39 @@ pub enum AdmissionClause {
 ///
 /// A value that is negative or no number counts as zero, which alarms the most.
 #[derive(Debug, Clone, PartialEq)]
-pub struct AdmissionThresholds([Threshold; 6]);
+pub struct AdmissionThresholds {
+    short_ratio: Threshold,
+    medium_ratio: Threshold,
+    long_ratio: Threshold,
+    ceiling_floor: Threshold,
+    ceiling_fraction: Threshold,
+    ratio_floor: Threshold,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Threshold {
     shipped: f64,
     value: f64,
     tuned: bool,
+}
+
+/// What the ratio clauses compare with: new keyids in five minutes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Baselines {
+    pub(super) day_mean: f64,
+    pub(super) month_p95: f64,
+    pub(super) quarter_p99: f64,
+}
+
+impl Threshold {
+    const fn shipped(value: f64) -> Self {
+        Self { shipped: value, value, tuned: false }
+    }
+
+    fn set(&mut self, value: f64) {
+        self.value = if value >= 0.0 { value } else { 0.0 };
+        self.tuned = self.value != self.shipped;
+    }
 }
 
 impl AdmissionClause {
@@ -50,47 +76,59 @@ impl Default for AdmissionThresholds {
     /// 3 times the mean, 2 times the P95, 1.5 times the P99, 20 keyids or 10 %, and no ratio alarm
     /// below 5 keyids.
     fn default() -> Self {
-        let shipped = |value| Threshold { shipped: value, value, tuned: false };
-        Self([3.0, 2.0, 1.5, 20.0, 0.1, 5.0].map(shipped))
+        Self {
+            short_ratio: Threshold::shipped(3.0),
+            medium_ratio: Threshold::shipped(2.0),
+            long_ratio: Threshold::shipped(1.5),
+            ceiling_floor: Threshold::shipped(20.0),
+            ceiling_fraction: Threshold::shipped(0.1),
+            ratio_floor: Threshold::shipped(5.0),
+        }
     }
 }
 
 impl AdmissionThresholds {
     /// (a): how many times the mean of 24 hours.
     #[must_use]
-    pub fn with_short_ratio(self, ratio: f64) -> Self {
-        self.with(0, ratio)
+    pub fn with_short_ratio(mut self, ratio: f64) -> Self {
+        self.short_ratio.set(ratio);
+        self
     }
 
     /// (b): how many times the 95th percentile of 30 days.
     #[must_use]
-    pub fn with_medium_ratio(self, ratio: f64) -> Self {
-        self.with(1, ratio)
+    pub fn with_medium_ratio(mut self, ratio: f64) -> Self {
+        self.medium_ratio.set(ratio);
+        self
     }
 
     /// (c): how many times the 99th percentile of 90 days.
     #[must_use]
-    pub fn with_long_ratio(self, ratio: f64) -> Self {
-        self.with(2, ratio)
+    pub fn with_long_ratio(mut self, ratio: f64) -> Self {
+        self.long_ratio.set(ratio);
+        self
     }
 
     /// (d): the absolute floor, in new keyids per five minutes.
     #[must_use]
-    pub fn with_ceiling_floor(self, keyids: f64) -> Self {
-        self.with(3, keyids)
+    pub fn with_ceiling_floor(mut self, keyids: f64) -> Self {
+        self.ceiling_floor.set(keyids);
+        self
     }
 
     /// (d): the fraction of the keyids of 30 days, 0.1 for 10 %.
     #[must_use]
-    pub fn with_ceiling_fraction(self, fraction: f64) -> Self {
-        self.with(4, fraction)
+    pub fn with_ceiling_fraction(mut self, fraction: f64) -> Self {
+        self.ceiling_fraction.set(fraction);
+        self
     }
 
     /// The ratio clauses are silent up to and with this many new keyids, since near a baseline of
     /// zero each one would alarm. Clause (d) is for such traffic.
     #[must_use]
-    pub fn with_ratio_floor(self, keyids: f64) -> Self {
-        self.with(5, keyids)
+    pub fn with_ratio_floor(mut self, keyids: f64) -> Self {
+        self.ratio_floor.set(keyids);
+        self
     }
 
     /// Multiplies every value by its own log-uniform factor between 0.5 and 2, so that the
@@ -110,46 +148,68 @@ impl AdmissionThresholds {
     }
 
     fn jitter(mut self, mut rng: impl Rng) -> Self {
-        for threshold in &mut self.0 {
+        for threshold in self.each_mut() {
             let unit = (rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
             threshold.value *= (2.0 * unit - 1.0).exp2();
         }
         self
     }
 
-    fn with(mut self, at: usize, value: f64) -> Self {
-        if let Some(threshold) = self.0.get_mut(at) {
-            threshold.value = if value >= 0.0 { value } else { 0.0 };
-            threshold.tuned = threshold.value != threshold.shipped;
-        }
-        self
+    pub(super) fn all_tuned(&self) -> bool {
+        self.each().iter().all(|threshold| threshold.tuned)
     }
 
-    pub(super) fn all_tuned(&self) -> bool {
-        self.0.iter().all(|threshold| threshold.tuned)
+    fn each(&self) -> [&Threshold; 6] {
+        let Self {
+            short_ratio,
+            medium_ratio,
+            long_ratio,
+            ceiling_floor,
+            ceiling_fraction,
+            ratio_floor,
+        } = self;
+        [short_ratio, medium_ratio, long_ratio, ceiling_floor, ceiling_fraction, ratio_floor]
+    }
+
+    /// In the order in which a seed gives them their factors.
+    fn each_mut(&mut self) -> [&mut Threshold; 6] {
+        let Self {
+            short_ratio,
+            medium_ratio,
+            long_ratio,
+            ceiling_floor,
+            ceiling_fraction,
+            ratio_floor,
+        } = self;
+        [short_ratio, medium_ratio, long_ratio, ceiling_floor, ceiling_fraction, ratio_floor]
     }
 
     /// The clauses that `count` new keyids cross, with what they allow.
     pub(super) fn crossed(
         &self,
         count: u64,
-        baselines: [Option<f64>; 3],
+        baselines: Option<Baselines>,
         keyids: usize,
     ) -> impl Iterator<Item = (AdmissionClause, f64)> {
         use AdmissionClause::{Ceiling, LongRatio, MediumRatio, ShortRatio};
-        let [short, medium, long, floor, fraction, ratio_floor] =
-            self.0.map(|threshold| threshold.value);
-        let ratio = |clause, baseline: Option<f64>, ratio: f64| {
-            baseline.map(|baseline| (clause, (ratio * baseline).max(ratio_floor)))
+        let ratio_floor = self.ratio_floor.value;
+        let ratio = move |clause, baseline: f64, ratio: &Threshold| {
+            (clause, (ratio.value * baseline).max(ratio_floor))
         };
-        let [day, month, quarter] = baselines;
-        let allowed = [
-            ratio(ShortRatio, day, short),
-            ratio(MediumRatio, month, medium),
-            ratio(LongRatio, quarter, long),
-            Some((Ceiling, floor.max(fraction * keyids as f64))),
-        ];
-        allowed.into_iter().flatten().filter(move |(_, allowed)| count as f64 > *allowed)
+        let ratios = baselines.map(|baselines| {
+            [
+                ratio(ShortRatio, baselines.day_mean, &self.short_ratio),
+                ratio(MediumRatio, baselines.month_p95, &self.medium_ratio),
+                ratio(LongRatio, baselines.quarter_p99, &self.long_ratio),
+            ]
+        });
+        let of_keyids = self.ceiling_fraction.value * keyids as f64;
+        let ceiling = (Ceiling, self.ceiling_floor.value.max(of_keyids));
+        ratios
+            .into_iter()
+            .flatten()
+            .chain([ceiling])
+            .filter(move |(_, allowed)| count as f64 > *allowed)
     }
 }
 
@@ -164,7 +224,7 @@ mod tests {
             let jittered = shipped.clone().jittered_by(seed);
             assert_eq!(jittered, shipped.clone().jittered_by(seed));
             assert!(
-                jittered.0.iter().all(|t| (0.5..=2.0).contains(&(t.value / t.shipped))),
+                jittered.each().iter().all(|t| (0.5..=2.0).contains(&(t.value / t.shipped))),
                 "{jittered:?}"
             );
         }

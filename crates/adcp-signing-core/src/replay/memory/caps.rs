@@ -1,4 +1,4 @@
-//! How many entries are live, of each keyid and in all, and the caps on both.
+//! How many entries are live, of each key and in all, and the caps on both.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use super::{
     super::{InsertOutcome, identity::Id},
     expiry::ExpiryCounts,
+    sharded::Sharded,
 };
 
 const SHARDS: usize = 64;
@@ -15,16 +16,16 @@ const SHARDS: usize = 64;
 /// Counts without the entries: what has ended leaves a count by itself, second by second. Times are
 /// as in the table.
 pub(super) struct Caps {
-    shards: Box<[Mutex<Shard>]>,
+    shards: Sharded<Mutex<Shard>, SHARDS>,
     aggregate: u64,
     /// Entries counted by the shards; some may have ended since the shard was last asked.
     counted: AtomicU64,
-    /// The second up to which every shard has dropped what ended, so that a full store sweeps once
-    /// a second at most.
-    swept_to: Mutex<u32>,
+    /// The second at which every shard last dropped what had ended, so that a full store sweeps
+    /// once a second at most. A clock that went back sweeps again.
+    swept_at: Mutex<u32>,
 }
 
-/// A part of the keyids, by hash, and the entries of all of them.
+/// A part of the keys, by hash, and the entries of all of them.
 #[derive(Default)]
 #[repr(align(64))]
 struct Shard {
@@ -40,10 +41,10 @@ struct Key {
 impl Caps {
     pub(super) fn new(aggregate: u64) -> Self {
         Self {
-            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            shards: Sharded::default(),
             aggregate,
             counted: AtomicU64::new(0),
-            swept_to: Mutex::new(0),
+            swept_at: Mutex::new(0),
         }
     }
 
@@ -83,8 +84,7 @@ impl Caps {
                 return true;
             }
         }
-        let Some(shard) = self.shard(key) else { return true };
-        let mut shard = shard.lock();
+        let mut shard = self.shard(key).lock();
         let known = shard.keys.find_mut(key.hash(), |known| known.id == key);
         let live = known.map_or(0, |known| {
             known.counts.drop_ended(now);
@@ -100,7 +100,7 @@ impl Caps {
 
     /// Forgets keys without a live entry and gives their memory back.
     pub(super) fn purge(&self, now: u32) {
-        for shard in &self.shards {
+        for shard in self.shards.iter() {
             let mut shard = shard.lock();
             self.drop_ended(&mut shard.counts, now);
             shard.counts.shrink();
@@ -117,11 +117,11 @@ impl Caps {
             let keys: usize = shard.keys.iter().map(|key| key.counts.heap_bytes()).sum();
             shard.keys.allocation_size() + keys + shard.counts.heap_bytes()
         };
-        size_of_val(&*self.shards) + self.shards.iter().map(of_shard).sum::<usize>()
+        self.shards.heap_bytes() + self.shards.iter().map(of_shard).sum::<usize>()
     }
 
     fn try_reserve(&self, key: Id, end: u32, cap: u64, now: u32) -> Result<(), InsertOutcome> {
-        let mut shard = self.shard(key).ok_or(InsertOutcome::KeyCapReached)?.lock();
+        let mut shard = self.shard(key).lock();
         self.drop_ended(&mut shard.counts, now);
         shard.make_room(now);
         let Shard { keys, counts: all } = &mut *shard;
@@ -147,10 +147,10 @@ impl Caps {
     /// Takes what has ended out of the aggregate count. The counts are per second, so this touches
     /// no entry.
     fn sweep(&self, now: u32) {
-        let mut swept_to = self.swept_to.lock();
-        if now > *swept_to {
+        let mut swept_at = self.swept_at.lock();
+        if now != *swept_at {
             self.live(now);
-            *swept_to = now;
+            *swept_at = now;
         }
     }
 
@@ -162,8 +162,8 @@ impl Caps {
         counts.live()
     }
 
-    fn shard(&self, key: Id) -> Option<&Mutex<Shard>> {
-        self.shards.get(key.shard(SHARDS))
+    fn shard(&self, key: Id) -> &Mutex<Shard> {
+        self.shards.of(key.shard_hash())
     }
 }
 

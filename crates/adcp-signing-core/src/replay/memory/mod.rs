@@ -2,6 +2,7 @@
 
 mod caps;
 mod expiry;
+mod sharded;
 mod table;
 
 use std::fmt;
@@ -11,12 +12,10 @@ use parking_lot::Mutex;
 
 use self::{
     caps::Caps,
-    table::{Lookup, Table},
+    sharded::Sharded,
+    table::{Lookup, Misplaced, Table},
 };
-use super::{
-    InsertOutcome, ReplayEntry, ReplayStore, StoreError,
-    identity::{Id, Identities},
-};
+use super::{InsertOutcome, ReplayEntry, ReplayKey, ReplayStore, StoreError, identity::Identities};
 use crate::clock::UnixSeconds;
 
 const SHARDS: usize = 256;
@@ -25,32 +24,35 @@ const SHARDS: usize = 256;
 ///
 /// A fleet needs a shared store: a nonce that one process has seen is unknown to the next.
 ///
-/// Entries are known by a 128-bit SipHash-1-3 of `(keyid, nonce)` under a random key of the store,
-/// so neither text is kept and nobody outside can aim at a collision. The key is drawn from the
+/// Entries are known by a 128-bit SipHash-1-3 of key and nonce under a random key of the store, so
+/// no text is kept and nobody outside can aim at a collision. The key is drawn from the
 /// operating system on first use; while that gives no randomness, each call answers
 /// [`StoreError::NoRandomness`]. Both caps are exact under concurrency and count live entries only.
 ///
-/// An entry costs at most 64 bytes (`docs/performance.md` has the measured figures), and a keyid
+/// An entry costs at most 64 bytes (`docs/performance.md` has the measured figures), and a key
 /// with live entries up to 200 and 8 for each second in which one of them ends. Memory of expired
 /// entries is reused, and given back by [`purge`](Self::purge).
 ///
 /// ```
-/// use adcp_signing_core::{UnixSeconds, replay::{InMemoryReplayStore, InsertOutcome}};
+/// use adcp_signing_core::{
+///     UnixSeconds,
+///     replay::{InMemoryReplayStore, InsertOutcome, ReplayKey},
+/// };
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let store = InMemoryReplayStore::new();
 /// let now = UnixSeconds::new(1_776_520_800);
 /// let expires_at = now.plus(300 + 60);
-/// let nonce = "KXYnfEfJ0PBRZXQyVXfVQA";
-/// assert_eq!(store.preload("buyer-2026", nonce, expires_at, now)?, InsertOutcome::Inserted);
-/// assert_eq!(store.preload("buyer-2026", nonce, expires_at, now)?, InsertOutcome::Replayed);
+/// let (key, nonce) = (ReplayKey::new("buyer-2026", &[7; 32]), "KXYnfEfJ0PBRZXQyVXfVQA");
+/// assert_eq!(store.preload(key, nonce, expires_at, now)?, InsertOutcome::Inserted);
+/// assert_eq!(store.preload(key, nonce, expires_at, now)?, InsertOutcome::Replayed);
 /// # Ok(())
 /// # }
 /// ```
 pub struct InMemoryReplayStore {
     identities: Identities,
     /// The entries, by hash.
-    shards: Box<[Mutex<Table>]>,
+    shards: Sharded<Mutex<Table>, SHARDS>,
     caps: Caps,
 }
 
@@ -66,27 +68,23 @@ impl InMemoryReplayStore {
     /// An empty store that holds at most `cap` live entries. Choose `min(memory / 64 bytes,
     /// 10,000,000)`.
     pub fn with_aggregate_cap(cap: u64) -> Self {
-        Self {
-            identities: Identities::default(),
-            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            caps: Caps::new(cap),
-        }
+        Self { identities: Identities::default(), shards: Sharded::default(), caps: Caps::new(cap) }
     }
 
     /// Remembers a nonce without a verification, to restore a saved cache or to set up a test. No
-    /// cap per keyid applies; the aggregate cap does. It is the same path as
+    /// cap per key applies; the aggregate cap does. It is the same path as
     /// [`ReplayStore::insert`], without the future.
     ///
     /// # Errors
     /// As [`ReplayStore::insert`].
     pub fn preload(
         &self,
-        keyid: &str,
+        key: ReplayKey<'_>,
         nonce: &str,
         expires_at: UnixSeconds,
         now: UnixSeconds,
     ) -> Result<InsertOutcome, StoreError> {
-        self.insert_now(ReplayEntry::new(keyid, nonce, expires_at, u64::MAX), now)
+        self.insert_now(ReplayEntry::restore(key, nonce, expires_at, u64::MAX), now)
     }
 
     /// How many entries are live.
@@ -107,7 +105,7 @@ impl InMemoryReplayStore {
     /// The memory the store holds, in bytes: tables at their capacity and all.
     pub fn memory_bytes(&self) -> usize {
         let entries: usize = self.shards.iter().map(|shard| shard.lock().heap_bytes()).sum();
-        size_of::<Self>() + size_of_val(&*self.shards) + entries + self.caps.heap_bytes()
+        size_of::<Self>() + self.shards.heap_bytes() + entries + self.caps.heap_bytes()
     }
 
     /// Removes what has ended and gives its memory back. Inserts reuse that memory by themselves,
@@ -130,28 +128,33 @@ impl InMemoryReplayStore {
         if end <= second {
             return Err(forgotten());
         }
-        let (key, id) = self.identities.entry(entry.keyid(), entry.nonce())?;
-        self.try_insert(key, id, end, entry.cap(), second).ok_or_else(forgotten)
-    }
-
-    /// Checks and inserts under the entry's shard lock, with one lock of the caps at a time inside
-    /// it. `None` where the shard has forgotten entries as young as this one.
-    fn try_insert(&self, key: Id, id: Id, end: u32, cap: u64, now: u32) -> Option<InsertOutcome> {
-        let mut shard = self.shards.get(id.shard(SHARDS))?.lock();
-        let place = match shard.look_up(id, now) {
-            Lookup::Known => return Some(InsertOutcome::Replayed),
-            Lookup::Vacant(_) if shard.has_forgotten(end) => return None,
+        let (key, id) = self.identities.entry(&entry)?;
+        // The entry's shard stays locked until the outcome is known; inside it one lock of the caps
+        // is held at a time.
+        let mut shard = self.shards.of(id.shard_hash()).lock();
+        let place = match shard.look_up(id, second) {
+            Lookup::Known => return Ok(InsertOutcome::Replayed),
+            Lookup::Vacant(_) if shard.has_forgotten(end) => return Err(forgotten()),
             Lookup::Vacant(place) => place,
         };
-        if let Err(refusal) = self.caps.reserve(key, end, cap, now) {
-            return Some(refusal);
+        if let Err(refusal) = self.caps.reserve(key, end, entry.cap(), second) {
+            return Ok(refusal);
         }
-        shard.put(&place, id, end).map(|()| InsertOutcome::Inserted)
+        shard.put(&place, id, end).map_err(|Misplaced| StoreError::Unavailable {
+            message: "the table of live nonces lost the place of an entry, which is a bug".into(),
+            source: None,
+        })?;
+        Ok(InsertOutcome::Inserted)
     }
 
-    fn cap_reached_now(&self, keyid: &str, cap: u64, now: UnixSeconds) -> Result<bool, StoreError> {
+    fn cap_reached_now(
+        &self,
+        key: ReplayKey<'_>,
+        cap: u64,
+        now: UnixSeconds,
+    ) -> Result<bool, StoreError> {
         let now = exact(now)?;
-        Ok(self.caps.reached(self.identities.keyid(keyid)?, cap, now))
+        Ok(self.caps.reached(self.identities.key(key)?, cap, now))
     }
 }
 
@@ -172,21 +175,21 @@ impl fmt::Debug for InMemoryReplayStore {
 
 #[async_trait]
 impl ReplayStore for InMemoryReplayStore {
-    async fn cap_reached(
-        &self,
-        keyid: &str,
-        cap: u64,
-        now: UnixSeconds,
-    ) -> Result<bool, StoreError> {
-        self.cap_reached_now(keyid, cap, now)
-    }
-
     async fn insert(
         &self,
         entry: ReplayEntry<'_>,
         now: UnixSeconds,
     ) -> Result<InsertOutcome, StoreError> {
         self.insert_now(entry, now)
+    }
+
+    async fn cap_reached(
+        &self,
+        key: ReplayKey<'_>,
+        cap: u64,
+        now: UnixSeconds,
+    ) -> Result<bool, StoreError> {
+        self.cap_reached_now(key, cap, now)
     }
 }
 
@@ -207,15 +210,25 @@ fn clamped(time: UnixSeconds) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::HashMap, sync::Arc, thread};
+    use std::{
+        collections::HashMap,
+        sync::{Arc, Barrier},
+        thread,
+    };
 
     use InsertOutcome::{AggregateCapReached, Inserted, KeyCapReached, Replayed};
+    use futures_executor::block_on;
     use proptest::prelude::*;
 
     use super::*;
 
     const NOW: UnixSeconds = UnixSeconds::new(1_776_520_800);
     const LAST: UnixSeconds = NOW.plus(360);
+    const THUMBPRINT: [u8; 32] = [7; 32];
+
+    fn key(keyid: &str) -> ReplayKey<'_> {
+        ReplayKey::new(keyid, &THUMBPRINT)
+    }
 
     impl InMemoryReplayStore {
         fn put(
@@ -226,7 +239,7 @@ mod tests {
             cap: u64,
             now: UnixSeconds,
         ) -> InsertOutcome {
-            self.insert_now(ReplayEntry::new(keyid, nonce, last, cap), now).unwrap()
+            self.insert_now(ReplayEntry::restore(key(keyid), nonce, last, cap), now).unwrap()
         }
     }
 
@@ -242,12 +255,51 @@ mod tests {
     }
 
     #[test]
-    fn the_identity_is_keyid_and_nonce_and_no_other_split_of_the_two() {
+    fn keyid_and_nonce_are_no_other_split_of_one_text() {
         let store = InMemoryReplayStore::new();
         for (keyid, nonce) in [("ab", "c"), ("a", "bc"), ("", "abc"), ("abc", "")] {
             assert_eq!(store.put(keyid, nonce, LAST, 10, NOW), Inserted, "{keyid} {nonce}");
         }
         assert_eq!(store.len(NOW), 4);
+    }
+
+    #[test]
+    fn two_keys_of_one_name_share_neither_nonces_nor_caps() {
+        let store = InMemoryReplayStore::new();
+        let [a, b] = [[1; 32], [2; 32]];
+        let put = |thumbprint, nonce| {
+            let key = ReplayKey::new("same", thumbprint);
+            store.insert_now(ReplayEntry::restore(key, nonce, LAST, 2), NOW).unwrap()
+        };
+        let reached =
+            |thumbprint| store.cap_reached_now(ReplayKey::new("same", thumbprint), 2, NOW).unwrap();
+        assert_eq!((put(&a, "1"), put(&b, "1"), put(&a, "2")), (Inserted, Inserted, Inserted));
+        assert_eq!((put(&a, "1"), put(&b, "1")), (Replayed, Replayed));
+        assert_eq!((put(&a, "3"), reached(&a), reached(&b)), (KeyCapReached, true, false));
+        assert_eq!((put(&b, "3"), reached(&b)), (Inserted, true));
+    }
+
+    #[test]
+    fn one_public_key_has_one_identity_whoever_publishes_it() {
+        use crate::{
+            keys::{Algorithm, KeyPurpose},
+            provider::InMemoryProvider,
+            resolver::VerificationKey,
+        };
+        let provider =
+            InMemoryProvider::generate(Algorithm::Ed25519, KeyPurpose::RequestSigning).unwrap();
+        let of = |agent_url| {
+            let key = VerificationKey::from_jwk("same", &provider.jwk());
+            key.with_agent_url(agent_url).unwrap()
+        };
+        let (first, again) = (of("https://a.example/"), of("https://b.example/"));
+        let store = InMemoryReplayStore::new();
+        let put = |key: &VerificationKey, nonce| {
+            let key = ReplayKey::new(key.kid(), key.thumbprint().unwrap());
+            store.insert_now(ReplayEntry::restore(key, nonce, LAST, 2), NOW).unwrap()
+        };
+        assert_eq!((put(&first, "1"), put(&again, "1")), (Inserted, Replayed));
+        assert_eq!((put(&again, "2"), put(&first, "3")), (Inserted, KeyCapReached));
     }
 
     #[test]
@@ -265,10 +317,10 @@ mod tests {
         let store = InMemoryReplayStore::with_aggregate_cap(2);
         assert_eq!(store.put("key", "1", NOW, 1, NOW), Inserted);
         assert_eq!(store.put("other", "1", NOW, 1, NOW), Inserted);
-        assert!(store.cap_reached_now("key", 1, NOW).unwrap());
-        assert!(store.cap_reached_now("unknown", 1, NOW).unwrap(), "the store is full");
+        assert!(store.cap_reached_now(key("key"), 1, NOW).unwrap());
+        assert!(store.cap_reached_now(key("unknown"), 1, NOW).unwrap(), "the store is full");
         let later = NOW.plus(1);
-        assert!(!store.cap_reached_now("key", 1, later).unwrap());
+        assert!(!store.cap_reached_now(key("key"), 1, later).unwrap());
         assert_eq!(store.put("key", "2", LAST, 1, later), Inserted);
         assert_eq!(store.put("other", "2", LAST, 1, later), Inserted);
         assert_eq!(store.put("third", "2", LAST, 1, later), AggregateCapReached);
@@ -278,8 +330,8 @@ mod tests {
     #[test]
     fn the_cap_read_changes_nothing() {
         let store = InMemoryReplayStore::new();
-        assert!(!store.cap_reached_now("key", 1, NOW).unwrap());
-        assert!(store.cap_reached_now("key", 0, NOW).unwrap());
+        assert!(!store.cap_reached_now(key("key"), 1, NOW).unwrap());
+        assert!(store.cap_reached_now(key("key"), 0, NOW).unwrap());
         assert!(store.is_empty(NOW));
         assert_eq!(store.put("key", "nonce", LAST, 1, NOW), Inserted);
     }
@@ -289,7 +341,7 @@ mod tests {
         let store = InMemoryReplayStore::new();
         assert_eq!(store.put("key", "nonce", LAST, 10, NOW), Inserted);
         store.purge(LAST.plus(1));
-        let again = store.insert_now(ReplayEntry::new("key", "nonce", LAST, 10), NOW);
+        let again = store.insert_now(ReplayEntry::restore(key("key"), "nonce", LAST, 10), NOW);
         assert!(
             matches!(again, Err(StoreError::Forgotten { expires_at: LAST, now: NOW })),
             "{again:?}"
@@ -297,17 +349,30 @@ mod tests {
     }
 
     #[test]
+    fn a_full_store_admits_again_once_entries_end_after_the_clock_came_back() {
+        let store = InMemoryReplayStore::with_aggregate_cap(1);
+        let year = 365 * 86_400;
+        assert_eq!(store.put("a", "1", LAST.plus(year), 10, NOW.plus(year)), Inserted);
+        assert_eq!(store.put("b", "1", LAST.plus(year), 10, NOW.plus(year)), AggregateCapReached);
+        assert_eq!(store.put("b", "2", LAST, 10, NOW), AggregateCapReached, "a's entry lives");
+        assert_eq!(store.len(LAST.plus(year + 1)), 0);
+        assert_eq!(store.put("a", "3", LAST.plus(1), 10, LAST.plus(1)), Inserted);
+        assert_eq!(store.put("b", "4", LAST.plus(1), 10, LAST.plus(1)), AggregateCapReached);
+        assert_eq!(store.put("b", "5", LAST.plus(2), 10, LAST.plus(2)), Inserted, "a's has ended");
+    }
+
+    #[test]
     fn times_that_cannot_be_held_are_refused() {
         let store = InMemoryReplayStore::new();
         for (last, now) in [(i64::MAX, 0), (1 << 32, 0), ((1 << 32) - 1, 0), (-1, -2), (10, -1)] {
-            let entry = ReplayEntry::new("key", "nonce", UnixSeconds::new(last), 10);
+            let entry = ReplayEntry::restore(key("key"), "nonce", UnixSeconds::new(last), 10);
             let outcome = store.insert_now(entry, UnixSeconds::new(now));
             assert!(
                 matches!(outcome, Err(StoreError::TimeOutOfRange { .. })),
                 "{last} {now}: {outcome:?}"
             );
         }
-        let ended = store.insert_now(ReplayEntry::new("key", "nonce", NOW, 10), LAST);
+        let ended = store.insert_now(ReplayEntry::restore(key("key"), "nonce", NOW, 10), LAST);
         assert!(matches!(ended, Err(StoreError::Forgotten { .. })), "{ended:?}");
         store.purge(UnixSeconds::new(i64::MIN));
         assert_eq!(store.len(UnixSeconds::new(i64::MAX)), 0);
@@ -391,6 +456,24 @@ mod tests {
     }
 
     #[test]
+    fn of_64_inserts_of_one_nonce_at_once_exactly_one_inserts() {
+        let store: Arc<dyn ReplayStore> = Arc::new(InMemoryReplayStore::new());
+        let start = Arc::new(Barrier::new(64));
+        let insert = |_| {
+            let (store, start) = (Arc::clone(&store), Arc::clone(&start));
+            thread::spawn(move || {
+                start.wait();
+                let entry = ReplayEntry::restore(key("key"), "nonce", LAST, 1000);
+                block_on(store.insert(entry, NOW)).unwrap()
+            })
+        };
+        let threads: Vec<_> = (0..64).map(insert).collect();
+        let outcomes: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+        assert_eq!(outcomes.iter().filter(|outcome| **outcome == Inserted).count(), 1);
+        assert_eq!(outcomes.iter().filter(|outcome| **outcome == Replayed).count(), 63);
+    }
+
+    #[test]
     fn caps_are_exact_under_many_threads() {
         for (key_cap, aggregate_cap, refusal) in
             [(100, 1000, KeyCapReached), (1000, 100, AggregateCapReached)]
@@ -417,10 +500,10 @@ mod tests {
     #[tokio::test]
     async fn the_trait_is_the_same_path() {
         let store: Arc<dyn ReplayStore> = Arc::new(InMemoryReplayStore::new());
-        let entry = ReplayEntry::new("key", "nonce", LAST, 1);
+        let entry = ReplayEntry::restore(key("key"), "nonce", LAST, 1);
         assert_eq!(store.insert(entry, NOW).await.unwrap(), Inserted);
         assert_eq!(store.insert(entry, NOW).await.unwrap(), Replayed);
-        assert!(store.cap_reached("key", 1, NOW).await.unwrap());
+        assert!(store.cap_reached(key("key"), 1, NOW).await.unwrap());
     }
 
     /// The rules written down without a thought for speed.
@@ -474,24 +557,57 @@ mod tests {
             }
         }
 
+        /// Against a map that never forgets, while the clock jumps both ways and memory is given
+        /// back at any time.
         #[test]
-        fn no_signature_is_ever_inserted_twice_however_the_clock_jumps(
-            steps in prop::collection::vec((0..12_u8, 0..40_i64, any::<bool>()), 1..300),
+        fn no_outcome_contradicts_the_naive_model_however_the_clock_jumps(
+            steps in prop::collection::vec((0..3_u8, 0..12_u8, 0..20_i64, 0..60_i64, any::<bool>(), 0..8_u8), 1..300),
+            cap in 1..8_usize,
+            total in 1..20_usize,
         ) {
-            let store = InMemoryReplayStore::new();
-            let mut inserted = HashMap::new();
-            for (nonce, at, purge) in steps {
-                let now = NOW.plus(at);
-                if purge {
-                    store.purge(now);
+            let store = InMemoryReplayStore::with_aggregate_cap(total as u64);
+            // The last second of each entry that was ever inserted.
+            let mut ever: HashMap<(u8, u8), i64> = HashMap::new();
+            let (mut now, mut latest) = (NOW.as_i64(), i64::MIN);
+            for (key, nonce, life, at, jumps, purge) in steps {
+                // Mostly the clock moves on by a little; sometimes it jumps to anywhere.
+                now = if jumps && at % 4 == 0 { NOW.as_i64() + at } else { now + at % 3 };
+                latest = latest.max(now);
+                if purge == 0 {
+                    store.purge(UnixSeconds::new(now));
                 }
-                // Each nonce belongs to one signature, whose last second is therefore always the
-                // same.
-                let last = NOW.plus(i64::from(nonce) * 3);
-                let entry = ReplayEntry::new("key", "nonce", last, u64::MAX);
-                let nonce = nonce.to_string();
-                if let Ok(Inserted) = store.insert_now(ReplayEntry { nonce: &nonce, ..entry }, now) {
-                    prop_assert_eq!(inserted.insert(nonce, last), None);
+                let last = ever.get(&(key, nonce)).copied().filter(|last| *last >= now);
+                let last = last.unwrap_or(now + life);
+                // How many live now, and how many of these no clock ever saw end.
+                let count = |of: Option<u8>, since: i64| {
+                    let of = |(known, _): &(u8, u8)| of.is_none_or(|of| of == *known);
+                    ever.iter().filter(|(entry, last)| of(entry) && **last >= since).count()
+                };
+                let [of_key, of_all] = [Some(key), None].map(|of| (count(of, latest), count(of, now)));
+                let known = ever.get(&(key, nonce)).is_some_and(|last| *last >= now);
+
+                let (keyid, text) = (key.to_string(), nonce.to_string());
+                let entry = ReplayEntry::restore(
+                    self::key(&keyid), &text, UnixSeconds::new(last), cap as u64,
+                );
+                match store.insert_now(entry, UnixSeconds::new(now)) {
+                    Ok(Replayed) => prop_assert!(known),
+                    Ok(Inserted) => {
+                        prop_assert!(!known, "inserted twice");
+                        prop_assert!(of_key.0 < cap && of_all.0 < total, "over the cap");
+                        ever.insert((key, nonce), last);
+                    }
+                    Ok(KeyCapReached) => prop_assert!(!known && of_key.1 >= cap),
+                    Ok(AggregateCapReached) => prop_assert!(!known && of_all.1 >= total),
+                    Err(StoreError::Forgotten { .. }) => {
+                        prop_assert!(last < latest, "only a clock that went back is refused");
+                    }
+                    Err(error) => prop_assert!(false, "{error}"),
+                }
+                if now == latest {
+                    prop_assert_eq!(store.len(UnixSeconds::new(now)), {
+                        ever.values().filter(|last| **last >= now).count() as u64
+                    });
                 }
             }
         }
