@@ -1,13 +1,19 @@
 //! A2A: the operation is the `skill` of the message's sole DataPart, whichever binding carries the
 //! message.
 
-use super::json_rpc::{Envelope, has, required, sole, text};
-use super::{OperationError, Resolved, last_segments};
-use crate::json::{Document, Kind, Value};
+use super::body::BodyView;
+use super::fold::squeeze;
+use super::json_rpc::{Envelope, distinct, has, non_empty, object, required, sole, sole_of, text};
+use super::path::{Target, Verb};
+use super::{OperationError, Resolved};
+use crate::json::{Kind, Value};
 
 /// The methods that carry a message, of A2A 1.0 and 0.3.
 const MESSAGE_METHODS: [&str; 4] =
     ["SendMessage", "SendStreamingMessage", "message/send", "message/stream"];
+
+/// Where an agent card is published for everyone. A2A 0.3 renamed it.
+const AGENT_CARDS: [&str; 2] = ["/.well-known/agent-card.json", "/.well-known/agent.json"];
 
 /// The members that make a part a TextPart, a DataPart or a FilePart, with the 0.3 `kind` that goes
 /// with each.
@@ -19,24 +25,62 @@ const CONTENT: [(&str, &str, &str); 5] = [
     ("raw", "file", "params.message.parts.raw"),
 ];
 
-pub(super) fn resolve(method: &str, path: &str, body: &[u8]) -> Result<Resolved, OperationError> {
-    let bound = bound_method(method, path);
-    if body.is_empty() && (bound.is_some_and(|bound| !carries_message(bound)) || method != "POST") {
-        return Ok(Resolved { protocol_method: bound.map(str::to_owned), ..Resolved::default() });
-    }
-    let document = Document::parse(body)?;
-    let root = document.root();
-    match bound {
-        Some(bound) if carries_message(bound) => message(bound, root),
-        // A body with a method is JSON-RPC wherever it was sent: the path must not hide it.
-        Some(bound) if root.kind() == Kind::Object && !has(root, "method") => {
-            Ok(Resolved { protocol_method: Some(bound.to_owned()), ..Resolved::default() })
+pub(super) fn resolve(
+    target: &Target<'_>,
+    body: &BodyView<'_, '_>,
+) -> Result<Resolved, OperationError> {
+    let mut resolved = Resolved::nothing();
+    let Some(segments) = target.segments() else {
+        resolved.undetermined_if(true);
+        if !body.is_empty() {
+            by_envelope_alone(body, &mut resolved)?;
         }
-        _ => match Envelope::read(root)? {
-            Envelope::Response => Ok(Resolved::default()),
-            Envelope::Call(method) => call(&method, root),
-        },
+        return Ok(resolved);
+    };
+    let bound = bound_methods(target, &segments);
+    if body.is_empty() && !bound.iter().any(|method| carries_message(method)) {
+        // A `POST` that no path explains is JSON-RPC without its envelope.
+        if bound.is_empty() && target.verb() == Some(Verb::Post) {
+            body.document()?;
+        }
+        resolved.undetermined_if(bound.is_empty() && !is_agent_card(target));
+        bound.into_iter().for_each(|method| resolved.add_method(method, true));
+        return Ok(resolved);
     }
+    let root = body.document()?.root();
+    object(root, "the body")?;
+    resolved.undetermined_if(!body.is_declared_plain());
+    if bound.is_empty() {
+        match Envelope::read(root)? {
+            Envelope::Response => {}
+            Envelope::Call(method) => call(&method, root, false, &mut resolved)?,
+        }
+        return Ok(resolved);
+    }
+    for method in bound {
+        if carries_message(method) {
+            message(root, &mut resolved)?;
+        }
+        resolved.add_method(method, true);
+    }
+    // Some servers go by the path and some by the envelope, so neither may hide the other.
+    if has(root, "method") {
+        call(&text(root, "method", "method")?, root, true, &mut resolved)?;
+    }
+    Ok(resolved)
+}
+
+/// Adds what an envelope in the body asks for, where the path tells nothing.
+fn by_envelope_alone(
+    body: &BodyView<'_, '_>,
+    resolved: &mut Resolved,
+) -> Result<(), OperationError> {
+    let root = body.document()?.root();
+    object(root, "the body")?;
+    if has(root, "method") {
+        call(&text(root, "method", "method")?, root, true, resolved)?;
+    }
+    Ok(())
 }
 
 /// Whether `method` is one that carries a message, and so an operation.
@@ -44,44 +88,95 @@ pub(super) fn carries_message(method: &str) -> bool {
     MESSAGE_METHODS.contains(&method)
 }
 
-/// What the call of `method` in the envelope `root` asks for.
-pub(super) fn call(method: &str, root: Value<'_, '_>) -> Result<Resolved, OperationError> {
+/// Adds what the call of `method` in the envelope `root` asks for.
+pub(super) fn call(
+    method: &str,
+    root: Value<'_, '_>,
+    is_bound: bool,
+    resolved: &mut Resolved,
+) -> Result<(), OperationError> {
+    distinct(root, "the body")?;
     if carries_message(method) {
-        return message(method, required(root, "params", "params", Kind::Object)?);
+        message(required(root, "params", "params", Kind::Object)?, resolved)?;
     }
-    Ok(Resolved { protocol_method: Some(method.to_owned()), ..Resolved::default() })
+    resolved.add_method(method.to_owned(), is_bound);
+    Ok(())
 }
 
-/// The A2A 1.0 method that a path of the HTTP+JSON binding stands for. The capability's lists name
-/// JSON-RPC methods only; counting the binding under the same names lets no request slip past them
-/// by changing the binding.
-fn bound_method(method: &str, path: &str) -> Option<&'static str> {
-    let mut segments = last_segments(path);
-    let (last, parent, grandparent) = (segments.next()?, segments.next(), segments.next());
-    match (method, last.as_str(), parent.as_deref(), grandparent.as_deref()) {
-        (_, "message:send", ..) => Some("SendMessage"),
-        (_, "message:stream", ..) => Some("SendStreamingMessage"),
-        (_, task, Some("tasks"), _) if task.ends_with(":cancel") => Some("CancelTask"),
-        (_, task, Some("tasks"), _) if task.ends_with(":subscribe") => Some("SubscribeToTask"),
-        ("POST", "pushNotificationConfigs", ..) => Some("CreateTaskPushNotificationConfig"),
-        ("GET", "pushNotificationConfigs", ..) => Some("ListTaskPushNotificationConfigs"),
-        ("GET", _, Some("pushNotificationConfigs"), _) => Some("GetTaskPushNotificationConfig"),
-        ("DELETE", _, Some("pushNotificationConfigs"), _) => {
-            Some("DeleteTaskPushNotificationConfig")
+/// Whether the request fetches the public agent card.
+fn is_agent_card(target: &Target<'_>) -> bool {
+    target.verb() == Some(Verb::Get)
+        && target.path().is_some_and(|path| AGENT_CARDS.contains(&path))
+}
+
+/// The A2A 1.0 methods that a path of the HTTP+JSON binding may stand for.
+///
+/// The capability's lists name JSON-RPC methods only; counting the binding under the same names
+/// lets no request slip past them by changing the binding. Where the HTTP method fits no method of
+/// the path, or may be replaced, all of them count.
+pub(super) fn bound_methods(target: &Target<'_>, segments: &[String]) -> Vec<&'static str> {
+    let possible = possible_methods(segments);
+    let fits = |verb: &Option<Verb>| verb.is_none() || *verb == target.verb();
+    if target.verb().is_none() || !possible.iter().any(|(verb, _)| fits(verb)) {
+        return possible.into_iter().map(|(_, method)| method).collect();
+    }
+    possible.into_iter().filter(|(verb, _)| fits(verb)).map(|(_, method)| method).collect()
+}
+
+/// The methods that the last segments of a path may stand for, each with its HTTP method, `None`
+/// for any. Prefixes, such as a tenant or `v1`, are the deployment's.
+fn possible_methods(segments: &[String]) -> Vec<(Option<Verb>, &'static str)> {
+    const GET: Option<Verb> = Some(Verb::Get);
+    const POST: Option<Verb> = Some(Verb::Post);
+    let mut methods = Vec::new();
+    let (last, parent) = match segments {
+        [.., parent, last] => (last.as_str(), parent.as_str()),
+        [last] => (last.as_str(), ""),
+        [] => return methods,
+    };
+    // Some routers take an extension for a wanted format: `/tasks.json`.
+    let name = last.split('.').next().unwrap_or(last);
+    if parent == "pushnotificationconfigs" {
+        methods.push((GET, "GetTaskPushNotificationConfig"));
+        methods.push((Some(Verb::Delete), "DeleteTaskPushNotificationConfig"));
+    }
+    if parent == "tasks" {
+        // The identifier of a task may hold colons, too.
+        if last.contains(":cancel") {
+            methods.push((None, "CancelTask"));
         }
-        ("GET", "tasks", ..) => Some("ListTasks"),
-        ("GET", _, Some("tasks"), _) => Some("GetTask"),
-        ("GET", "extendedAgentCard", ..) => Some("GetExtendedAgentCard"),
-        _ => None,
+        if last.contains(":subscribe") {
+            methods.push((None, "SubscribeToTask"));
+        }
+        if !last.ends_with(":subscribe") {
+            methods.push((GET, "GetTask"));
+        }
     }
+    // The identifier of a push configuration is the client's to choose, and `DELETE` and `GET` take
+    // it for one.
+    if last.starts_with("message:stream") {
+        methods.push((POST, "SendStreamingMessage"));
+    } else if last.starts_with("message:") {
+        methods.push((POST, "SendMessage"));
+    }
+    match name {
+        "pushnotificationconfigs" => {
+            methods.push((POST, "CreateTaskPushNotificationConfig"));
+            methods.push((GET, "ListTaskPushNotificationConfigs"));
+        }
+        "tasks" => methods.push((GET, "ListTasks")),
+        "extendedagentcard" => methods.push((GET, "GetExtendedAgentCard")),
+        "card" if parent == "v1" => methods.push((GET, "GetExtendedAgentCard")),
+        _ => {}
+    }
+    methods
 }
 
-/// The operation of the message in `params`, the parameters of `method`.
-fn message(method: &str, params: Value<'_, '_>) -> Result<Resolved, OperationError> {
-    if params.kind() != Kind::Object {
-        return Err(OperationError::Type { member: "params", expected: "an object" });
-    }
+/// Adds the operation of the message in `params`, and the task that it goes on with.
+fn message(params: Value<'_, '_>, resolved: &mut Resolved) -> Result<(), OperationError> {
+    distinct(params, "params")?;
     let message = required(params, "message", "params.message", Kind::Object)?;
+    distinct(message, "params.message")?;
     let parts = required(message, "parts", "params.message.parts", Kind::Array)?;
     let mut data = None;
     let mut count = 0;
@@ -94,18 +189,26 @@ fn message(method: &str, params: Value<'_, '_>) -> Result<Resolved, OperationErr
     let Some(data) = data.filter(|_| count == 1) else {
         return Err(OperationError::DataParts { count });
     };
-    if data.kind() != Kind::Object {
-        return Err(OperationError::Type {
-            member: "params.message.parts.data",
-            expected: "an object",
-        });
+    object(data, "params.message.parts.data")?;
+    distinct(data, "params.message.parts.data")?;
+    let skill = text(data, "skill", "params.message.parts.data.skill")?;
+    resolved.add_operation(skill.into_owned());
+    if let Some(task) = task_id(message)? {
+        resolved.add_task(task);
     }
-    let skill = text(data, "skill", "params.message.parts.data.skill")?.into_owned();
-    Ok(Resolved {
-        operation: Some(skill),
-        protocol_method: Some(method.to_owned()),
-        ..Resolved::default()
-    })
+    Ok(())
+}
+
+/// The task that `message` goes on with.
+fn task_id(message: Value<'_, '_>) -> Result<Option<String>, OperationError> {
+    const MEMBER: &str = "params.message.taskId";
+    // Readers of Protocol Buffers take `task_id` for the same member.
+    let is_variant = |found: &str| squeeze(found) == "taskid";
+    match sole_of(message, "taskId", MEMBER, is_variant)? {
+        // Every decoder takes null for an absent member.
+        Some(task) if task.kind() != Kind::Null => Ok(Some(non_empty(task, MEMBER)?.into_owned())),
+        _ => Ok(None),
+    }
 }
 
 /// The data of a DataPart, `None` for a TextPart.
@@ -135,5 +238,6 @@ fn data_of<'d, 'a>(part: Value<'d, 'a>) -> Result<Option<Value<'d, 'a>>, Operati
     {
         return Err(OperationError::PartKind);
     }
+    distinct(part, "params.message.parts")?;
     Ok((name == "data").then_some(value))
 }

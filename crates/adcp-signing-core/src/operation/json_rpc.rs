@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::OperationError;
+use super::fold::folds_to;
 use crate::json::{Kind, Value};
 
 /// What a JSON-RPC body is.
@@ -17,19 +18,34 @@ impl<'a> Envelope<'a> {
     /// Reads the outermost value of a body. `jsonrpc` is not looked at, because lenient servers do
     /// not either.
     pub(super) fn read(root: Value<'_, 'a>) -> Result<Self, OperationError> {
-        match root.kind() {
-            Kind::Array => return Err(OperationError::Batch),
-            Kind::Object => {}
-            _ => return Err(OperationError::Type { member: "the body", expected: "an object" }),
-        }
+        object(root, "the body")?;
         if has(root, "method") {
             return text(root, "method", "method").map(Self::Call);
         }
-        if has(root, "result") || has(root, "error") {
+        // What has parameters is a request, whatever else it has.
+        let is_answer = has(root, "result") || has(root, "error");
+        if is_answer && !has(root, "params") && !has(root, "message") {
             return Ok(Self::Response);
         }
         Err(OperationError::Missing { member: "method" })
     }
+}
+
+/// Refuses a value that is not an object. `member` is its path.
+pub(super) fn object(value: Value<'_, '_>, member: &'static str) -> Result<(), OperationError> {
+    match value.kind() {
+        Kind::Object => Ok(()),
+        _ => Err(OperationError::Type { member, expected: "an object" }),
+    }
+}
+
+/// Refuses an object in which any name occurs twice. `object` is its path.
+pub(super) fn distinct(value: Value<'_, '_>, object: &'static str) -> Result<(), OperationError> {
+    let mut names: Vec<_> = value.members().map(|(name, _)| name).collect();
+    // Sorted, so that a hostile object does not cost quadratic time.
+    names.sort_unstable();
+    let is_distinct = names.windows(2).all(|pair| !matches!(pair, [left, right] if left == right));
+    if is_distinct { Ok(()) } else { Err(OperationError::DuplicateMember { object }) }
 }
 
 /// Whether `object` has a member that some decoder takes for `name`.
@@ -44,13 +60,23 @@ pub(super) fn sole<'d, 'a>(
     name: &str,
     member: &'static str,
 ) -> Result<Option<Value<'d, 'a>>, OperationError> {
+    sole_of(object, name, member, |found| folds_to(found, name))
+}
+
+/// As [`sole`], where `is_variant` tells the other spellings of `name`.
+pub(super) fn sole_of<'d, 'a>(
+    object: Value<'d, 'a>,
+    name: &str,
+    member: &'static str,
+    is_variant: impl Fn(&str) -> bool,
+) -> Result<Option<Value<'d, 'a>>, OperationError> {
     let mut sole = None;
     for (found, value) in object.members() {
         if found == name {
             if sole.replace(value).is_some() {
                 return Err(OperationError::Duplicate { member });
             }
-        } else if folds_to(&found, name) {
+        } else if is_variant(&found) {
             return Err(OperationError::CaseVariant { member });
         }
     }
@@ -76,17 +102,14 @@ pub(super) fn text<'a>(
     member: &'static str,
 ) -> Result<Cow<'a, str>, OperationError> {
     let value = sole(object, name, member)?.ok_or(OperationError::Missing { member })?;
-    let text = value.as_str().filter(|text| !text.is_empty());
-    text.ok_or(OperationError::Type { member, expected: "a non-empty string" })
+    non_empty(value, member)
 }
 
-/// Whether a decoder that folds case takes `found` for `name`, which is in lower-case ASCII. Some
-/// fold by Unicode, where U+017F is an s and U+212A a k.
-pub(super) fn folds_to(found: &str, name: &str) -> bool {
-    let fold = |character: char| match character {
-        '\u{17f}' => 's',
-        '\u{212a}' => 'k',
-        other => other.to_ascii_lowercase(),
-    };
-    found.len() >= name.len() && found.chars().map(fold).eq(name.chars())
+/// The text of a value that must be a non-empty string. `member` is its path.
+pub(super) fn non_empty<'a>(
+    value: Value<'_, 'a>,
+    member: &'static str,
+) -> Result<Cow<'a, str>, OperationError> {
+    let text = value.as_str().filter(|text| !text.is_empty());
+    text.ok_or(OperationError::Type { member, expected: "a non-empty string" })
 }

@@ -1,26 +1,44 @@
 //! MCP: the operation of `tools/call` is `params.name`, any other method is a protocol method.
 
+use super::body::BodyView;
 use super::json_rpc::{Envelope, required, text};
+use super::path::{Target, Verb};
 use super::{OperationError, Resolved};
-use crate::json::{Document, Kind, Value};
+use crate::json::{Kind, Value};
 
-pub(super) fn resolve(method: &str, body: &[u8]) -> Result<Resolved, OperationError> {
-    if body.is_empty() && method != "POST" {
-        return Ok(Resolved::default());
+/// The reserved method, whose operation is `params.name`.
+pub(super) const TOOLS_CALL: &str = "tools/call";
+
+pub(super) fn resolve(
+    target: &Target<'_>,
+    body: &BodyView<'_, '_>,
+) -> Result<Resolved, OperationError> {
+    let mut resolved = Resolved::nothing();
+    // A stream is opened by `GET` and a session ended by `DELETE`.
+    if body.is_empty() && target.verb() != Some(Verb::Post) {
+        return Ok(resolved);
     }
-    let document = Document::parse(body)?;
-    match Envelope::read(document.root())? {
-        Envelope::Response => Ok(Resolved::default()),
-        Envelope::Call(method) => call(&method, document.root()),
+    let root = body.document()?.root();
+    resolved.undetermined_if(!body.is_declared_plain());
+    match Envelope::read(root)? {
+        Envelope::Response => {}
+        Envelope::Call(method) => call(&method, root, &mut resolved)?,
     }
+    Ok(resolved)
 }
 
-/// What the call of `method` in the envelope `root` asks for.
-pub(super) fn call(method: &str, root: Value<'_, '_>) -> Result<Resolved, OperationError> {
-    if method != "tools/call" {
-        return Ok(Resolved { protocol_method: Some(method.to_owned()), ..Resolved::default() });
+/// Adds what the call of `method` in the envelope `root` asks for.
+pub(super) fn call(
+    method: &str,
+    root: Value<'_, '_>,
+    resolved: &mut Resolved,
+) -> Result<(), OperationError> {
+    if method != TOOLS_CALL {
+        resolved.add_method(method.to_owned(), false);
+        return Ok(());
     }
     let params = required(root, "params", "params", Kind::Object)?;
     let name = text(params, "name", "params.name")?;
-    Ok(Resolved { operation: Some(name.into_owned()), ..Resolved::default() })
+    resolved.add_operation(name.into_owned());
+    Ok(())
 }

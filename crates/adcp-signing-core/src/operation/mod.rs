@@ -1,30 +1,60 @@
 //! Pre-check 0: which AdCP operation a request carries, and what the verifier's capability asks of
 //! it.
+//!
+//! Nothing here parses JSON or canonicalizes a URL: the caller looks at a message once and passes
+//! the results on. Where two routers or two decoders could read a message differently, the answer
+//! is [`Resolved::is_undetermined`], never a guess.
 
 mod a2a;
+mod body;
 mod capability;
+mod continuation;
+mod fold;
 mod json_rpc;
 mod mcp;
+mod path;
+mod resolved;
 mod rest;
 mod webhook;
 
-pub use capability::{CapabilityError, DigestPolicy, Posture, RequestSigningCapability};
-pub use webhook::registers_webhook_authentication;
-
+pub(crate) use body::BodyView;
+pub use capability::{
+    Advice, CapabilityError, DigestPolicy, List, OperationSource, Posture,
+    RequestSigningCapability, SigningProfile,
+};
+pub use continuation::{
+    Continuation, Principal, TaskContinuation, TaskLookupError, TaskMatch, TaskRefusal,
+    check_continuation, check_dispatch,
+};
+pub(crate) use path::{METHOD_OVERRIDE_FIELDS, Target};
+pub use resolved::{ProtocolMethod, Resolved};
 use thiserror::Error;
+pub(crate) use webhook::registers_webhook_credentials;
 
 use crate::json::StrictJsonError;
 
-/// How requests arrive at an endpoint. It comes from the endpoint's configuration, never from the
-/// message.
+/// How the requests of an endpoint name their operation.
+///
+/// It comes from the endpoint's configuration, never from the message. There is no default: a
+/// transport that does not fit the endpoint decides whether a signature is needed by the wrong
+/// part of the message.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Transport {
-    /// Plain HTTP: one route per operation.
+    /// Plain HTTP behind a router.
     Rest {
-        /// The operation that the router matched. Without one, the last segment of the path is
-        /// taken, and a JSON-RPC envelope in the body counts as well.
-        operation: Option<String>,
+        /// The operation of the route that the router matched. The message is not looked at.
+        ///
+        /// A name that no list of a capability can hold, and a name in `PascalCase` that A2A does
+        /// not have, leave the request undetermined.
+        operation: String,
     },
+    /// Plain HTTP, where the last segment of the path names the operation.
+    ///
+    /// The segment is folded as routers fold it: letter case, empty segments and matrix parameters
+    /// do not count. A JSON-RPC envelope in the body counts as well. A request whose path names no
+    /// operation, or could be read in two ways, is undetermined.
+    RestPath,
     /// MCP over streamable HTTP.
     Mcp,
     /// A2A 0.3 or 1.0, over JSON-RPC or HTTP+JSON.
@@ -32,26 +62,13 @@ pub enum Transport {
 }
 
 impl Transport {
-    /// Whether [`resolve`] looks at the path.
-    pub(crate) fn names_operation_in_path(&self) -> bool {
+    /// Whether the operation, or a part of it, is read from the body.
+    pub(crate) fn reads_body(&self) -> bool {
         match self {
-            Self::Rest { operation: None } | Self::A2a => true,
-            Self::Rest { operation: Some(_) } | Self::Mcp => false,
+            Self::Rest { .. } => false,
+            Self::RestPath | Self::Mcp | Self::A2a => true,
         }
     }
-}
-
-/// What a request asks for, in the two namespaces of the capability. Matching is exact and
-/// case-sensitive.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Resolved {
-    /// The AdCP operation, such as `create_media_buy`.
-    pub operation: Option<String>,
-    /// The JSON-RPC method that is no `tools/call`, such as `tasks/cancel` or `SendMessage`.
-    pub protocol_method: Option<String>,
-    /// A second operation, named by a JSON-RPC envelope that a REST path guess does not rule out.
-    /// It must meet the capability as well.
-    pub envelope_operation: Option<String>,
 }
 
 /// A body from which no single operation can be read: `request_body_malformed`, at step 0, signed
@@ -87,9 +104,15 @@ pub enum OperationError {
         /// The member.
         member: &'static str,
     },
-    /// A member differs from one on the way to the operation by letter case alone, and some
-    /// decoders take either.
-    #[error("a member differs from {member} by letter case alone: rename or remove it")]
+    /// Any member of an object on the way to an A2A operation occurs twice, after unescaping.
+    #[error("a member of {object} occurs more than once")]
+    DuplicateMember {
+        /// The object.
+        object: &'static str,
+    },
+    /// A member is another spelling of one on the way to the operation, and some decoders take
+    /// either.
+    #[error("a member is another spelling of {member}: rename or remove it")]
     CaseVariant {
         /// The member.
         member: &'static str,
@@ -117,64 +140,23 @@ pub enum OperationError {
 
 /// Reads from a request what it asks for.
 ///
-/// `target_path` is the path of the target URI, without the query. JSON-RPC responses, and MCP and
-/// A2A requests other than POST without a body, ask for nothing: both names are `None`. Duplicate
-/// keys off the way to the operation are left to step 14.
+/// Duplicate members off the way to the operation are left to step 14.
 ///
 /// # Errors
 ///
-/// [`OperationError`], `request_body_malformed` on the wire. A caller refuses such a request before it looks at any
-/// signature header, and never treats it as one that asks for nothing.
-///
-/// ```
-/// use adcp_signing_core::operation::{Transport, resolve};
-///
-/// let body = br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"create_media_buy"}}"#;
-/// let resolved = resolve(&Transport::Mcp, "POST", "/mcp", body)?;
-/// assert_eq!(resolved.operation.as_deref(), Some("create_media_buy"));
-/// # Ok::<(), adcp_signing_core::operation::OperationError>(())
-/// ```
-pub fn resolve(
+/// [`OperationError`], `request_body_malformed` on the wire. A caller refuses such a request before
+/// it looks at any signature header, and never treats it as one that asks for nothing.
+pub(crate) fn resolve(
     transport: &Transport,
-    method: &str,
-    target_path: &str,
-    body: &[u8],
+    target: &Target<'_>,
+    body: &BodyView<'_, '_>,
 ) -> Result<Resolved, OperationError> {
     match transport {
-        Transport::Rest { operation: Some(name) } => Ok(rest::given(name)),
-        Transport::Rest { operation: None } => rest::guess(target_path, body),
-        Transport::Mcp => mcp::resolve(method, body),
-        Transport::A2a => a2a::resolve(method, target_path, body),
+        Transport::Rest { operation } => Ok(rest::routed(operation)),
+        Transport::RestPath => rest::from_path(target, body),
+        Transport::Mcp => mcp::resolve(target, body),
+        Transport::A2a => a2a::resolve(target, body),
     }
-}
-
-/// The segments of `path`, last first, as a router may see them: decoded, without matrix parameters
-/// and trailing slashes.
-fn last_segments(path: &str) -> impl Iterator<Item = String> {
-    path.trim_end_matches('/')
-        .rsplit('/')
-        .map(|segment| percent_decode(segment.split(';').next().unwrap_or(segment)))
-}
-
-fn percent_decode(segment: &str) -> String {
-    let mut pieces = segment.split('%');
-    let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
-    for piece in pieces {
-        let decoded = piece
-            .split_at_checked(2)
-            .and_then(|(digits, rest)| Some((u8::from_str_radix(digits, 16).ok()?, rest)));
-        match decoded {
-            Some((octet, rest)) => {
-                bytes.push(octet);
-                bytes.extend_from_slice(rest.as_bytes());
-            }
-            None => {
-                bytes.push(b'%');
-                bytes.extend_from_slice(piece.as_bytes());
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]

@@ -1,61 +1,91 @@
 //! Plain HTTP: the operation is the route's.
 
-use super::capability::{is_operation, is_protocol_method};
+use super::a2a::{self, bound_methods};
+use super::body::BodyView;
+use super::capability::{is_operation, is_protocol_method, is_standard_method};
+use super::fold::folds_to;
 use super::json_rpc::{Envelope, has};
-use super::{OperationError, Resolved, a2a, last_segments, mcp};
-use crate::json::{Document, Kind};
+use super::path::Target;
+use super::{OperationError, Resolved, mcp};
+use crate::json::{Kind, Value};
 
-/// What a router's match asks for. A name of the protocol-method grammar is one.
-pub(super) fn given(name: &str) -> Resolved {
-    let name = name.to_owned();
-    if name.contains('/') || is_protocol_method(&name) {
-        Resolved { protocol_method: Some(name), ..Resolved::default() }
-    } else {
-        Resolved { operation: Some(name), ..Resolved::default() }
+/// What a router's match asks for. A name that no list of a capability can hold tells nothing.
+pub(super) fn routed(name: &str) -> Resolved {
+    let mut resolved = Resolved::nothing();
+    if is_operation(name) {
+        resolved.add_operation(name.to_owned());
+        return resolved;
     }
+    let is_method = is_protocol_method(name);
+    // Over HTTP nobody wrote the method's name, so it meets both of its generations.
+    if is_method {
+        resolved.add_method(name.to_owned(), true);
+    }
+    // `CreateMediaBuy` has the grammar of a method and is more likely a misspelled operation.
+    resolved.undetermined_if(!is_method || !(name.contains('/') || is_standard_method(name)));
+    resolved
 }
 
 /// What path and body ask for where no router said. Both count, so that neither can hide the other.
-pub(super) fn guess(path: &str, body: &[u8]) -> Result<Resolved, OperationError> {
-    let operation = last_segments(path).next().filter(|segment| is_operation(segment));
-    let envelope = envelope(body)?;
-    Ok(match operation {
-        Some(_) => Resolved {
-            envelope_operation: envelope
-                .operation
-                .filter(|named| Some(named) != operation.as_ref()),
-            operation,
-            protocol_method: envelope.protocol_method,
-        },
-        None => envelope,
-    })
+pub(super) fn from_path(
+    target: &Target<'_>,
+    body: &BodyView<'_, '_>,
+) -> Result<Resolved, OperationError> {
+    let mut resolved = Resolved::nothing();
+    let segments = target.segments();
+    match segments.as_deref().and_then(<[String]>::last).filter(|last| is_operation(last)) {
+        Some(operation) => resolved.add_operation(operation.clone()),
+        None => resolved.undetermined_if(true),
+    }
+    for method in segments.map(|segments| bound_methods(target, &segments)).unwrap_or_default() {
+        resolved.add_method(method, true);
+    }
+    match body.json() {
+        Some(document) => envelope(document.root(), &mut resolved)?,
+        // Another decoder may find an envelope in it.
+        None if !body.is_empty() && !body.is_form() => resolved.undetermined_if(true),
+        None => {}
+    }
+    Ok(resolved)
 }
 
-/// What a JSON-RPC envelope in the body asks for, nothing where the body is none.
-fn envelope(body: &[u8]) -> Result<Resolved, OperationError> {
-    if !looks_like_json(body) {
-        return Ok(Resolved::default());
-    }
-    let document = Document::parse(body)?;
-    let root = document.root();
-    let is_envelope = |value| has(value, "jsonrpc") && has(value, "method");
-    if root.kind() == Kind::Array && root.elements().any(is_envelope) {
-        return Err(OperationError::Batch);
+/// Adds what a JSON-RPC envelope in the body asks for, nothing where the body is none.
+fn envelope(root: Value<'_, '_>, resolved: &mut Resolved) -> Result<(), OperationError> {
+    if root.kind() == Kind::Array {
+        return no_envelope_within(root);
     }
     if !is_envelope(root) {
-        return Ok(Resolved::default());
+        return Ok(());
     }
     match Envelope::read(root)? {
-        Envelope::Response => Ok(Resolved::default()),
-        Envelope::Call(method) if a2a::carries_message(&method) => a2a::call(&method, root),
-        Envelope::Call(method) => mcp::call(&method, root),
+        Envelope::Response => Ok(()),
+        Envelope::Call(method) if a2a::carries_message(&method) => {
+            a2a::call(&method, root, false, resolved)
+        }
+        Envelope::Call(method) => mcp::call(&method, root, resolved),
     }
 }
 
-/// Whether a lenient decoder could find an object or array in `body`.
-pub(super) fn looks_like_json(body: &[u8]) -> bool {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    body.iter()
-        .find(|byte| !byte.is_ascii_whitespace())
-        .is_some_and(|byte| matches!(byte, b'{' | b'['))
+/// Refuses a batch, also one within a batch.
+fn no_envelope_within(array: Value<'_, '_>) -> Result<(), OperationError> {
+    let mut open = vec![array];
+    while let Some(array) = open.pop() {
+        for element in array.elements() {
+            match element.kind() {
+                Kind::Array => open.push(element),
+                _ if is_envelope(element) => return Err(OperationError::Batch),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a lenient server could take `value` for a JSON-RPC request. The payload of a REST
+/// operation may have a `method` of its own, which is then no string or names no listed method.
+fn is_envelope(value: Value<'_, '_>) -> bool {
+    let is_named = value
+        .members()
+        .any(|(name, member)| folds_to(&name, "method") && member.kind() == Kind::String);
+    is_named || (has(value, "jsonrpc") && has(value, "method"))
 }

@@ -1,0 +1,110 @@
+//! Where a request goes: its HTTP method, and its path as routers may read it.
+
+use super::fold::{fold, squeeze};
+use crate::{target_uri::TargetUri, text::percent::decode_text};
+
+/// The fields by which frameworks let a request replace its HTTP method.
+pub(crate) const METHOD_OVERRIDE_FIELDS: [&str; 3] =
+    ["x-http-method-override", "x-http-method", "x-method-override"];
+
+/// The method and the path of a request. No query can be read from it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target<'a> {
+    method: &'a str,
+    /// The canonical path, `None` where the URL has no canonical form.
+    path: Option<&'a str>,
+    /// The path as received, which still has its dot segments.
+    received_path: &'a str,
+    overrides_method: bool,
+}
+
+impl<'a> Target<'a> {
+    /// `uri` is the canonical form of `received_url`, and `None` where there is none.
+    /// `overrides_method` says whether the request carries a field of [`METHOD_OVERRIDE_FIELDS`].
+    pub(crate) fn new(
+        method: &'a str,
+        received_url: &'a str,
+        uri: Option<&'a TargetUri>,
+        overrides_method: bool,
+    ) -> Self {
+        let (received_path, query) = path_and_query(received_url);
+        Self {
+            method,
+            path: uri.map(TargetUri::path),
+            received_path,
+            overrides_method: overrides_method || query.is_some_and(overrides_in_query),
+        }
+    }
+
+    /// The HTTP method as the binding knows it, `None` where it is another or may be replaced.
+    pub(super) fn verb(&self) -> Option<Verb> {
+        if self.overrides_method {
+            return None;
+        }
+        // `HEAD` is answered by the handler of `GET`.
+        [("GET", Verb::Get), ("HEAD", Verb::Get), ("POST", Verb::Post), ("DELETE", Verb::Delete)]
+            .into_iter()
+            .find_map(|(name, verb)| self.method.eq_ignore_ascii_case(name).then_some(verb))
+    }
+
+    /// The canonical path, `None` where the URL has none.
+    pub(super) fn path(&self) -> Option<&'a str> {
+        self.path
+    }
+
+    /// The segments of the path as a router may fold them: without empty ones and matrix
+    /// parameters, decoded, without letter case. `None` where routers may disagree about them.
+    pub(super) fn segments(&self) -> Option<Vec<String>> {
+        // Canonicalizing has removed the dot segments, and not every router does.
+        for segment in self.received_path.split('/') {
+            segment_text(segment)?;
+        }
+        let segments = self.path?.split('/').map(segment_text);
+        let segments = segments.collect::<Option<Vec<_>>>()?;
+        Some(segments.into_iter().filter(|segment| !segment.is_empty()).collect())
+    }
+}
+
+/// The HTTP methods of the A2A HTTP+JSON binding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verb {
+    Get,
+    Post,
+    Delete,
+}
+
+/// The path of `url` as it was received, and its query.
+fn path_and_query(url: &str) -> (&str, Option<&str>) {
+    let without_fragment = url.split_once('#').map_or(url, |(before, _)| before);
+    let (before, query) = match without_fragment.split_once('?') {
+        Some((before, query)) => (before, Some(query)),
+        None => (without_fragment, None),
+    };
+    let after_scheme = before.split_once("://").map_or(before, |(_, after)| after);
+    let path = after_scheme.find('/').and_then(|at| after_scheme.get(at..));
+    (path.unwrap_or(""), query)
+}
+
+/// Whether `query` has the parameter `_method`, by which some frameworks replace the HTTP method.
+fn overrides_in_query(query: &str) -> bool {
+    query.split(['&', ';']).any(|pair| {
+        let name = pair.split('=').next().unwrap_or(pair);
+        // A name that cannot be decoded may be anything.
+        decode_text(name).is_none_or(|name| squeeze(&name) == "method" && name.contains('_'))
+    })
+}
+
+/// One segment, decoded and folded. `None` where two routers may take it for different ones.
+fn segment_text(segment: &str) -> Option<String> {
+    let name = segment.split(';').next().unwrap_or(segment);
+    let decoded = decode_text(name)?;
+    // A second decoding, a normalization or a trim would change these.
+    let is_odd = |character: char| {
+        matches!(character, '/' | '\\' | '%' | ';' | '?' | '#') || character.is_control()
+    };
+    let ends_oddly = decoded.ends_with(|last: char| last == '.' || last.is_whitespace());
+    if decoded.contains(is_odd) || ends_oddly {
+        return None;
+    }
+    Some(fold(&decoded).collect())
+}
