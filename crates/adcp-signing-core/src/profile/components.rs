@@ -2,10 +2,10 @@
 
 use crate::{
     rfc9421::{
-        Component, ComponentError, ComponentName, ComponentSource, FieldLine, Request,
+        AuthorityError, Component, ComponentError, ComponentName, ComponentSource, Request,
         digest::CONTENT_DIGEST,
     },
-    target_uri::{Rules, TargetUri, TargetUriError, canonicalize_authority},
+    target_uri::{Rules, TargetUri},
 };
 
 /// The source of the components that the AdCP profiles cover.
@@ -60,53 +60,11 @@ pub(crate) fn is_known(component: &Component<'_>) -> bool {
         )
 }
 
-/// Why the received authority is refused (AdCP security, "`@authority` canonicalization").
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum AuthorityError {
-    #[error("{0} is not an authority: {1}")]
-    Malformed(&'static str, TargetUriError),
-    #[error(
-        "{0} is not the authority of the target URI: the message was sent to, or replayed at, another host"
-    )]
-    Disagrees(&'static str),
-    #[error("the Host field occurs more than once")]
-    Repeated,
-    #[error("the Host field is not text")]
-    NotText,
-}
-
-/// Checks `:authority` and `Host`, as received, against the target URI; where both came, both have
-/// to match it, and so each other. A message that came with neither was addressed by its URL alone.
+/// Checks `:authority` and `Host`, as received, against the target URI.
 pub(crate) fn check_authority(
     request: &Request<'_>,
     target: &TargetUri,
     rules: Rules,
 ) -> Result<(), AuthorityError> {
-    let check = |source: &'static str, received: &str| {
-        // A canonical authority is its own canonical form.
-        if received == target.authority() {
-            return Ok(());
-        }
-        let canonical = canonicalize_authority(received, target.scheme(), rules)
-            .map_err(|error| AuthorityError::Malformed(source, error))?;
-        if canonical == target.authority() {
-            Ok(())
-        } else {
-            Err(AuthorityError::Disagrees(source))
-        }
-    };
-    if let Some(authority) = request.pseudo_authority {
-        check(":authority", authority)?;
-    }
-    let mut hosts = request.fields.iter().filter(|line| line.is("host"));
-    match (hosts.next(), hosts.next()) {
-        (Some(_), Some(_)) => Err(AuthorityError::Repeated),
-        (Some(FieldLine { value, .. }), None) => check(
-            "Host",
-            std::str::from_utf8(value)
-                .map_err(|_| AuthorityError::NotText)?
-                .trim_matches([' ', '\t']),
-        ),
-        (None, _) => Ok(()),
-    }
+    crate::rfc9421::check_authority(request, target.scheme(), target.authority(), rules)
 }

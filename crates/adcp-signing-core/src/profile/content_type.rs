@@ -5,7 +5,7 @@ use crate::rfc9421::FieldLine;
 /// More than one content type, which implementations resolve differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("Content-Type has more than one value; send one")]
-pub(crate) struct SeveralContentTypes;
+pub struct SeveralContentTypes;
 
 /// The one `Content-Type` of a message: one line, no comma outside a quoted string.
 pub(crate) fn content_type<'a>(
@@ -21,9 +21,10 @@ pub(crate) fn content_type<'a>(
 
 /// Whether a message says its body is JSON: `application/json`, a `+json` type, or no usable type
 /// at all.
-pub(crate) fn declares_json(fields: &[FieldLine<'_>]) -> bool {
-    let Ok(Some(value)) = content_type(fields) else { return true };
-    let essence = value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+pub(crate) fn declares_json(content_type: Result<Option<&[u8]>, SeveralContentTypes>) -> bool {
+    let Ok(Some(value)) = content_type else { return true };
+    let Some(essence) = value.split(|byte| *byte == b';').next() else { return true };
+    let essence = essence.trim_ascii();
     [b"/json".as_slice(), b"+json"].iter().any(|suffix| {
         essence
             .len()
@@ -33,7 +34,8 @@ pub(crate) fn declares_json(fields: &[FieldLine<'_>]) -> bool {
     })
 }
 
-fn has_top_level_comma(value: &[u8]) -> bool {
+/// Whether a `Content-Type` value is several, of which implementations take one or another.
+pub(crate) fn has_top_level_comma(value: &[u8]) -> bool {
     if !value.contains(&b',') {
         return false;
     }
@@ -86,8 +88,9 @@ mod tests {
             ("application/jsonl", false),
             ("text/plain", false),
         ] {
-            assert_eq!(declares_json(&[FieldLine::new("Content-Type", value)]), json, "{value}");
+            assert_eq!(declares_json(Ok(Some(value.as_bytes()))), json, "{value}");
         }
-        assert!(declares_json(&[]));
+        assert!(declares_json(Ok(None)));
+        assert!(declares_json(Err(SeveralContentTypes)));
     }
 }

@@ -2,7 +2,11 @@
 
 use std::{fmt, str::FromStr};
 
-/// A version of the AdCP contract, pre-releases included, ordered as SemVer 2.0.0 §11 orders them.
+/// The newest minor version whose rules this crate knows.
+const NEWEST_MINOR: u64 = 3;
+
+/// A version of the AdCP contract, from 3.0 to 3.3, pre-releases included, ordered as SemVer 2.0.0
+/// §11 orders them.
 ///
 /// ```
 /// use adcp_signing_core::profile::ContractVersion;
@@ -12,20 +16,34 @@ use std::{fmt, str::FromStr};
 /// assert_eq!(candidate.to_string(), "3.1.0-rc.14");
 /// # Ok::<(), adcp_signing_core::profile::ContractError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ContractVersion(semver::Version);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContractVersion {
+    minor: u64,
+    patch: u64,
+    stage: Stage,
+}
+
+/// Where a version stands on its way to its release. The order of the variants is their order in
+/// time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Stage {
+    Alpha(u64),
+    Beta(u64),
+    Rc(u64),
+    Release,
+}
 
 /// Why a text is not a contract version this crate can follow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ContractError {
-    /// Not a semantic version.
+    /// Not a version as AdCP writes them.
     #[error(
         "`{0}` is not an AdCP version; write it as MAJOR.MINOR.PATCH, such as 3.2.4 or 3.1.0-rc.14"
     )]
     Syntax(String),
-    /// A major version whose rules this crate does not know.
-    #[error("AdCP {0} is not supported; this build follows AdCP 3.x")]
+    /// A version whose rules this crate does not know.
+    #[error("AdCP {0} is not supported; this build follows AdCP 3.0 to 3.3")]
     Unsupported(String),
     /// The wire version is younger than the contract.
     #[error(
@@ -40,30 +58,37 @@ pub enum ContractError {
 }
 
 impl ContractVersion {
-    /// A release of AdCP 3.
-    pub(super) const fn v3(minor: u64, patch: u64) -> Self {
-        Self(semver::Version::new(3, minor, patch))
+    /// The first contract under which request-signing keys sign webhooks.
+    pub(super) const REQUEST_KEYS_SIGN_WEBHOOKS: Self = Self::v3(1, 0, Stage::Rc(15));
+    /// The first contract with the root dot rule and with legacy digests in Base64URL.
+    pub(super) const FIRST_3_2_BETA: Self = Self::v3(2, 0, Stage::Beta(0));
+    /// The first contract that calls a raw non-ASCII host a malformed target URI.
+    pub(super) const RAW_HOST_IS_TARGET_FAULT: Self = Self::v3(2, 4, Stage::Release);
+
+    /// A version of AdCP 3.
+    pub(super) const fn v3(minor: u64, patch: u64, stage: Stage) -> Self {
+        Self { minor, patch, stage }
     }
 
-    /// Whether this is `3.minor.0-pre` or later. `pre` is a name and a number, such as `("rc",
-    /// 15)`.
-    pub(super) fn reaches(&self, minor: u64, pre: (&str, u64)) -> bool {
-        let Self(version) = self;
-        if (version.major, version.minor) != (3, minor) {
-            return (version.major, version.minor) > (3, minor);
-        }
-        if version.patch > 0 || version.pre.is_empty() {
-            return true;
-        }
-        let mut parts = version.pre.as_str().splitn(2, '.');
-        let name = parts.next().unwrap_or_default();
-        let number: u64 = parts.next().and_then(|rest| rest.parse().ok()).unwrap_or(0);
-        (name, number) >= pre
+    /// The first pre-release of 3.`minor`.
+    pub(super) const fn first_of(minor: u64) -> Self {
+        Self::v3(minor, 0, Stage::Alpha(0))
     }
+}
 
-    /// Whether this is 3.`minor`.`patch` or later.
-    pub(super) fn at_least(&self, minor: u64, patch: u64) -> bool {
-        *self >= Self::v3(minor, patch)
+impl Stage {
+    fn parse(pre: &str) -> Option<Self> {
+        if pre.is_empty() {
+            return Some(Self::Release);
+        }
+        let (name, number) = pre.split_once('.')?;
+        let number = number.parse().ok()?;
+        match name {
+            "alpha" => Some(Self::Alpha(number)),
+            "beta" => Some(Self::Beta(number)),
+            "rc" => Some(Self::Rc(number)),
+            _ => None,
+        }
     }
 }
 
@@ -72,21 +97,31 @@ impl FromStr for ContractVersion {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let shown = || text.chars().take(40).filter(|c| !c.is_control()).collect::<String>();
+        let syntax = || ContractError::Syntax(shown());
         if text.len() > 64 {
-            return Err(ContractError::Syntax(shown()));
+            return Err(syntax());
         }
-        let version = semver::Version::parse(text).map_err(|_| ContractError::Syntax(shown()))?;
-        if version.major == 3 {
-            Ok(Self(version))
-        } else {
-            Err(ContractError::Unsupported(shown()))
+        let version = semver::Version::parse(text).map_err(|_| syntax())?;
+        if version.major != 3 || version.minor > NEWEST_MINOR {
+            return Err(ContractError::Unsupported(shown()));
         }
+        if !version.build.is_empty() {
+            return Err(syntax());
+        }
+        let stage = Stage::parse(version.pre.as_str()).ok_or_else(syntax)?;
+        Ok(Self::v3(version.minor, version.patch, stage))
     }
 }
 
 impl fmt::Display for ContractVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        write!(f, "3.{}.{}", self.minor, self.patch)?;
+        match self.stage {
+            Stage::Alpha(number) => write!(f, "-alpha.{number}"),
+            Stage::Beta(number) => write!(f, "-beta.{number}"),
+            Stage::Rc(number) => write!(f, "-rc.{number}"),
+            Stage::Release => Ok(()),
+        }
     }
 }
 
@@ -99,30 +134,56 @@ mod tests {
     }
 
     #[test]
-    fn pre_releases_are_compared_by_number_not_by_letters() {
-        for (text, reaches) in [
-            ("3.0.26", false),
-            ("3.1.0-beta.0", false),
-            ("3.1.0-rc.2", false),
-            ("3.1.0-rc.14", false),
-            ("3.1.0-rc.15", true),
-            ("3.1.0-rc.101", true),
-            ("3.1.0", true),
-            ("3.1.19", true),
-            ("3.2.0-beta.0", true),
-        ] {
-            assert_eq!(version(text).reaches(1, ("rc", 15)), reaches, "{text}");
+    fn versions_are_ordered_as_semver_orders_them() {
+        let ascending = [
+            "3.0.0",
+            "3.0.26",
+            "3.1.0-alpha.1",
+            "3.1.0-beta.0",
+            "3.1.0-rc.2",
+            "3.1.0-rc.14",
+            "3.1.0-rc.15",
+            "3.1.0-rc.101",
+            "3.1.0",
+            "3.1.19",
+            "3.2.0-beta.0",
+            "3.2.3",
+            "3.2.4",
+            "3.3.0-beta.0",
+            "3.3.0-rc.0",
+            "3.3.0",
+        ];
+        let semver = |text: &str| semver::Version::parse(text).unwrap();
+        for left in ascending {
+            assert_eq!(version(left).to_string(), left);
+            for right in ascending {
+                let order = version(left).cmp(&version(right));
+                assert_eq!(order, semver(left).cmp(&semver(right)), "{left} {right}");
+            }
         }
     }
 
     #[test]
-    fn other_majors_and_broken_versions_are_refused() {
-        assert!(matches!("4.0.0".parse::<ContractVersion>(), Err(ContractError::Unsupported(_))));
-        for text in ["", "3", "3.2", "v3.2.4", "3.2.4 ", "3.02.4"] {
-            assert!(
-                matches!(text.parse::<ContractVersion>(), Err(ContractError::Syntax(_))),
-                "{text:?}"
-            );
+    fn versions_whose_rules_are_not_known_and_broken_ones_are_refused() {
+        for text in ["4.0.0", "2.9.9", "3.4.0", "3.4.0-beta.0", "3.10.0"] {
+            let parsed = text.parse::<ContractVersion>();
+            assert_eq!(parsed, Err(ContractError::Unsupported(text.to_owned())));
+        }
+        for text in [
+            "",
+            "3",
+            "3.2",
+            "v3.2.4",
+            "3.2.4 ",
+            "3.02.4",
+            "3.2.4+build",
+            "3.3.0-rc",
+            "3.3.0-rc.x",
+            "3.3.0-rc.1.2",
+            "3.3.0-preview.1",
+        ] {
+            let parsed = text.parse::<ContractVersion>();
+            assert_eq!(parsed, Err(ContractError::Syntax(text.to_owned())));
         }
     }
 }

@@ -4,25 +4,38 @@
 //! nothing retries a refused message under another one.
 
 mod body;
+mod bounds;
 mod code;
 mod components;
 mod content_type;
 mod contract;
+mod coverage;
+mod purpose;
+mod registration;
+mod wire;
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
 pub(crate) use self::{
     body::check_body,
     components::{AdcpComponents, check_authority, is_known},
-    content_type::content_type,
+    content_type::{content_type, declares_json, has_top_level_comma},
 };
 pub use self::{
+    bounds::Bounds,
     code::{ErrorCode, Fault, Recovery, recovery_of_challenge},
+    content_type::SeveralContentTypes,
     contract::{ContractError, ContractVersion},
+    coverage::DigestRule,
+    purpose::PurposeVerdict,
+    registration::{
+        DefectiveKey, JwksRegistration, JwksRegistrationError, Registration, RegistrationDefect,
+        RegistrationError,
+    },
+    wire::WireVersion,
 };
 use crate::{
-    keys::{Algorithm, KeyPurpose},
-    operation::DigestPolicy,
+    keys::Algorithm,
     rfc9421::structured_fields::Alphabet,
     target_uri::{RawHost, RootDot, Rules},
 };
@@ -43,54 +56,6 @@ pub enum MessageKind {
     Webhook,
 }
 
-/// The wire version of the request profile, which an endpoint is configured for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum WireVersion {
-    /// AdCP 3.0: unpadded Base64URL, digest by policy.
-    V3_0,
-    /// AdCP 3.1: on the wire the same as 3.0.
-    V3_1,
-    /// AdCP 3.2: RFC 8941 byte sequences, digest mandatory with a body.
-    V3_2,
-}
-
-impl WireVersion {
-    /// The version as it is written in capabilities: `3.0`, `3.1` or `3.2`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::V3_0 => "3.0",
-            Self::V3_1 => "3.1",
-            Self::V3_2 => "3.2",
-        }
-    }
-
-    /// The newest contract of this version that the published vectors are known for.
-    pub const fn newest_contract(self) -> ContractVersion {
-        match self {
-            Self::V3_0 => ContractVersion::v3(0, 26),
-            Self::V3_1 => ContractVersion::v3(1, 19),
-            Self::V3_2 => ContractVersion::v3(2, 4),
-        }
-    }
-}
-
-impl FromStr for WireVersion {
-    type Err = ContractError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Self::V3_0, Self::V3_1, Self::V3_2]
-            .into_iter()
-            .find(|version| version.as_str() == text)
-            .ok_or_else(|| ContractError::Unsupported(text.chars().take(40).collect()))
-    }
-}
-
-impl fmt::Display for WireVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 /// One AdCP profile of RFC 9421 (AdCP security, "AdCP RFC 9421 profile" and "Webhook callbacks").
 ///
 /// Every difference between the profiles is a method here and nowhere else.
@@ -106,73 +71,114 @@ impl fmt::Display for WireVersion {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
-    kind: MessageKind,
-    wire: WireVersion,
+    form: Form,
     contract: ContractVersion,
+    bounds: Bounds,
 }
 
-/// The digest rule in force at an endpoint.
+/// What a profile is on the wire. Webhooks have one form through all of 3.x.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DigestRule {
-    /// `content-digest` is covered on every message, with a body or without.
-    Always,
-    /// `content-digest` is covered on every message with a body.
-    WithBody,
-    /// Covering it is the signer's choice (legacy).
-    Either,
-    /// Covering it is refused (legacy).
-    Forbidden,
+enum Form {
+    Request(WireVersion),
+    Webhook,
+}
+
+/// How a receiver compares the URL of an agent with the entries of a brand.json.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AgentMatch {
+    /// Byte for byte, before contract 3.3.
+    ByteEqual,
+    /// By the canonical form of both URLs, since contract 3.3.
+    Canonical,
 }
 
 impl Profile {
     /// The request profile of a wire version, at its newest contract.
     pub const fn request(wire: WireVersion) -> Self {
-        Self { kind: MessageKind::Request, wire, contract: wire.newest_contract() }
+        Self {
+            form: Form::Request(wire),
+            contract: wire.newest_contract(),
+            bounds: Bounds::REQUEST,
+        }
     }
 
-    /// The webhook profile v1, at the newest contract of an AdCP version.
-    pub const fn webhook(version: WireVersion) -> Self {
-        Self { kind: MessageKind::Webhook, wire: version, contract: version.newest_contract() }
+    /// The webhook profile v1, at the newest contract.
+    pub const fn webhook() -> Self {
+        Self::webhook_at(WireVersion::NEWEST.newest_contract())
+    }
+
+    /// The webhook profile v1, at a contract of one's choice. Webhooks have one wire form through
+    /// all of 3.x, so every contract goes with it.
+    pub const fn webhook_at(contract: ContractVersion) -> Self {
+        Self { form: Form::Webhook, contract, bounds: Bounds::WEBHOOK }
     }
 
     /// The same profile at another contract.
     ///
     /// # Errors
-    /// [`ContractError::TooOldForWire`] when a 3.2 request profile is asked of an older contract.
+    /// [`ContractError::TooOldForWire`] when a 3.2 or 3.3 request profile is asked of an older
+    /// contract.
     pub fn with_contract(mut self, contract: ContractVersion) -> Result<Self, ContractError> {
-        if self.kind == MessageKind::Request
-            && self.wire == WireVersion::V3_2
-            && !contract.reaches(2, ("", 0))
+        if let Form::Request(wire) = self.form
+            && contract < wire.first_contract()
         {
             return Err(ContractError::TooOldForWire {
                 contract: contract.to_string(),
-                wire: self.wire.as_str(),
+                wire: wire.as_str(),
             });
         }
         self.contract = contract;
         Ok(self)
     }
 
-    /// Whether this is for requests or for webhooks.
-    pub const fn kind(&self) -> MessageKind {
-        self.kind
+    /// The same profile with other bounds on bodies.
+    #[must_use]
+    pub const fn with_bounds(mut self, bounds: Bounds) -> Self {
+        self.bounds = bounds;
+        self
     }
 
-    /// The wire version.
-    pub const fn wire(&self) -> WireVersion {
-        self.wire
+    /// Whether this is for requests or for webhooks.
+    pub const fn kind(&self) -> MessageKind {
+        match self.form {
+            Form::Request(_) => MessageKind::Request,
+            Form::Webhook => MessageKind::Webhook,
+        }
     }
 
     /// The contract version.
-    pub const fn contract(&self) -> &ContractVersion {
-        &self.contract
+    pub const fn contract(&self) -> ContractVersion {
+        self.contract
+    }
+
+    /// The bounds on bodies: 4 MiB for requests and 1 MiB for webhooks, 64 levels and 100,000
+    /// members, unless they were set.
+    pub const fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
+    /// Whether the hardening tier of the A2A rules is a MUST, as it is from contract 3.3. Before,
+    /// it is a SHOULD.
+    pub fn requires_a2a_hardening(&self) -> bool {
+        self.is_3_3()
+    }
+
+    /// How the URL of an agent is matched: canonically from contract 3.3, byte for byte before.
+    pub fn agent_match(&self) -> AgentMatch {
+        if self.is_3_3() { AgentMatch::Canonical } else { AgentMatch::ByteEqual }
+    }
+
+    /// The most bytes a brand.json may have: 2 MiB from contract 3.3, 256 KiB before.
+    pub fn max_brand_json_bytes(&self) -> usize {
+        if self.is_3_3() { 2 * 1024 * 1024 } else { 256 * 1024 }
     }
 
     /// The value of the `tag` parameter, byte for byte.
     pub const fn tag(&self) -> &'static str {
-        match self.kind {
-            MessageKind::Request => "adcp/request-signing/v1",
-            MessageKind::Webhook => "adcp/webhook-signing/v1",
+        match self.form {
+            Form::Request(_) => "adcp/request-signing/v1",
+            Form::Webhook => "adcp/webhook-signing/v1",
         }
     }
 
@@ -181,28 +187,6 @@ impl Profile {
         match algorithm {
             Algorithm::Ed25519 | Algorithm::EcdsaP256Sha256 => true,
             Algorithm::RsaPssSha512 => false,
-        }
-    }
-
-    /// Whether a key published for this purpose may sign messages of this profile.
-    ///
-    /// Since contract 3.1.0-rc.15 webhooks are signed with request-signing keys, and
-    /// webhook-signing is deprecated.
-    pub fn accepts_purpose(&self, purpose: &KeyPurpose) -> bool {
-        match (self.kind, purpose) {
-            (MessageKind::Request, KeyPurpose::RequestSigning)
-            | (MessageKind::Webhook, KeyPurpose::WebhookSigning) => true,
-            (MessageKind::Webhook, KeyPurpose::RequestSigning) => {
-                self.contract.reaches(1, ("rc", 15))
-            }
-            (MessageKind::Request, KeyPurpose::WebhookSigning)
-            | (
-                _,
-                KeyPurpose::ResponseSigning
-                | KeyPurpose::GovernanceSigning
-                | KeyPurpose::TmpSigning
-                | KeyPurpose::Unknown(_),
-            ) => false,
         }
     }
 
@@ -225,23 +209,13 @@ impl Profile {
     /// The alphabet in which a signer of this profile writes `Content-Digest`, as the contract's
     /// vectors have it.
     pub fn emitted_digest_alphabet(&self) -> Alphabet {
-        let legacy_request = self.kind == MessageKind::Request && self.is_legacy();
-        if legacy_request && self.contract.reaches(2, ("beta", 0)) {
-            Alphabet::UrlUnpadded
-        } else {
-            Alphabet::Standard
-        }
-    }
-
-    /// The digest rule in force, given what the endpoint advertises. Only legacy request endpoints
-    /// have a choice.
-    pub const fn digest_rule(&self, advertised: DigestPolicy) -> DigestRule {
-        match (self.kind, self.is_legacy(), advertised) {
-            (MessageKind::Webhook, ..) => DigestRule::Always,
-            (MessageKind::Request, false, _)
-            | (MessageKind::Request, true, DigestPolicy::Required) => DigestRule::WithBody,
-            (MessageKind::Request, true, DigestPolicy::Either) => DigestRule::Either,
-            (MessageKind::Request, true, DigestPolicy::Forbidden) => DigestRule::Forbidden,
+        match self.form {
+            Form::Request(wire)
+                if wire.is_legacy() && self.contract >= ContractVersion::FIRST_3_2_BETA =>
+            {
+                Alphabet::UrlUnpadded
+            }
+            Form::Request(_) | Form::Webhook => Alphabet::Standard,
         }
     }
 
@@ -258,37 +232,130 @@ impl Profile {
     /// Whether a raw non-ASCII host is a malformed header (step 1), as it was before contract
     /// 3.2.4, and not a malformed target URI (step 10).
     pub fn raw_host_is_header_fault(&self) -> bool {
-        !self.contract.at_least(2, 4)
+        self.contract < ContractVersion::RAW_HOST_IS_TARGET_FAULT
     }
 
     /// The recommended cap on live replay entries of one key.
     pub const fn replay_cap(&self) -> u64 {
-        match self.kind {
-            MessageKind::Request => 1_000_000,
-            MessageKind::Webhook => 100_000,
+        match self.form {
+            Form::Request(_) => 1_000_000,
+            Form::Webhook => 100_000,
         }
     }
 
     /// The profile's code for a fault.
     pub const fn code(&self, fault: Fault) -> ErrorCode {
-        ErrorCode::new(self.kind, fault)
+        ErrorCode::new(self.kind(), fault)
     }
 
     /// Webhook v1 keeps the legacy encoding through all of 3.x.
     const fn is_legacy(&self) -> bool {
-        matches!(self.kind, MessageKind::Webhook) || !matches!(self.wire, WireVersion::V3_2)
+        match self.form {
+            Form::Request(wire) => wire.is_legacy(),
+            Form::Webhook => true,
+        }
+    }
+
+    fn is_3_3(&self) -> bool {
+        self.contract >= ContractVersion::first_of(3)
     }
 
     fn root_dot(&self) -> RootDot {
-        if self.contract.reaches(2, ("beta", 0)) { RootDot::Strip } else { RootDot::Keep }
+        if self.contract >= ContractVersion::FIRST_3_2_BETA {
+            RootDot::Strip
+        } else {
+            RootDot::Keep
+        }
     }
 }
 
 impl fmt::Display for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind {
-            MessageKind::Request => write!(f, "request {} (contract {})", self.wire, self.contract),
-            MessageKind::Webhook => write!(f, "webhook v1 (contract {})", self.contract),
+        match self.form {
+            Form::Request(wire) => write!(f, "request {wire} (contract {})", self.contract),
+            Form::Webhook => write!(f, "webhook v1 (contract {})", self.contract),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contract(text: &str) -> ContractVersion {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_wire_version_goes_with_no_contract_before_its_first() {
+        for (wire, text, accepted) in [
+            (WireVersion::V3_0, "3.0.0", true),
+            (WireVersion::V3_0, "3.3.0", true),
+            (WireVersion::V3_2, "3.1.19", false),
+            (WireVersion::V3_2, "3.2.0-beta.0", true),
+            (WireVersion::V3_2, "3.3.0-rc.0", true),
+            (WireVersion::V3_3, "3.2.4", false),
+            (WireVersion::V3_3, "3.3.0-beta.0", true),
+            (WireVersion::V3_3, "3.3.0", true),
+        ] {
+            let outcome = Profile::request(wire).with_contract(contract(text));
+            let refused =
+                ContractError::TooOldForWire { contract: text.to_owned(), wire: wire.as_str() };
+            assert_eq!(
+                outcome.map(|profile| profile.contract()),
+                if accepted { Ok(contract(text)) } else { Err(refused) },
+                "{wire} {text}"
+            );
+        }
+        for text in ["3.0.0", "3.3.0-rc.0"] {
+            let profile = Profile::webhook_at(contract(text));
+            assert_eq!(Profile::webhook().with_contract(contract(text)), Ok(profile));
+        }
+    }
+
+    #[test]
+    fn contract_3_3_is_3_2_on_the_wire() {
+        let (older, newer) =
+            (Profile::request(WireVersion::V3_2), Profile::request(WireVersion::V3_3));
+        let form = |profile: &Profile| {
+            (
+                (profile.tag(), profile.signature_alphabet(), profile.digest_alphabets()),
+                (profile.emitted_digest_alphabet(), profile.verifier_uri_rules()),
+                (profile.signer_uri_rules(), profile.raw_host_is_header_fault()),
+                (profile.replay_cap(), profile.bounds()),
+            )
+        };
+        assert_eq!(form(&older), form(&newer));
+        assert_eq!(newer.contract(), contract("3.3.0-rc.0"));
+    }
+
+    #[test]
+    fn what_contract_3_3_changes_follows_from_the_contract_alone() {
+        let wire = Profile::request(WireVersion::V3_2);
+        for (text, hardened, matching, brand_json) in [
+            ("3.2.4", false, AgentMatch::ByteEqual, 256 * 1024),
+            ("3.3.0-beta.0", true, AgentMatch::Canonical, 2 * 1024 * 1024),
+            ("3.3.0", true, AgentMatch::Canonical, 2 * 1024 * 1024),
+        ] {
+            for profile in [
+                wire.clone().with_contract(contract(text)).unwrap(),
+                Profile::webhook_at(contract(text)),
+            ] {
+                assert_eq!(profile.requires_a2a_hardening(), hardened, "{profile}");
+                assert_eq!(profile.agent_match(), matching, "{profile}");
+                assert_eq!(profile.max_brand_json_bytes(), brand_json, "{profile}");
+            }
+        }
+    }
+
+    #[test]
+    fn bounds_have_safe_defaults_and_can_be_set() {
+        let shown =
+            |bounds: Bounds| (bounds.max_body_bytes(), bounds.max_depth(), bounds.max_members());
+        let request = Profile::request(WireVersion::V3_0);
+        assert_eq!(shown(request.bounds()), (4 << 20, 64, 100_000));
+        assert_eq!(shown(Profile::webhook().bounds()), (1 << 20, 64, 100_000));
+        let bounds = request.bounds().with_max_body_bytes(10).with_max_depth(2).with_max_members(3);
+        assert_eq!(shown(request.with_bounds(bounds).bounds()), (10, 2, 3));
     }
 }

@@ -1,12 +1,14 @@
 //! Why a message was not signed.
 
+#[cfg(feature = "http")]
+use crate::http_message::OriginError;
 use crate::{
     json::StrictJsonError,
-    keys::{Algorithm, KeyPurpose, SignatureError},
+    keys::{Algorithm, KeyPurpose},
     nonce::NonceError,
-    profile::Fault,
+    profile::{Fault, SeveralContentTypes},
     provider::ProviderError,
-    rfc9421::{ComponentError, digest::DigestError, structured_fields::WriteError},
+    rfc9421::{AuthorityError, ComponentError, digest::DigestError, structured_fields::WriteError},
     target_uri::{AmbiguousUrl, TargetUriError},
 };
 
@@ -22,12 +24,15 @@ pub enum SignError {
         "the URL has a shape that implementations canonicalize differently, so some peers would refuse it: {0}"
     )]
     Ambiguous(#[from] AmbiguousUrl),
-    /// The `Host` field is not the URL's authority.
-    #[error("{0}")]
-    Authority(String),
-    /// A message with a body has no usable `Content-Type`.
-    #[error("{0}")]
-    ContentType(String),
+    /// `Host` or `:authority` is not the URL's authority.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
+    /// The message needs a `Content-Type`, which is covered, and has none.
+    #[error("the message has no Content-Type; set it before signing")]
+    ContentTypeMissing,
+    /// The message has more than one `Content-Type`.
+    #[error(transparent)]
+    SeveralContentTypes(#[from] SeveralContentTypes),
     /// The message already has a `Content-Digest` that cannot be read.
     #[error(transparent)]
     Digest(#[from] DigestError),
@@ -46,7 +51,7 @@ pub enum SignError {
     /// The window is not one a verifier accepts.
     #[error("a signature is valid for 1 to 300 seconds, not {0}")]
     Validity(i64),
-    /// A nonce given by the caller is not one a verifier accepts, or none could be drawn.
+    /// No nonce could be made, or the caller's is not one a verifier accepts.
     #[error(transparent)]
     Nonce(#[from] NonceError),
     /// The label, the `keyid` or another parameter cannot be written as a structured field.
@@ -64,12 +69,14 @@ pub enum SignError {
     #[error("{0} is not an algorithm of the AdCP profiles; use ed25519 or ecdsa-p256-sha256")]
     Algorithm(Algorithm),
     /// The provider's key is for something else.
-    #[error("the key is for {purpose}, which {profile} does not accept; use a request-signing key")]
+    #[error("the key is for {purpose}, which {profile} does not accept; {cure}")]
     Purpose {
         /// What the key is for.
         purpose: KeyPurpose,
         /// The profile asked for.
         profile: String,
+        /// What to do, from [`Profile::judge_purpose`](crate::profile::Profile::judge_purpose).
+        cure: &'static str,
     },
     /// The key could not sign.
     #[error(transparent)]
@@ -82,9 +89,18 @@ pub enum SignError {
         /// What the signature is.
         signed: Algorithm,
     },
-    /// The signature bytes are not a signature.
+    /// The request is not one to the configured origin.
+    #[cfg(feature = "http")]
     #[error(transparent)]
-    Signature(#[from] SignatureError),
+    Origin(#[from] OriginError),
+    /// A field of the signature is not one that the `http` crate takes.
+    #[cfg(feature = "http")]
+    #[error("a field of the signature cannot be set: {0}")]
+    FieldValue(#[from] ::http::header::InvalidHeaderValue),
+    /// The request has so many header fields that no more can be set.
+    #[cfg(feature = "http")]
+    #[error("the request has no room for the signature's header fields; send fewer fields")]
+    TooManyFields,
 }
 
 impl SignError {
@@ -92,7 +108,12 @@ impl SignError {
     pub fn fault(&self) -> Option<Fault> {
         match self {
             Self::TargetUri(_) | Self::Authority(_) => Some(Fault::TargetUriMalformed),
-            Self::ContentType(_) | Self::Digest(_) | Self::Nonce(_) | Self::Parameter { .. } => {
+            #[cfg(feature = "http")]
+            Self::Origin(_) => Some(Fault::TargetUriMalformed),
+            Self::ContentTypeMissing => Some(Fault::ComponentsIncomplete),
+            Self::Nonce(NonceError::NoRandomness | NonceError::Exhausted) => None,
+            Self::Nonce(_) => Some(Fault::HeaderMalformed),
+            Self::SeveralContentTypes(_) | Self::Digest(_) | Self::Parameter { .. } => {
                 Some(Fault::HeaderMalformed)
             }
             Self::DigestMismatch => Some(Fault::DigestMismatch),
@@ -100,12 +121,13 @@ impl SignError {
             Self::Validity(_) => Some(Fault::WindowInvalid),
             Self::Algorithm(_) => Some(Fault::AlgNotAllowed),
             Self::Purpose { .. } => Some(Fault::KeyPurposeInvalid),
+            #[cfg(feature = "http")]
+            Self::FieldValue(_) | Self::TooManyFields => None,
             Self::Body(_)
             | Self::Ambiguous(_)
             | Self::Component(_)
             | Self::Provider(_)
-            | Self::AlgorithmChanged { .. }
-            | Self::Signature(_) => None,
+            | Self::AlgorithmChanged { .. } => None,
         }
     }
 }

@@ -5,11 +5,17 @@
 //! the fields to set once all of it worked.
 
 mod error;
+#[cfg(feature = "http")]
+mod http;
+mod options;
 mod prepared;
 mod signer;
+#[cfg(test)]
+mod tests;
 
 pub use self::{
     error::SignError,
+    options::{AmbiguousUrls, DigestCoverage, SignOptions},
     prepared::{Parameters, Prepared, SignedFields, prepare},
-    signer::{AmbiguousUrls, DigestCoverage, SignOptions, Signer},
+    signer::Signer,
 };

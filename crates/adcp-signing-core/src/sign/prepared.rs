@@ -2,15 +2,13 @@
 
 use std::borrow::Cow;
 
-use super::SignError;
+use super::{DigestCoverage, SignError};
 use crate::{
     clock::UnixSeconds,
     keys::{Algorithm, Signature},
     nonce::Nonce,
-    operation::DigestPolicy,
     profile::{
-        AdcpComponents, DigestRule, MAX_VALIDITY, MessageKind, Profile, check_authority,
-        check_body, content_type,
+        AdcpComponents, LABEL, MAX_VALIDITY, Profile, check_authority, check_body, content_type,
     },
     rfc9421::{
         Component, ComponentName, Request, SignatureParams,
@@ -22,7 +20,19 @@ use crate::{
 };
 
 /// The signature parameters, all six of which the AdCP profiles require.
+///
+/// ```
+/// use adcp_signing_core::{Algorithm, Nonce, UnixSeconds, sign::Parameters};
+///
+/// let nonce = Nonce::parse("KXYnfEfJ0PBRZXQyVXfVQA")?;
+/// let created = UnixSeconds::new(1_776_520_800);
+/// let mut parameters = Parameters::new(created, &nonce, "buyer-2026", Algorithm::Ed25519);
+/// assert_eq!(parameters.expires, created.plus(300));
+/// parameters.expires = created.plus(60);
+/// # Ok::<(), adcp_signing_core::NonceError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Parameters<'a> {
     /// The member name in both fields; `sig1` unless there is a reason.
     pub label: &'a str,
@@ -30,23 +40,44 @@ pub struct Parameters<'a> {
     pub created: UnixSeconds,
     /// When it ends, 1 to 300 seconds later.
     pub expires: UnixSeconds,
-    /// At least 16 random bytes, unpadded Base64URL.
-    pub nonce: &'a str,
+    /// Never used before.
+    pub nonce: &'a Nonce,
     /// The `kid` of the published key.
     pub keyid: &'a str,
     /// The key's algorithm.
     pub algorithm: Algorithm,
     /// Whether `content-digest` is covered.
-    pub cover_digest: bool,
+    pub coverage: DigestCoverage,
+}
+
+impl<'a> Parameters<'a> {
+    /// A signature labelled `sig1` that covers the digest and is valid for 300 seconds.
+    pub fn new(
+        created: UnixSeconds,
+        nonce: &'a Nonce,
+        keyid: &'a str,
+        algorithm: Algorithm,
+    ) -> Self {
+        Self {
+            label: LABEL,
+            created,
+            expires: created.plus(MAX_VALIDITY),
+            nonce,
+            keyid,
+            algorithm,
+            coverage: DigestCoverage::Cover,
+        }
+    }
 }
 
 /// A message that is ready to be signed: its signature base, and what becomes of the signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prepared {
     base: Vec<u8>,
-    /// The value of `Signature-Input`, and how much of it is the label.
-    input: String,
-    label_len: usize,
+    /// The label and `=`, with which both fields start, and room for the signature.
+    member: String,
+    /// The covered components and the parameters.
+    list: String,
     digest: Option<String>,
     algorithm: Algorithm,
     alphabet: Alphabet,
@@ -54,6 +85,7 @@ pub struct Prepared {
 
 /// The fields to set on the message, in place of any of the same name.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SignedFields {
     /// The value of `Signature-Input`.
     pub signature_input: String,
@@ -100,48 +132,41 @@ pub(super) fn prepare_target(
     if !(1..=MAX_VALIDITY).contains(&validity) {
         return Err(SignError::Validity(validity));
     }
-    Nonce::check(parameters.nonce)?;
-    let needs_digest = match profile.digest_rule(DigestPolicy::Forbidden) {
-        DigestRule::Always => true,
-        DigestRule::WithBody => !request.body.is_empty(),
-        DigestRule::Either | DigestRule::Forbidden => false,
-    };
-    if needs_digest && !parameters.cover_digest {
-        return Err(SignError::DigestRequired(profile.to_string()));
-    }
+    let cover_digest = parameters
+        .coverage
+        .resolve(profile, !request.body.is_empty())
+        .ok_or_else(|| SignError::DigestRequired(profile.to_string()))?;
     check_body(request)?;
     let rules = profile.signer_uri_rules();
     let target = match target {
         Some(target) => target,
         None => TargetUri::canonicalize(request.url, rules)?,
     };
-    check_authority(request, &target, rules)
-        .map_err(|error| SignError::Authority(error.to_string()))?;
-    let digest = if parameters.cover_digest { Some(digest_of(profile, request)?) } else { None };
+    check_authority(request, &target, rules)?;
+    let digest = if cover_digest { Some(digest_of(profile, request)?) } else { None };
     let covered = covered(has_content_type(profile, request)?, digest.is_some());
     let digest = digest.flatten();
     let params = SignatureParams {
         created: Some(parameters.created.as_i64()),
         expires: Some(parameters.expires.as_i64()),
-        nonce: Some(Cow::Borrowed(parameters.nonce)),
+        nonce: Some(Cow::Borrowed(parameters.nonce.as_str())),
         keyid: Some(Cow::Borrowed(parameters.keyid)),
         alg: Some(Cow::Borrowed(parameters.algorithm.rfc9421_name())),
         tag: Some(Cow::Borrowed(profile.tag())),
     };
-    let mut input = String::with_capacity(288);
-    push_key(&mut input, parameters.label)
+    let mut member = String::with_capacity(parameters.label.len().saturating_add(96));
+    push_key(&mut member, parameters.label)
         .map_err(|source| SignError::Parameter { what: "the label", source })?;
-    let label_len = input.len();
-    input.push('=');
-    push_inner_list(&mut input, covered, &params)
+    member.push('=');
+    let mut list = String::with_capacity(288);
+    push_inner_list(&mut list, covered, &params)
         .map_err(|source| SignError::Parameter { what: "the signature parameters", source })?;
-    let list = input.get(label_len + 1..).unwrap_or_default();
     let base =
-        signature_base(covered, list, &AdcpComponents::new(request, &target, digest.as_deref()))?;
+        signature_base(covered, &list, &AdcpComponents::new(request, &target, digest.as_deref()))?;
     Ok(Prepared {
         base,
-        input,
-        label_len,
+        member,
+        list,
         digest,
         algorithm: parameters.algorithm,
         alphabet: profile.signature_alphabet(),
@@ -176,18 +201,13 @@ fn digest_of(profile: &Profile, request: &Request<'_>) -> Result<Option<String>,
     }
 }
 
-/// Whether there is a `Content-Type` to cover. A body without one cannot be signed, nor can a
-/// webhook.
+/// Whether there is a `Content-Type` to cover.
 fn has_content_type(profile: &Profile, request: &Request<'_>) -> Result<bool, SignError> {
-    let value =
-        content_type(request.fields).map_err(|error| SignError::ContentType(error.to_string()))?;
-    let needed = !request.body.is_empty() || profile.kind() == MessageKind::Webhook;
-    if needed && value.is_none() {
-        return Err(SignError::ContentType(
-            "the message has no Content-Type; set it before signing".to_owned(),
-        ));
+    let present = content_type(request.fields)?.is_some();
+    if !present && profile.requires_content_type(!request.body.is_empty()) {
+        return Err(SignError::ContentTypeMissing);
     }
-    Ok(value.is_some())
+    Ok(present)
 }
 
 impl Prepared {
@@ -207,15 +227,12 @@ impl Prepared {
                 signed: signature.algorithm(),
             });
         }
-        let label = self.input.get(..self.label_len).unwrap_or_default();
-        let mut value = String::with_capacity(label.len().saturating_add(92));
-        value.push_str(label);
-        value.push('=');
+        let Self { member, list, .. } = self;
+        let mut signature_input = String::with_capacity(member.len().saturating_add(list.len()));
+        signature_input.push_str(&member);
+        signature_input.push_str(&list);
+        let mut value = member;
         push_byte_sequence(&mut value, signature.as_bytes(), self.alphabet);
-        Ok(SignedFields {
-            signature_input: self.input,
-            signature: value,
-            content_digest: self.digest,
-        })
+        Ok(SignedFields { signature_input, signature: value, content_digest: self.digest })
     }
 }

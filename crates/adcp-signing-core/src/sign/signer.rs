@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{Parameters, Prepared, SignError, SignedFields, prepared::prepare_target};
+use super::{
+    AmbiguousUrls, DigestCoverage, Parameters, Prepared, SignError, SignOptions, SignedFields,
+    prepared::prepare_target,
+};
 use crate::{
-    clock::{Clock, SystemClock, UnixSeconds},
+    clock::{Clock, SystemClock},
     nonce::{Nonces, RandomNonces},
-    profile::{LABEL, MAX_VALIDITY, MessageKind, Profile},
+    profile::{LABEL, MAX_VALIDITY, Profile, PurposeVerdict, WireVersion},
     provider::SigningProvider,
     rfc9421::Request,
     target_uri::{TargetUri, unambiguous_target},
@@ -15,17 +18,19 @@ use crate::{
 /// Signs messages of one profile with one key.
 ///
 /// ```
-/// use std::sync::Arc;
-///
-/// use adcp_signing_core::{profile::{Profile, WireVersion}, provider::InMemoryProvider, rfc9421::{FieldLine, Request}, sign::Signer, Algorithm, KeyPurpose};
+/// use adcp_signing_core::{
+///     Algorithm, InMemoryProvider, KeyPurpose,
+///     rfc9421::{FieldLine, Request},
+///     sign::Signer,
+/// };
 ///
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 /// let key = InMemoryProvider::generate(Algorithm::Ed25519, KeyPurpose::RequestSigning)?;
-/// let signer = Signer::new(Profile::request(WireVersion::V3_2), Arc::new(key))?;
+/// let signer = Signer::for_requests(key)?;
 ///
 /// let fields = [FieldLine::new("Content-Type", "application/json")];
-/// let request = Request::new("POST", "https://seller.example.com/adcp/create_media_buy", &fields, b"{}");
-/// let signed = signer.sign(&request).await?;
+/// let url = "https://seller.example.com/adcp/create_media_buy";
+/// let signed = signer.sign(&Request::new("POST", url, &fields, b"{}")).await?;
 /// for (name, value) in signed.iter() {
 ///     println!("{name}: {value}");
 /// }
@@ -43,68 +48,60 @@ pub struct Signer {
     coverage: DigestCoverage,
 }
 
-/// What a signer does with URL shapes on which implementations disagree.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum AmbiguousUrls {
-    /// Refuses them, so that what is sent verifies everywhere.
-    #[default]
-    Refuse,
-    /// Canonicalizes them by the letter of the eight steps.
-    Allow,
-}
-
-/// Whether legacy request profiles cover `content-digest`. Profile 3.2 and webhooks always do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum DigestCoverage {
-    /// Covered on messages with a body.
-    #[default]
-    Cover,
-    /// Not covered, for an endpoint that advertises `forbidden`.
-    Leave,
-}
-
-/// What a caller may choose for one message.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct SignOptions {
-    /// When the signature is made, in place of now.
-    pub created: Option<UnixSeconds>,
-    /// How long it is valid, in seconds, 1 to 300; 300 by default.
-    pub expires_in: Option<i64>,
-    /// The nonce, in place of a random one.
-    pub nonce: Option<String>,
-    /// The label, in place of `sig1`.
-    pub label: Option<String>,
-}
-
 impl Signer {
     /// A signer on the system's clock and random nonces.
     ///
+    /// A key whose purpose the profile deprecates is accepted, with a warning in the log.
+    ///
     /// # Errors
-    /// [`SignError::Purpose`] or [`SignError::Algorithm`] when the profile does not accept the provider's key.
-    pub fn new(profile: Profile, provider: Arc<dyn SigningProvider>) -> Result<Self, SignError> {
+    /// [`SignError::Purpose`] or [`SignError::Algorithm`] when the profile does not accept the
+    /// provider's key.
+    pub fn new(
+        profile: Profile,
+        provider: impl SigningProvider + 'static,
+    ) -> Result<Self, SignError> {
         let signer = Self {
             profile,
-            provider,
+            provider: Arc::new(provider),
             clock: Arc::new(SystemClock),
             nonces: Arc::new(RandomNonces),
             ambiguous: AmbiguousUrls::default(),
             coverage: DigestCoverage::default(),
         };
-        signer.accept(&*signer.provider)?;
+        let key = &signer.provider;
+        if let PurposeVerdict::Deprecated { advice } = signer.accept(key)? {
+            tracing::warn!(kid = key.key_id(), profile = %signer.profile, advice, "deprecated key");
+        }
         Ok(signer)
+    }
+
+    /// A signer of requests of the newest contract.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn for_requests(provider: impl SigningProvider + 'static) -> Result<Self, SignError> {
+        Self::new(Profile::request(WireVersion::NEWEST), provider)
+    }
+
+    /// A signer of webhooks of the newest contract.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn for_webhooks(provider: impl SigningProvider + 'static) -> Result<Self, SignError> {
+        Self::new(Profile::webhook(), provider)
     }
 
     /// Another clock.
     #[must_use]
-    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
+    pub fn with_clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Arc::new(clock);
         self
     }
 
     /// Other nonces.
     #[must_use]
-    pub fn with_nonces(mut self, nonces: Arc<dyn Nonces>) -> Self {
-        self.nonces = nonces;
+    pub fn with_nonces(mut self, nonces: impl Nonces + 'static) -> Self {
+        self.nonces = Arc::new(nonces);
         self
     }
 
@@ -176,37 +173,18 @@ impl Signer {
             AmbiguousUrls::Refuse => Some(self.unambiguous(request.url)?),
             AmbiguousUrls::Allow => None,
         };
-        let drawn = match options.nonce {
-            Some(_) => None,
-            None => Some(self.nonces.next()?),
+        let nonce = match &options.nonce {
+            Some(nonce) => nonce.clone(),
+            None => self.nonces.next()?,
         };
-        let nonce = options
-            .nonce
-            .as_deref()
-            .or(drawn.as_ref().map(|nonce| nonce.as_str()))
-            .unwrap_or_default();
         let created = options.created.unwrap_or_else(|| self.clock.now());
-        let cover_digest = match self.coverage {
-            DigestCoverage::Cover => {
-                !request.body.is_empty() || self.profile.kind() == MessageKind::Webhook
-            }
-            DigestCoverage::Leave => false,
+        let parameters = Parameters {
+            label: options.label.as_deref().unwrap_or(LABEL),
+            expires: created.plus(options.expires_in.unwrap_or(MAX_VALIDITY)),
+            coverage: self.coverage,
+            ..Parameters::new(created, &nonce, provider.key_id(), provider.algorithm())
         };
-        let validity = options.expires_in.unwrap_or(MAX_VALIDITY);
-        prepare_target(
-            &self.profile,
-            request,
-            target,
-            &Parameters {
-                label: options.label.as_deref().unwrap_or(LABEL),
-                created,
-                expires: UnixSeconds::new(created.as_i64().saturating_add(validity)),
-                nonce,
-                keyid: provider.key_id(),
-                algorithm: provider.algorithm(),
-                cover_digest,
-            },
-        )
+        prepare_target(&self.profile, request, target, &parameters)
     }
 
     /// The canonical target URI of a URL that has one form only. One that has none at all is called
@@ -218,17 +196,18 @@ impl Signer {
         })
     }
 
-    fn accept(&self, provider: &dyn SigningProvider) -> Result<(), SignError> {
+    /// What the profile makes of the key; a refusal is an error.
+    fn accept(&self, provider: &dyn SigningProvider) -> Result<PurposeVerdict, SignError> {
         if !self.profile.admits(provider.algorithm()) {
             return Err(SignError::Algorithm(provider.algorithm()));
         }
-        if self.profile.accepts_purpose(provider.purpose()) {
-            Ok(())
-        } else {
-            Err(SignError::Purpose {
+        match self.profile.judge_purpose(provider.purpose()) {
+            PurposeVerdict::Refused { cure } => Err(SignError::Purpose {
                 purpose: provider.purpose().clone(),
                 profile: self.profile.to_string(),
-            })
+                cure,
+            }),
+            verdict @ (PurposeVerdict::Accepted | PurposeVerdict::Deprecated { .. }) => Ok(verdict),
         }
     }
 }

@@ -3,12 +3,14 @@
 use std::fmt;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+use super::{ModeMismatch, WebhookAuthMode};
 use crate::{
     clock::UnixSeconds,
     json::{DuplicateKeys, StrictJsonError, check_no_duplicate_keys},
+    profile::{ErrorCode, Fault, MessageKind},
     rfc9421::FieldLine,
 };
 
@@ -23,10 +25,15 @@ const MIN_SECRET_BYTES: usize = 32;
 const MIN_DISTINCT_BYTES: usize = 5;
 const WINDOW_SECONDS: u64 = 300;
 const PREFIX: &str = "sha256=";
+/// The length of a block of SHA-256, to which HMAC brings every key.
+const BLOCK: usize = 64;
 
 /// A shared secret of at least 32 bytes, zeroized when dropped.
 #[derive(Clone)]
-pub struct HmacSecret(Zeroizing<Vec<u8>>);
+pub struct HmacSecret {
+    /// The secret padded with zeros to a block, or hashed first where it is longer (RFC 2104 §2).
+    block: Zeroizing<[u8; BLOCK]>,
+}
 
 /// Why a secret is refused when it is configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -71,6 +78,9 @@ pub enum HmacSignError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HmacRejection {
+    /// The delivery carries another kind of authentication than HMAC: `webhook_mode_mismatch`.
+    #[error(transparent)]
+    ModeMismatch(#[from] ModeMismatch),
     /// A header is missing or empty.
     #[error("`{0}` is missing")]
     Missing(&'static str),
@@ -139,27 +149,37 @@ impl HmacSecret {
         if distinct < MIN_DISTINCT_BYTES {
             return Err(HmacSecretError::Weak);
         }
-        Ok(Self(bytes))
+        let mut block = Zeroizing::new([0; BLOCK]);
+        if bytes.len() > BLOCK {
+            fill(&mut block, &Sha256::digest(&bytes));
+        } else {
+            fill(&mut block, &bytes);
+        }
+        Ok(Self { block })
     }
 
     /// The value of `X-AdCP-Signature` for these bytes and nothing else: no check of the body is
     /// made. For running the published vectors; senders call [`LegacyHmac::sign`].
     pub fn bare_signature(&self, timestamp: &str, body: &[u8]) -> String {
-        let digest = self.mac(timestamp.as_bytes(), body).map(|mac| mac.finalize().into_bytes());
-        let hex = digest.iter().flatten().flat_map(|byte| [byte >> 4, byte & 15]);
-        let hex = hex.filter_map(|digit| char::from_digit(u32::from(digit), 16));
-        PREFIX.chars().chain(hex).collect()
+        let digest = self.mac(timestamp.as_bytes(), body).finalize().into_bytes();
+        format!("{PREFIX}{}", base16ct::lower::encode_string(&digest))
     }
 
-    /// HMAC takes keys of any length, so this is never `None`.
-    fn mac(&self, timestamp: &[u8], body: &[u8]) -> Option<Hmac<Sha256>> {
-        let mac = Hmac::<Sha256>::new_from_slice(&self.0).ok()?;
-        Some(mac.chain_update(timestamp).chain_update(b".").chain_update(body))
+    fn mac(&self, timestamp: &[u8], body: &[u8]) -> Hmac<Sha256> {
+        let keyed = Hmac::<Sha256>::new((&*self.block).into());
+        keyed.chain_update(timestamp).chain_update(b".").chain_update(body)
     }
 
     /// Compares in constant time.
     fn matches(&self, timestamp: &[u8], body: &[u8], signature: &[u8; 32]) -> bool {
-        self.mac(timestamp, body).is_some_and(|mac| mac.verify_slice(signature).is_ok())
+        self.mac(timestamp, body).verify_slice(signature).is_ok()
+    }
+}
+
+/// Copies the bytes to the start of the block.
+fn fill(block: &mut [u8; BLOCK], bytes: &[u8]) {
+    for (to, from) in block.iter_mut().zip(bytes) {
+        *to = *from;
     }
 }
 
@@ -180,18 +200,24 @@ impl HmacSignError {
 }
 
 impl HmacRejection {
-    /// The webhook profile's code for the like failure, for receivers that answer and log in one
-    /// vocabulary.
-    pub const fn code(&self) -> &'static str {
+    /// What was wrong, in the terms of the webhook profile.
+    pub const fn fault(&self) -> Fault {
         match self {
+            Self::ModeMismatch(_) => Fault::ModeMismatch,
             Self::Missing(_)
             | Self::Repeated(_)
             | Self::TimestampNotNumeric
-            | Self::SignatureMalformed => "webhook_signature_header_malformed",
-            Self::OutsideWindow { .. } => "webhook_signature_window_invalid",
-            Self::SignatureMismatch => "webhook_signature_invalid",
-            Self::BodyMalformed(_) => "webhook_body_malformed",
+            | Self::SignatureMalformed => Fault::HeaderMalformed,
+            Self::OutsideWindow { .. } => Fault::WindowInvalid,
+            Self::SignatureMismatch => Fault::SignatureInvalid,
+            Self::BodyMalformed(_) => Fault::BodyMalformed,
         }
+    }
+
+    /// The webhook profile's code for the fault, for receivers that answer and log in one
+    /// vocabulary.
+    pub const fn code(&self) -> ErrorCode {
+        ErrorCode::new(MessageKind::Webhook, self.fault())
     }
 }
 
@@ -227,8 +253,9 @@ impl LegacyHmac {
         Ok(HmacHeaders { signature: self.secret.bare_signature(&timestamp, body), timestamp })
     }
 
-    /// Verifies a delivery over the raw body bytes: headers, timestamp, window, HMAC, then
-    /// duplicate keys. A `signature` member in the body has no say. The scheme has no nonce: within
+    /// Verifies a delivery over the raw body bytes: mode, headers, timestamp, window, HMAC, then
+    /// duplicate keys. A delivery that carries RFC 9421 fields, or a bearer token in place of the
+    /// HMAC, is refused as [`WebhookAuthMode::check`] refuses it. A `signature` member in the body has no say. The scheme has no nonce: within
     /// the 300 s a delivery can be repeated, which the receiver's idempotency must catch.
     ///
     /// # Errors
@@ -239,11 +266,12 @@ impl LegacyHmac {
         body: &[u8],
         now: UnixSeconds,
     ) -> Result<(), HmacRejection> {
+        WebhookAuthMode::LegacyHmac.check(fields)?;
         self.verify_signature(fields, body, now)?;
         check_body(body).map_err(HmacRejection::BodyMalformed)
     }
 
-    /// All of [`verify`](Self::verify) but the check of the body.
+    /// All of [`verify`](Self::verify) but the checks of the mode and of the body.
     fn verify_signature(
         &self,
         fields: &[FieldLine<'_>],
@@ -289,15 +317,9 @@ fn seconds(timestamp: &[u8]) -> Option<i64> {
 
 fn digest(signature: &[u8]) -> Option<[u8; 32]> {
     let hex = signature.strip_prefix(PREFIX.as_bytes())?;
-    let nibble =
-        |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let (pairs, []) = hex.as_chunks::<2>() else { return None };
-    let bytes: &[[u8; 2]; 32] = pairs.try_into().ok()?;
     let mut digest = [0; 32];
-    for (to, &[high, low]) in digest.iter_mut().zip(bytes) {
-        *to = nibble(high)? << 4 | nibble(low)?;
-    }
-    Some(digest)
+    let decoded = base16ct::mixed::decode(hex, &mut digest).ok()?;
+    (decoded.len() == 32).then_some(digest)
 }
 
 #[cfg(test)]

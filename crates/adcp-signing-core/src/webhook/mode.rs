@@ -3,7 +3,10 @@
 use std::fmt;
 
 use super::hmac::{SIGNATURE, TIMESTAMP};
-use crate::rfc9421::FieldLine;
+use crate::{
+    profile::{ErrorCode, Fault, MessageKind},
+    rfc9421::FieldLine,
+};
 
 /// How the deliveries of one registration are authenticated ("Mode selection is a switch, not
 /// both", security guide).
@@ -18,7 +21,7 @@ use crate::rfc9421::FieldLine;
 /// let mode = WebhookAuthMode::from_registration(None)?;
 /// let hmac = [FieldLine::new("X-AdCP-Signature", "sha256=00"), FieldLine::new("X-AdCP-Timestamp", "1776520800")];
 /// let mismatch = mode.check(&hmac).unwrap_err();
-/// assert_eq!(mismatch.code(), "webhook_mode_mismatch");
+/// assert_eq!(mismatch.code().as_str(), "webhook_mode_mismatch");
 /// # Ok(())
 /// # }
 /// ```
@@ -64,8 +67,8 @@ pub struct UnknownScheme;
 
 impl ModeMismatch {
     /// The wire code, reserved for this.
-    pub const fn code(self) -> &'static str {
-        "webhook_mode_mismatch"
+    pub const fn code(self) -> ErrorCode {
+        ErrorCode::new(MessageKind::Webhook, Fault::ModeMismatch)
     }
 }
 

@@ -51,7 +51,7 @@ fn every_published_signature_is_made_and_accepted() {
                     ),
                     "{rejection}"
                 );
-                assert_eq!(rejection.code(), text(&case["rfc9421_error_code"]));
+                assert_eq!(rejection.code().as_str(), text(&case["rfc9421_error_code"]));
                 assert_eq!(case["expected_verifier_action"], "reject-malformed");
             }
             // A raw NUL in a string is no JSON: the vector pins the signature, not that a consumer
@@ -191,6 +191,43 @@ fn a_header_sent_twice_or_not_at_all_is_refused() {
     ];
     for (fields, expected) in cases {
         assert_eq!(scheme.verify(fields, b"{}", NOW), Err(expected));
+    }
+}
+
+#[test]
+fn a_delivery_of_another_kind_is_a_mode_mismatch_even_with_a_right_hmac() {
+    let scheme = LegacyHmac::new(HmacSecret::new(SECRET.into()).unwrap());
+    let headers = scheme.sign(b"{}", NOW).unwrap();
+    let [signature, timestamp] = delivery(&headers.signature, &headers.timestamp);
+    let rfc9421 = FieldLine::new("Signature", "sig1=:AA:");
+    let input = FieldLine::new("Signature-Input", "sig1=()");
+    let bearer = FieldLine::new("Authorization", "Bearer token");
+    let cases: [(&[FieldLine<'_>], WebhookAuthMode); 4] = [
+        (&[signature, timestamp, rfc9421], WebhookAuthMode::Rfc9421),
+        (&[signature, timestamp, input], WebhookAuthMode::Rfc9421),
+        (&[rfc9421, input], WebhookAuthMode::Rfc9421),
+        (&[bearer], WebhookAuthMode::Bearer),
+    ];
+    for (fields, found) in cases {
+        let mismatch = ModeMismatch { expected: WebhookAuthMode::LegacyHmac, found };
+        let refused = scheme.verify(fields, b"{}", NOW).unwrap_err();
+        assert_eq!(refused, HmacRejection::ModeMismatch(mismatch));
+        assert_eq!(refused.code().as_str(), "webhook_mode_mismatch");
+    }
+}
+
+#[test]
+fn secrets_of_every_length_are_keys_as_rfc_2104_has_it() {
+    for len in [32, 63, 64, 65, 200] {
+        let secret: Vec<u8> = (0..len).map(|byte| byte as u8).collect();
+        let expected = Hmac::<Sha256>::new_from_slice(&secret)
+            .unwrap()
+            .chain_update("1700000000.{}")
+            .finalize()
+            .into_bytes();
+        let secret = HmacSecret::new(secret).unwrap();
+        assert!(secret.matches(b"1700000000", b"{}", &expected.into()), "{len}");
+        assert!(!secret.matches(b"1700000001", b"{}", &expected.into()), "{len}");
     }
 }
 
