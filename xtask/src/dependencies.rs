@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use crate::{checkout::Checkout, metadata::Metadata, process, report::Outcome};
 
 /// Crates that mean a network, TLS, an HTTP stack or a cloud SDK. A trailing `*` matches any
-/// ending.
+/// ending. `http` is not one of them: it is types alone, and links nothing that opens a socket.
 const NETWORK: &[&str] = &[
     "async-io",
     "attohttpc",
@@ -26,7 +26,6 @@ const NETWORK: &[&str] = &[
     "h2",
     "h3*",
     "hickory-*",
-    "http",
     "http-*",
     "hyper*",
     "isahc",
@@ -200,7 +199,8 @@ mod tests {
             ("tokio v1.48.0|net,time", Some("tokio")),
             ("tokio v1.48.0|time,net (*)", Some("tokio")),
             ("hyper-util v0.1.0|default", Some("hyper-util")),
-            ("http v1.4.0|default,std", Some("http")),
+            ("http v1.4.0|default,std", None),
+            ("http-body v1.0.1|", Some("http-body")),
             ("httpdate v1.0.3|", None),
             ("aws-lc-rs v1.19.0|alloc", None),
             ("aws-sdk-kms v1.0.0|", Some("aws-sdk-kms")),

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 pub mod clock;
+#[cfg(feature = "http")]
+pub mod http_message;
 pub mod json;
 pub mod keys;
 pub mod nonce;
@@ -20,8 +22,8 @@ pub mod webhook;
 pub use self::{
     clock::{Clock, FixedClock, SystemClock, UnixSeconds},
     keys::{
-        AdcpUse, Algorithm, Fingerprint, InvalidSignature, JsonError, Jwk, JwkError, JwkSet,
-        JwkSetError, KeyError, KeyPurpose, PrivateJwk, PublicKey, Signature, SignatureError,
+        AdcpUse, Algorithm, Fingerprint, InvalidSignature, Jwk, JwkError, JwkSet, KeyError,
+        KeyPurpose, PrivateJwk, PublicKey, Signature, SignatureError,
     },
     nonce::{FixedNonces, Nonce, NonceError, Nonces, RandomNonces},
     provider::{InMemoryProvider, ProviderError, ProviderErrorKind, SigningProvider},

@@ -5,8 +5,8 @@
 use std::sync::{Arc, LazyLock};
 
 use adcp_signing_core::{
-    Algorithm, FixedClock, InMemoryProvider, KeyPurpose, SigningProvider, UnixSeconds,
-    operation::Transport,
+    Algorithm, FixedClock, InMemoryProvider, KeyPurpose, Nonce, SigningProvider, UnixSeconds,
+    operation::{DigestPolicy, RequestSigningCapability, Transport},
     profile::{MessageKind, Profile, WireVersion},
     replay::InMemoryReplayStore,
     resolver::{StaticKeys, VerificationKey},
@@ -14,7 +14,7 @@ use adcp_signing_core::{
     rfc9421::{FieldLine, Request},
     sign::{AmbiguousUrls, SignOptions, Signer},
     target_uri::TargetUri,
-    verify::{Acceptance, Caller, FallbackCredential, Step, Verifier, VerifyError},
+    verify::{Context, Rejection, Step, Verified, Verifier},
 };
 use futures_executor::block_on;
 use proptest::{collection::vec, option, prelude::*, sample::Index};
@@ -62,13 +62,14 @@ fn key(kind: MessageKind, algorithm: Algorithm) -> Arc<InMemoryProvider> {
 fn verifier(setting: &Setting) -> (Verifier, Arc<InMemoryReplayStore>) {
     let key = key(setting.profile.kind(), setting.algorithm);
     let mut keys = StaticKeys::default();
-    keys.insert(VerificationKey::from_jwk(key.key_id(), &key.jwk()));
+    keys.insert(VerificationKey::from_jwk(key.key_id(), &key.jwk())).unwrap();
     let store = Arc::new(InMemoryReplayStore::default());
-    let verifier = Verifier::builder(setting.profile.clone())
-        .keys(Arc::new(keys))
-        .revocation(Arc::new(InMemoryRevocation::default()))
+    let capability = RequestSigningCapability::supported_with(DigestPolicy::Required);
+    let verifier = Verifier::builder(setting.profile.clone(), capability)
+        .keys(keys)
+        .revocation(InMemoryRevocation::default())
         .replay(store.clone())
-        .clock(Arc::new(FixedClock::new(NOW)))
+        .clock(FixedClock::new(NOW))
         .build();
     (verifier, store)
 }
@@ -77,14 +78,18 @@ fn verify(
     verifier: &Verifier,
     message: &Message,
     transport: Transport,
-) -> Result<Acceptance, VerifyError> {
+) -> Result<Verified, Rejection> {
     let lines = message.lines();
     let request = Request::new(&message.method, &message.url, &lines, &message.body);
-    block_on(verifier.verify(&request, &Caller { transport, fallback: FallbackCredential::Absent }))
+    let context = match verifier.profile().kind() {
+        MessageKind::Request => Context::request(&transport),
+        MessageKind::Webhook => Context::webhook(),
+    };
+    block_on(verifier.verify(&request, &context))
 }
 
 fn rest() -> Transport {
-    Transport::Rest { operation: Some("create_media_buy".to_owned()) }
+    Transport::Rest { operation: "create_media_buy".to_owned() }
 }
 
 impl Message {
@@ -97,14 +102,12 @@ impl Message {
         let key = key(setting.profile.kind(), setting.algorithm);
         let signer = Signer::new(setting.profile.clone(), key)
             .unwrap()
-            .with_clock(Arc::new(FixedClock::new(NOW)))
+            .with_clock(FixedClock::new(NOW))
             .with_ambiguous_urls(AmbiguousUrls::Allow);
         let lines = self.lines();
         let request = Request::new(&self.method, &self.url, &lines, &self.body);
-        let options = SignOptions {
-            nonce: Some("KXYnfEfJ0PBRZXQyVXfVQA".to_owned()),
-            ..SignOptions::default()
-        };
+        let mut options = SignOptions::default();
+        options.nonce = Some(Nonce::parse("KXYnfEfJ0PBRZXQyVXfVQA").unwrap());
         let base = signer.prepare(&request, &options).ok()?.signature_base().to_vec();
         let fields = block_on(signer.sign_with(&request, &options)).unwrap();
         let mut signed = self.clone();
@@ -127,8 +130,9 @@ fn settings() -> impl Strategy<Value = Setting> {
         Just(Profile::request(WireVersion::V3_0)),
         Just(Profile::request(WireVersion::V3_1)),
         Just(Profile::request(WireVersion::V3_2)),
-        Just(Profile::webhook(WireVersion::V3_1)),
-        Just(Profile::webhook(WireVersion::V3_2)),
+        Just(Profile::request(WireVersion::V3_3)),
+        Just(Profile::webhook_at(WireVersion::V3_1.newest_contract())),
+        Just(Profile::webhook()),
     ];
     let algorithms = prop_oneof![Just(Algorithm::Ed25519), Just(Algorithm::EcdsaP256Sha256)];
     (profiles, algorithms).prop_map(|(profile, algorithm)| Setting { profile, algorithm })
@@ -258,12 +262,13 @@ proptest! {
         let (signed, base) = signed.unwrap();
         let (verifier, store) = verifier(&setting);
         let accepted = verify(&verifier, &signed, rest());
-        let signer = accepted.map_err(|error| TestCaseError::fail(error.to_string()))?.signer.unwrap();
-        prop_assert_eq!(signer.signature_base, base);
-        prop_assert_eq!(signer.algorithm, setting.algorithm);
+        let signer = accepted.and_then(Verified::signer);
+        let signer = signer.map_err(|error| TestCaseError::fail(error.to_string()))?;
+        prop_assert_eq!(signer.signature_base(), &base[..]);
+        prop_assert_eq!(signer.algorithm(), setting.algorithm);
         prop_assert_eq!(store.len(NOW), 1);
         match verify(&verifier, &signed, rest()) {
-            Err(VerifyError::Refused(refusal)) => prop_assert_eq!(refusal.rejection.step(), Step::Replay),
+            Err(rejection) => prop_assert_eq!(rejection.step(), Step::Replay),
             other => prop_assert!(false, "a replay was not refused: {:?}", other),
         }
     }
@@ -284,7 +289,7 @@ proptest! {
                 continue;
             }
             let outcome = verify(&verifier, &changed, rest());
-            prop_assert!(matches!(outcome, Err(VerifyError::Refused(_))), "{:?} was accepted", change);
+            prop_assert!(outcome.is_err(), "{:?} was accepted", change);
             prop_assert_eq!(store.len(NOW), 0, "{:?} burned the nonce", change);
         }
         // The original is as good as before.
@@ -304,7 +309,7 @@ proptest! {
         let (signed, _) = signed.unwrap();
         let (verifier, store) = verifier(&other);
         let outcome = verify(&verifier, &signed, rest());
-        prop_assert!(matches!(outcome, Err(VerifyError::Refused(_))));
+        prop_assert!(outcome.is_err());
         prop_assert_eq!(store.len(NOW), 0);
     }
 
@@ -351,7 +356,7 @@ proptest! {
         transport in prop_oneof![
             Just(Transport::Mcp),
             Just(Transport::A2a),
-            Just(Transport::Rest { operation: None }),
+            Just(Transport::RestPath),
             Just(rest()),
         ],
     ) {

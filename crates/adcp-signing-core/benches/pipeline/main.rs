@@ -29,7 +29,7 @@ use self::{
     beyond::{Beyond, timed},
     keys::{Keys, NullKey, profile, sign_once},
     message::{BODY, create_media_buy, fields},
-    traffic::{SignedBase, Traffic, caller, over_messages},
+    traffic::{SignedBase, Traffic, over_messages, route},
 };
 
 fn group<'c>(criterion: &'c mut Criterion, name: &str) -> BenchmarkGroup<'c, WallTime> {
@@ -96,11 +96,12 @@ type Check<'a> = &'a dyn Fn(&SignedBase) -> Duration;
 
 fn verify(criterion: &mut Criterion) {
     let mut group = group(criterion, "verify");
-    let caller = caller();
+    let route = route();
+    let context = Context::request(&route);
     let full = |verifier: &Verifier, request: &Request<'_>| {
         timed(|| {
             verifier
-                .verify(black_box(request), &caller)
+                .verify(black_box(request), &context)
                 .now_or_never()
                 .expect("no edge waits")
                 .is_ok()

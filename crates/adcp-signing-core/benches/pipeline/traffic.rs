@@ -1,16 +1,16 @@
 //! Messages that are verified, and who verifies them.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use adcp_signing_core::{
     Clock as _, KeyPurpose, Nonces as _, RandomNonces, SystemClock,
-    operation::{DigestPolicy, Posture, RequestSigningCapability, Transport},
-    replay::InMemoryReplayStore,
+    operation::{DigestPolicy, List, RequestSigningCapability, Transport},
+    replay::{InMemoryReplayStore, ReplayKey},
     resolver::{StaticKeys, VerificationKey},
     revocation::InMemoryRevocation,
     rfc9421::{FieldLine, Request},
     sign::SignedFields,
-    verify::{Acceptance, Caller, FallbackCredential, Verifier},
+    verify::{Context, Verified, VerifiedSigner, Verifier},
 };
 use futures_util::FutureExt as _;
 
@@ -45,8 +45,8 @@ impl Traffic {
         let bases = messages.iter().map(|message| {
             let fields = received(message);
             let request = create_media_buy(&fields);
-            let acceptance = verify_once(&verifier, &request);
-            let base = acceptance.signer.expect("signed").signature_base;
+            let signer = verify_once(&verifier, &request);
+            let base = signer.signature_base().to_vec();
             let signature = keys.primitive.sign(&base);
             (base, signature)
         });
@@ -72,41 +72,38 @@ fn received(message: &SignedFields) -> [FieldLine<'_>; 8] {
 /// A verifier with the key in its cache and a replay store that knows none of the messages.
 fn verifier(keys: &Keys) -> Verifier {
     let mut known = StaticKeys::default();
-    known.insert(VerificationKey::trusted(
-        KEYID,
-        keys.provider.verifying_key().clone(),
-        KeyPurpose::RequestSigning,
-    ));
+    let public = keys.provider.verifying_key().clone();
+    let thumbprint = public.thumbprint_bytes();
+    let key = VerificationKey::trusted(KEYID, public, KeyPurpose::RequestSigning);
+    known.insert(key).expect("the first key");
     let replay = InMemoryReplayStore::new();
     let now = SystemClock.now();
     for _ in 0..OTHER_NONCES {
         let nonce = RandomNonces.next().expect("entropy");
-        let _ = replay.preload(KEYID, nonce.as_str(), now.plus(360), now).expect("in range");
+        let key = ReplayKey::new(KEYID, &thumbprint);
+        let _ = replay.preload(key, nonce.as_str(), now.plus(360), now).expect("in range");
     }
-    Verifier::builder(profile())
-        .keys(Arc::new(known))
-        .revocation(Arc::new(InMemoryRevocation::new(["buyer-signing-2024", "buyer-signing-2025"])))
-        .replay(Arc::new(replay))
-        .capability(
-            RequestSigningCapability::supported_with(DigestPolicy::Required)
-                .with_operations(Posture::Required, [OPERATION])
-                .expect("an operation"),
-        )
+    let capability = RequestSigningCapability::supported_with(DigestPolicy::Required)
+        .with_operations(List::Required, [OPERATION])
+        .expect("an operation");
+    Verifier::builder(profile(), capability)
+        .keys(known)
+        .revocation(InMemoryRevocation::new(["buyer-signing-2024", "buyer-signing-2025"]))
+        .replay(replay)
         .build()
 }
 
-pub(crate) fn caller() -> Caller {
-    Caller {
-        transport: Transport::Rest { operation: Some(OPERATION.to_owned()) },
-        fallback: FallbackCredential::Absent,
-    }
+/// The route that the messages come by.
+pub(crate) fn route() -> Transport {
+    Transport::Rest { operation: OPERATION.to_owned() }
 }
 
-fn verify_once(verifier: &Verifier, request: &Request<'_>) -> Acceptance {
+fn verify_once(verifier: &Verifier, request: &Request<'_>) -> VerifiedSigner {
     verifier
-        .verify(request, &caller())
+        .verify(request, &Context::request(&route()))
         .now_or_never()
         .expect("no edge waits")
+        .and_then(Verified::signer)
         .expect("the request verifies")
 }
 

@@ -1,89 +1,191 @@
-//! What a verifier says about a message: the checklist's result composed with the endpoint's
-//! capability.
+//! What a verifier answers: whether a message is signed, and by whom.
 
-use super::{Rejection, Verified};
-use crate::operation::Transport;
+use super::{Rejection, Step};
+use crate::{
+    clock::UnixSeconds,
+    keys::{Algorithm, KeyPurpose},
+    profile::{Fault, MessageKind, Profile},
+};
 
-/// What the caller of a verifier knows about a message besides its bytes.
+/// A message that may be processed, and on whose authority. The three cases mean very different
+/// things, so there is no way to the content of the answer but by telling them apart, or by
+/// [`signer`](Self::signer), which fails for the other two.
+///
+/// ```
+/// use adcp_signing_core::verify::{Rejection, Verified};
+///
+/// fn charge(verified: Verified) -> Result<String, Rejection> {
+///     let signer = verified.signer()?; // a rejection unless the message is signed
+///     Ok(format!("{} signed this", signer.agent_url().unwrap_or("an agent without a URL")))
+/// }
+/// ```
+///
+/// Nothing else of the answer names a caller:
+///
+/// ```compile_fail
+/// use adcp_signing_core::verify::Verified;
+///
+/// fn charge(verified: Verified) -> String {
+///     verified.keyid().to_owned() // no such method: the message may be anonymous
+/// }
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "a message that may be processed need not be signed: ask for the signer"]
+pub enum Verified {
+    /// Signed, and the whole checklist passed.
+    Signed(VerifiedSigner),
+    /// Not authenticated by a signature; another credential, accepted by another authenticator,
+    /// stands for the caller.
+    Fallback(Fallback),
+    /// Not authenticated at all. Nothing required it.
+    Anonymous(Anonymous),
+}
+
+/// The identity that a verified message establishes, and nothing about what that identity may do.
+///
+/// Identify a caller by [`agent_url`](Self::agent_url), never by [`keyid`](Self::keyid): two agents
+/// may call their keys alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
-    /// How the message came, and so where its operation is named.
-    pub transport: Transport,
-    /// Whether another authenticator accepted a credential of the message.
-    pub fallback: FallbackCredential,
+pub struct VerifiedSigner {
+    pub(super) keyid: String,
+    pub(super) agent_url: Option<String>,
+    pub(super) purpose: KeyPurpose,
+    pub(super) algorithm: Algorithm,
+    pub(super) created: UnixSeconds,
+    pub(super) expires: UnixSeconds,
+    pub(super) verified_at: UnixSeconds,
+    pub(super) operation: Option<String>,
+    pub(super) covers_body: bool,
+    pub(super) signature_base: Vec<u8>,
 }
 
-impl Default for Caller {
-    /// REST, operation taken from the path, no other credential.
-    fn default() -> Self {
-        Self {
-            transport: Transport::Rest { operation: None },
-            fallback: FallbackCredential::Absent,
-        }
-    }
+/// A message that another credential authenticates.
+#[derive(Debug, Clone)]
+pub struct Fallback {
+    pub(super) operation: Option<String>,
+    pub(super) shadow: Option<ShadowFinding>,
+    pub(super) profile: Profile,
 }
 
-/// A credential besides the signature: bearer token, API key or mTLS, already checked by the
-/// caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum FallbackCredential {
-    /// None was presented, or the one presented is not accepted for the operation.
-    #[default]
-    Absent,
-    /// One was presented and is valid for the operation.
-    Valid,
+/// A message that nothing authenticates.
+#[derive(Debug, Clone)]
+pub struct Anonymous {
+    pub(super) operation: Option<String>,
+    pub(super) profile: Profile,
 }
 
-/// A message that may be processed, and as whose.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Acceptance {
-    /// Who signed the message. Only a signature that passed the whole checklist gives an identity.
-    pub signer: Option<Verified>,
-    /// Whether the fallback credential is what authenticates the message.
-    pub by_fallback: bool,
-    /// What a shadow-mode endpoint (`warn_for`) has to record.
-    pub warning: Option<Warning>,
-    /// The AdCP operation, where the message carries one.
-    pub operation: Option<String>,
-}
-
-/// What shadow mode let pass on the strength of a fallback credential.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Warning {
+/// What shadow mode (`warn_for`) let pass on the strength of another credential. Record it.
+#[derive(Debug, Clone)]
+pub enum ShadowFinding {
     /// The message was unsigned.
     Unsigned,
     /// The signature was well-formed and failed.
     Failed(Rejection),
 }
 
-/// A message that must not be processed: answer 401 with [`ErrorCode::www_authenticate`].
-///
-/// [`ErrorCode::www_authenticate`]: crate::profile::ErrorCode::www_authenticate
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Refusal {
-    /// Whether the signature was refused or the caller is unknown.
-    pub kind: RefusalKind,
-    /// The code, the step and the reason.
-    pub rejection: Rejection,
-    /// The AdCP operation, where it could be told.
-    pub operation: Option<String>,
-}
+impl Verified {
+    /// Who signed the message.
+    ///
+    /// # Errors
+    /// A rejection with `request_signature_required` where nobody did, whatever the endpoint's
+    /// capability requires: answer with it as with any other.
+    pub fn signer(self) -> Result<VerifiedSigner, Rejection> {
+        let (profile, operation) = match self {
+            Self::Signed(signer) => return Ok(signer),
+            Self::Fallback(Fallback { profile, operation, .. })
+            | Self::Anonymous(Anonymous { profile, operation }) => (profile, operation),
+        };
+        Err(not_signed(&profile).with_operation(operation.as_deref()))
+    }
 
-/// How a message is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RefusalKind {
-    /// The rules for the operation refuse the message.
-    Reject,
-    /// Shadow mode would have let it pass, but no other credential authenticates it.
-    Unauthenticated,
-}
-
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.rejection.fmt(f)
+    /// The AdCP operation, where the message names one. Dispatch on this name, not on one that is
+    /// read from the message again.
+    pub fn operation(&self) -> Option<&str> {
+        match self {
+            Self::Signed(signer) => signer.operation(),
+            Self::Fallback(fallback) => fallback.operation(),
+            Self::Anonymous(anonymous) => anonymous.operation(),
+        }
     }
 }
 
-impl std::error::Error for Refusal {}
+#[cold]
+fn not_signed(profile: &Profile) -> Rejection {
+    let detail = match profile.kind() {
+        MessageKind::Request => "the request is not signed, and this handler serves signers alone",
+        MessageKind::Webhook => "the webhook is not signed",
+    };
+    Rejection::new(profile, Step::Precheck, Fault::SignatureRequired, detail)
+}
+
+impl VerifiedSigner {
+    /// The key that signed.
+    pub fn keyid(&self) -> &str {
+        &self.keyid
+    }
+
+    /// The agent that published the key, where the resolver knows it.
+    pub fn agent_url(&self) -> Option<&str> {
+        self.agent_url.as_deref()
+    }
+
+    /// What the key is published for.
+    pub fn purpose(&self) -> &KeyPurpose {
+        &self.purpose
+    }
+
+    /// The algorithm.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// When the signer says it signed.
+    pub fn created(&self) -> UnixSeconds {
+        self.created
+    }
+
+    /// When the signature expires.
+    pub fn expires(&self) -> UnixSeconds {
+        self.expires
+    }
+
+    /// When it was verified.
+    pub fn verified_at(&self) -> UnixSeconds {
+        self.verified_at
+    }
+
+    /// The AdCP operation, where the message names one.
+    pub fn operation(&self) -> Option<&str> {
+        self.operation.as_deref()
+    }
+
+    /// Whether the signature commits to the body. Always so from profile 3.2 on where there is a
+    /// body, and for webhooks; an endpoint of 3.0 or 3.1 may allow a signature that does not.
+    pub fn covers_body(&self) -> bool {
+        self.covers_body
+    }
+
+    /// The signature base that was verified (RFC 9421 §2.5).
+    pub fn signature_base(&self) -> &[u8] {
+        &self.signature_base
+    }
+}
+
+impl Fallback {
+    /// The AdCP operation, where the message names one.
+    pub fn operation(&self) -> Option<&str> {
+        self.operation.as_deref()
+    }
+
+    /// What shadow mode let pass, where it did.
+    pub fn shadow(&self) -> Option<&ShadowFinding> {
+        self.shadow.as_ref()
+    }
+}
+
+impl Anonymous {
+    /// The AdCP operation, where the message names one.
+    pub fn operation(&self) -> Option<&str> {
+        self.operation.as_deref()
+    }
+}

@@ -1,137 +1,136 @@
-//! `Received`: a message with its signature fields found, and step 1 to 4 of the checklist.
+//! `Received`: a message, looked at once. Every later step reads what was found here.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
-use super::{Step, parsed::Parsed, rejection::Rejection};
+use super::{Bound, Reason, Rejection, Step};
 use crate::{
-    keys::Algorithm,
-    nonce::Nonce,
-    profile::{Fault, LABEL, Profile, content_type, is_known},
-    rfc9421::{
-        ComponentName, Request, SignatureParams, components,
-        digest::{CONTENT_DIGEST, ContentDigest},
-        structured_fields::{
-            BareItem, Dictionary, InnerList, Item, Member, MemberValue, join_lines,
-        },
-    },
-    target_uri::TargetUri,
+    json::{Document, DuplicateKeys, JsonLimits, StrictJsonError, scan_body},
+    operation::{BodyView, METHOD_OVERRIDE_FIELDS, Target},
+    profile::{Bounds, Fault, Profile, SeveralContentTypes, has_top_level_comma},
+    rfc9421::{FieldLine, Request, structured_fields::trim_ows},
+    target_uri::{TargetUri, TargetUriError},
 };
 
-/// A message and the profile of the endpoint it came to.
-#[derive(Debug, Clone)]
+/// A message and the profile of the endpoint it came to, with all that the checklist reads of it:
+/// the signature fields (repeated lines joined, RFC 9421 §4), the canonical target URI, and the
+/// body as JSON. Nothing is parsed a second time.
 pub struct Received<'a> {
     pub(super) profile: &'a Profile,
     pub(super) request: &'a Request<'a>,
-    input: Option<Cow<'a, [u8]>>,
-    signature: Option<Cow<'a, [u8]>>,
+    pub(super) fields: Fields<'a>,
+    pub(super) target: Result<TargetUri, TargetUriError>,
+    body: Json<'a>,
+}
+
+/// The fields that the checklist reads by name.
+#[derive(Default)]
+pub(super) struct Fields<'a> {
+    pub(super) signature_input: Joined<'a>,
+    pub(super) signature: Joined<'a>,
+    pub(super) content_digest: Joined<'a>,
+    pub(super) content_type: Joined<'a>,
+    content_encoding: Joined<'a>,
+    overrides_method: bool,
+}
+
+/// The lines of one field, joined as RFC 8941 §4.2 has it.
+#[derive(Default)]
+pub(super) enum Joined<'a> {
+    #[default]
+    Absent,
+    One(&'a [u8]),
+    Several(Vec<u8>),
+}
+
+/// The body as JSON: what the one scan found.
+enum Json<'a> {
+    /// There is no body.
+    Empty,
+    Strict {
+        /// Kept where the operation or the webhook credentials are read from the body.
+        document: Option<Document<'a>>,
+        duplicates: Option<DuplicateKeys>,
+    },
+    /// Not strict JSON, and so perhaps not JSON at all.
+    Other(StrictJsonError),
+}
+
+/// Whether the members of the body are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyReading {
+    /// Scanned for bounds and duplicate keys alone.
+    Scan,
+    /// Kept as a document as well: the transport names the operation in the body, or the verifier
+    /// may have to look for webhook credentials.
+    Document,
 }
 
 impl<'a> Received<'a> {
-    /// Finds the signature fields, repeated lines joined (RFC 9421 §4).
-    pub fn new(profile: &'a Profile, request: &'a Request<'a>) -> Self {
-        Self {
-            profile,
-            request,
-            input: join_lines(request.fields, "signature-input"),
-            signature: join_lines(request.fields, "signature"),
-        }
-    }
-
-    /// Whether the message carries neither field, and so makes no claim to be signed.
-    pub fn is_unsigned(&self) -> bool {
-        self.input.is_none() && self.signature.is_none()
-    }
-
-    /// The first half of step 1: both fields are there and parse, and both have a member `sig1`.
-    /// Every other label is ignored.
+    /// Looks at a message.
     ///
     /// # Errors
-    /// `*_header_malformed`.
-    pub fn labelled(&self) -> Result<Labelled<'_>, Rejection> {
-        let (input, signature) = match (&self.input, &self.signature) {
-            (Some(input), Some(signature)) => (input, signature),
-            (Some(_), None) => return Err(self.malformed("Signature-Input came without Signature")),
-            (None, Some(_)) => return Err(self.malformed("Signature came without Signature-Input")),
-            (None, None) => return Err(self.malformed("the message carries no signature")),
-        };
-        let inputs = Dictionary::parse(input)
-            .map_err(|error| self.malformed(format!("Signature-Input: {error}")))?;
-        let signatures = Dictionary::parse(signature)
-            .map_err(|error| self.malformed(format!("Signature: {error}")))?;
-        let Some(Member { value: MemberValue::InnerList(list), raw, .. }) =
-            inputs.into_member(LABEL)
-        else {
-            return Err(self.malformed("Signature-Input has no component list labelled sig1"));
-        };
-        let Some(MemberValue::Item(Item { bare: BareItem::ByteSequence(bytes), params })) =
-            signatures.into_member(LABEL).map(|member| member.value)
-        else {
-            return Err(self.malformed("Signature has no byte sequence labelled sig1"));
-        };
-        // Nothing signs them, and neither RFC 9421 nor AdCP gives one a meaning.
-        if !params.is_empty() {
-            return Err(
-                self.malformed("sig1 of Signature has parameters: write the byte sequence alone")
-            );
+    /// [`Reason::Bound`] where the body exceeds the profile's bounds, before anything is hashed or verified.
+    pub fn new(
+        profile: &'a Profile,
+        request: &'a Request<'a>,
+        reading: BodyReading,
+    ) -> Result<Self, Rejection> {
+        let bounds = profile.bounds();
+        let length = request.body.len();
+        if length > bounds.max_body_bytes() {
+            return Err(exceeds(
+                Bound::BodyBytes,
+                format!(
+                    "the body has {length} bytes, and this endpoint reads {}; send less, or raise the bound",
+                    bounds.max_body_bytes()
+                ),
+            ));
         }
-        let signature = bytes
-            .decode_exactly(self.profile.signature_alphabet())
-            .map_err(|error| self.malformed(format!("Signature sig1: {error}")))?;
-        Ok(Labelled { received: self, list, raw, signature })
+        let fields = Fields::of(request.fields);
+        let is_signed = fields.signature_input.is_present() || fields.signature.is_present();
+        let keeps_document = reading == BodyReading::Document || !is_signed;
+        let body = Json::read(request.body, &bounds, keeps_document)?;
+        let target = TargetUri::canonicalize(request.url, profile.verifier_uri_rules());
+        Ok(Self { profile, request, fields, target, body })
     }
 
-    /// `Content-Type` is not a list field: one line, no top-level comma.
-    fn single_content_type(&self) -> Result<(), Rejection> {
-        content_type(self.request.fields)
-            .map(drop)
-            .map_err(|error| self.malformed(error.to_string()))
+    /// Whether the message carries neither `Signature-Input` nor `Signature`, and so makes no claim
+    /// to be signed.
+    pub fn is_unsigned(&self) -> bool {
+        !self.fields.signature_input.is_present() && !self.fields.signature.is_present()
     }
 
-    fn content_digest(&self) -> Result<Option<ContentDigest>, Rejection> {
-        let Some(value) = join_lines(self.request.fields, CONTENT_DIGEST) else { return Ok(None) };
-        ContentDigest::parse(&value, self.profile.digest_alphabets())
-            .map(Some)
-            .map_err(|error| self.malformed(error.to_string()))
+    /// What step 0 reads of the request line.
+    pub(super) fn target(&self) -> Target<'_> {
+        let uri = self.target.as_ref().ok();
+        let Request { method, url, .. } = self.request;
+        Target::new(method, url, uri, self.fields.overrides_method)
     }
 
-    /// Contracts before 3.2.4 call a raw non-ASCII host a malformed header.
-    fn raw_host(&self) -> Result<(), Rejection> {
-        if self.profile.raw_host_is_header_fault() && !self.request.url.is_ascii() {
-            let canonical =
-                TargetUri::canonicalize(self.request.url, self.profile.verifier_uri_rules());
-            if let Err(error) = canonical
-                && error.is_raw_non_ascii_host()
-            {
-                return Err(self.malformed(error.to_string()));
+    /// What step 0 reads of the body.
+    pub(super) fn body(&self) -> BodyView<'_, 'a> {
+        BodyView {
+            bytes: self.request.body,
+            document: match &self.body {
+                Json::Strict { document: Some(document), .. } => Ok(document),
+                Json::Strict { document: None, .. } => Err(&NOT_KEPT),
+                Json::Other(error) => Err(error),
+                Json::Empty => Err(&NO_BODY),
+            },
+            content_type: self.fields.content_type.value(),
+            content_encoding: self.fields.content_encoding.value(),
+        }
+    }
+
+    /// What the scan of step 14 found: the duplicate keys of a JSON body, or why it is not JSON.
+    pub(super) fn body_fault(&self) -> Option<StrictJsonError> {
+        match &self.body {
+            Json::Empty | Json::Strict { duplicates: None, .. } => None,
+            Json::Strict { duplicates: Some(keys), .. } => {
+                Some(StrictJsonError::Duplicate(keys.clone()))
             }
+            Json::Other(error) => Some(error.clone()),
         }
-        Ok(())
-    }
-
-    /// Step 2.
-    fn complete<'p>(&self, params: SignatureParams<'p>) -> Result<Complete<'p>, Rejection> {
-        Ok(Complete {
-            created: params.created.ok_or_else(|| self.absent("created"))?,
-            expires: params.expires.ok_or_else(|| self.absent("expires"))?,
-            nonce: params.nonce.ok_or_else(|| self.absent("nonce"))?,
-            keyid: params.keyid.ok_or_else(|| self.absent("keyid"))?,
-            alg: params.alg.ok_or_else(|| self.absent("alg"))?,
-            tag: params.tag.ok_or_else(|| self.absent("tag"))?,
-        })
-    }
-
-    #[cold]
-    fn absent(&self, name: &str) -> Rejection {
-        self.refuse(
-            Step::Params,
-            Fault::ParamsIncomplete,
-            format!("the parameter {name} is absent"),
-        )
-    }
-
-    #[cold]
-    fn malformed(&self, detail: impl Into<Cow<'static, str>>) -> Rejection {
-        self.refuse(Step::Parse, Fault::HeaderMalformed, detail)
     }
 
     #[cold]
@@ -143,76 +142,113 @@ impl<'a> Received<'a> {
     ) -> Rejection {
         Rejection::new(self.profile, step, fault, detail)
     }
-}
 
-/// The member `sig1` of `Signature-Input` and `Signature`.
-#[derive(Debug, Clone)]
-pub struct Labelled<'a> {
-    received: &'a Received<'a>,
-    list: InnerList<'a>,
-    /// The received text, which is what `@signature-params` is built from.
-    pub(super) raw: &'a str,
-    /// `None` where the bytes are not as many as a signature of the profiles' algorithms has.
-    pub(super) signature: Option<[u8; 64]>,
-}
-
-impl Labelled<'_> {
-    /// Steps 1 to 4: the parameters are well-formed and all there, tag and algorithm are the
-    /// profile's.
-    ///
-    /// # Errors
-    /// The [`Rejection`] of the first step that fails.
-    pub fn parse(&self) -> Result<Parsed<'_>, Rejection> {
-        let received = self.received;
-        let malformed = |detail: String| received.malformed(detail);
-        let components = components(&self.list).map_err(|error| malformed(error.to_string()))?;
-        if let Some(component) = components.iter().find(|component| !is_known(component)) {
-            return Err(malformed(format!(
-                "component {component} carries parameters or is derived in a way that AdCP does not define"
-            )));
-        }
-        let params = SignatureParams::from_params(&self.list.params)
-            .map_err(|error| malformed(error.to_string()))?;
-        if let Some(nonce) = &params.nonce {
-            Nonce::check(nonce).map_err(|error| malformed(error.to_string()))?;
-        }
-        let covers = |name| {
-            components.iter().any(|component| component.name() == ComponentName::Field(name))
-        };
-        if covers("content-type") {
-            received.single_content_type()?;
-        }
-        let digest = if covers(CONTENT_DIGEST) { received.content_digest()? } else { None };
-        received.raw_host()?;
-
-        let params = received.complete(params)?;
-        if params.tag != received.profile.tag() {
-            return Err(received.refuse(
-                Step::Tag,
-                Fault::TagInvalid,
-                format!("tag is not {}", received.profile.tag()),
-            ));
-        }
-        let algorithm = Algorithm::from_rfc9421_name(&params.alg)
-            .filter(|algorithm| received.profile.admits(*algorithm))
-            .ok_or_else(|| {
-                received.refuse(
-                    Step::Algorithm,
-                    Fault::AlgNotAllowed,
-                    "alg is neither ed25519 nor ecdsa-p256-sha256",
-                )
-            })?;
-        Ok(Parsed { labelled: self, received, components, digest, algorithm, params })
+    /// Refused in step 1.
+    #[cold]
+    pub(super) fn malformed(&self, detail: impl Into<Cow<'static, str>>) -> Rejection {
+        self.refuse(Step::Parse, Fault::HeaderMalformed, detail)
     }
 }
 
-/// The six parameters, all present.
-#[derive(Debug, Clone)]
-pub(super) struct Complete<'a> {
-    pub(super) created: i64,
-    pub(super) expires: i64,
-    pub(super) nonce: Cow<'a, str>,
-    pub(super) keyid: Cow<'a, str>,
-    pub(super) alg: Cow<'a, str>,
-    pub(super) tag: Cow<'a, str>,
+/// Neither the body nor the URL, which may hold what no log should.
+impl fmt::Debug for Received<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Received")
+            .field("profile", self.profile)
+            .field("is_unsigned", &self.is_unsigned())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Fields<'a> {
+    /// One walk over the field lines.
+    fn of(lines: &[FieldLine<'a>]) -> Self {
+        let mut fields = Self::default();
+        for line in lines {
+            // Lengths differ for all but two names, so most lines cost one comparison of numbers.
+            let (name, field) = match line.name.len() {
+                9 => ("signature", &mut fields.signature),
+                12 => ("content-type", &mut fields.content_type),
+                14 => ("content-digest", &mut fields.content_digest),
+                15 => ("signature-input", &mut fields.signature_input),
+                16 => ("content-encoding", &mut fields.content_encoding),
+                13 | 17 | 22 => {
+                    fields.overrides_method |=
+                        METHOD_OVERRIDE_FIELDS.iter().any(|name| line.is(name));
+                    continue;
+                }
+                _ => continue,
+            };
+            if line.is(name) {
+                field.push(line.value);
+            }
+        }
+        fields
+    }
+
+    /// The one `Content-Type`, which is not a list field (RFC 9110 §8.3).
+    pub(super) fn single_content_type(&self) -> Result<Option<&[u8]>, SeveralContentTypes> {
+        match &self.content_type {
+            Joined::Absent => Ok(None),
+            Joined::One(value) if !has_top_level_comma(value) => Ok(Some(value)),
+            Joined::One(_) | Joined::Several(_) => Err(SeveralContentTypes),
+        }
+    }
+}
+
+/// Nothing can be read from an empty body.
+static NO_BODY: StrictJsonError = StrictJsonError::Invalid { offset: 0, what: "there is no body" };
+/// Whoever asks for members that were not kept is told that they cannot be read, and so refuses.
+static NOT_KEPT: StrictJsonError =
+    StrictJsonError::Invalid { offset: 0, what: "the members of the body were not kept" };
+
+impl<'a> Joined<'a> {
+    pub(super) fn is_present(&self) -> bool {
+        !matches!(self, Self::Absent)
+    }
+
+    pub(super) fn value(&self) -> Option<&[u8]> {
+        match self {
+            Self::Absent => None,
+            Self::One(value) => Some(value),
+            Self::Several(value) => Some(value),
+        }
+    }
+
+    fn push(&mut self, value: &'a [u8]) {
+        let value = trim_ows(value);
+        match self {
+            Self::Absent => *self = Self::One(value),
+            Self::One(first) => *self = Self::Several([first, b", ".as_slice(), value].concat()),
+            Self::Several(joined) => {
+                joined.extend_from_slice(b", ");
+                joined.extend_from_slice(value);
+            }
+        }
+    }
+}
+
+impl<'a> Json<'a> {
+    fn read(body: &'a [u8], bounds: &Bounds, keeps_document: bool) -> Result<Self, Rejection> {
+        if body.is_empty() {
+            return Ok(Self::Empty);
+        }
+        let limits = JsonLimits::default()
+            .with_max_depth(bounds.max_depth())
+            .with_max_members(bounds.max_members());
+        match scan_body(body, &limits, keeps_document) {
+            Ok(scanned) => {
+                Ok(Self::Strict { document: scanned.document, duplicates: scanned.duplicates })
+            }
+            Err(error) if error.exceeds_limit() => {
+                Err(exceeds(Bound::BodyComplexity, error.to_string()))
+            }
+            Err(error) => Ok(Self::Other(error)),
+        }
+    }
+}
+
+#[cold]
+fn exceeds(bound: Bound, detail: String) -> Rejection {
+    Rejection::of(Reason::Bound(bound), Step::Precheck, detail)
 }

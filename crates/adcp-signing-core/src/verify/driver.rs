@@ -1,0 +1,250 @@
+//! The driver: awaits the edges between the steps, and has no rule of its own.
+
+use std::sync::Arc;
+
+use super::{
+    Anonymous, BodyReading, Context, Fallback, FallbackCredential, Prechecked, Reason, Received,
+    Rejection, ShadowFinding, Signed, Step, Unsigned, Verified, VerifiedSigner, Verifier,
+    verifier::{Endpoint, LOG, Tasks},
+};
+use crate::{
+    operation::{
+        Principal, RequestSigningCapability, Resolved, TaskRefusal, Transport, check_continuation,
+    },
+    replay::StoreError,
+    revocation::RevocationStatus,
+    rfc9421::Request,
+};
+
+impl Verifier {
+    /// Verifies one message and answers whether it may be processed, and on whose authority.
+    ///
+    /// # Errors
+    /// [`Rejection`]: answer with its status and fields. It has been logged.
+    pub async fn verify(
+        &self,
+        request: &Request<'_>,
+        context: &Context<'_>,
+    ) -> Result<Verified, Rejection> {
+        let outcome = match (&self.endpoint, context.transport) {
+            (Endpoint::Requests { capability }, Some(transport)) => {
+                self.verify_request(request, context, transport, capability).await
+            }
+            (Endpoint::Webhooks, None) => self.verify_webhook(request, context).await,
+            (Endpoint::Requests { .. }, None) => Err(misused(
+                "a verifier of requests was given the context of a webhook; say how the request \
+                 arrived with Context::request",
+            )),
+            (Endpoint::Webhooks, Some(_)) => Err(misused(
+                "a verifier of webhooks was given the context of a request; use Context::webhook",
+            )),
+        };
+        self.log(&outcome);
+        outcome
+    }
+
+    async fn verify_webhook(
+        &self,
+        request: &Request<'_>,
+        context: &Context<'_>,
+    ) -> Result<Verified, Rejection> {
+        let received = Received::new(&self.profile, request, BodyReading::Scan)?;
+        let signed = received.check_webhook_mode()?;
+        self.checklist(&signed, context).await.map(Verified::Signed)
+    }
+
+    async fn verify_request(
+        &self,
+        request: &Request<'_>,
+        context: &Context<'_>,
+        transport: &Transport,
+        capability: &RequestSigningCapability,
+    ) -> Result<Verified, Rejection> {
+        let has_fallback = context.fallback == FallbackCredential::Valid;
+        let reading = self.body_reading(transport, capability);
+        let received = Received::new(&self.profile, request, reading)?;
+        let signed = match received.check_operation(transport, capability, has_fallback)? {
+            Prechecked::Signed(signed) => signed,
+            Prechecked::Unsigned(unsigned) => {
+                let Unsigned { resolved, .. } = &unsigned;
+                let principal = unsigned_principal(context);
+                self.check_tasks(resolved, principal).await?;
+                return Ok(self.unsigned(unsigned, has_fallback));
+            }
+        };
+        let operation = signed.resolved().operation();
+        match self.checklist(&signed, context).await {
+            Ok(signer) => {
+                let principal =
+                    Principal::Signer { agent_url: signer.agent_url(), keyid: signer.keyid() };
+                self.check_tasks(signed.resolved(), principal).await?;
+                Ok(Verified::Signed(signer))
+            }
+            Err(rejection) if signed.is_shadowed(&rejection) && has_fallback => {
+                self.check_tasks(signed.resolved(), unsigned_principal(context)).await?;
+                Ok(Verified::Fallback(Fallback {
+                    operation: operation.map(str::to_owned),
+                    shadow: Some(ShadowFinding::Failed(rejection)),
+                    profile: self.profile.clone(),
+                }))
+            }
+            Err(rejection) if signed.is_shadowed(&rejection) => {
+                Err(rejection.with_operation(operation).into_unauthenticated())
+            }
+            Err(rejection) => Err(rejection.with_operation(operation)),
+        }
+    }
+
+    /// Contract 3.3: a message goes on with a task only of its own operation and principal.
+    async fn check_tasks(
+        &self,
+        resolved: &Resolved,
+        principal: Principal<'_>,
+    ) -> Result<(), Rejection> {
+        let refused = match &self.tasks {
+            Tasks::Checked(tasks) => check_continuation(&**tasks, resolved, principal).await,
+            Tasks::LeftToDispatcher => Ok(()),
+            Tasks::Unknown if !self.profile.requires_a2a_hardening() => Ok(()),
+            Tasks::Unknown if resolved.task_ids().next().is_none() => Ok(()),
+            Tasks::Unknown => {
+                return Err(Rejection::of(
+                    Reason::InvalidRequest,
+                    Step::Precheck,
+                    "the message goes on with a task, and nothing here knows whose it is: give the \
+                     verifier a TaskContinuation, or say that the dispatcher checks",
+                )
+                .with_operation(resolved.operation()));
+            }
+        };
+        refused.map_err(|refusal| {
+            let reason = match refusal {
+                TaskRefusal::Lookup(_) => Reason::Unavailable,
+                _ => Reason::InvalidRequest,
+            };
+            Rejection::of(reason, Step::Precheck, refusal.to_string())
+                .with_operation(resolved.operation())
+                .with_source(Arc::new(refusal))
+        })
+    }
+
+    /// Whether the members of the body may have to be looked at.
+    fn body_reading(
+        &self,
+        transport: &Transport,
+        capability: &RequestSigningCapability,
+    ) -> BodyReading {
+        let may_leave_body_unsigned =
+            !self.profile.requires_content_digest(true, capability.covers_content_digest());
+        if transport.reads_body() || capability.warns_for_anything() || may_leave_body_unsigned {
+            BodyReading::Document
+        } else {
+            BodyReading::Scan
+        }
+    }
+
+    fn unsigned(&self, unsigned: Unsigned, has_fallback: bool) -> Verified {
+        let Unsigned { resolved, is_shadowed, registers_credentials } = unsigned;
+        let operation = resolved.operation().map(str::to_owned);
+        if registers_credentials {
+            tracing::warn!(
+                target: LOG,
+                operation,
+                "an unsigned request registers webhook credentials at an endpoint that does not \
+                 verify signatures"
+            );
+        }
+        let profile = self.profile.clone();
+        if has_fallback {
+            let shadow = is_shadowed.then_some(ShadowFinding::Unsigned);
+            Verified::Fallback(Fallback { operation, shadow, profile })
+        } else {
+            Verified::Anonymous(Anonymous { operation, profile })
+        }
+    }
+
+    /// Steps 1 to 14.
+    async fn checklist(
+        &self,
+        signed: &Signed<'_>,
+        context: &Context<'_>,
+    ) -> Result<VerifiedSigner, Rejection> {
+        let now = self.clock.now();
+        let covered = signed
+            .parse_fields()?
+            .check_params()?
+            .check_tag()?
+            .check_algorithm()?
+            .check_window(now)?
+            .check_components()?;
+        let query = covered.query();
+        let query = match context.counterparty {
+            Some(agent_url) => query.with_counterparty(agent_url),
+            None => query,
+        };
+        let answer = self.keys.resolve(&query).await;
+        let purposed = covered.with_key(answer)?.check_purpose()?;
+        // A source that cannot answer is as good as a list that was not refreshed.
+        let status = match self.revocation.check(purposed.key(), now).await {
+            Ok(status) => status,
+            Err(error) => {
+                tracing::warn!(target: LOG, error = &error as &dyn std::error::Error,
+                    "the revocation source did not answer, so the key counts as stale");
+                RevocationStatus::Stale
+            }
+        };
+        let unrevoked = purposed.check_revocation(status)?;
+        let key = unrevoked.replay_key()?;
+        let reached = self.replay.cap_reached(key, self.replay_cap, now).await;
+        let reached = reached.map_err(|error| store_failed(Step::ReplayCap, error))?;
+        let authentic = unrevoked.check_cap(reached)?.verify_signature()?.check_digest()?;
+        let outcome = self.replay.insert(authentic.replay_entry(self.replay_cap)?, now).await;
+        let outcome = outcome.map_err(|error| store_failed(Step::Insert, error))?;
+        authentic.commit(outcome)?.check_body(now)
+    }
+
+    fn log(&self, outcome: &Result<Verified, Rejection>) {
+        let rejection = match outcome {
+            Ok(Verified::Fallback(Fallback {
+                shadow: Some(ShadowFinding::Failed(failed)),
+                ..
+            })) => failed,
+            Ok(_) => return,
+            Err(rejection) => rejection,
+        };
+        tracing::warn!(
+            target: LOG,
+            kid = rejection.claimed_keyid().map(shown),
+            step = rejection.step().as_str(),
+            code = rejection.reason().as_str(),
+            operation = rejection.operation().map(shown),
+            reason = rejection.detail(),
+            shadowed = outcome.is_ok(),
+            "refused"
+        );
+    }
+}
+
+/// Whose an unsigned message is.
+fn unsigned_principal<'c>(context: &Context<'c>) -> Principal<'c> {
+    match context.fallback {
+        FallbackCredential::Valid => Principal::Fallback { subject: context.subject },
+        FallbackCredential::Absent => Principal::Anonymous,
+    }
+}
+
+/// A sender's text, fit for a log line by the rules of step 14b.
+fn shown(text: &str) -> String {
+    crate::json::sanitize_key_name(text)
+}
+
+#[cold]
+fn store_failed(step: Step, error: StoreError) -> Rejection {
+    let detail =
+        format!("the replay store did not answer, so the message cannot be accepted: {error}");
+    Rejection::of(Reason::Unavailable, step, detail).with_source(Arc::new(error))
+}
+
+#[cold]
+fn misused(detail: &'static str) -> Rejection {
+    Rejection::of(Reason::Misconfigured, Step::Precheck, detail)
+}

@@ -1,0 +1,197 @@
+//! Step 1: `Signature-Input` and `Signature` parse, come as a pair, and have a member `sig1`.
+
+use std::borrow::Cow;
+
+use super::{
+    BodyReading, Received, Rejection, Step, step00_operation::Asked, step02_params::Complete,
+};
+use crate::{
+    nonce::Nonce,
+    profile::{AdcpComponents, Fault, LABEL, Profile, check_authority, is_known},
+    rfc9421::{
+        Component, ComponentName, Request, SignatureParams,
+        digest::{CONTENT_DIGEST, ContentDigest},
+        signature_base,
+        structured_fields::{BareItem, Dictionary, InnerList, Item, Member, MemberValue},
+    },
+};
+
+/// A message whose signature fields parse (step 1).
+#[derive(Debug)]
+pub struct Parsed<'r> {
+    pub(super) signature: ParsedSignature<'r>,
+    pub(super) params: SignatureParams<'r>,
+}
+
+/// The member `sig1`, all but its parameters, and what was asked of the message.
+#[derive(Debug)]
+pub(super) struct ParsedSignature<'r> {
+    pub(super) received: &'r Received<'r>,
+    pub(super) asked: &'r Asked,
+    pub(super) components: Vec<Component<'r>>,
+    /// The received text, which is what `@signature-params` is built from.
+    pub(super) raw: &'r str,
+    /// `None` where the bytes are not as many as a signature of the profiles' algorithms has.
+    pub(super) signature: Option<[u8; 64]>,
+    /// Read where the signature covers it.
+    pub(super) digest: Option<ContentDigest>,
+}
+
+impl<'r> Parsed<'r> {
+    /// Every other label than `sig1` is ignored. A nonce that is too short or not unpadded
+    /// Base64URL is malformed as well.
+    pub(super) fn read(received: &'r Received<'r>, asked: &'r Asked) -> Result<Self, Rejection> {
+        let malformed = |detail: String| received.malformed(detail);
+        let (list, raw, signature) = labelled(received)?;
+        let params = SignatureParams::from_params(&list.params)
+            .map_err(|error| malformed(error.to_string()))?;
+        let components = components(received, list)?;
+        if let Some(nonce) = &params.nonce {
+            Nonce::check(nonce).map_err(|error| malformed(error.to_string()))?;
+        }
+        let covers = |name| {
+            components.iter().any(|component| component.name() == ComponentName::Field(name))
+        };
+        if covers("content-type") {
+            let single = received.fields.single_content_type();
+            single.map_err(|error| malformed(error.to_string()))?;
+        }
+        let digest = match received.fields.content_digest.value() {
+            Some(value) if covers(CONTENT_DIGEST) => {
+                let digest = ContentDigest::parse(value, received.profile.digest_alphabets());
+                Some(digest.map_err(|error| malformed(error.to_string()))?)
+            }
+            _ => None,
+        };
+        // Contracts before 3.2.4 call a raw non-ASCII host a malformed header.
+        if let Err(error) = &received.target
+            && received.profile.raw_host_is_header_fault()
+            && error.is_raw_non_ascii_host()
+        {
+            return Err(malformed(error.to_string()));
+        }
+        let signature = ParsedSignature { received, asked, components, raw, signature, digest };
+        Ok(Self { signature, params })
+    }
+
+    /// The signature base (RFC 9421 §2.5) over the canonical target URI, for people who compare
+    /// bases.
+    ///
+    /// # Errors
+    /// As step 10.
+    pub fn signature_base(&self) -> Result<Vec<u8>, Rejection> {
+        self.signature.base()
+    }
+
+    /// Step 2: all six parameters are there.
+    ///
+    /// # Errors
+    /// `*_params_incomplete`.
+    pub fn check_params(self) -> Result<Complete<'r>, Rejection> {
+        Complete::check(self)
+    }
+}
+
+impl ParsedSignature<'_> {
+    pub(super) fn covers(&self, name: &str) -> bool {
+        self.components.iter().any(|component| component.name().as_str() == name)
+    }
+
+    /// The first half of step 10: the base, once the received authority agrees with the canonical
+    /// target URI.
+    pub(super) fn base(&self) -> Result<Vec<u8>, Rejection> {
+        let received = self.received;
+        let malformed =
+            |detail: String| received.refuse(Step::Signature, Fault::TargetUriMalformed, detail);
+        let target = received.target.as_ref().map_err(|error| malformed(error.to_string()))?;
+        let rules = received.profile.verifier_uri_rules();
+        check_authority(received.request, target, rules)
+            .map_err(|error| malformed(error.to_string()))?;
+        let source = AdcpComponents::new(received.request, target, None);
+        signature_base(&self.components, self.raw, &source).map_err(|error| {
+            received.refuse(Step::Signature, Fault::SignatureInvalid, error.to_string())
+        })
+    }
+}
+
+/// The member `sig1` of both fields: the components with their parameters, the received text of the
+/// member, and the signature's bytes.
+type Labelled<'r> = (InnerList<'r>, &'r str, Option<[u8; 64]>);
+
+fn labelled<'r>(received: &'r Received<'_>) -> Result<Labelled<'r>, Rejection> {
+    let fields = &received.fields;
+    let (input, signature) = match (fields.signature_input.value(), fields.signature.value()) {
+        (Some(input), Some(signature)) => (input, signature),
+        (Some(_), None) => {
+            return Err(received.malformed("Signature-Input came without Signature"));
+        }
+        (None, Some(_)) => {
+            return Err(received.malformed("Signature came without Signature-Input"));
+        }
+        (None, None) => return Err(received.malformed("the message carries no signature")),
+    };
+    let inputs = Dictionary::parse(input)
+        .map_err(|error| received.malformed(format!("Signature-Input: {error}")))?;
+    let signatures = Dictionary::parse(signature)
+        .map_err(|error| received.malformed(format!("Signature: {error}")))?;
+    let Some(Member { value: MemberValue::InnerList(list), raw, .. }) = inputs.into_member(LABEL)
+    else {
+        return Err(received.malformed("Signature-Input has no component list labelled sig1"));
+    };
+    let Some(MemberValue::Item(Item { bare: BareItem::ByteSequence(bytes), params })) =
+        signatures.into_member(LABEL).map(|member| member.value)
+    else {
+        return Err(received.malformed("Signature has no byte sequence labelled sig1"));
+    };
+    // Nothing signs them, and neither RFC 9421 nor AdCP gives one a meaning.
+    if !params.is_empty() {
+        return Err(
+            received.malformed("sig1 of Signature has parameters: write the byte sequence alone")
+        );
+    }
+    let signature = bytes
+        .decode_exactly(received.profile.signature_alphabet())
+        .map_err(|error| received.malformed(format!("Signature sig1: {error}")))?;
+    Ok((list, raw, signature))
+}
+
+/// The covered components, each known to AdCP, without parameters, and listed once.
+fn components<'r>(
+    received: &Received<'_>,
+    list: InnerList<'r>,
+) -> Result<Vec<Component<'r>>, Rejection> {
+    let mut components: Vec<Component<'r>> = Vec::with_capacity(list.items.len());
+    for item in list.items {
+        // Reads the parameters as well, so that the detail names what is wrong with them.
+        let component =
+            Component::from_item(&item).map_err(|error| received.malformed(error.to_string()))?;
+        if !is_known(&component) {
+            return Err(received.malformed(format!(
+                "component {component} carries parameters or is derived in a way that AdCP does \
+                 not define"
+            )));
+        }
+        // A name with an escape is no component's, and an item without one borrows its text.
+        let BareItem::String(Cow::Borrowed(name)) = item.bare else {
+            return Err(received.malformed("a component name is written with escapes"));
+        };
+        let component =
+            Component::new(name, &[]).map_err(|error| received.malformed(error.to_string()))?;
+        if components.contains(&component) {
+            return Err(received.malformed(format!("component {component} is listed twice")));
+        }
+        components.push(component);
+    }
+    Ok(components)
+}
+
+/// The signature base that a received message has to verify over, for people who compare bases: the
+/// received parameters over the canonical target URI. Nothing is verified, and step 0 is left out.
+///
+/// # Errors
+/// As steps 1 and 10.
+pub fn signature_base_of(profile: &Profile, request: &Request<'_>) -> Result<Vec<u8>, Rejection> {
+    let received = Received::new(profile, request, BodyReading::Scan)?;
+    let asked = Asked::anything();
+    Parsed::read(&received, &asked)?.signature_base()
+}

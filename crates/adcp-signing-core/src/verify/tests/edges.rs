@@ -1,0 +1,110 @@
+//! An edge that errs is never acceptance.
+
+use std::error::Error as _;
+
+use super::support::listed;
+use super::support::{Answer, Edges, KeyAnswer, Scene};
+use crate::{
+    operation::List,
+    profile::Recovery,
+    replay::InsertOutcome,
+    resolver::DiscoveryFailure,
+    revocation::RevocationStatus,
+    verify::{FallbackCredential, Reason, Step, Verified},
+};
+
+fn with(edges: Edges) -> Scene {
+    Scene { edges, ..Scene::default() }
+}
+
+#[test]
+fn a_revocation_source_that_errs_makes_the_key_stale() {
+    let edges = Edges { revocation: Answer::Fails, ..Edges::default() };
+    let rejection = with(edges).verify().unwrap_err();
+    assert_eq!(rejection.reason().as_str(), "request_signature_revocation_stale");
+    assert_eq!(rejection.step(), Step::Revocation);
+    let edges = Edges { revocation: Answer::Is(RevocationStatus::Stale), ..Edges::default() };
+    let rejection = with(edges).verify().unwrap_err();
+    assert_eq!(rejection.reason().as_str(), "request_signature_revocation_stale");
+}
+
+#[test]
+fn a_replay_store_that_errs_is_503_with_retry_after_and_no_code() {
+    let cap = Edges { cap: Answer::Fails, ..Edges::default() };
+    let insert = Edges { insert: Answer::Fails, ..Edges::default() };
+    for (edges, step) in [(cap, Step::ReplayCap), (insert, Step::Insert)] {
+        for webhook in [false, true] {
+            let scene = Scene { webhook, ..with(edges.clone()) };
+            let rejection = scene.verify().unwrap_err();
+            assert_eq!(rejection.reason(), Reason::Unavailable);
+            assert_eq!((rejection.status(), rejection.step()), (503, step));
+            assert_eq!(rejection.www_authenticate(), None);
+            assert_eq!(rejection.code(), None);
+            assert_eq!(rejection.recovery(), Recovery::Transient);
+            assert!(rejection.retry_after().is_some());
+            assert!(rejection.source().is_some(), "the store's error is the cause");
+        }
+    }
+}
+
+/// A store that is down must not turn a signed request into one of the shadow mode.
+#[test]
+fn a_replay_store_that_errs_is_not_shadowed() {
+    let edges = Edges { insert: Answer::Fails, ..Edges::default() };
+    let scene = Scene {
+        capability: listed(Some(List::Warn)),
+        fallback: FallbackCredential::Valid,
+        ..with(edges)
+    };
+    assert_eq!(scene.verify().unwrap_err().reason(), Reason::Unavailable);
+}
+
+#[test]
+fn a_cap_that_is_reached_between_look_and_insert_refuses() {
+    for outcome in [InsertOutcome::KeyCapReached, InsertOutcome::AggregateCapReached] {
+        let edges = Edges { insert: Answer::Is(outcome), ..Edges::default() };
+        let rejection = with(edges).verify().unwrap_err();
+        assert_eq!(rejection.reason().as_str(), "request_signature_rate_abuse");
+        assert_eq!(rejection.step(), Step::Insert);
+    }
+}
+
+#[test]
+fn each_discovery_failure_keeps_its_code_on_requests_and_is_key_unknown_on_webhooks() {
+    use DiscoveryFailure as F;
+    let cases = [
+        (F::BrandJsonUrlMissing, "brand_json_url_missing", 401),
+        (F::CapabilitiesUnreachable, "capabilities_unreachable", 503),
+        (F::BrandJsonUnreachable, "brand_json_unreachable", 503),
+        (F::BrandJsonMalformed, "brand_json_malformed", 401),
+        (F::BrandOriginMismatch, "brand_origin_mismatch", 401),
+        (F::AgentNotInBrandJson, "agent_not_in_brand_json", 401),
+        (F::BrandJsonAmbiguous, "brand_json_ambiguous", 401),
+        (F::KeyOriginMismatch, "key_origin_mismatch", 401),
+        (F::KeyOriginMissing, "key_origin_missing", 401),
+        (F::JwksUnavailable, "jwks_unavailable", 503),
+        (F::JwksUntrusted, "jwks_untrusted", 401),
+    ];
+    for (failure, code, status) in cases {
+        let edges = Edges { key: KeyAnswer::Fails(failure), ..Edges::default() };
+        let rejection = with(edges.clone()).verify().unwrap_err();
+        assert_eq!(rejection.reason().as_str(), format!("request_signature_{code}"));
+        assert_eq!((rejection.step(), rejection.status()), (Step::Key, status));
+        assert_eq!(rejection.retry_after().is_some(), status == 503);
+        assert!(rejection.source().is_some(), "the resolver's error is the cause");
+        let webhook = Scene { webhook: true, ..with(edges) }.verify().unwrap_err();
+        assert_eq!(webhook.reason().as_str(), "webhook_signature_key_unknown");
+    }
+}
+
+#[test]
+fn a_resolver_that_answers_with_another_key_is_not_believed() {
+    let edges = Edges { key: KeyAnswer::Other("buyer-2025"), ..Edges::default() };
+    let rejection = with(edges).verify().unwrap_err();
+    assert_eq!(rejection.reason().as_str(), "request_signature_key_unknown");
+}
+
+#[test]
+fn without_a_failing_edge_the_same_scene_is_accepted() {
+    assert!(matches!(with(Edges::default()).verify(), Ok(Verified::Signed(_))));
+}

@@ -1,0 +1,8 @@
+//! The checklist over edges that answer as told: its order, its edges, its answer, and step 0.
+
+mod edges;
+mod operation;
+mod order;
+mod outcome;
+mod properties;
+mod support;
