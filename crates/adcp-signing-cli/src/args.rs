@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum, value_parser};
+use adcp_signing::KeyPurpose;
+use clap::{
+    Args as ClapArgs, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser, value_parser,
+};
 use clap_complete::Shell;
 
 use crate::published::Place;
@@ -16,8 +19,8 @@ pub(crate) struct Args {
 }
 
 const EXIT_CODES: &str = "Exit codes:
-  0  done, and every message was accepted
-  1  a message was refused, or a vector failed
+  0  done, and every message was signed and accepted
+  1  a message was refused or is unsigned, or a vector failed
   2  the input or an option cannot be used
   3  a key could not be used, or is not ready";
 
@@ -85,13 +88,18 @@ Exit codes:
     },
 }
 
+/// The purposes that AdCP defines.
+fn purposes() -> PossibleValuesParser {
+    KeyPurpose::KNOWN.iter().map(KeyPurpose::as_str).into()
+}
+
 #[derive(Debug, ClapArgs)]
 pub(crate) struct KeygenArgs {
     /// The algorithm.
     #[arg(long, value_enum, default_value_t = KeyAlgorithm::Ed25519)]
     pub(crate) alg: KeyAlgorithm,
     /// What the key is for, the JWK member adcp_use.
-    #[arg(long, default_value = "request-signing")]
+    #[arg(long, default_value = "request-signing", value_parser = purposes())]
     pub(crate) purpose: String,
     /// The key's name; its RFC 7638 thumbprint by default.
     #[arg(long)]
@@ -156,6 +164,8 @@ pub(crate) struct ProbeArgs {
     /// trust than the system's.
     #[arg(long, value_name = "FILE|URL")]
     pub(crate) jwks: Option<Place>,
+    #[command(flatten)]
+    pub(crate) profile: ProfileArgs,
     /// How many signatures to make.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = value_parser!(u32).range(1..=MAX_SIGNATURES))]
     pub(crate) count: u32,
@@ -170,8 +180,8 @@ pub(crate) struct ProbeArgs {
 /// The profile of a message, where the message itself does not say it.
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct ProfileArgs {
-    /// The wire version of the endpoint's profile: 3.0, 3.1 or 3.2. A message file is for 3.2
-    /// unless said otherwise; JSON must say it.
+    /// The wire version of the endpoint's profile: 3.0, 3.1, 3.2 or 3.3. Without it a message file
+    /// and a probed key are for 3.2; JSON must say it. Of webhooks it picks the contract.
     #[arg(long)]
     pub(crate) profile: Option<String>,
     /// request or webhook; request unless said otherwise.
@@ -212,6 +222,10 @@ pub(crate) struct SignArgs {
     /// Signs URLs that implementations canonicalize differently.
     #[arg(long)]
     pub(crate) allow_ambiguous_url: bool,
+    /// Lets a line of --ndjson name the key it is signed with. A key URI is as trusted as this
+    /// program: it can load code and send credentials.
+    #[arg(long, requires = "ndjson")]
+    pub(crate) allow_key_uri: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -226,10 +240,11 @@ pub(crate) struct VerifyArgs {
     /// The request_signing capability of the endpoint.
     #[arg(long, value_name = "FILE")]
     pub(crate) capability: Option<PathBuf>,
-    /// rest, mcp or a2a.
+    /// How the message came: rest, mcp or a2a. Rest unless said otherwise.
     #[arg(long)]
     pub(crate) transport: Option<String>,
-    /// The AdCP operation, with rest; taken from the path by default.
+    /// The AdCP operation that the route of a REST endpoint is for; read from the last segment of the
+    /// path unless said otherwise.
     #[arg(long)]
     pub(crate) operation: Option<String>,
     /// The time of the verification in Unix seconds; now by default.
@@ -238,6 +253,10 @@ pub(crate) struct VerifyArgs {
     /// Another authenticator accepts a credential of the message.
     #[arg(long)]
     pub(crate) fallback_valid: bool,
+    /// Takes a message that nobody signed, where the capability lets it pass. Without this, only a
+    /// signed message is a success.
+    #[arg(long)]
+    pub(crate) allow_unsigned: bool,
     /// Keeps one replay store for all lines of --ndjson.
     #[arg(long, requires = "ndjson")]
     pub(crate) shared_replay: bool,
@@ -247,9 +266,9 @@ pub(crate) struct VerifyArgs {
 pub(crate) struct CanonicalizeArgs {
     /// The URLs.
     pub(crate) urls: Vec<String>,
-    /// The wire version of the profile.
-    #[arg(long, default_value = "3.2")]
-    pub(crate) profile: String,
+    /// The wire version of the profile; 3.2 unless said otherwise.
+    #[arg(long)]
+    pub(crate) profile: Option<String>,
     /// The AdCP version; the newest of the profile by default.
     #[arg(long, value_name = "VERSION")]
     pub(crate) contract: Option<String>,

@@ -6,7 +6,7 @@ use adcp_signing::{
     KeyUriError,
     profile::{MessageKind, Profile},
     sign::SignError,
-    verify::{Refusal, RefusalKind, Step, VerifyError},
+    verify::{Reason, Rejection, Step},
 };
 use serde_json::{Value, json};
 
@@ -17,6 +17,8 @@ pub(crate) enum Failure {
     Invalid(String),
     /// A message was refused, by the verifier's rules or by the signer's.
     Refused(Box<Refused>),
+    /// A message that may be processed and that nobody signed, where a signer was asked for.
+    Unsigned { message: String, operation: Option<String> },
     /// A key could not be used, or a store did not answer.
     Unavailable { code: &'static str, message: String },
 }
@@ -39,7 +41,7 @@ impl Failure {
     /// 1 a message was refused, 2 the input cannot be used, 3 a key or a store could not.
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Refused(_) => 1,
+            Self::Refused(_) | Self::Unsigned { .. } => 1,
             Self::Invalid(_) => 2,
             Self::Unavailable { .. } => 3,
         })
@@ -54,6 +56,12 @@ impl Failure {
             Self::Unavailable { code, message } => {
                 json!({"ok": false, "error_code": code, "message": message})
             }
+            Self::Unsigned { message, operation } => json!({
+                "ok": false,
+                "error_code": "unsigned",
+                "message": message,
+                "resolved_operation": operation,
+            }),
             Self::Refused(refused) => json!({
                 "ok": false,
                 "action": refused.action,
@@ -100,6 +108,7 @@ impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Invalid(message) => write!(f, "invalid input: {message}"),
+            Self::Unsigned { message, .. } => write!(f, "unsigned: {message}"),
             Self::Unavailable { code, message } => match message.strip_prefix(code) {
                 Some(_) => f.write_str(message),
                 None => write!(f, "{code}: {message}"),
@@ -120,28 +129,25 @@ impl std::fmt::Display for Failure {
     }
 }
 
-impl From<VerifyError> for Failure {
-    fn from(error: VerifyError) -> Self {
-        match error {
-            VerifyError::Refused(refusal) => refusal.into(),
-            other => Self::Unavailable { code: "store_unavailable", message: other.to_string() },
+impl From<Rejection> for Failure {
+    fn from(rejection: Rejection) -> Self {
+        match rejection.reason() {
+            Reason::Unavailable => {
+                Self::Unavailable { code: "store_unavailable", message: rejection.to_string() }
+            }
+            Reason::Misconfigured => Self::Invalid(rejection.detail().to_owned()),
+            reason => Self::Refused(Box::new(Refused {
+                action: if rejection.is_unauthenticated() {
+                    "reject_unauthenticated"
+                } else {
+                    "reject"
+                },
+                code: reason.as_str().to_owned(),
+                step: Some(rejection.step()),
+                message: rejection.detail().to_owned(),
+                operation: rejection.operation().map(str::to_owned),
+            })),
         }
-    }
-}
-
-impl From<Refusal> for Failure {
-    fn from(refusal: Refusal) -> Self {
-        let rejection = refusal.rejection;
-        Self::Refused(Box::new(Refused {
-            action: match refusal.kind {
-                RefusalKind::Reject => "reject",
-                RefusalKind::Unauthenticated => "reject_unauthenticated",
-            },
-            code: rejection.code().as_str().to_owned(),
-            step: Some(rejection.step()),
-            message: rejection.detail().to_owned(),
-            operation: refusal.operation,
-        }))
     }
 }
 

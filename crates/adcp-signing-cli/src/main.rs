@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     };
     outcome.unwrap_or_else(|failure| {
         if json {
-            output::outln!("{}", failure.to_json())
+            output::outln!("{}", output::json(&failure.to_json()))
         } else {
             output::error(&failure)
         }

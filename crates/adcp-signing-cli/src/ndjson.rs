@@ -4,7 +4,7 @@ use std::io::{BufRead, Read as _, Write};
 
 use serde_json::Value;
 
-use crate::failure::Failure;
+use crate::{failure::Failure, output::json};
 
 /// The longest line that is read, in bytes.
 const MAX_LINE: usize = 16 << 20;
@@ -23,7 +23,7 @@ pub(crate) async fn run(
             Line::Text(text) => answer(&text).await.unwrap_or_else(|failure| failure.to_json()),
             Line::Unreadable(reason) => Failure::invalid(reason).to_json(),
         };
-        match writeln!(output, "{reply}").and_then(|()| output.flush()) {
+        match writeln!(output, "{}", json(&reply)).and_then(|()| output.flush()) {
             // The reader has seen enough.
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
             outcome => outcome.map_err(broken)?,

@@ -1,11 +1,12 @@
 //! Standard output and standard error: coloured on a terminal, plain elsewhere.
 
 use std::{
-    fmt,
+    fmt::{self, Write as _},
     io::{self, Write as _},
 };
 
 use anstyle::{AnsiColor, Style};
+use serde_json::Value;
 
 use crate::failure::Failure;
 
@@ -16,7 +17,47 @@ pub(crate) const HEAD: Style = Style::new().bold();
 
 /// Says on standard error why the command failed.
 pub(crate) fn error(failure: &Failure) {
-    anstream::eprintln!("{BAD}error{BAD:#}: {failure}");
+    anstream::eprintln!("{BAD}error{BAD:#}: {}", shown(&failure.to_string()));
+}
+
+/// A text from outside, fit for a terminal: whatever could move the cursor, change colors or reorder
+/// a line is written as an escape. Every text of a message goes through here.
+pub(crate) fn shown(text: &str) -> String {
+    escaped(text, |out, character| {
+        let _ = write!(out, "{}", character.escape_default());
+    })
+}
+
+/// One JSON value on one line, fit for a terminal as well.
+pub(crate) fn json(value: &Value) -> String {
+    escaped(&value.to_string(), |out, character| {
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            let _ = write!(out, "\\u{unit:04x}");
+        }
+    })
+}
+
+fn escaped(text: &str, escape: impl Fn(&mut String, char)) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_unsafe(character) { escape(&mut out, character) } else { out.push(character) }
+    }
+    out
+}
+
+/// Controls (C0, DEL, C1), marks that reorder or hide text, and separators of lines.
+fn is_unsafe(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{61c}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 /// A line on standard output, as `println!` writes one.
@@ -44,5 +85,27 @@ pub(crate) fn written(outcome: io::Result<()>) {
             std::process::exit(2);
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_a_foreign_text_reaches_the_terminal_as_a_command() {
+        for (text, expected) in [
+            ("plain \u{e9} \u{65e5}", "plain \u{e9} \u{65e5}"),
+            ("x\r\u{1b}[2K\u{1b}[32mverified", "x\\r\\u{1b}[2K\\u{1b}[32mverified"),
+            ("\u{1b}]0;title\u{7}", "\\u{1b}]0;title\\u{7}"),
+            ("a\u{9b}31m", "a\\u{9b}31m"),
+            ("a\u{202e}b\u{2066}c", "a\\u{202e}b\\u{2066}c"),
+            ("a\u{2028}b\n", "a\\u{2028}b\\n"),
+        ] {
+            assert_eq!(shown(text), expected);
+            let line = json(&Value::from(text));
+            assert!(!line.contains(is_unsafe), "{line}");
+            assert_eq!(serde_json::from_str::<String>(&line).unwrap(), text);
+        }
     }
 }

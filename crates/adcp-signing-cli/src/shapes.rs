@@ -1,8 +1,8 @@
 //! The JSON shapes that commands read and write, one object a message.
 
 use adcp_signing::{
-    AdcpUse, InMemoryProvider, KeyPurpose, PrivateJwk,
-    profile::{MessageKind, Profile, WireVersion},
+    AdcpUse, InMemoryProvider, PrivateJwk,
+    profile::{Profile, WireVersion},
     rfc9421::FieldLine,
 };
 use base64ct::{Base64, Encoding as _};
@@ -24,6 +24,9 @@ pub(crate) struct Message {
     pub(crate) body: Option<String>,
     pub(crate) body_b64: Option<String>,
 }
+
+/// The newest wire version that is released.
+const NEWEST: &str = "3.2";
 
 /// Which profile a message is for.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -53,8 +56,7 @@ pub(crate) struct SignFields {
     pub(crate) nonce: Option<String>,
     pub(crate) label: Option<String>,
     pub(crate) cover_content_digest: Option<bool>,
-    #[serde(default)]
-    pub(crate) allow_ambiguous_url: bool,
+    pub(crate) allow_ambiguous_url: Option<bool>,
 }
 
 /// What `verify` and `explain` add.
@@ -66,8 +68,7 @@ pub(crate) struct VerifyFields {
     pub(crate) now: Option<i64>,
     pub(crate) capability: Option<Box<RawValue>>,
     pub(crate) operation: Option<String>,
-    #[serde(default)]
-    pub(crate) fallback_valid: bool,
+    pub(crate) fallback_valid: Option<bool>,
     #[serde(default)]
     pub(crate) revoked_kids: Vec<String>,
     #[serde(default)]
@@ -120,32 +121,75 @@ pub(crate) fn from_json<T: for<'de> Deserialize<'de>>(json: &str) -> Result<T, F
     serde_json::from_str(json).map_err(|error| Failure::invalid(error.to_string()))
 }
 
+/// What an option says, else what the message says. A message that contradicts an option is an
+/// error: it must not choose by what it is judged.
+pub(crate) fn settled<T: Clone + PartialEq>(
+    member: &str,
+    message: Option<T>,
+    option: Option<&T>,
+) -> Result<Option<T>, Failure> {
+    match (message, option) {
+        (Some(message), Some(option)) if message != *option => Err(Failure::invalid(format!(
+            "{member} contradicts the option of that name: remove one"
+        ))),
+        (message, option) => Ok(option.cloned().or(message)),
+    }
+}
+
+/// [`settled`], of two JSON texts that are compared by what they mean.
+pub(crate) fn settled_json(
+    member: &str,
+    message: Option<Box<RawValue>>,
+    option: Option<&RawValue>,
+) -> Result<Option<Box<RawValue>>, Failure> {
+    let meant = |json: &RawValue| from_json::<Value>(json.get());
+    let message_means = message.as_deref().map(meant).transpose()?;
+    settled(member, message_means, option.map(meant).transpose()?.as_ref())?;
+    Ok(option.map(ToOwned::to_owned).or(message))
+}
+
+/// Refuses members by which one message would choose how it is judged, or whose key signs it.
+pub(crate) fn refuse_members(members: &[(&str, bool)]) -> Result<(), Failure> {
+    match members.iter().find(|(_, is_given)| *is_given) {
+        None => Ok(()),
+        Some((member, _)) => Err(Failure::invalid(format!(
+            "a message does not bring its own {member}: use the option --{}, or --ndjson for lines \
+             that state it",
+            member.replace('_', "-")
+        ))),
+    }
+}
+
 impl Selector {
-    /// Requests of a wire version.
-    pub(crate) fn request(profile: &str) -> Self {
-        Self { profile: Some(profile.to_owned()), ..Self::default() }
+    /// This one, of the newest profile where it says none.
+    pub(crate) fn or_newest(self) -> Self {
+        Self { profile: self.profile.or_else(|| Some(NEWEST.to_owned())), ..self }
     }
 
-    /// This one, completed by another.
-    pub(crate) fn or(self, other: &Self) -> Self {
-        Self {
-            kind: self.kind.or_else(|| other.kind.clone()),
-            profile: self.profile.or_else(|| other.profile.clone()),
-            contract: self.contract.or_else(|| other.contract.clone()),
-        }
+    /// What the options and the message say, which must not contradict each other.
+    pub(crate) fn settled(self, options: &Self) -> Result<Self, Failure> {
+        Ok(Self {
+            kind: settled("kind", self.kind, options.kind.as_ref())?,
+            profile: settled("profile", self.profile, options.profile.as_ref())?,
+            contract: settled("contract", self.contract, options.contract.as_ref())?,
+        })
     }
 
     /// The profile that is selected.
     pub(crate) fn profile(&self) -> Result<Profile, Failure> {
         let Some(wire) = &self.profile else {
-            return Err(Failure::invalid("no profile: write 3.0, 3.1 or 3.2"));
+            return Err(Failure::invalid(format!("no profile: write one of {}", wire_versions())));
         };
         let wire: WireVersion = wire.parse().map_err(|_| {
-            Failure::invalid(format!("profile is {:?}; write 3.0, 3.1 or 3.2", shorten(wire)))
+            Failure::invalid(format!(
+                "profile is {:?}; write one of {}",
+                shorten(wire),
+                wire_versions()
+            ))
         })?;
         let profile = match self.kind.as_deref().unwrap_or("request") {
             "request" => Profile::request(wire),
-            "webhook" => Profile::webhook(wire),
+            "webhook" => Profile::webhook_at(wire.newest_contract()),
             other => {
                 return Err(Failure::invalid(format!(
                     "kind is {:?}; write request or webhook",
@@ -161,6 +205,11 @@ impl Selector {
                 .map_err(|error| Failure::invalid(format!("contract: {error}"))),
         }
     }
+}
+
+/// The wire versions there are, for messages.
+fn wire_versions() -> String {
+    WireVersion::ALL.map(WireVersion::as_str).join(", ")
 }
 
 impl Message {
@@ -206,11 +255,7 @@ pub(crate) fn inline_key(key: &RawValue, profile: &Profile) -> Result<InMemoryPr
     let provider = if *jwk.adcp_use() != AdcpUse::Absent {
         InMemoryProvider::from_jwk(jwk)
     } else {
-        let reuses = profile.accepts_purpose(&KeyPurpose::RequestSigning);
-        let dedicated = profile.kind() == MessageKind::Webhook && !reuses;
-        let purpose =
-            if dedicated { KeyPurpose::WebhookSigning } else { KeyPurpose::RequestSigning };
-        InMemoryProvider::from_jwk_for(jwk, purpose)
+        InMemoryProvider::from_jwk_for(jwk, profile.purpose_to_publish())
     };
     provider.map_err(|error| invalid(error.to_string()))
 }

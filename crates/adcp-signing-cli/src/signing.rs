@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use adcp_signing::{
-    SigningProvider, UnixSeconds,
+    Nonce, SigningProvider, UnixSeconds,
     profile::LABEL,
     rfc9421::{
         Request,
@@ -37,7 +37,7 @@ pub(crate) async fn sign(input: &SignInput, keys: &mut Keys) -> Result<Signed, F
         Some(false) => DigestCoverage::Leave,
         Some(true) | None => DigestCoverage::Cover,
     };
-    let ambiguous = if input.options.allow_ambiguous_url {
+    let ambiguous = if input.options.allow_ambiguous_url == Some(true) {
         AmbiguousUrls::Allow
     } else {
         AmbiguousUrls::Refuse
@@ -47,12 +47,17 @@ pub(crate) async fn sign(input: &SignInput, keys: &mut Keys) -> Result<Signed, F
         .with_digest_coverage(coverage)
         .with_ambiguous_urls(ambiguous);
     let label = input.options.label.clone().unwrap_or_else(|| LABEL.to_owned());
-    let sign_options = SignOptions {
-        created: input.options.created.map(UnixSeconds::new),
-        expires_in: input.options.expires_in,
-        nonce: input.options.nonce.clone(),
-        label: Some(label.clone()),
-    };
+    let mut sign_options = SignOptions::default();
+    sign_options.created = input.options.created.map(UnixSeconds::new);
+    sign_options.expires_in = input.options.expires_in;
+    sign_options.nonce = input
+        .options
+        .nonce
+        .as_deref()
+        .map(Nonce::parse)
+        .transpose()
+        .map_err(|error| failed(error.into()))?;
+    sign_options.label = Some(label.clone());
     let body = input.message.body_bytes()?;
     let lines = input.message.lines();
     let request = Request {

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use adcp_signing::{
     Clock as _, FixedClock, JwkSet, SystemClock, UnixSeconds,
     operation::{DigestPolicy, RequestSigningCapability, Transport},
-    profile::{MessageKind, Profile, WireVersion},
-    replay::{InMemoryReplayStore, InsertOutcome, ReplayEntry, ReplayStore, StoreError},
-    resolver::StaticKeys,
+    profile::{DigestRule, MessageKind, Profile},
+    replay::{InMemoryReplayStore, InsertOutcome, ReplayEntry, ReplayKey, ReplayStore, StoreError},
+    resolver::{StaticKeys, VerificationKey},
     revocation::InMemoryRevocation,
     rfc9421::Request,
-    verify::{Acceptance, Caller, FallbackCredential, Received, Step, Verifier, Warning},
+    verify::{
+        Context, Fallback, FallbackCredential, Rejection, ShadowFinding, Step, Verified,
+        VerifiedSigner, Verifier, signature_base_of,
+    },
 };
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -27,7 +30,7 @@ const SEED_TTL: i64 = 420;
 /// A message that may be processed, as the commands show it.
 pub(crate) struct Accepted {
     pub(crate) kind: MessageKind,
-    pub(crate) acceptance: Acceptance,
+    pub(crate) verified: Verified,
 }
 
 /// Verifies the message of an input, with nonces remembered in `store`.
@@ -38,41 +41,44 @@ pub(crate) async fn verify(
     let profile = input.selector.profile()?;
     let kind = profile.kind();
     let now = now(input);
+    let keys = keys(input)?;
     for seen in &input.options.replay_seed {
-        store
-            .preload(&seen.keyid, &seen.nonce, now.plus(SEED_TTL), now)
-            .map(drop)
-            .map_err(|error| Failure::invalid(format!("replay_seed: {error}")))?;
+        // A nonce of a `keyid` that no key has cannot matter.
+        for thumbprint in keys.named(&seen.keyid).filter_map(VerificationKey::thumbprint) {
+            let key = ReplayKey::new(&seen.keyid, thumbprint);
+            store
+                .preload(key, &seen.nonce, now.plus(SEED_TTL), now)
+                .map(drop)
+                .map_err(|error| Failure::invalid(format!("replay_seed: {error}")))?;
+        }
     }
     let revocation = InMemoryRevocation::new(input.options.revoked_kids.iter().cloned());
     if input.options.revocation_stale {
         revocation.stale_after(now.minus(1));
     }
-    let mut builder = Verifier::builder(profile.clone())
-        .keys(Arc::new(keys(input)?))
-        .revocation(Arc::new(revocation))
-        .replay(Arc::new(Capped {
-            store: Arc::clone(store),
-            keyid: input.options.cap_hit_for.clone(),
-        }))
-        .capability(capability(input, &profile)?)
-        .clock(Arc::new(FixedClock::new(now)));
+    let mut builder = Verifier::builder(profile.clone(), capability(input, &profile)?)
+        .keys(keys)
+        .revocation(revocation)
+        .replay(Capped { store: Arc::clone(store), keyid: input.options.cap_hit_for.clone() })
+        .clock(FixedClock::new(now));
     if let Some(cap) = input.options.replay_cap {
         builder = builder.replay_cap(cap);
     }
     let body = input.message.body_bytes()?;
     let lines = input.message.lines();
     let request = request(input, &lines, &body)?;
-    let caller = Caller {
-        transport: transport(input)?,
-        fallback: if input.options.fallback_valid {
-            FallbackCredential::Valid
-        } else {
-            FallbackCredential::Absent
-        },
+    let transport = transport(input)?;
+    let fallback = if input.options.fallback_valid == Some(true) {
+        FallbackCredential::Valid
+    } else {
+        FallbackCredential::Absent
     };
-    let acceptance = builder.build().verify(&request, &caller).await?;
-    Ok(Accepted { kind, acceptance })
+    let context = match kind {
+        MessageKind::Request => Context::request(&transport).with_fallback(fallback),
+        MessageKind::Webhook => Context::webhook(),
+    };
+    let verified = builder.build().verify(&request, &context).await?;
+    Ok(Accepted { kind, verified })
 }
 
 /// The signature base of an input's message, as far as it can be built.
@@ -81,10 +87,12 @@ pub(crate) fn signature_base(input: &VerifyInput) -> Option<String> {
     let body = input.message.body_bytes().ok()?;
     let lines = input.message.lines();
     let request = request(input, &lines, &body).ok()?;
-    let received = Received::new(&profile, &request);
-    let labelled = received.labelled().ok()?;
-    let base = labelled.parse().ok()?.signature_base().ok()?;
-    String::from_utf8(base).ok()
+    String::from_utf8(signature_base_of(&profile, &request).ok()?).ok()
+}
+
+/// Whether the message makes no claim to be signed.
+pub(crate) fn is_unsigned(input: &VerifyInput) -> bool {
+    !input.message.lines().iter().any(|line| line.is("signature") || line.is("signature-input"))
 }
 
 /// The time of the verification.
@@ -120,16 +128,19 @@ fn capability(input: &VerifyInput, profile: &Profile) -> Result<RequestSigningCa
     match &input.options.capability {
         Some(json) => RequestSigningCapability::from_json(json.get().as_bytes())
             .map_err(|error| Failure::invalid(format!("capability: {error}"))),
-        None if profile.wire() == WireVersion::V3_2 => {
-            Ok(RequestSigningCapability::supported_with(DigestPolicy::Required))
+        None if profile.digest_rule(DigestPolicy::Either) == DigestRule::Either => {
+            Ok(RequestSigningCapability::supported_with(DigestPolicy::Either))
         }
-        None => Ok(RequestSigningCapability::supported_with(DigestPolicy::Either)),
+        None => Ok(RequestSigningCapability::supported_with(DigestPolicy::Required)),
     }
 }
 
 fn transport(input: &VerifyInput) -> Result<Transport, Failure> {
     match input.options.transport.as_deref() {
-        None | Some("rest") => Ok(Transport::Rest { operation: input.options.operation.clone() }),
+        None | Some("rest") => Ok(match &input.options.operation {
+            Some(operation) => Transport::Rest { operation: operation.clone() },
+            None => Transport::RestPath,
+        }),
         Some("mcp") => Ok(Transport::Mcp),
         Some("a2a") => Ok(Transport::A2a),
         Some(other) => Err(Failure::invalid(format!(
@@ -150,11 +161,12 @@ struct Capped {
 impl ReplayStore for Capped {
     async fn cap_reached(
         &self,
-        keyid: &str,
+        key: ReplayKey<'_>,
         cap: u64,
         now: UnixSeconds,
     ) -> Result<bool, StoreError> {
-        Ok(self.keyid.as_deref() == Some(keyid) || self.store.cap_reached(keyid, cap, now).await?)
+        let hit = self.keyid.as_deref() == Some(key.keyid());
+        Ok(hit || self.store.cap_reached(key, cap, now).await?)
     }
 
     async fn insert(
@@ -167,39 +179,76 @@ impl ReplayStore for Capped {
 }
 
 impl Accepted {
+    /// The same, unless nobody signed the message and a signer was asked for.
+    pub(crate) fn signed_unless(self, allow_unsigned: bool) -> Result<Self, Failure> {
+        if self.is_signed() || allow_unsigned {
+            return Ok(self);
+        }
+        let message = match self.source() {
+            Some(_) => {
+                "the message is accepted on the authority of another credential; it carries \
+                        no signature that verifies. --allow-unsigned takes it"
+            }
+            None => {
+                "the message carries no signature. --allow-unsigned takes it, where the \
+                     capability lets it pass"
+            }
+        };
+        let operation = self.verified.operation().map(str::to_owned);
+        Err(Failure::Unsigned { message: message.to_owned(), operation })
+    }
+
+    pub(crate) fn is_signed(&self) -> bool {
+        self.signer().is_some()
+    }
+
+    fn signer(&self) -> Option<&VerifiedSigner> {
+        match &self.verified {
+            Verified::Signed(signer) => Some(signer),
+            Verified::Fallback(_) | Verified::Anonymous(_) => None,
+        }
+    }
+
+    fn shadow(&self) -> Option<&ShadowFinding> {
+        match &self.verified {
+            Verified::Fallback(fallback) => Fallback::shadow(fallback),
+            Verified::Signed(_) | Verified::Anonymous(_) => None,
+        }
+    }
+
     /// What the endpoint does with the message.
     pub(crate) fn action(&self) -> &'static str {
-        if self.acceptance.warning.is_some() { "accept_with_warning" } else { "accept" }
+        if self.shadow().is_some() { "accept_with_warning" } else { "accept" }
     }
 
     /// What authenticates the message, if anything.
     pub(crate) fn source(&self) -> Option<&'static str> {
-        match (&self.acceptance.signer, self.acceptance.by_fallback) {
-            (Some(_), _) => Some("signature"),
-            (None, true) => Some("fallback"),
-            (None, false) => None,
+        match &self.verified {
+            Verified::Signed(_) => Some("signature"),
+            Verified::Fallback(_) => Some("fallback"),
+            Verified::Anonymous(_) => None,
         }
     }
 
     /// Where a signature failed that shadow mode let pass.
     pub(crate) fn failed_step(&self) -> Option<Step> {
-        match &self.acceptance.warning {
-            Some(Warning::Failed(rejection)) => Some(rejection.step()),
-            Some(Warning::Unsigned) | None => None,
+        match self.shadow()? {
+            ShadowFinding::Failed(rejection) => Some(rejection.step()),
+            ShadowFinding::Unsigned => None,
         }
     }
 
     /// What shadow mode let pass.
     pub(crate) fn warning(&self) -> Option<String> {
-        self.acceptance.warning.as_ref().map(|warning| match warning {
-            Warning::Failed(rejection) => rejection.to_string(),
-            Warning::Unsigned => "an unsigned message".to_owned(),
+        self.shadow().map(|finding| match finding {
+            ShadowFinding::Failed(rejection) => Rejection::to_string(rejection),
+            ShadowFinding::Unsigned => "an unsigned message".to_owned(),
         })
     }
 
     /// The answer to a line of `--ndjson`.
     pub(crate) fn to_json(&self) -> Value {
-        let signer = self.acceptance.signer.as_ref();
+        let signer = self.signer();
         let mut answer = json!({
             "ok": true,
             "action": self.action(),
@@ -208,16 +257,13 @@ impl Accepted {
         });
         if let Some(members) = answer.as_object_mut() {
             if let Some(signer) = signer {
-                members.insert("keyid".to_owned(), signer.keyid.clone().into());
+                members.insert("keyid".to_owned(), signer.keyid().into());
             }
             if self.kind == MessageKind::Request {
-                members.insert(
-                    "resolved_operation".to_owned(),
-                    self.acceptance.operation.clone().into(),
-                );
+                members.insert("resolved_operation".to_owned(), self.verified.operation().into());
             }
             if let Some(signer) = signer {
-                let base = String::from_utf8_lossy(&signer.signature_base).into_owned();
+                let base = String::from_utf8_lossy(signer.signature_base()).into_owned();
                 members.insert("signature_base".to_owned(), base.into());
             }
         }

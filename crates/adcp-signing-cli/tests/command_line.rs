@@ -146,7 +146,7 @@ fn lines_that_cannot_be_used_are_answered_as_invalid_input() {
     let lines = [
         without(line(), "url"),
         without(line(), "key"),
-        with(line(), "profile", json!("3.3")),
+        with(line(), "profile", json!("3.4")),
         with(line(), "kind", json!("response")),
         with(line(), "headers", json!(7)),
         with(line(), "body_b64", json!("e30=")),
@@ -317,6 +317,48 @@ fn a_probe_tells_a_ready_key_from_one_that_is_not() {
         other["checks"].as_array().unwrap().iter().filter(|check| check["ok"] == false).collect();
     assert_eq!(wrong.len(), 1);
     assert!(wrong[0]["detail"].as_str().unwrap().contains("another key"), "{}", wrong[0]);
+}
+
+#[test]
+fn a_probe_judges_the_purpose_by_profile_and_names_what_the_jwk_lacks() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let purpose = ["--purpose", "webhook-signing"];
+    let out = path("a.jwk");
+    let made = run(&[&["keygen", "--kid", "buyer", "--out", &out], &purpose[..]].concat(), "");
+    let mut jwks: Value = serde_json::from_str(&stdout(&made)).unwrap();
+    let jwk = jwks["keys"][0].as_object_mut().unwrap();
+    jwk.remove("use");
+    jwk.remove("key_ops");
+    std::fs::write(path("a.json"), jwks.to_string()).unwrap();
+
+    let (key, jwks) = (format!("file:{}", path("a.jwk")), path("a.json"));
+    let detail = |options: &[&str], check: &str| {
+        let args = ["probe", "--json", "--allow-in-process-keys", "--count", "1", "--key", &key];
+        let output = run(&[&args, &["--jwks", &jwks][..], options].concat(), "");
+        let answer: Value = serde_json::from_str(&stdout(&output)).unwrap();
+        let checks = answer["checks"].as_array().unwrap().clone();
+        let found = checks.into_iter().find(|made| made["name"] == check).unwrap();
+        (found["ok"] == true, found["detail"].as_str().unwrap().to_owned())
+    };
+    let (ok, why) = detail(&[], "purpose");
+    assert!(!ok && why.ends_with("sign with a request-signing key"), "{why}");
+    let (ok, why) = detail(&["--kind", "webhook"], "purpose");
+    assert!(ok && why.contains("deprecated"), "{why}");
+    let older = ["--kind", "webhook", "--contract", "3.1.0-rc.14"];
+    assert_eq!(detail(&older, "purpose"), (true, "webhook-signing".to_owned()));
+    let (ok, why) = detail(&older, "published");
+    assert!(!ok && why.contains("`use` is missing") && why.contains("`key_ops` is missing"));
+    assert!(!why.contains("adcp_use"), "{why}");
+}
+
+#[test]
+fn keygen_lists_the_purposes_there_are() {
+    let refused = run(&["keygen", "--purpose", "request", "--out", "x"], "");
+    assert_eq!(code(&refused), 2);
+    for purpose in ["request-signing", "attestation-signing"] {
+        assert!(stderr(&refused).contains(purpose), "{}", stderr(&refused));
+    }
 }
 
 #[test]

@@ -11,7 +11,12 @@ fn vectors(path: &str) -> PathBuf {
 }
 
 fn passes(path: &str, at_least: usize) {
-    let report = run_folder(&vectors(path), None).unwrap();
+    passes_at(path, None, at_least);
+}
+
+fn passes_at(path: &str, contract: Option<&str>, at_least: usize) {
+    let contract = contract.map(|text| text.parse().unwrap());
+    let report = run_folder(&vectors(path), contract.as_ref()).unwrap();
     let failures: Vec<_> = report
         .cases
         .iter()
@@ -50,6 +55,17 @@ fn adcp_3_2_0_beta_5() {
 #[test]
 fn adcp_3_2_4() {
     passes("adcp/3.2.4", 290);
+}
+
+#[test]
+fn adcp_3_3_0_beta_0() {
+    passes("adcp/3.3.0-beta.0", 1);
+}
+
+/// No byte of the AdCP profiles changes between 3.2 and 3.3.
+#[test]
+fn the_set_of_3_2_4_passes_at_contract_3_3() {
+    passes_at("adcp/3.2.4", Some("3.3.0-rc.0"), 290);
 }
 
 #[test]

@@ -15,19 +15,20 @@ use crate::{
     args::{CanonicalizeArgs, StreamArgs},
     failure::{Failure, Refused},
     ndjson,
-    output::{self, outln},
+    output::{self, outln, shown},
     shapes::{CanonicalizeInput, Selector, from_json},
 };
 
 pub(crate) async fn run(args: &CanonicalizeArgs) -> Result<ExitCode, Failure> {
-    let selector = Selector { contract: args.contract.clone(), ..Selector::request(&args.profile) };
+    let options =
+        Selector { kind: None, profile: args.profile.clone(), contract: args.contract.clone() };
     if args.ndjson {
         let stream = StreamArgs { file: None, ndjson: true, json: true };
         let lines = BufReader::new(super::ndjson_source(&stream)?);
         ndjson::run(lines, stdout().lock(), async |line: &str| {
             let input: CanonicalizeInput = from_json(line)?;
             let line = Selector { kind: None, profile: input.profile, contract: input.contract };
-            Ok(answer(&canonicalize(&input.url, line.or(&selector))?))
+            Ok(answer(&canonicalize(&input.url, line.settled(&options)?)?))
         })
         .await?;
         return Ok(ExitCode::SUCCESS);
@@ -37,11 +38,11 @@ pub(crate) async fn run(args: &CanonicalizeArgs) -> Result<ExitCode, Failure> {
     }
     let mut code = ExitCode::SUCCESS;
     for url in &args.urls {
-        match canonicalize(url, selector.clone()) {
-            Ok(target) if args.json => outln!("{}", answer(&target)),
-            Ok(target) => outln!("{}\n{}", target.as_str(), target.authority()),
+        match canonicalize(url, options.clone()) {
+            Ok(target) if args.json => outln!("{}", output::json(&answer(&target))),
+            Ok(target) => outln!("{}\n{}", shown(target.as_str()), shown(target.authority())),
             Err(failure) if args.json => {
-                outln!("{}", failure.to_json());
+                outln!("{}", output::json(&failure.to_json()));
                 code = failure.exit_code();
             }
             Err(failure) => {
@@ -54,7 +55,7 @@ pub(crate) async fn run(args: &CanonicalizeArgs) -> Result<ExitCode, Failure> {
 }
 
 fn canonicalize(url: &str, selector: Selector) -> Result<TargetUri, Failure> {
-    let profile: Profile = selector.profile()?;
+    let profile: Profile = selector.or_newest().profile()?;
     TargetUri::canonicalize(url, profile.signer_uri_rules()).map_err(|error| {
         Failure::Refused(Box::new(Refused {
             action: "reject",

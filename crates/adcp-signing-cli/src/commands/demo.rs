@@ -10,7 +10,7 @@ use crate::{
     failure::Failure,
     http_file, input,
     keys::Keys,
-    output::{DIM, heading, outln},
+    output::{DIM, heading, outln, shown},
     shapes::{Input, Message, Selector, SignFields, VerifyFields, from_json},
     signing::sign,
     verifying::verify,
@@ -33,7 +33,7 @@ pub(crate) async fn run(file: &Path) -> Result<ExitCode, Failure> {
     );
     let jwks = jwks_text(&[key.jwk()]);
 
-    let selector = Selector::request(super::NEWEST);
+    let selector = Selector::default().or_newest();
     let private = key.to_private_jwk().to_json();
     let options =
         SignFields { key: Some(from_json::<Box<RawValue>>(&private)?), ..SignFields::default() };
@@ -43,7 +43,7 @@ pub(crate) async fn run(file: &Path) -> Result<ExitCode, Failure> {
     heading("The signed message");
     let body = message.body_bytes()?;
     let file = http_file::write(&message, &signed.headers, &body);
-    outln!("{}", String::from_utf8_lossy(&file).trim_end());
+    String::from_utf8_lossy(&file).trim_end().lines().for_each(|line| outln!("{}", shown(line)));
 
     heading("The JWKS to publish");
     outln!("{jwks}");
@@ -60,7 +60,7 @@ pub(crate) async fn run(file: &Path) -> Result<ExitCode, Failure> {
     verify(&to_verify, &store).await?.print();
     outln!("{DIM}and when the same message comes a second time:{DIM:#}");
     match verify(&to_verify, &store).await {
-        Err(failure @ Failure::Refused(_)) => outln!("refused {failure}"),
+        Err(failure @ Failure::Refused(_)) => outln!("refused {}", shown(&failure.to_string())),
         Err(failure) => return Err(failure),
         Ok(_) => return Err(Failure::invalid("a replayed message was accepted")),
     }

@@ -9,9 +9,9 @@ use super::verify::read;
 use crate::{
     args::VerifyArgs,
     failure::{Failure, kind_name, step_json},
-    output::{BAD, DIM, GOOD, heading, outln},
+    output::{self, BAD, DIM, GOOD, heading, outln, shown},
     shapes::VerifyInput,
-    verifying::{Accepted, now, signature_base, verify},
+    verifying::{Accepted, is_unsigned, now, signature_base, verify},
 };
 
 pub(crate) async fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
@@ -20,6 +20,7 @@ pub(crate) async fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     }
     let input = read(args).await?;
     let outcome = verify(&input, &Arc::default()).await;
+    let is_signed = matches!(&outcome, Ok(accepted) if accepted.is_signed());
     if let Err(failure @ (Failure::Invalid(_) | Failure::Unavailable { .. })) = outcome {
         return Err(failure);
     }
@@ -28,7 +29,11 @@ pub(crate) async fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     } else {
         print(&input, &outcome)?
     }
-    Ok(outcome.err().map_or(ExitCode::SUCCESS, |failure| failure.exit_code()))
+    Ok(match outcome {
+        Ok(_) if is_signed || args.allow_unsigned => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::from(1),
+        Err(failure) => failure.exit_code(),
+    })
 }
 
 /// Each step, and whether it passed, failed or was not reached.
@@ -37,7 +42,7 @@ fn steps(outcome: &Result<Accepted, Failure>) -> Vec<(Step, &'static str)> {
         Err(Failure::Refused(refused)) => refused.step,
         _ => None,
     };
-    let signed = outcome.as_ref().map_or(true, |accepted| accepted.acceptance.signer.is_some());
+    let signed = outcome.as_ref().map_or(true, Accepted::is_signed);
     let warned = outcome.as_ref().ok().and_then(|accepted| accepted.failed_step());
     let stop = failed.or(warned);
     Step::ALL
@@ -58,8 +63,8 @@ fn print(input: &VerifyInput, outcome: &Result<Accepted, Failure>) -> Result<(),
     let profile = input.selector.profile()?;
     outln!(
         "{} {} {DIM}as {} at {}{DIM:#}",
-        input.message.method,
-        input.message.url,
+        shown(&input.message.method),
+        shown(&input.message.url),
         profile,
         now(input).as_i64()
     );
@@ -74,7 +79,8 @@ fn print(input: &VerifyInput, outcome: &Result<Accepted, Failure>) -> Result<(),
     }
     heading("Signature base");
     match signature_base(input) {
-        Some(base) => base.lines().for_each(|line| outln!("  {line}")),
+        Some(base) => base.lines().for_each(|line| outln!("  {}", shown(line))),
+        None if is_unsigned(input) => outln!("  {DIM}the message carries no signature{DIM:#}"),
         None => outln!("  {DIM}cannot be built: see the failed step{DIM:#}"),
     }
     heading("Result");
@@ -82,10 +88,10 @@ fn print(input: &VerifyInput, outcome: &Result<Accepted, Failure>) -> Result<(),
         Ok(accepted) => {
             accepted.print();
             if let Some(reason) = accepted.warning() {
-                outln!("{BAD}warning{BAD:#} shadow mode let pass: {reason}");
+                outln!("{BAD}warning{BAD:#} shadow mode let pass: {}", shown(&reason));
             }
         }
-        Err(failure) => outln!("{BAD}refused{BAD:#} {failure}"),
+        Err(failure) => outln!("{BAD}refused{BAD:#} {}", shown(&failure.to_string())),
     }
     Ok(())
 }
@@ -104,5 +110,10 @@ fn print_json(input: &VerifyInput, outcome: &Result<Accepted, Failure>) {
     let kind =
         input.selector.profile().map(|profile| kind_name(profile.kind())).unwrap_or_default();
     let base = signature_base(input);
-    outln!("{}", json!({"kind": kind, "steps": steps, "signature_base": base, "result": result}));
+    outln!(
+        "{}",
+        output::json(
+            &json!({"kind": kind, "steps": steps, "signature_base": base, "result": result})
+        )
+    );
 }

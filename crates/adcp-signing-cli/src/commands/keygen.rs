@@ -19,12 +19,6 @@ use crate::{
 /// Writes a fresh private key and prints its public JWKS.
 pub(crate) fn keygen(args: &KeygenArgs) -> Result<ExitCode, Failure> {
     let purpose = KeyPurpose::from(args.purpose.as_str());
-    if matches!(purpose, KeyPurpose::Unknown(_)) {
-        return Err(Failure::invalid(format!(
-            "purpose is {:?}; for requests and webhooks write request-signing",
-            shorten(&args.purpose)
-        )));
-    }
     let algorithm = match args.alg {
         KeyAlgorithm::Ed25519 => Algorithm::Ed25519,
         KeyAlgorithm::EcdsaP256Sha256 => Algorithm::EcdsaP256Sha256,

@@ -26,9 +26,6 @@ use crate::{
     shapes::{Input, Message, Selector},
 };
 
-/// The newest wire version.
-const NEWEST: &str = "3.2";
-
 /// Runs a command to its exit code.
 pub(crate) async fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
@@ -93,6 +90,6 @@ fn read_one<T: for<'de> serde::Deserialize<'de> + Default>(
         return Input::from_json(&text);
     }
     let message: Message = http_file::parse(&bytes)?;
-    let selector = profile.selector().or(&Selector::request(NEWEST));
+    let selector = profile.selector().or_newest();
     Ok(Input { selector, message, options: T::default() })
 }

@@ -13,7 +13,7 @@ use crate::{
     keys::Keys,
     ndjson,
     output::{self, outln},
-    shapes::SignInput,
+    shapes::{SignFields, SignInput, refuse_members, settled},
     signing::sign,
 };
 
@@ -22,16 +22,25 @@ pub(crate) async fn run(args: &SignArgs) -> Result<ExitCode, Failure> {
     if args.stream.ndjson {
         let lines = BufReader::new(super::ndjson_source(&args.stream)?);
         ndjson::run(lines, stdout().lock(), async |line: &str| {
-            let input = completed(SignInput::from_json(line)?, args);
-            Ok(sign(&input, &mut keys).await?.to_json())
+            let input = SignInput::from_json(line)?;
+            if input.options.key_uri.is_some() && !args.allow_key_uri {
+                return Err(Failure::invalid(
+                    "the line names a key_uri: a key URI can load code and send credentials, so it \
+                     needs --allow-key-uri",
+                ));
+            }
+            Ok(sign(&completed(input, args)?, &mut keys).await?.to_json())
         })
         .await?;
         return Ok(ExitCode::SUCCESS);
     }
-    let input = completed(read_one(&args.stream, &args.profile)?, args);
+    let input: SignInput = read_one(&args.stream, &args.profile)?;
+    let SignFields { key, key_uri, .. } = &input.options;
+    refuse_members(&[("key", key.is_some()), ("key_uri", key_uri.is_some())])?;
+    let input = completed(input, args)?;
     let signed = sign(&input, &mut keys).await?;
     if args.stream.json {
-        outln!("{}", signed.to_json());
+        outln!("{}", output::json(&signed.to_json()));
     } else {
         let body = input.message.body_bytes()?;
         let file = http_file::write(&input.message, &signed.headers, &body);
@@ -40,14 +49,17 @@ pub(crate) async fn run(args: &SignArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the message leaves out, as the options have it.
-fn completed(mut input: SignInput, args: &SignArgs) -> SignInput {
-    input.selector = input.selector.or(&args.profile.selector());
+/// The message with what the options say. They win, and a message that contradicts one is refused.
+fn completed(mut input: SignInput, args: &SignArgs) -> Result<SignInput, Failure> {
+    input.selector = input.selector.settled(&args.profile.selector())?;
     let options = &mut input.options;
-    if options.key.is_none() && options.key_uri.is_none() {
-        options.key_uri.clone_from(&args.key);
+    if args.key.is_some() && options.key.is_some() {
+        return Err(Failure::invalid("the line brings a key and --key names another: remove one"));
     }
-    options.expires_in = options.expires_in.or(args.expires_in);
-    options.allow_ambiguous_url |= args.allow_ambiguous_url;
-    input
+    options.key_uri = settled("key_uri", options.key_uri.take(), args.key.as_ref())?;
+    options.expires_in = settled("expires_in", options.expires_in, args.expires_in.as_ref())?;
+    let ambiguous = args.allow_ambiguous_url.then_some(true);
+    options.allow_ambiguous_url =
+        settled("allow_ambiguous_url", options.allow_ambiguous_url, ambiguous.as_ref())?;
+    Ok(input)
 }

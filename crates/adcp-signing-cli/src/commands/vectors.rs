@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::{
     args::VectorsArgs,
     failure::Failure,
-    output::{BAD, DIM, GOOD, outln},
+    output::{self, BAD, DIM, GOOD, outln, shown},
 };
 
 pub(crate) fn run(args: &VectorsArgs) -> Result<ExitCode, Failure> {
@@ -34,7 +34,9 @@ pub(crate) fn run(args: &VectorsArgs) -> Result<ExitCode, Failure> {
         let ok = failed == 0;
         outln!(
             "{}",
-            json!({"ok": ok, "passed": passed, "failed": failed, "skipped": skipped, "cases": list})
+            output::json(&json!({
+                "ok": ok, "passed": passed, "failed": failed, "skipped": skipped, "cases": list,
+            }))
         );
     } else {
         print_table(&cases);
@@ -76,7 +78,7 @@ fn print_table(cases: &[Case]) {
             (false, false) => (GOOD, "passed"),
         };
         let contract = cases.first().map(|case| case.contract.as_str()).unwrap_or_default();
-        let file = file.display().to_string();
+        let file = shown(&file.display().to_string());
         outln!(
             "{file:width$}  {contract:>12}  {passed:>3}/{:<3} {style}{word}{style:#}",
             cases.len()
@@ -84,8 +86,12 @@ fn print_table(cases: &[Case]) {
         for case in cases {
             match &case.result {
                 CaseResult::Passed => {}
-                CaseResult::Failed(reason) => outln!("    {BAD}{}{BAD:#}: {reason}", case.name),
-                CaseResult::Skipped(reason) => outln!("    {DIM}{}: {reason}{DIM:#}", case.name),
+                CaseResult::Failed(reason) => {
+                    outln!("    {BAD}{}{BAD:#}: {}", shown(&case.name), shown(reason));
+                }
+                CaseResult::Skipped(reason) => {
+                    outln!("    {DIM}{}: {}{DIM:#}", shown(&case.name), shown(reason));
+                }
             }
         }
     }

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use adcp_signing::replay::InMemoryReplayStore;
+use adcp_signing::{replay::InMemoryReplayStore, verify::Verified};
 use serde_json::value::RawValue;
 
 use super::read_one;
@@ -14,29 +14,31 @@ use crate::{
     args::VerifyArgs,
     failure::Failure,
     input, ndjson,
-    output::{BAD, DIM, GOOD, outln},
-    shapes::{VerifyFields, VerifyInput},
+    output::{BAD, DIM, GOOD, json, outln, shown},
+    shapes::{VerifyFields, VerifyInput, refuse_members, settled, settled_json},
     verifying::{Accepted, verify},
 };
 
 pub(crate) async fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     if args.stream.ndjson {
-        let defaults = Defaults::read(args).await?;
+        let options = Options::read(args).await?;
         let shared = args.shared_replay.then(Arc::<InMemoryReplayStore>::default);
         let lines = BufReader::new(super::ndjson_source(&args.stream)?);
         ndjson::run(lines, stdout().lock(), async |line: &str| {
             let store = shared.clone().unwrap_or_default();
-            let input = defaults.complete(VerifyInput::from_json(line)?);
-            Ok(verify(&input, &store).await?.to_json())
+            let input = options.complete(VerifyInput::from_json(line)?)?;
+            let accepted = verify(&input, &store).await?;
+            Ok(accepted.signed_unless(args.allow_unsigned)?.to_json())
         })
         .await?;
         return Ok(ExitCode::SUCCESS);
     }
-    match verify(&read(args).await?, &Arc::default()).await {
-        Ok(accepted) if args.stream.json => outln!("{}", accepted.to_json()),
+    let outcome = verify(&read(args).await?, &Arc::default()).await;
+    match outcome.and_then(|accepted| accepted.signed_unless(args.allow_unsigned)) {
+        Ok(accepted) if args.stream.json => outln!("{}", json(&accepted.to_json())),
         Ok(accepted) => accepted.print(),
-        Err(failure @ Failure::Refused(_)) if !args.stream.json => {
-            outln!("{BAD}refused{BAD:#} {failure}");
+        Err(failure @ (Failure::Refused(_) | Failure::Unsigned { .. })) if !args.stream.json => {
+            outln!("{BAD}refused{BAD:#} {}", shown(&failure.to_string()));
             return Ok(failure.exit_code());
         }
         Err(failure) => return Err(failure),
@@ -44,66 +46,78 @@ pub(crate) async fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// One message, completed by the options.
+/// One message, with what the options say. What decides over it comes from the options alone.
 pub(crate) async fn read(args: &VerifyArgs) -> Result<VerifyInput, Failure> {
-    let defaults = Defaults::read(args).await?;
-    Ok(defaults.complete(read_one(&args.stream, &args.profile)?))
+    let options = Options::read(args).await?;
+    let input: VerifyInput = read_one(&args.stream, &args.profile)?;
+    let VerifyFields { jwks, capability, now, fallback_valid, .. } = &input.options;
+    refuse_members(&[
+        ("jwks", jwks.is_some()),
+        ("capability", capability.is_some()),
+        ("now", now.is_some()),
+        ("fallback_valid", fallback_valid.is_some()),
+    ])?;
+    options.complete(input)
 }
 
-/// What the options have for what a message leaves out.
-struct Defaults<'a> {
+/// What the options say. They win, and a message that contradicts one is refused.
+struct Options<'a> {
     args: &'a VerifyArgs,
     jwks: Option<Box<RawValue>>,
     capability: Option<Box<RawValue>>,
 }
 
-impl<'a> Defaults<'a> {
+impl<'a> Options<'a> {
     async fn read(args: &'a VerifyArgs) -> Result<Self, Failure> {
-        let json = |bytes: Vec<u8>, from: &dyn std::fmt::Display| {
+        let read_json = |bytes: Vec<u8>, from: &dyn std::fmt::Display| {
             let invalid =
                 |error: &dyn std::fmt::Display| Failure::invalid(format!("{from}: {error}"));
             let text = String::from_utf8(bytes).map_err(|_| invalid(&"not UTF-8"))?;
             RawValue::from_string(text.trim().to_owned()).map_err(|error| invalid(&error))
         };
         let jwks = match &args.jwks {
-            Some(place) => Some(json(place.read().await?, place)?),
+            Some(place) => Some(read_json(place.read().await?, place)?),
             None => None,
         };
         let capability = match &args.capability {
-            Some(path) => Some(json(input::read(Some(path))?, &path.display())?),
+            Some(path) => Some(read_json(input::read(Some(path))?, &path.display())?),
             None => None,
         };
         Ok(Self { args, jwks, capability })
     }
 
-    fn complete(&self, mut input: VerifyInput) -> VerifyInput {
-        input.selector = input.selector.or(&self.args.profile.selector());
-        let VerifyFields { jwks, capability, transport, operation, now, fallback_valid, .. } =
-            &mut input.options;
-        *jwks = jwks.take().or_else(|| self.jwks.clone());
-        *capability = capability.take().or_else(|| self.capability.clone());
-        *transport = transport.take().or_else(|| self.args.transport.clone());
-        *operation = operation.take().or_else(|| self.args.operation.clone());
-        *now = now.or(self.args.now);
-        *fallback_valid |= self.args.fallback_valid;
-        input
+    fn complete(&self, mut input: VerifyInput) -> Result<VerifyInput, Failure> {
+        let args = self.args;
+        input.selector = input.selector.settled(&args.profile.selector())?;
+        let fields = &mut input.options;
+        fields.jwks = settled_json("jwks", fields.jwks.take(), self.jwks.as_deref())?;
+        fields.capability =
+            settled_json("capability", fields.capability.take(), self.capability.as_deref())?;
+        fields.transport = settled("transport", fields.transport.take(), args.transport.as_ref())?;
+        fields.operation = settled("operation", fields.operation.take(), args.operation.as_ref())?;
+        fields.now = settled("now", fields.now, args.now.as_ref())?;
+        let fallback_valid = args.fallback_valid.then_some(true);
+        fields.fallback_valid =
+            settled("fallback_valid", fields.fallback_valid, fallback_valid.as_ref())?;
+        Ok(input)
     }
 }
 
 impl Accepted {
     /// A line for people.
     pub(crate) fn print(&self) {
-        let operation = self.acceptance.operation.as_deref();
-        let operation = operation.map(|name| format!(" for {name}")).unwrap_or_default();
-        match &self.acceptance.signer {
-            Some(signer) => outln!(
-                "{GOOD}verified{GOOD:#} signed by {} with {}{operation} {DIM}(valid until {}){DIM:#}",
-                signer.keyid,
-                signer.algorithm,
-                signer.expires.as_i64(),
+        let operation = self.verified.operation();
+        let operation = operation.map(|name| format!(" for {}", shown(name))).unwrap_or_default();
+        match &self.verified {
+            Verified::Signed(signer) => outln!(
+                "{GOOD}verified{GOOD:#} signed by {} with {}{operation} {DIM}(valid until \
+                 {}){DIM:#}",
+                shown(signer.keyid()),
+                signer.algorithm(),
+                signer.expires().as_i64(),
             ),
-            None => outln!(
-                "{GOOD}{}{GOOD:#} unsigned{operation}, authenticated by {}",
+            Verified::Fallback(_) | Verified::Anonymous(_) => outln!(
+                "{BAD}unsigned{BAD:#}{operation}, {} on the authority of {}",
                 self.action(),
                 self.source().unwrap_or("nothing"),
             ),

@@ -16,7 +16,7 @@ pub(super) fn run(json: &Value, place: &Place) -> Vec<(String, Result<(), String
 fn check(case: &Value, place: &Place) -> Result<(), String> {
     // The legacy wire version goes with every contract; the rules come from the contract.
     let profile = Profile::request(WireVersion::V3_1)
-        .with_contract(place.contract.clone())
+        .with_contract(place.contract)
         .map_err(|error| error.to_string())?;
     let outcome = TargetUri::canonicalize(text(case, "input_url"), profile.signer_uri_rules());
     let rejects = case.get("reject").and_then(Value::as_bool).unwrap_or(false);

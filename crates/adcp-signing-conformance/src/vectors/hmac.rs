@@ -54,7 +54,7 @@ fn signature(case: &Value, secret: &HmacSecret) -> Result<(), String> {
         (
             "reject-malformed",
             Err(refused @ HmacRejection::BodyMalformed(StrictJsonError::Duplicate(_))),
-        ) => expect("error code", text(case, "rfc9421_error_code"), refused.code()),
+        ) => expect("error code", text(case, "rfc9421_error_code"), refused.code().as_str()),
         (_, Err(refused)) => Err(format!("refused: {refused}")),
         (action, Ok(())) => Err(format!("accepted, expected {action}")),
     }

@@ -1,20 +1,18 @@
 //! Message vectors: what is received is verified, and what verifies is signed again.
 
-use std::sync::Arc;
-
 use adcp_signing_core::{
-    Algorithm, FixedClock, InMemoryProvider, JwkSet, PrivateJwk, UnixSeconds,
+    Algorithm, FixedClock, InMemoryProvider, JwkSet, Nonce, PrivateJwk, UnixSeconds,
     operation::{RequestSigningCapability, Transport},
     profile::{LABEL, MessageKind, Profile, WireVersion},
-    replay::{InMemoryReplayStore, InsertOutcome},
-    resolver::StaticKeys,
+    replay::{InMemoryReplayStore, InsertOutcome, ReplayKey},
+    resolver::{StaticKeys, VerificationKey},
     revocation::InMemoryRevocation,
     rfc9421::{
         FieldLine, Request, SignatureParams,
         structured_fields::{BareItem, Dictionary, MemberValue, join_lines},
     },
     sign::{AmbiguousUrls, DigestCoverage, SignOptions, Signer},
-    verify::{Acceptance, Caller, FallbackCredential, RefusalKind, Verifier, VerifyError},
+    verify::{Context, FallbackCredential, Rejection, Verified, Verifier},
 };
 use futures_executor::block_on;
 use serde_json::{Value, json};
@@ -43,7 +41,7 @@ pub(super) fn run(vector: &Vector, place: &Place) -> Vec<(String, Result<(), Str
 pub(super) fn profile(vector: &Vector, place: &Place) -> Result<Profile, String> {
     let contract = match &vector.contract {
         Some(contract) => contract.parse().map_err(|error| format!("contract: {error}"))?,
-        None => place.contract.clone(),
+        None => place.contract,
     };
     let wire = match vector.signing_profile_version.as_deref() {
         Some(version) => {
@@ -55,8 +53,10 @@ pub(super) fn profile(vector: &Vector, place: &Place) -> Result<Profile, String>
         Some(kind) => kind == "webhook",
         None => place.kind() == MessageKind::Webhook,
     };
-    let profile = if webhook { Profile::webhook(wire) } else { Profile::request(wire) };
-    profile.with_contract(contract).map_err(|error| error.to_string())
+    if webhook {
+        return Ok(Profile::webhook_at(contract));
+    }
+    Profile::request(wire).with_contract(contract).map_err(|error| error.to_string())
 }
 
 fn verify(vector: &Vector, place: &Place) -> Result<(), String> {
@@ -69,13 +69,13 @@ fn verify(vector: &Vector, place: &Place) -> Result<(), String> {
         .map(|hit| hit.keyid.as_str())
         .or(state.per_keyid_cap_filled_for.as_deref());
     let cap = state.replay_cap.or(capped.map(|_| SMALL_CAP)).unwrap_or(profile.replay_cap());
-    let verifier = Verifier::builder(profile)
-        .keys(Arc::new(keys(vector, place)?))
-        .revocation(Arc::new(revocation(vector, now)))
-        .replay(Arc::new(replay(vector, capped, now)?))
-        .capability(capability(vector)?)
+    let keys = keys(vector, place)?;
+    let verifier = Verifier::builder(profile, capability(vector)?)
+        .revocation(revocation(vector, now))
+        .replay(replay(vector, &keys, capped, now)?)
+        .keys(keys)
         .replay_cap(cap)
-        .clock(Arc::new(FixedClock::new(now)))
+        .clock(FixedClock::new(now))
         .build();
 
     let transport = transport(vector, place)?;
@@ -86,8 +86,13 @@ fn verify(vector: &Vector, place: &Place) -> Result<(), String> {
             pseudo_authority: message.pseudo_authority.as_deref(),
             ..Request::new(&message.method, &message.url, &lines, &body)
         };
-        let caller = Caller { transport: transport.clone(), fallback: fallback(vector, &lines) };
-        Ok::<_, String>(block_on(verifier.verify(&request, &caller)))
+        let context = match verifier.profile().kind() {
+            MessageKind::Request => {
+                Context::request(&transport).with_fallback(fallback(vector, &lines))
+            }
+            MessageKind::Webhook => Context::webhook(),
+        };
+        Ok::<_, String>(block_on(verifier.verify(&request, &context)))
     };
     let outcome = deliver(&vector.request)?;
     judge(&vector.expected_outcome, vector.expected_signature_base.as_deref(), &outcome)?;
@@ -101,56 +106,61 @@ fn verify(vector: &Vector, place: &Place) -> Result<(), String> {
 fn judge(
     expected: &Expected,
     signature_base: Option<&str>,
-    outcome: &Result<Acceptance, VerifyError>,
+    outcome: &Result<Verified, Rejection>,
 ) -> Result<(), String> {
-    let (operation, action) = match outcome {
-        Ok(acceptance) => {
+    let operation = match outcome {
+        Ok(verified) => {
             if !expected.success {
                 return Err(format!(
                     "accepted, expected {}",
                     expected.error_code.as_deref().unwrap_or("a refusal")
                 ));
             }
-            let status = if acceptance.signer.is_some() { "verified" } else { "unsigned" };
+            let status = match verified {
+                Verified::Signed(signer) => {
+                    if let Some(base) = signature_base {
+                        let verified = String::from_utf8_lossy(signer.signature_base());
+                        expect("signature base", base, &verified)?;
+                    }
+                    "verified"
+                }
+                Verified::Fallback(_) | Verified::Anonymous(_) => "unsigned",
+            };
             expect("status", expected.status.as_deref().unwrap_or("verified"), status)?;
-            if let (Some(base), Some(signer)) = (signature_base, &acceptance.signer) {
-                expect("signature base", base, &String::from_utf8_lossy(&signer.signature_base))?;
-            }
-            let action =
-                if acceptance.warning.is_some() { "accept_with_warning" } else { "accept" };
-            (&acceptance.operation, action)
+            verified.operation()
         }
-        Err(VerifyError::Refused(refusal)) => {
-            let rejection = &refusal.rejection;
+        Err(rejection) => {
             if expected.success {
                 return Err(format!("refused: {rejection}"));
             }
             let code = expected.error_code.as_deref().unwrap_or_default();
-            if code != rejection.code().as_str() {
+            if code != rejection.reason().as_str() {
                 return Err(format!("expected {code}, got {rejection}"));
             }
             if let Some(step) = expected.step() {
                 expect("failed step", &step, rejection.step().as_str())?;
             }
-            let action = match refusal.kind {
-                RefusalKind::Reject => "reject",
-                RefusalKind::Unauthenticated => "reject_unauthenticated",
-            };
-            (&refusal.operation, action)
+            rejection.operation()
         }
-        Err(error) => return Err(error.to_string()),
     };
     if let Some(expected_operation) = &expected.resolved_operation
-        && expected_operation != operation
+        && expected_operation.as_deref() != operation
     {
         return Err(format!(
             "resolved operation: expected {expected_operation:?}, got {operation:?}"
         ));
     }
-    expected
-        .action
-        .as_deref()
-        .map_or(Ok(()), |expected_action| expect("action", expected_action, action))
+    expected.action.as_deref().map_or(Ok(()), |wanted| expect("action", wanted, action(outcome)))
+}
+
+/// What an endpoint does with a message, in the words of the published policy matrix.
+pub(super) fn action(outcome: &Result<Verified, Rejection>) -> &'static str {
+    match outcome {
+        Ok(Verified::Fallback(fallback)) if fallback.shadow().is_some() => "accept_with_warning",
+        Ok(_) => "accept",
+        Err(rejection) if rejection.is_unauthenticated() => "reject_unauthenticated",
+        Err(_) => "reject",
+    }
 }
 
 fn keys(vector: &Vector, place: &Place) -> Result<StaticKeys, String> {
@@ -187,8 +197,10 @@ fn revocation(vector: &Vector, now: UnixSeconds) -> InMemoryRevocation {
     revocation
 }
 
+/// The replay cache as the vector has it. A nonce of a `keyid` that no key has cannot matter.
 fn replay(
     vector: &Vector,
+    keys: &StaticKeys,
     capped: Option<&str>,
     now: UnixSeconds,
 ) -> Result<InMemoryReplayStore, String> {
@@ -201,10 +213,13 @@ fn replay(
     let fillers = (0..SMALL_CAP)
         .filter_map(|number| Some((capped?.to_owned(), format!("filler-{number}"), until(360))));
     for (keyid, nonce, until) in seen.chain(fillers) {
-        let outcome =
-            store.preload(&keyid, &nonce, until, now).map_err(|error| error.to_string())?;
-        if outcome != InsertOutcome::Inserted {
-            return Err(format!("the replay cache could not be prepared: {outcome:?}"));
+        for thumbprint in keys.named(&keyid).filter_map(VerificationKey::thumbprint) {
+            let key = ReplayKey::new(&keyid, thumbprint);
+            let outcome =
+                store.preload(key, &nonce, until, now).map_err(|error| error.to_string())?;
+            if outcome != InsertOutcome::Inserted {
+                return Err(format!("the replay cache could not be prepared: {outcome:?}"));
+            }
         }
     }
     Ok(store)
@@ -212,21 +227,24 @@ fn replay(
 
 fn capability(vector: &Vector) -> Result<RequestSigningCapability, String> {
     match &vector.verifier_capability {
-        Some(json) => {
-            serde_json::from_value(json.clone()).map_err(|error| format!("capability: {error}"))
-        }
-        None => Ok(RequestSigningCapability::default()),
+        Some(json) => RequestSigningCapability::from_json(json.to_string().as_bytes())
+            .map_err(|error| format!("capability: {error}")),
+        None => Ok(RequestSigningCapability::unsupported()),
     }
 }
 
 fn transport(vector: &Vector, place: &Place) -> Result<Transport, String> {
+    let rest = || match &vector.operation {
+        Some(operation) => Transport::Rest { operation: operation.clone() },
+        None => Transport::RestPath,
+    };
     match vector.transport.as_deref() {
         Some("mcp") => Ok(Transport::Mcp),
         Some("a2a") => Ok(Transport::A2a),
-        Some("rest") => Ok(Transport::Rest { operation: vector.operation.clone() }),
+        Some("rest") => Ok(rest()),
         Some(other) => Err(format!("transport: {other:?} is not rest, mcp or a2a")),
         None if place.a2a => Ok(Transport::A2a),
-        None => Ok(Transport::Rest { operation: vector.operation.clone() }),
+        None => Ok(rest()),
     }
 }
 
@@ -270,16 +288,18 @@ fn sign(vector: &Vector, place: &Place) -> Result<(), String> {
     let provider = private_key(place, keyid)?;
     let algorithm = provider.jwk().public_key().map_err(|error| error.to_string())?.algorithm();
     let coverage = if covers_digest { DigestCoverage::Cover } else { DigestCoverage::Leave };
-    let signer = Signer::new(profile(vector, place)?, Arc::new(provider))
+    let signer = Signer::new(profile(vector, place)?, provider)
         .map_err(|error| error.to_string())?
         .with_ambiguous_urls(AmbiguousUrls::Allow)
         .with_digest_coverage(coverage);
-    let options = SignOptions {
-        created: Some(UnixSeconds::new(created)),
-        expires_in: params.expires.map(|expires| expires.saturating_sub(created)),
-        nonce: params.nonce.map(Into::into),
-        label: Some(LABEL.to_owned()),
-    };
+    let mut options = SignOptions::default();
+    options.created = Some(UnixSeconds::new(created));
+    options.expires_in = params.expires.map(|expires| expires.saturating_sub(created));
+    options.nonce = params
+        .nonce
+        .map(|nonce| Nonce::parse(&nonce))
+        .transpose()
+        .map_err(|error| error.to_string())?;
     let prepared = signer.prepare(&request, &options).map_err(|error| error.to_string())?;
     let expected = vector.expected_signature_base.as_deref().unwrap_or_default();
     expect("signature base", expected, &String::from_utf8_lossy(prepared.signature_base()))?;

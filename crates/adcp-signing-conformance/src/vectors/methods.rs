@@ -34,16 +34,14 @@ fn declare(methods: &[Value]) -> Result<RequestSigningCapability, String> {
         "protocol_methods_supported_for": methods,
         "protocol_methods_required_for": methods,
     });
-    serde_json::from_value(capability).map_err(|error| error.to_string())
+    RequestSigningCapability::from_json(capability.to_string().as_bytes())
+        .map_err(|error| error.to_string())
 }
 
 fn matches(case: &Value) -> Result<(), String> {
     let declared =
         case.get("declared_methods").and_then(Value::as_array).cloned().unwrap_or_default();
-    let wire = Resolved {
-        protocol_method: Some(text(case, "wire_method").to_owned()),
-        ..Resolved::default()
-    };
+    let wire = Resolved::of_protocol_method(text(case, "wire_method"));
     let matched = declare(&declared)?.posture(&wire) == Posture::Required;
     let expected = case
         .get("matches")

@@ -1,8 +1,6 @@
 //! `body-integrity-policy.json`: the policy matrix, as real messages with the faults that each case
 //! names.
 
-use std::sync::Arc;
-
 use adcp_signing_core::{
     Algorithm, FixedClock, InMemoryProvider, KeyPurpose, SigningProvider as _, UnixSeconds,
     operation::{RequestSigningCapability, Transport},
@@ -14,13 +12,13 @@ use adcp_signing_core::{
         Component, FieldLine, Request, SignatureParams, inner_list_text, signature_base,
         structured_fields::{Alphabet, push_byte_sequence},
     },
-    verify::{Caller, FallbackCredential, RefusalKind, Verifier, VerifyError},
+    verify::{Context, FallbackCredential, Rejection, Verified, Verifier},
 };
 use futures_executor::block_on;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{canonicalization::expect, folder::Place};
+use super::{canonicalization::expect, folder::Place, message::action};
 
 const NOW: i64 = 1_776_520_800;
 const URL: &str = "https://seller.example.com/mcp";
@@ -68,13 +66,13 @@ pub(super) fn run(vectors: &Value, place: &Place) -> Vec<(String, Result<(), Str
 fn check(facts: &Facts, place: &Place) -> Result<(), String> {
     let wire: WireVersion =
         facts.endpoint_profile.parse().map_err(|_| "unknown endpoint_profile")?;
-    let profile = Profile::request(wire)
-        .with_contract(place.contract.clone())
-        .map_err(|error| error.to_string())?;
+    let profile =
+        Profile::request(wire).with_contract(place.contract).map_err(|error| error.to_string())?;
     let key = InMemoryProvider::generate(Algorithm::Ed25519, KeyPurpose::RequestSigning)
         .map_err(|error| error.to_string())?;
     let mut keys = StaticKeys::default();
-    keys.insert(VerificationKey::from_jwk(key.key_id(), &key.jwk()));
+    keys.insert(VerificationKey::from_jwk(key.key_id(), &key.jwk()))
+        .map_err(|error| error.to_string())?;
 
     let (operation, body) = message(facts);
     let fields = fields(facts, &profile, &key, &body)?;
@@ -82,21 +80,19 @@ fn check(facts: &Facts, place: &Place) -> Result<(), String> {
     let method = if facts.has_body { "POST" } else { "GET" };
     let request = Request::new(method, URL, &lines, &body);
 
-    let verifier = Verifier::builder(profile)
-        .keys(Arc::new(keys))
-        .revocation(Arc::new(InMemoryRevocation::default()))
-        .replay(Arc::new(InMemoryReplayStore::default()))
-        .capability(capability(facts, operation)?)
-        .clock(Arc::new(FixedClock::new(UnixSeconds::new(NOW))))
+    let verifier = Verifier::builder(profile, capability(facts, operation)?)
+        .keys(keys)
+        .revocation(InMemoryRevocation::default())
+        .replay(InMemoryReplayStore::default())
+        .clock(FixedClock::new(UnixSeconds::new(NOW)))
         .build();
     let fallback = if facts.fallback_auth_valid {
         FallbackCredential::Valid
     } else {
         FallbackCredential::Absent
     };
-    let outcome =
-        block_on(verifier.verify(&request, &Caller { transport: Transport::Mcp, fallback }));
-    judge(&facts.expected, outcome)
+    let context = Context::request(&Transport::Mcp).with_fallback(fallback);
+    judge(&facts.expected, &block_on(verifier.verify(&request, &context)))
 }
 
 /// A JSON-RPC message of the namespace that the case's list belongs to.
@@ -132,7 +128,8 @@ fn capability(facts: &Facts, operation: &str) -> Result<RequestSigningCapability
         members.insert(supported.to_owned(), json!([operation]));
         members.insert(facts.mode.clone(), json!([operation]));
     }
-    serde_json::from_value(lists).map_err(|error| error.to_string())
+    RequestSigningCapability::from_json(lists.to_string().as_bytes())
+        .map_err(|error| error.to_string())
 }
 
 /// The fields of a message with exactly the faults of the case.
@@ -192,28 +189,15 @@ fn fields(
     Ok(fields)
 }
 
-fn judge(
-    expected: &Verdict,
-    outcome: Result<adcp_signing_core::verify::Acceptance, VerifyError>,
-) -> Result<(), String> {
-    let (action, source, code, identity) = match outcome {
-        Ok(acceptance) => {
-            let action =
-                if acceptance.warning.is_some() { "accept_with_warning" } else { "accept" };
-            let source = match (&acceptance.signer, acceptance.by_fallback) {
-                (Some(_), _) => Some("signature"),
-                (None, true) => Some("fallback"),
-                (None, false) => None,
-            };
-            (action, source, None, acceptance.signer.is_some())
-        }
-        Err(VerifyError::Refused(refusal)) => match refusal.kind {
-            RefusalKind::Reject => ("reject", None, Some(refusal.rejection.code().as_str()), false),
-            RefusalKind::Unauthenticated => ("reject_unauthenticated", None, None, false),
-        },
-        Err(error) => return Err(error.to_string()),
+fn judge(expected: &Verdict, outcome: &Result<Verified, Rejection>) -> Result<(), String> {
+    let (source, code, identity) = match outcome {
+        Ok(Verified::Signed(_)) => (Some("signature"), None, true),
+        Ok(Verified::Fallback(_)) => (Some("fallback"), None, false),
+        Ok(Verified::Anonymous(_)) => (None, None, false),
+        Err(rejection) if rejection.is_unauthenticated() => (None, None, false),
+        Err(rejection) => (None, Some(rejection.reason().as_str()), false),
     };
-    expect("action", &expected.action, action)?;
+    expect("action", &expected.action, action(outcome))?;
     expect("error code", expected.error_code.as_deref().unwrap_or("none"), code.unwrap_or("none"))?;
     expect(
         "source",

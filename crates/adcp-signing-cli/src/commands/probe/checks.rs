@@ -1,7 +1,10 @@
 //! What is looked at besides the signatures: each check says what it saw, or what is wrong and how
 //! to mend it.
 
-use adcp_signing::{Clock as _, JwkSet, KeyPurpose, PublicKey, SigningProvider, SystemClock};
+use adcp_signing::{
+    Clock as _, JwkSet, PublicKey, SigningProvider, SystemClock,
+    profile::{Profile, PurposeVerdict},
+};
 
 use crate::published::Published;
 
@@ -40,13 +43,14 @@ pub(super) fn clock(published: Option<&Published>) -> Result<String, String> {
     })
 }
 
-pub(super) fn purpose(provider: &dyn SigningProvider) -> Result<String, String> {
-    match provider.purpose() {
-        purpose @ (KeyPurpose::RequestSigning | KeyPurpose::WebhookSigning) => {
-            Ok(purpose.to_string())
-        }
-        other => {
-            Err(format!("the key is for {other}; requests and webhooks need a request-signing key"))
+/// Whether keys of this purpose sign messages of the profile.
+pub(super) fn purpose(provider: &dyn SigningProvider, profile: &Profile) -> Result<String, String> {
+    let purpose = provider.purpose();
+    match profile.judge_purpose(purpose) {
+        PurposeVerdict::Accepted => Ok(purpose.to_string()),
+        PurposeVerdict::Deprecated { advice } => Ok(format!("{purpose}; {advice}")),
+        PurposeVerdict::Refused { cure } => {
+            Err(format!("the key is for {purpose}, which {profile} does not accept; {cure}"))
         }
     }
 }
@@ -81,6 +85,7 @@ pub(super) fn pin(public: &PublicKey, pinned: &PublicKey) -> Result<String, Stri
 /// Whether the published JWKS holds this key, under its name, for this use.
 pub(super) fn published(
     provider: &dyn SigningProvider,
+    profile: &Profile,
     public: &PublicKey,
     set: &JwkSet,
     published: &Published,
@@ -95,16 +100,12 @@ pub(super) fn published(
     if named.next().is_some() {
         return Err(format!("the JWKS has more than one key named {kid}: a kid is unique"));
     }
-    let listed =
-        jwk.public_key().map_err(|error| format!("the published JWK cannot be used: {error}"))?;
-    if listed != *public {
+    if jwk.public_key().is_ok_and(|listed| listed != *public) {
         return Err(format!(
             "the published key named {kid} is another key: publish this one, or sign under its kid"
         ));
     }
-    if !jwk.is_for_verifying() {
-        return Err("the published JWK lacks use \"sig\" or key_ops \"verify\"".to_owned());
-    }
+    profile.check_registration(jwk).map_err(|error| error.to_string())?;
     if jwk.purpose() != Some(provider.purpose()) {
         return Err(format!(
             "the published JWK is not for {}: mend its adcp_use",

@@ -6,19 +6,20 @@ mod signatures;
 
 use std::{path::Path, process::ExitCode, sync::Arc};
 
-use adcp_signing::{JwkSet, ProviderError, PublicKey, SigningProvider};
+use adcp_signing::{JwkSet, ProviderError, PublicKey, SigningProvider, profile::Profile};
 
 use self::{report::Check, signatures::Signatures};
 use crate::{
     args::ProbeArgs,
     failure::Failure,
     input, keys,
-    output::outln,
+    output::{json, outln},
     published::{Place, Published},
 };
 
 pub(crate) async fn run(args: &ProbeArgs) -> Result<ExitCode, Failure> {
     // What cannot be read is found before a key is used.
+    let profile = args.profile.selector().or_newest().profile()?;
     let pinned = args.pin.as_deref().map(read_pin).transpose()?;
     let published = match &args.jwks {
         Some(place) => Some(read_jwks(place).await?),
@@ -27,12 +28,13 @@ pub(crate) async fn run(args: &ProbeArgs) -> Result<ExitCode, Failure> {
     let provider = keys::open(&args.key, args.uri.options()).await?;
     let probe = Probe {
         provider: provider.snapshot().unwrap_or(provider),
+        profile,
         checks: Vec::new(),
         signatures: None,
     };
     let probe = probe.collect(args, pinned.as_ref(), published.as_ref()).await;
     if args.json {
-        outln!("{}", probe.to_json());
+        outln!("{}", json(&probe.to_json()));
     } else {
         probe.print();
     }
@@ -42,6 +44,8 @@ pub(crate) async fn run(args: &ProbeArgs) -> Result<ExitCode, Failure> {
 /// Everything a probe finds.
 struct Probe {
     provider: Arc<dyn SigningProvider>,
+    /// What the key is to sign.
+    profile: Profile,
     checks: Vec<Check>,
     signatures: Option<Signatures>,
 }
@@ -54,7 +58,7 @@ impl Probe {
         published: Option<&(Published, Result<JwkSet, String>)>,
     ) -> Self {
         self.add("clock", checks::clock(published.map(|(published, _)| published)));
-        self.add("purpose", checks::purpose(&*self.provider));
+        self.add("purpose", checks::purpose(&*self.provider, &self.profile));
         let public = match self.provider.public_key().await {
             Ok(public) => public,
             Err(error) => {
@@ -72,8 +76,9 @@ impl Probe {
         }
         if let Some((published, set)) = published {
             let found = set.as_ref().map_err(String::clone);
-            let outcome =
-                found.and_then(|set| checks::published(&*self.provider, &public, set, published));
+            let outcome = found.and_then(|set| {
+                checks::published(&*self.provider, &self.profile, &public, set, published)
+            });
             self.add("published", outcome);
         }
         let (signatures, outcome) =

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Probe;
-use crate::output::{BAD, DIM, GOOD, heading, outln};
+use crate::output::{BAD, DIM, GOOD, heading, outln, shown};
 
 /// One thing that was looked at.
 pub(super) struct Check {
@@ -14,12 +14,16 @@ pub(super) struct Check {
 
 impl Probe {
     pub(super) fn print(&self) {
-        outln!("{} {DIM}{}{DIM:#}", self.provider.key_id(), self.provider.fingerprint());
+        outln!("{} {DIM}{}{DIM:#}", shown(self.provider.key_id()), self.provider.fingerprint());
         heading("Checks");
         for check in &self.checks {
             match &check.outcome {
-                Ok(seen) => outln!("  {GOOD}✓{GOOD:#} {:<11} {seen}", check.name),
-                Err(wrong) => outln!("  {BAD}✗{BAD:#} {:<11} {wrong}", check.name),
+                Ok(seen) => {
+                    outln!("  {GOOD}✓{GOOD:#} {:<11} {}", check.name, shown(seen));
+                }
+                Err(wrong) => {
+                    outln!("  {BAD}✗{BAD:#} {:<11} {}", check.name, shown(wrong));
+                }
             }
         }
         if let Some(line) = self.signatures.as_ref().and_then(|signatures| signatures.line()) {
