@@ -9,15 +9,15 @@ use std::{
 /// The rooms from the top down. A file may import from its own room and from those below it.
 /// `provider` has rooms of its own: the layers and the toolkit stand on the trait, not the reverse.
 const ROOMS: [&str; 20] = [
-    "http_message",
     "verify",
     "sign",
     "webhook",
-    "resolver",
     "revocation",
+    "resolver",
     "replay",
     "profile",
     "operation",
+    "http_message",
     "rfc9421",
     "target_uri",
     "provider/layers",
