@@ -19,7 +19,11 @@ mod traffic;
 
 use std::{hint::black_box, sync::Arc, time::Duration};
 
-use adcp_signing_core::{rfc9421::Request, sign::Signer, verify::Verifier};
+use adcp_signing_core::{
+    rfc9421::Request,
+    sign::Signer,
+    verify::{Context, Verifier},
+};
 use criterion::{
     BenchmarkGroup, Criterion, SamplingMode, criterion_group, criterion_main, measurement::WallTime,
 };

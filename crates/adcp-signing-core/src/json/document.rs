@@ -181,10 +181,6 @@ impl<'d, 'a> Value<'d, 'a> {
         self.as_number()?.parse().ok()
     }
 
-    pub(crate) fn as_bool(self) -> Option<bool> {
-        (self.node.kind == Kind::Bool).then(|| self.node.raw == "true")
-    }
-
     /// The members in the order of the text with unescaped names, duplicates included. A value that
     /// is not an object has none.
     pub(crate) fn members(self) -> impl Iterator<Item = (Cow<'a, str>, Value<'d, 'a>)> {

@@ -7,38 +7,34 @@ use crate::{target_uri::TargetUri, text::percent::decode_text};
 pub(crate) const METHOD_OVERRIDE_FIELDS: [&str; 3] =
     ["x-http-method-override", "x-http-method", "x-method-override"];
 
-/// The method and the path of a request. No query can be read from it.
+/// The method and the path of a request, each read when it is asked for. No query can be read from
+/// it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Target<'a> {
     method: &'a str,
-    /// The canonical path, `None` where the URL has no canonical form.
-    path: Option<&'a str>,
-    /// The path as received, which still has its dot segments.
-    received_path: &'a str,
-    overrides_method: bool,
+    received_url: &'a str,
+    /// `None` where the URL has no canonical form.
+    uri: Option<&'a TargetUri>,
+    has_override_field: bool,
 }
 
 impl<'a> Target<'a> {
     /// `uri` is the canonical form of `received_url`, and `None` where there is none.
-    /// `overrides_method` says whether the request carries a field of [`METHOD_OVERRIDE_FIELDS`].
+    /// `has_override_field` says whether the request carries a field of
+    /// [`METHOD_OVERRIDE_FIELDS`].
     pub(crate) fn new(
         method: &'a str,
         received_url: &'a str,
         uri: Option<&'a TargetUri>,
-        overrides_method: bool,
+        has_override_field: bool,
     ) -> Self {
-        let (received_path, query) = path_and_query(received_url);
-        Self {
-            method,
-            path: uri.map(TargetUri::path),
-            received_path,
-            overrides_method: overrides_method || query.is_some_and(overrides_in_query),
-        }
+        Self { method, received_url, uri, has_override_field }
     }
 
     /// The HTTP method as the binding knows it, `None` where it is another or may be replaced.
     pub(super) fn verb(&self) -> Option<Verb> {
-        if self.overrides_method {
+        let (_, query) = path_and_query(self.received_url);
+        if self.has_override_field || query.is_some_and(overrides_in_query) {
             return None;
         }
         // `HEAD` is answered by the handler of `GET`.
@@ -49,17 +45,18 @@ impl<'a> Target<'a> {
 
     /// The canonical path, `None` where the URL has none.
     pub(super) fn path(&self) -> Option<&'a str> {
-        self.path
+        self.uri.map(TargetUri::path)
     }
 
     /// The segments of the path as a router may fold them: without empty ones and matrix
     /// parameters, decoded, without letter case. `None` where routers may disagree about them.
     pub(super) fn segments(&self) -> Option<Vec<String>> {
         // Canonicalizing has removed the dot segments, and not every router does.
-        for segment in self.received_path.split('/') {
+        let (received_path, _) = path_and_query(self.received_url);
+        for segment in received_path.split('/') {
             segment_text(segment)?;
         }
-        let segments = self.path?.split('/').map(segment_text);
+        let segments = self.path()?.split('/').map(segment_text);
         let segments = segments.collect::<Option<Vec<_>>>()?;
         Some(segments.into_iter().filter(|segment| !segment.is_empty()).collect())
     }

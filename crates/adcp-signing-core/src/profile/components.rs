@@ -12,18 +12,25 @@ use crate::{
 pub(crate) struct AdcpComponents<'a> {
     request: &'a Request<'a>,
     target: &'a TargetUri,
-    content_digest: Option<&'a str>,
+    known: KnownFields<'a>,
+}
+
+/// Values of the fields that are nearly always covered, where the caller has them: joined lines as
+/// received, or a digest that is yet to be sent. They stand in for the fields of the request.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct KnownFields<'a> {
+    pub(crate) content_type: Option<&'a [u8]>,
+    pub(crate) content_digest: Option<&'a [u8]>,
 }
 
 impl<'a> AdcpComponents<'a> {
-    /// The components of a request whose target URI is canonical. A digest that is yet to be sent
-    /// stands in for the field.
+    /// The components of a request whose target URI is canonical.
     pub(crate) fn new(
         request: &'a Request<'a>,
         target: &'a TargetUri,
-        content_digest: Option<&'a str>,
+        known: KnownFields<'a>,
     ) -> Self {
-        Self { request, target, content_digest }
+        Self { request, target, known }
     }
 }
 
@@ -33,15 +40,16 @@ impl ComponentSource for AdcpComponents<'_> {
         component: &Component<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), ComponentError> {
-        match (component.name(), self.content_digest) {
-            (ComponentName::TargetUri, _) => out.extend_from_slice(self.target.as_str().as_bytes()),
-            (ComponentName::Authority, _) => {
-                out.extend_from_slice(self.target.authority().as_bytes())
-            }
-            (ComponentName::Field(CONTENT_DIGEST), Some(digest)) => {
-                out.extend_from_slice(digest.as_bytes())
-            }
-            _ => return self.request.append_value(component, out),
+        let known = match component.name() {
+            ComponentName::TargetUri => Some(self.target.as_str().as_bytes()),
+            ComponentName::Authority => Some(self.target.authority().as_bytes()),
+            ComponentName::Field("content-type") => self.known.content_type,
+            ComponentName::Field(CONTENT_DIGEST) => self.known.content_digest,
+            _ => None,
+        };
+        match known {
+            Some(value) => out.extend_from_slice(value),
+            None => self.request.append_value(component, out)?,
         }
         Ok(())
     }

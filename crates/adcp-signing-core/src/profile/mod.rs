@@ -18,7 +18,7 @@ use std::fmt;
 
 pub(crate) use self::{
     body::check_body,
-    components::{AdcpComponents, check_authority, is_known},
+    components::{AdcpComponents, KnownFields, check_authority, is_known},
     content_type::{content_type, declares_json, has_top_level_comma},
 };
 pub use self::{

@@ -1,8 +1,6 @@
 //! The revocation list of an operator: its payload, and how long a copy of it may be relied on.
 
-use std::{collections::HashSet, fmt};
-
-use serde::Deserialize;
+use std::{borrow::Cow, collections::HashSet, fmt};
 
 use super::{
     RevocationPolicy,
@@ -11,7 +9,7 @@ use super::{
 };
 use crate::{
     clock::UnixSeconds,
-    json::{JsonLimits, StrictJsonError, check_no_duplicate_keys_within},
+    json::{Document, JsonLimits, Kind, StrictJsonError},
     resolver::canonical_url,
     target_uri::TargetUriError,
 };
@@ -88,12 +86,10 @@ pub enum RevocationListError {
     #[error("the revocation list is not strict JSON: {0}")]
     Json(#[from] StrictJsonError),
     /// A member is missing or has the wrong type.
-    #[error("the revocation list has a missing or mistyped member at line {line} column {column}")]
-    Shape {
-        /// Line, from 1.
-        line: usize,
-        /// Column, from 1.
-        column: usize,
+    #[error("`{member}` of the revocation list is missing or has the wrong type")]
+    Member {
+        /// The member.
+        member: &'static str,
     },
     /// A `version` other than 1.
     #[error("the revocation list is of version {version}; only version 1 is known")]
@@ -123,15 +119,51 @@ pub enum RevocationListError {
     NextUpdateNotAfter,
 }
 
-#[derive(Deserialize)]
-struct Payload {
+/// The members of the payload, still unchecked.
+struct Payload<'a> {
     version: u64,
-    issuer: String,
-    updated: String,
-    next_update: String,
-    #[serde(default)]
-    revoked_jtis: Vec<String>,
-    revoked_kids: Vec<String>,
+    issuer: Cow<'a, str>,
+    updated: Cow<'a, str>,
+    next_update: Cow<'a, str>,
+    revoked_jtis: HashSet<String>,
+    revoked_kids: HashSet<String>,
+    entries: usize,
+}
+
+impl<'a> Payload<'a> {
+    fn read(payload: &'a [u8]) -> Result<Self, RevocationListError> {
+        // The bytes bound the members: entries and the members around them.
+        let limits = JsonLimits::default().with_max_members(RevocationList::MAX_BYTES);
+        let document = Document::without_duplicates(payload, &limits)?;
+        let root = document.root();
+        let wrong = |member| RevocationListError::Member { member };
+        let text =
+            |member| root.member(member).and_then(|value| value.as_str()).ok_or(wrong(member));
+        let strings = |member| {
+            let value = root.member(member).filter(|value| value.kind() == Kind::Array);
+            let entries = value.ok_or(wrong(member))?.elements();
+            entries
+                .map(|entry| entry.as_str().map(Cow::into_owned).ok_or(wrong(member)))
+                .collect::<Result<Vec<String>, _>>()
+        };
+        let kids = strings("revoked_kids")?;
+        let jtis = match root.member("revoked_jtis") {
+            Some(_) => strings("revoked_jtis")?,
+            None => Vec::new(),
+        };
+        Ok(Self {
+            version: root
+                .member("version")
+                .and_then(|value| value.as_u64())
+                .ok_or(wrong("version"))?,
+            issuer: text("issuer")?,
+            updated: text("updated")?,
+            next_update: text("next_update")?,
+            entries: kids.len() + jtis.len(),
+            revoked_jtis: jtis.into_iter().collect(),
+            revoked_kids: kids.into_iter().collect(),
+        })
+    }
 }
 
 impl RevocationList {
@@ -154,20 +186,14 @@ impl RevocationList {
         if payload.len() > Self::MAX_BYTES {
             return Err(RevocationListError::TooLarge { bytes: payload.len() });
         }
-        // The bytes bound the members: entries and the members around them.
-        let limits = JsonLimits::default().with_max_members(Self::MAX_BYTES);
-        check_no_duplicate_keys_within(payload, &limits)?;
-        let payload: Payload = serde_json::from_slice(payload).map_err(|error| {
-            RevocationListError::Shape { line: error.line(), column: error.column() }
-        })?;
+        let payload = Payload::read(payload)?;
         if payload.version != 1 {
             return Err(RevocationListError::Version { version: payload.version });
         }
-        let entries = payload.revoked_kids.len() + payload.revoked_jtis.len();
-        if entries > Self::MAX_ENTRIES {
-            return Err(RevocationListError::TooMany { entries });
+        if payload.entries > Self::MAX_ENTRIES {
+            return Err(RevocationListError::TooMany { entries: payload.entries });
         }
-        let [found, expected] = [&payload.issuer, issuer].map(canonical_url);
+        let [found, expected] = [&*payload.issuer, issuer].map(canonical_url);
         let (found, expected) = (found?, expected?);
         if found != expected {
             let [found, expected] = [found, expected].map(|url| url.as_str().to_owned());
@@ -185,8 +211,8 @@ impl RevocationList {
             issuer: found.as_str().to_owned(),
             updated,
             next_update,
-            revoked_kids: payload.revoked_kids.into_iter().collect(),
-            revoked_jtis: payload.revoked_jtis.into_iter().collect(),
+            revoked_kids: payload.revoked_kids,
+            revoked_jtis: payload.revoked_jtis,
         })
     }
 
@@ -335,9 +361,15 @@ mod tests {
             assert_eq!(RevocationList::parse(text.as_bytes(), ISSUER), Err(expected));
         }
         let misspelt = good.replace("revoked_kids", "revoked_kid");
-        assert!(matches!(RevocationList::parse(misspelt.as_bytes(), ISSUER), Err(E::Shape { .. })));
+        assert!(matches!(
+            RevocationList::parse(misspelt.as_bytes(), ISSUER),
+            Err(E::Member { .. })
+        ));
         let mistyped = good.replace("\"revoked_kids\":[]", "\"revoked_kids\":\"all\"");
-        assert!(matches!(RevocationList::parse(mistyped.as_bytes(), ISSUER), Err(E::Shape { .. })));
+        assert!(matches!(
+            RevocationList::parse(mistyped.as_bytes(), ISSUER),
+            Err(E::Member { .. })
+        ));
         let twice = good.replace("\"version\":1", "\"version\":1,\"revoked_kids\":[\"k\"]");
         assert!(matches!(
             RevocationList::parse(twice.as_bytes(), ISSUER),

@@ -8,7 +8,8 @@ use crate::{
     keys::{Algorithm, Signature},
     nonce::Nonce,
     profile::{
-        AdcpComponents, LABEL, MAX_VALIDITY, Profile, check_authority, check_body, content_type,
+        AdcpComponents, KnownFields, LABEL, MAX_VALIDITY, Profile, check_authority, check_body,
+        content_type,
     },
     rfc9421::{
         Component, ComponentName, Request, SignatureParams,
@@ -161,8 +162,11 @@ pub(super) fn prepare_target(
     let mut list = String::with_capacity(288);
     push_inner_list(&mut list, covered, &params)
         .map_err(|source| SignError::Parameter { what: "the signature parameters", source })?;
-    let base =
-        signature_base(covered, &list, &AdcpComponents::new(request, &target, digest.as_deref()))?;
+    let known = KnownFields {
+        content_digest: digest.as_deref().map(str::as_bytes),
+        ..KnownFields::default()
+    };
+    let base = signature_base(covered, &list, &AdcpComponents::new(request, &target, known))?;
     Ok(Prepared {
         base,
         member,

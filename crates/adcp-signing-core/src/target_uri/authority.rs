@@ -6,7 +6,7 @@ use std::net::Ipv6Addr;
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
 use super::{RawHost, RootDot, Rules, Scheme, TargetUriError, cut};
-use crate::text::class::Class;
+use crate::text::{all_bytes, class::Class};
 
 /// The parts of an authority, as written.
 pub(super) struct Authority<'a> {
@@ -154,5 +154,9 @@ fn push_ipv6(out: &mut String, host: &str, literal: &str) -> Result<(), TargetUr
 }
 
 fn push_lowercase(out: &mut String, text: &str) {
-    out.extend(text.chars().map(|character| character.to_ascii_lowercase()));
+    if all_bytes(text, |byte| !byte.is_ascii_uppercase()) {
+        out.push_str(text);
+    } else {
+        out.push_str(&text.to_ascii_lowercase());
+    }
 }

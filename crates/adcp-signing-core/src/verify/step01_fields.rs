@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     nonce::Nonce,
-    profile::{AdcpComponents, Fault, LABEL, Profile, check_authority, is_known},
+    profile::{AdcpComponents, Fault, KnownFields, LABEL, Profile, check_authority, is_known},
     rfc9421::{
         Component, ComponentName, Request, SignatureParams,
         digest::{CONTENT_DIGEST, ContentDigest},
@@ -107,7 +107,11 @@ impl ParsedSignature<'_> {
         let rules = received.profile.verifier_uri_rules();
         check_authority(received.request, target, rules)
             .map_err(|error| malformed(error.to_string()))?;
-        let source = AdcpComponents::new(received.request, target, None);
+        let known = KnownFields {
+            content_type: received.fields.content_type.value(),
+            content_digest: received.fields.content_digest.value(),
+        };
+        let source = AdcpComponents::new(received.request, target, known);
         signature_base(&self.components, self.raw, &source).map_err(|error| {
             received.refuse(Step::Signature, Fault::SignatureInvalid, error.to_string())
         })
@@ -162,27 +166,40 @@ fn components<'r>(
 ) -> Result<Vec<Component<'r>>, Rejection> {
     let mut components: Vec<Component<'r>> = Vec::with_capacity(list.items.len());
     for item in list.items {
-        // Reads the parameters as well, so that the detail names what is wrong with them.
-        let component =
-            Component::from_item(&item).map_err(|error| received.malformed(error.to_string()))?;
-        if !is_known(&component) {
-            return Err(received.malformed(format!(
-                "component {component} carries parameters or is derived in a way that AdCP does \
-                 not define"
-            )));
-        }
-        // A name with an escape is no component's, and an item without one borrows its text.
-        let BareItem::String(Cow::Borrowed(name)) = item.bare else {
-            return Err(received.malformed("a component name is written with escapes"));
+        let component = match item {
+            Item { bare: BareItem::String(Cow::Borrowed(name)), params } if params.is_empty() => {
+                Component::new(name, &[])
+            }
+            // Not to be covered, or not a component at all. A name with an escape is no
+            // component's.
+            other => return Err(unusual_component(received, &other)),
         };
-        let component =
-            Component::new(name, &[]).map_err(|error| received.malformed(error.to_string()))?;
+        let component = component.map_err(|error| received.malformed(error.to_string()))?;
+        if !is_known(&component) {
+            return Err(undefined_component(received, &component));
+        }
         if components.contains(&component) {
             return Err(received.malformed(format!("component {component} is listed twice")));
         }
         components.push(component);
     }
     Ok(components)
+}
+
+/// Explains why an item is not one of the components that AdCP defines.
+#[cold]
+fn unusual_component(received: &Received<'_>, item: &Item<'_>) -> Rejection {
+    match Component::from_item(item) {
+        Ok(component) => undefined_component(received, &component),
+        Err(error) => received.malformed(error.to_string()),
+    }
+}
+
+#[cold]
+fn undefined_component(received: &Received<'_>, component: &Component<'_>) -> Rejection {
+    received.malformed(format!(
+        "component {component} carries parameters or is derived in a way that AdCP does not define"
+    ))
 }
 
 /// The signature base that a received message has to verify over, for people who compare bases: the

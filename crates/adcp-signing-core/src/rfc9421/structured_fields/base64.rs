@@ -83,10 +83,17 @@ impl Alphabet {
 
     /// Appends the spelling of `bytes`, without colons.
     pub(super) fn encode(self, bytes: &[u8], out: &mut String) {
-        out.push_str(&match self {
-            Self::Standard => Base64::encode_string(bytes),
-            Self::UrlUnpadded => Base64UrlUnpadded::encode_string(bytes),
-        });
+        // As long as a signature of the profiles; anything longer takes memory of its own.
+        let mut buffer = [0; 88];
+        let written = match self {
+            Self::Standard => Base64::encode(bytes, &mut buffer),
+            Self::UrlUnpadded => Base64UrlUnpadded::encode(bytes, &mut buffer),
+        };
+        match (written, self) {
+            (Ok(text), _) => out.push_str(text),
+            (Err(_), Self::Standard) => out.push_str(&Base64::encode_string(bytes)),
+            (Err(_), Self::UrlUnpadded) => out.push_str(&Base64UrlUnpadded::encode_string(bytes)),
+        }
     }
 
     /// `text` without its padding, if padding and length fit the alphabet. [`decode`](Self::decode)
