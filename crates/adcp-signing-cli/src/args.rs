@@ -32,11 +32,10 @@ const MAX_CONCURRENCY: i64 = 256;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Signs a message with a key made on the spot, and shows everything a deployment needs.
-    #[command(after_help = "Example:\n  adcp-signing demo examples/create_media_buy.http")]
-    Demo {
-        /// An HTTP message file.
-        file: PathBuf,
-    },
+    #[command(after_help = "Examples:
+  adcp-signing demo examples/create_media_buy.http
+  adcp-signing demo --kind webhook examples/webhook.http")]
+    Demo(DemoArgs),
     /// Makes a private key in a file that only its owner can read.
     #[command(
         after_help = "Example:\n  adcp-signing keygen --kid buyer-2026 --out buyer.jwk > jwks.json"
@@ -94,6 +93,15 @@ fn purposes() -> PossibleValuesParser {
 }
 
 #[derive(Debug, ClapArgs)]
+pub(crate) struct DemoArgs {
+    /// An HTTP message file.
+    pub(crate) file: PathBuf,
+    /// request or webhook.
+    #[arg(long, default_value = "request")]
+    pub(crate) kind: String,
+}
+
+#[derive(Debug, ClapArgs)]
 pub(crate) struct KeygenArgs {
     /// The algorithm.
     #[arg(long, value_enum, default_value_t = KeyAlgorithm::Ed25519)]
@@ -127,7 +135,7 @@ impl Command {
             Self::Verify(args) | Self::Explain(args) => args.stream.json,
             Self::Canonicalize(args) => args.json,
             Self::Vectors(args) => args.json,
-            Self::Demo { .. } | Self::Keygen(_) | Self::Jwks(_) | Self::Completions { .. } => false,
+            Self::Demo(_) | Self::Keygen(_) | Self::Jwks(_) | Self::Completions { .. } => false,
         }
     }
 }
@@ -222,8 +230,8 @@ pub(crate) struct SignArgs {
     /// Signs URLs that implementations canonicalize differently.
     #[arg(long)]
     pub(crate) allow_ambiguous_url: bool,
-    /// Lets a line of --ndjson name the key it is signed with. A key URI is as trusted as this
-    /// program: it can load code and send credentials.
+    /// Lets a line of --ndjson name its key by key_uri. A key URI is as trusted as this program: it
+    /// can load code and send credentials.
     #[arg(long, requires = "ndjson")]
     pub(crate) allow_key_uri: bool,
 }
@@ -240,7 +248,7 @@ pub(crate) struct VerifyArgs {
     /// The request_signing capability of the endpoint.
     #[arg(long, value_name = "FILE")]
     pub(crate) capability: Option<PathBuf>,
-    /// How the message came: rest, mcp or a2a. Rest unless said otherwise.
+    /// How the message came: rest, mcp or a2a; rest unless said otherwise.
     #[arg(long)]
     pub(crate) transport: Option<String>,
     /// The AdCP operation that the route of a REST endpoint is for; read from the last segment of the
@@ -250,11 +258,12 @@ pub(crate) struct VerifyArgs {
     /// The time of the verification in Unix seconds; now by default.
     #[arg(long, value_name = "SECONDS")]
     pub(crate) now: Option<i64>,
-    /// Another authenticator accepts a credential of the message.
+    /// Another authenticator accepts a credential of the message. It stands for the caller, not for a
+    /// signature: --allow-unsigned accepts such a message.
     #[arg(long)]
     pub(crate) fallback_valid: bool,
-    /// Takes a message that nobody signed, where the capability lets it pass. Without this, only a
-    /// signed message is a success.
+    /// Accepts a message that no signature authenticates, where the capability does. Without this,
+    /// only a signed message is a success.
     #[arg(long)]
     pub(crate) allow_unsigned: bool,
     /// Keeps one replay store for all lines of --ndjson.

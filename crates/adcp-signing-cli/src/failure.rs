@@ -6,7 +6,7 @@ use adcp_signing::{
     KeyUriError,
     profile::{MessageKind, Profile},
     sign::SignError,
-    verify::{Reason, Rejection, Step},
+    verify::{Bound, Reason, Rejection, Step},
 };
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ pub(crate) enum Failure {
     Invalid(String),
     /// A message was refused, by the verifier's rules or by the signer's.
     Refused(Box<Refused>),
-    /// A message that may be processed and that nobody signed, where a signer was asked for.
+    /// A message that the endpoint would process, and that no verified signature says the sender of.
     Unsigned { message: String, operation: Option<String> },
     /// A key could not be used, or a store did not answer.
     Unavailable { code: &'static str, message: String },
@@ -80,14 +80,18 @@ impl Failure {
             (SignError::Provider(error), _) => {
                 Self::Unavailable { code: error.kind().as_str(), message }
             }
-            (SignError::Body(_), _) => Self::unsigned("duplicate_key_input", message),
-            (SignError::Ambiguous(_), _) => Self::unsigned("ambiguous_target_uri", message),
-            (_, Some(fault)) => Self::unsigned(profile.code(fault).as_str(), message),
+            (SignError::Body(error), _) if error.exceeds_limit() => {
+                Self::refused(Reason::Bound(Bound::BodyComplexity).as_str(), message)
+            }
+            (SignError::Body(_), _) => Self::refused("duplicate_key_input", message),
+            (SignError::Ambiguous(_), _) => Self::refused("ambiguous_target_uri", message),
+            (_, Some(fault)) => Self::refused(profile.code(fault).as_str(), message),
             (_, None) => Self::Invalid(message),
         }
     }
 
-    fn unsigned(code: &str, message: String) -> Self {
+    /// A refusal outside of the verifier's checklist.
+    pub(crate) fn refused(code: &str, message: String) -> Self {
         let code = code.to_owned();
         Self::Refused(Box::new(Refused {
             action: "reject",

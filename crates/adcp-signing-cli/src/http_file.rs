@@ -53,15 +53,31 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Message, Failure> {
     Ok(Message { method: method.to_owned(), url, headers: Headers(headers), body, body_b64 })
 }
 
-/// The signed or received message as a file again.
-pub(crate) fn write(message: &Message, headers: &Headers, body: &[u8]) -> Vec<u8> {
+/// The message with these field lines as a file, which reads back as exactly that: a line end in a
+/// field would make more fields of it, or a body.
+pub(crate) fn write(message: &Message, headers: &Headers, body: &[u8]) -> Result<Vec<u8>, Failure> {
     let mut file = format!("{} {} HTTP/1.1\n", message.method, message.url).into_bytes();
     for (name, value) in &headers.0 {
         file.extend_from_slice(format!("{name}: {value}\n").as_bytes());
     }
     file.push(b'\n');
     file.extend_from_slice(body);
-    file
+    let same = parse(&file).is_ok_and(|read| {
+        let fields = |(name, value): &(String, String)| {
+            (name.clone(), value.trim_matches([' ', '\t']).to_owned())
+        };
+        read.method == message.method
+            && read.url == message.url
+            && read.headers.0.iter().eq(headers.0.iter().map(fields).collect::<Vec<_>>().iter())
+            && read.body_bytes().is_ok_and(|read| read == body)
+    });
+    if same {
+        Ok(file)
+    } else {
+        Err(Failure::invalid(
+            "the method, the URL or a field cannot be written in a message file: use --json",
+        ))
+    }
 }
 
 fn request_target(line: &str) -> Option<(&str, &str)> {
@@ -120,7 +136,34 @@ mod tests {
     fn what_was_read_is_written_back() {
         let file = b"POST https://x.example/a HTTP/1.1\nA: 1\n\nbody";
         let message = parse(file).unwrap();
-        assert_eq!(write(&message, &message.headers, &message.body_bytes().unwrap()), file);
+        let written = write(&message, &message.headers, &message.body_bytes().unwrap());
+        assert_eq!(written.unwrap(), file);
+    }
+
+    #[test]
+    fn what_would_be_read_back_as_another_message_is_not_written() {
+        let message = |method: &str, url: &str| Message {
+            method: method.to_owned(),
+            url: url.to_owned(),
+            headers: Headers::default(),
+            body: None,
+            body_b64: None,
+        };
+        let get = message("GET", "https://x.example/");
+        let headers = |name: &str, value: &str| Headers(vec![(name.into(), value.into())]);
+        assert!(write(&get, &headers("A", " 1 "), b"body").is_ok());
+        for (message, headers) in [
+            (&get, headers("A", "1\nB: 2")),
+            (&get, headers("A", "1\n\nbody")),
+            (&get, headers("A: 1\nB", "2")),
+            (&get, headers("A", "1\r")),
+            (&get, headers(":authority", "x.example")),
+            (&message("GET https://y.example/ HTTP/1.1\nA:", "/"), Headers::default()),
+            (&message("GET", "https://x.example/ HTTP/1.1\nA: 1"), Headers::default()),
+            (&message("#GET", "https://x.example/"), Headers::default()),
+        ] {
+            assert!(write(message, &headers, b"body").is_err(), "{message:?} {headers:?}");
+        }
     }
 
     #[test]

@@ -30,11 +30,20 @@ pub(crate) fn shown(text: &str) -> String {
 
 /// One JSON value on one line, fit for a terminal as well.
 pub(crate) fn json(value: &Value) -> String {
-    escaped(&value.to_string(), |out, character| {
-        for unit in character.encode_utf16(&mut [0; 2]) {
-            let _ = write!(out, "\\u{unit:04x}");
-        }
-    })
+    escaped(&value.to_string(), json_escape)
+}
+
+/// One JSON value on indented lines, fit for a terminal as well.
+pub(crate) fn json_pretty(value: &Value) -> String {
+    // A line end of the layout stays; those in strings are escaped already.
+    let lines = format!("{value:#}");
+    lines.lines().map(|line| escaped(line, json_escape)).collect::<Vec<_>>().join("\n")
+}
+
+fn json_escape(out: &mut String, character: char) {
+    for unit in character.encode_utf16(&mut [0; 2]) {
+        let _ = write!(out, "\\u{unit:04x}");
+    }
 }
 
 fn escaped(text: &str, escape: impl Fn(&mut String, char)) -> String {
@@ -103,9 +112,12 @@ mod tests {
             ("a\u{2028}b\n", "a\\u{2028}b\\n"),
         ] {
             assert_eq!(shown(text), expected);
-            let line = json(&Value::from(text));
-            assert!(!line.contains(is_unsafe), "{line}");
-            assert_eq!(serde_json::from_str::<String>(&line).unwrap(), text);
+            let value = Value::from([text]);
+            for (json, lines) in [(json(&value), 1), (json_pretty(&value), 3)] {
+                assert_eq!(json.lines().count(), lines, "{json}");
+                assert!(!json.lines().any(|line| line.contains(is_unsafe)), "{json}");
+                assert_eq!(serde_json::from_str::<Value>(&json).unwrap(), value);
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The JSON shapes that commands read and write, one object a message.
 
+use std::fmt;
+
 use adcp_signing::{
     AdcpUse, InMemoryProvider, PrivateJwk,
     profile::{Profile, WireVersion},
@@ -47,8 +49,7 @@ pub(crate) struct Input<T> {
 /// What `sign` adds.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct SignFields {
-    /// Kept as text: an in-between tree would hide duplicate members.
-    pub(crate) key: Option<Box<RawValue>>,
+    pub(crate) key: Option<PrivateText>,
     pub(crate) key_uri: Option<String>,
     pub(crate) keyid: Option<String>,
     pub(crate) created: Option<i64>,
@@ -57,6 +58,17 @@ pub(crate) struct SignFields {
     pub(crate) label: Option<String>,
     pub(crate) cover_content_digest: Option<bool>,
     pub(crate) allow_ambiguous_url: Option<bool>,
+}
+
+/// A private JWK, kept as text: an in-between tree would hide duplicate members.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct PrivateText(Box<RawValue>);
+
+impl fmt::Debug for PrivateText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PrivateText(..)")
+    }
 }
 
 /// What `verify` and `explain` add.
@@ -148,14 +160,21 @@ pub(crate) fn settled_json(
     Ok(option.map(ToOwned::to_owned).or(message))
 }
 
-/// Refuses members by which one message would choose how it is judged, or whose key signs it.
-pub(crate) fn refuse_members(members: &[(&str, bool)]) -> Result<(), Failure> {
-    match members.iter().find(|(_, is_given)| *is_given) {
+/// A member by which one message would choose how it is judged, or whose key signs it.
+pub(crate) struct Reserved {
+    pub(crate) member: &'static str,
+    /// The option that says it instead.
+    pub(crate) option: &'static str,
+    pub(crate) is_given: bool,
+}
+
+/// Refuses the first reserved member that is given.
+pub(crate) fn refuse_reserved(reserved: &[Reserved]) -> Result<(), Failure> {
+    match reserved.iter().find(|reserved| reserved.is_given) {
         None => Ok(()),
-        Some((member, _)) => Err(Failure::invalid(format!(
-            "a message does not bring its own {member}: use the option --{}, or --ndjson for lines \
-             that state it",
-            member.replace('_', "-")
+        Some(Reserved { member, option, .. }) => Err(Failure::invalid(format!(
+            "a message does not bring its own {member}: use the option {option}, or --ndjson, \
+             whose lines may state it"
         ))),
     }
 }
@@ -226,6 +245,11 @@ impl Message {
         }
     }
 
+    /// Whether the message claims to be signed.
+    pub(crate) fn claims_a_signature(&self) -> bool {
+        self.lines().iter().any(|line| line.is("signature") || line.is("signature-input"))
+    }
+
     /// The `:authority` pseudo-header, where the headers name one.
     pub(crate) fn pseudo_authority(&self) -> Result<Option<&str>, Failure> {
         let mut values = self.headers.0.iter().filter(|(name, _)| name == ":authority");
@@ -248,10 +272,13 @@ impl Message {
 
 /// The provider of an inline private JWK. Who signs says with the kind of message what the key is
 /// for, should the JWK not.
-pub(crate) fn inline_key(key: &RawValue, profile: &Profile) -> Result<InMemoryProvider, Failure> {
+pub(crate) fn inline_key(
+    key: &PrivateText,
+    profile: &Profile,
+) -> Result<InMemoryProvider, Failure> {
     let invalid = |error: String| Failure::invalid(format!("key: {error}"));
     let jwk =
-        PrivateJwk::parse(key.get().as_bytes()).map_err(|error| invalid(error.to_string()))?;
+        PrivateJwk::parse(key.0.get().as_bytes()).map_err(|error| invalid(error.to_string()))?;
     let provider = if *jwk.adcp_use() != AdcpUse::Absent {
         InMemoryProvider::from_jwk(jwk)
     } else {
@@ -276,7 +303,7 @@ struct HeadersVisitor;
 impl<'de> Visitor<'de> for HeadersVisitor {
     type Value = Headers;
 
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("headers as an object or as a list of [name, value] pairs")
     }
 
@@ -334,6 +361,13 @@ mod tests {
         for json in [r#"{"A":1}"#, r#"[["A"]]"#, r#""A: 1""#, r#"{"A":[null]}"#] {
             assert!(serde_json::from_str::<Headers>(json).is_err(), "{json}");
         }
+    }
+
+    #[test]
+    fn debug_output_has_no_private_key() {
+        let line = r#"{"method":"GET","url":"https://x/","key":{"kty":"OKP","d":"c2VjcmV0"}}"#;
+        let shown = format!("{:?}", SignInput::from_json(line).unwrap());
+        assert!(shown.contains("PrivateText(..)") && !shown.contains("c2VjcmV0"), "{shown}");
     }
 
     #[test]

@@ -28,10 +28,17 @@ pub(crate) struct Signed {
     pub(crate) label: String,
 }
 
-/// Signs the message of an input.
+/// Signs the message of an input with the key that the input names.
 pub(crate) async fn sign(input: &SignInput, keys: &mut Keys) -> Result<Signed, Failure> {
+    sign_with(provider(input, keys).await?, input).await
+}
+
+/// Signs the message of an input with a key.
+pub(crate) async fn sign_with(
+    provider: Arc<dyn SigningProvider>,
+    input: &SignInput,
+) -> Result<Signed, Failure> {
     let profile = input.selector.profile()?;
-    let provider = provider(input, keys).await?;
     let failed = |error| Failure::from_sign(&error, &profile);
     let coverage = match input.options.cover_content_digest {
         Some(false) => DigestCoverage::Leave,

@@ -29,8 +29,9 @@ const SEED_TTL: i64 = 420;
 
 /// A message that may be processed, as the commands show it.
 pub(crate) struct Accepted {
-    pub(crate) kind: MessageKind,
     pub(crate) verified: Verified,
+    kind: MessageKind,
+    claims_a_signature: bool,
 }
 
 /// Verifies the message of an input, with nonces remembered in `store`.
@@ -78,7 +79,7 @@ pub(crate) async fn verify(
         MessageKind::Webhook => Context::webhook(),
     };
     let verified = builder.build().verify(&request, &context).await?;
-    Ok(Accepted { kind, verified })
+    Ok(Accepted { verified, kind, claims_a_signature: input.message.claims_a_signature() })
 }
 
 /// The signature base of an input's message, as far as it can be built.
@@ -88,11 +89,6 @@ pub(crate) fn signature_base(input: &VerifyInput) -> Option<String> {
     let lines = input.message.lines();
     let request = request(input, &lines, &body).ok()?;
     String::from_utf8(signature_base_of(&profile, &request).ok()?).ok()
-}
-
-/// Whether the message makes no claim to be signed.
-pub(crate) fn is_unsigned(input: &VerifyInput) -> bool {
-    !input.message.lines().iter().any(|line| line.is("signature") || line.is("signature-input"))
 }
 
 /// The time of the verification.
@@ -179,23 +175,20 @@ impl ReplayStore for Capped {
 }
 
 impl Accepted {
-    /// The same, unless nobody signed the message and a signer was asked for.
-    pub(crate) fn signed_unless(self, allow_unsigned: bool) -> Result<Self, Failure> {
-        if self.is_signed() || allow_unsigned {
-            return Ok(self);
-        }
-        let message = match self.source() {
-            Some(_) => {
-                "the message is accepted on the authority of another credential; it carries \
-                        no signature that verifies. --allow-unsigned takes it"
+    /// Fails where no signature says who sent the message, unless that is allowed.
+    pub(crate) fn require_signer(&self, allow_unsigned: bool) -> Result<(), Failure> {
+        let why = match &self.verified {
+            _ if allow_unsigned => return Ok(()),
+            Verified::Signed(_) => return Ok(()),
+            Verified::Fallback(_) => "another credential authenticates the message, no signature",
+            Verified::Anonymous(_) if self.claims_a_signature => {
+                "the endpoint does not verify the message's signature"
             }
-            None => {
-                "the message carries no signature. --allow-unsigned takes it, where the \
-                     capability lets it pass"
-            }
+            Verified::Anonymous(_) => "the message carries no signature",
         };
+        let message = format!("{why}; --allow-unsigned accepts it");
         let operation = self.verified.operation().map(str::to_owned);
-        Err(Failure::Unsigned { message: message.to_owned(), operation })
+        Err(Failure::Unsigned { message, operation })
     }
 
     pub(crate) fn is_signed(&self) -> bool {

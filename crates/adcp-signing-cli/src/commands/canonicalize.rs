@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     args::{CanonicalizeArgs, StreamArgs},
-    failure::{Failure, Refused},
+    failure::Failure,
     ndjson,
     output::{self, outln, shown},
     shapes::{CanonicalizeInput, Selector, from_json},
@@ -57,13 +57,7 @@ pub(crate) async fn run(args: &CanonicalizeArgs) -> Result<ExitCode, Failure> {
 fn canonicalize(url: &str, selector: Selector) -> Result<TargetUri, Failure> {
     let profile: Profile = selector.or_newest().profile()?;
     TargetUri::canonicalize(url, profile.signer_uri_rules()).map_err(|error| {
-        Failure::Refused(Box::new(Refused {
-            action: "reject",
-            code: profile.code(Fault::TargetUriMalformed).as_str().to_owned(),
-            step: None,
-            message: error.to_string(),
-            operation: None,
-        }))
+        Failure::refused(profile.code(Fault::TargetUriMalformed).as_str(), error.to_string())
     })
 }
 

@@ -2,118 +2,130 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use adcp_signing::verify::Step;
+use adcp_signing::{profile::Profile, verify::Step};
 use serde_json::json;
 
-use super::verify::read;
+use super::verify::{print_refusal, read};
 use crate::{
     args::VerifyArgs,
     failure::{Failure, kind_name, step_json},
     output::{self, BAD, DIM, GOOD, heading, outln, shown},
     shapes::VerifyInput,
-    verifying::{Accepted, is_unsigned, now, signature_base, verify},
+    verifying::{Accepted, now, signature_base, verify},
 };
 
 pub(crate) async fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     if args.stream.ndjson {
         return Err(Failure::invalid("explain reads one message; use verify --ndjson for many"));
     }
-    let input = read(args).await?;
-    let outcome = verify(&input, &Arc::default()).await;
-    let is_signed = matches!(&outcome, Ok(accepted) if accepted.is_signed());
-    if let Err(failure @ (Failure::Invalid(_) | Failure::Unavailable { .. })) = outcome {
+    let mut input = read(args).await?;
+    // The time that is shown is the one that decides.
+    input.options.now = Some(now(&input).as_i64());
+    let profile = input.selector.profile()?;
+    let checklist = verify(&input, &Arc::default()).await;
+    if let Err(failure @ (Failure::Invalid(_) | Failure::Unavailable { .. })) = checklist {
         return Err(failure);
     }
+    let unsigned = checklist
+        .as_ref()
+        .ok()
+        .and_then(|accepted| accepted.require_signer(args.allow_unsigned).err());
+    let explained = Explained { input, profile, checklist, unsigned };
     if args.stream.json {
-        print_json(&input, &outcome)
+        explained.print_json()
     } else {
-        print(&input, &outcome)?
+        explained.print()
     }
-    Ok(match outcome {
-        Ok(_) if is_signed || args.allow_unsigned => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::from(1),
-        Err(failure) => failure.exit_code(),
-    })
+    Ok(explained.outcome().map_or_else(Failure::exit_code, |_| ExitCode::SUCCESS))
 }
 
-/// Each step, and whether it passed, failed or was not reached.
-fn steps(outcome: &Result<Accepted, Failure>) -> Vec<(Step, &'static str)> {
-    let failed = match outcome {
-        Err(Failure::Refused(refused)) => refused.step,
-        _ => None,
-    };
-    let signed = outcome.as_ref().map_or(true, Accepted::is_signed);
-    let warned = outcome.as_ref().ok().and_then(|accepted| accepted.failed_step());
-    let stop = failed.or(warned);
-    Step::ALL
-        .into_iter()
-        .map(|step| {
-            let state = match stop {
-                Some(stop) if step == stop => "failed",
-                Some(stop) if step > stop => "not reached",
-                None if !signed && step > Step::Precheck => "not reached",
+struct Explained {
+    input: VerifyInput,
+    profile: Profile,
+    /// What the verifier answers.
+    checklist: Result<Accepted, Failure>,
+    /// That a signer is asked for, where the verifier lets an unsigned message pass.
+    unsigned: Option<Failure>,
+}
+
+impl Explained {
+    /// What the command answers.
+    fn outcome(&self) -> Result<&Accepted, &Failure> {
+        match (&self.checklist, &self.unsigned) {
+            (Ok(accepted), None) => Ok(accepted),
+            (Err(failure), _) | (Ok(_), Some(failure)) => Err(failure),
+        }
+    }
+
+    /// Each step, and whether it passed, failed or was not reached.
+    fn steps(&self) -> impl Iterator<Item = (Step, &'static str)> {
+        let failed = match &self.checklist {
+            Ok(accepted) => accepted.failed_step(),
+            Err(Failure::Refused(refused)) => refused.step,
+            Err(_) => None,
+        };
+        let is_signed = self.checklist.as_ref().is_ok_and(Accepted::is_signed);
+        Step::ALL.into_iter().map(move |step| {
+            let state = match failed {
+                Some(failed) if step == failed => "failed",
+                Some(failed) if step > failed => "not reached",
+                // An unsigned message that may pass meets no step after the first.
+                None if !is_signed && step > Step::Precheck => "not reached",
                 _ => "passed",
             };
             (step, state)
         })
-        .collect()
-}
+    }
 
-fn print(input: &VerifyInput, outcome: &Result<Accepted, Failure>) -> Result<(), Failure> {
-    let profile = input.selector.profile()?;
-    outln!(
-        "{} {} {DIM}as {} at {}{DIM:#}",
-        shown(&input.message.method),
-        shown(&input.message.url),
-        profile,
-        now(input).as_i64()
-    );
-    heading("Checklist");
-    for (step, state) in steps(outcome) {
-        let (style, mark) = match state {
-            "passed" => (GOOD, "✓"),
-            "failed" => (BAD, "✗"),
-            _ => (DIM, "·"),
-        };
-        outln!("  {style}{mark} {:>2}  {}{style:#}", step.as_str(), step.title());
-    }
-    heading("Signature base");
-    match signature_base(input) {
-        Some(base) => base.lines().for_each(|line| outln!("  {}", shown(line))),
-        None if is_unsigned(input) => outln!("  {DIM}the message carries no signature{DIM:#}"),
-        None => outln!("  {DIM}cannot be built: see the failed step{DIM:#}"),
-    }
-    heading("Result");
-    match outcome {
-        Ok(accepted) => {
-            accepted.print();
-            if let Some(reason) = accepted.warning() {
-                outln!("{BAD}warning{BAD:#} shadow mode let pass: {}", shown(&reason));
-            }
+    fn print(&self) {
+        let Self { input, profile, .. } = self;
+        outln!(
+            "{} {} {DIM}as {profile} at {}{DIM:#}",
+            shown(&input.message.method),
+            shown(&input.message.url),
+            now(input).as_i64()
+        );
+        heading("Checklist");
+        for (step, state) in self.steps() {
+            let (style, mark) = match state {
+                "passed" => (GOOD, "✓"),
+                "failed" => (BAD, "✗"),
+                _ => (DIM, "·"),
+            };
+            outln!("  {style}{mark} {:>2}  {}{style:#}", step.as_str(), step.title());
         }
-        Err(failure) => outln!("{BAD}refused{BAD:#} {}", shown(&failure.to_string())),
+        heading("Signature base");
+        match signature_base(input) {
+            Some(base) => base.lines().for_each(|line| outln!("  {}", shown(line))),
+            None if !input.message.claims_a_signature() => {
+                outln!("  {DIM}the message carries no signature{DIM:#}");
+            }
+            None => outln!("  {DIM}cannot be built: see the failed step{DIM:#}"),
+        }
+        heading("Result");
+        match self.outcome() {
+            Ok(accepted) => accepted.print(),
+            Err(failure) => print_refusal(failure),
+        }
+        if let Some(reason) = self.checklist.as_ref().ok().and_then(Accepted::warning) {
+            outln!("{BAD}warning{BAD:#} shadow mode let pass: {}", shown(&reason));
+        }
     }
-    Ok(())
-}
 
-fn print_json(input: &VerifyInput, outcome: &Result<Accepted, Failure>) {
-    let result = match outcome {
-        Ok(accepted) => accepted.to_json(),
-        Err(failure) => failure.to_json(),
-    };
-    let steps: Vec<_> = steps(outcome)
-        .into_iter()
-        .map(
-            |(step, state)| json!({"step": step_json(step), "title": step.title(), "state": state}),
-        )
-        .collect();
-    let kind =
-        input.selector.profile().map(|profile| kind_name(profile.kind())).unwrap_or_default();
-    let base = signature_base(input);
-    outln!(
-        "{}",
-        output::json(
-            &json!({"kind": kind, "steps": steps, "signature_base": base, "result": result})
-        )
-    );
+    fn print_json(&self) {
+        let result = self.outcome().map_or_else(Failure::to_json, Accepted::to_json);
+        let steps: Vec<_> = self
+            .steps()
+            .map(|(step, state)| {
+                json!({"step": step_json(step), "title": step.title(), "state": state})
+            })
+            .collect();
+        let answer = json!({
+            "kind": kind_name(self.profile.kind()),
+            "steps": steps,
+            "signature_base": signature_base(&self.input),
+            "result": result,
+        });
+        outln!("{}", output::json(&answer));
+    }
 }

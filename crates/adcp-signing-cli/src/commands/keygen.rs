@@ -12,12 +12,15 @@ use crate::{
     args::{JwksArgs, KeyAlgorithm, KeygenArgs},
     failure::Failure,
     keys,
-    output::{DIM, GOOD, outln},
+    output::{self, DIM, GOOD, outln, shown},
     shapes::shorten,
 };
 
 /// Writes a fresh private key and prints its public JWKS.
 pub(crate) fn keygen(args: &KeygenArgs) -> Result<ExitCode, Failure> {
+    if let Some(kid) = &args.kid {
+        check_kid(kid)?;
+    }
     let purpose = KeyPurpose::from(args.purpose.as_str());
     let algorithm = match args.alg {
         KeyAlgorithm::Ed25519 => Algorithm::Ed25519,
@@ -32,7 +35,7 @@ pub(crate) fn keygen(args: &KeygenArgs) -> Result<ExitCode, Failure> {
     write_private(&args.out, provider.to_private_jwk().to_json().as_bytes())?;
     anstream::eprintln!(
         "{GOOD}wrote{GOOD:#} {} {DIM}(private, mode 0600){DIM:#}",
-        args.out.display()
+        shown(&args.out.display().to_string())
     );
     outln!("{}", jwks_text(&[provider.jwk()]));
     Ok(ExitCode::SUCCESS)
@@ -61,8 +64,20 @@ pub(crate) async fn jwks(args: &JwksArgs) -> Result<ExitCode, Failure> {
 
 /// The JWKS document of public keys.
 pub(crate) fn jwks_text(keys: &[Jwk]) -> String {
-    let document = json!({ "keys": keys });
-    serde_json::to_string_pretty(&document).unwrap_or_else(|_| document.to_string())
+    output::json_pretty(&json!({ "keys": keys }))
+}
+
+/// A `kid` goes into a signature as `keyid`, a structured field string (RFC 8941 §3.3.3).
+fn check_kid(kid: &str) -> Result<(), Failure> {
+    if kid.is_empty() {
+        return Err(Failure::invalid("--kid is empty; leave it out to name the key by thumbprint"));
+    }
+    if kid.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Ok(());
+    }
+    Err(Failure::invalid(format!(
+        "--kid {kid:?} is not printable ASCII, which is all that a signature can carry as its keyid"
+    )))
 }
 
 /// Writes a file that only its owner can read, whole or not at all, and never over another.

@@ -29,7 +29,7 @@ use crate::{
 /// Runs a command to its exit code.
 pub(crate) async fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
-        Command::Demo { file } => demo::run(&file).await,
+        Command::Demo(args) => demo::run(&args).await,
         Command::Keygen(args) => keygen::keygen(&args),
         Command::Jwks(args) => keygen::jwks(&args).await,
         Command::Probe(args) => probe::run(&args).await,

@@ -13,7 +13,7 @@ use crate::{
     keys::Keys,
     ndjson,
     output::{self, outln},
-    shapes::{SignFields, SignInput, refuse_members, settled},
+    shapes::{Reserved, SignFields, SignInput, refuse_reserved, settled},
     signing::sign,
 };
 
@@ -25,8 +25,8 @@ pub(crate) async fn run(args: &SignArgs) -> Result<ExitCode, Failure> {
             let input = SignInput::from_json(line)?;
             if input.options.key_uri.is_some() && !args.allow_key_uri {
                 return Err(Failure::invalid(
-                    "the line names a key_uri: a key URI can load code and send credentials, so it \
-                     needs --allow-key-uri",
+                    "a key_uri in a line needs --allow-key-uri, since a key URI can load code and \
+                     send credentials; or name the key with --key",
                 ));
             }
             Ok(sign(&completed(input, args)?, &mut keys).await?.to_json())
@@ -36,14 +36,17 @@ pub(crate) async fn run(args: &SignArgs) -> Result<ExitCode, Failure> {
     }
     let input: SignInput = read_one(&args.stream, &args.profile)?;
     let SignFields { key, key_uri, .. } = &input.options;
-    refuse_members(&[("key", key.is_some()), ("key_uri", key_uri.is_some())])?;
+    refuse_reserved(&[
+        Reserved { member: "key", option: "--key", is_given: key.is_some() },
+        Reserved { member: "key_uri", option: "--key", is_given: key_uri.is_some() },
+    ])?;
     let input = completed(input, args)?;
     let signed = sign(&input, &mut keys).await?;
     if args.stream.json {
         outln!("{}", output::json(&signed.to_json()));
     } else {
         let body = input.message.body_bytes()?;
-        let file = http_file::write(&input.message, &signed.headers, &body);
+        let file = http_file::write(&input.message, &signed.headers, &body)?;
         output::written(stdout().lock().write_all(&file));
     }
     Ok(ExitCode::SUCCESS)
@@ -54,7 +57,7 @@ fn completed(mut input: SignInput, args: &SignArgs) -> Result<SignInput, Failure
     input.selector = input.selector.settled(&args.profile.selector())?;
     let options = &mut input.options;
     if args.key.is_some() && options.key.is_some() {
-        return Err(Failure::invalid("the line brings a key and --key names another: remove one"));
+        return Err(Failure::invalid("key contradicts the option --key: remove one"));
     }
     options.key_uri = settled("key_uri", options.key_uri.take(), args.key.as_ref())?;
     options.expires_in = settled("expires_in", options.expires_in, args.expires_in.as_ref())?;

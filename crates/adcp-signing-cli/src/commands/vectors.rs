@@ -66,8 +66,11 @@ fn print_table(cases: &[Case]) {
     for case in cases {
         files.entry(&case.file).or_default().push(case);
     }
-    let width =
-        files.keys().map(|file| file.display().to_string().chars().count()).max().unwrap_or(0);
+    let files: Vec<_> = files
+        .into_iter()
+        .map(|(file, cases)| (shown(&file.display().to_string()), cases))
+        .collect();
+    let width = files.iter().map(|(file, _)| file.chars().count()).max().unwrap_or(0);
     for (file, cases) in files {
         let passed = cases.iter().filter(|case| case.result == CaseResult::Passed).count();
         let failed = cases.iter().any(|case| matches!(case.result, CaseResult::Failed(_)));
@@ -77,8 +80,7 @@ fn print_table(cases: &[Case]) {
             (false, true) => (DIM, "skipped"),
             (false, false) => (GOOD, "passed"),
         };
-        let contract = cases.first().map(|case| case.contract.as_str()).unwrap_or_default();
-        let file = shown(&file.display().to_string());
+        let contract = cases.first().map_or_else(String::new, |case| shown(&case.contract));
         outln!(
             "{file:width$}  {contract:>12}  {passed:>3}/{:<3} {style}{word}{style:#}",
             cases.len()

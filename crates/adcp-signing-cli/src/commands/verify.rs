@@ -15,7 +15,7 @@ use crate::{
     failure::Failure,
     input, ndjson,
     output::{BAD, DIM, GOOD, json, outln, shown},
-    shapes::{VerifyFields, VerifyInput, refuse_members, settled, settled_json},
+    shapes::{Reserved, VerifyFields, VerifyInput, refuse_reserved, settled, settled_json},
     verifying::{Accepted, verify},
 };
 
@@ -28,17 +28,21 @@ pub(crate) async fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
             let store = shared.clone().unwrap_or_default();
             let input = options.complete(VerifyInput::from_json(line)?)?;
             let accepted = verify(&input, &store).await?;
-            Ok(accepted.signed_unless(args.allow_unsigned)?.to_json())
+            accepted.require_signer(args.allow_unsigned)?;
+            Ok(accepted.to_json())
         })
         .await?;
         return Ok(ExitCode::SUCCESS);
     }
-    let outcome = verify(&read(args).await?, &Arc::default()).await;
-    match outcome.and_then(|accepted| accepted.signed_unless(args.allow_unsigned)) {
+    let outcome = verify(&read(args).await?, &Arc::default()).await.and_then(|accepted| {
+        accepted.require_signer(args.allow_unsigned)?;
+        Ok(accepted)
+    });
+    match outcome {
         Ok(accepted) if args.stream.json => outln!("{}", json(&accepted.to_json())),
         Ok(accepted) => accepted.print(),
         Err(failure @ (Failure::Refused(_) | Failure::Unsigned { .. })) if !args.stream.json => {
-            outln!("{BAD}refused{BAD:#} {}", shown(&failure.to_string()));
+            print_refusal(&failure);
             return Ok(failure.exit_code());
         }
         Err(failure) => return Err(failure),
@@ -46,16 +50,22 @@ pub(crate) async fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A line for people.
+pub(crate) fn print_refusal(failure: &Failure) {
+    outln!("{BAD}refused{BAD:#} {}", shown(&failure.to_string()));
+}
+
 /// One message, with what the options say. What decides over it comes from the options alone.
 pub(crate) async fn read(args: &VerifyArgs) -> Result<VerifyInput, Failure> {
     let options = Options::read(args).await?;
     let input: VerifyInput = read_one(&args.stream, &args.profile)?;
     let VerifyFields { jwks, capability, now, fallback_valid, .. } = &input.options;
-    refuse_members(&[
-        ("jwks", jwks.is_some()),
-        ("capability", capability.is_some()),
-        ("now", now.is_some()),
-        ("fallback_valid", fallback_valid.is_some()),
+    let reserved = |member, option, is_given| Reserved { member, option, is_given };
+    refuse_reserved(&[
+        reserved("jwks", "--jwks", jwks.is_some()),
+        reserved("capability", "--capability", capability.is_some()),
+        reserved("now", "--now", now.is_some()),
+        reserved("fallback_valid", "--fallback-valid", fallback_valid.is_some()),
     ])?;
     options.complete(input)
 }
@@ -95,6 +105,15 @@ impl<'a> Options<'a> {
             settled_json("capability", fields.capability.take(), self.capability.as_deref())?;
         fields.transport = settled("transport", fields.transport.take(), args.transport.as_ref())?;
         fields.operation = settled("operation", fields.operation.take(), args.operation.as_ref())?;
+        // Else the message could choose a way to its operation that passes the option by.
+        let routed = matches!(fields.transport.as_deref(), None | Some("rest"))
+            && input.selector.kind.as_deref() != Some("webhook");
+        if args.operation.is_some() && !routed {
+            return Err(Failure::invalid(
+                "--operation is that of a REST route: of mcp and a2a it is in the body, and a \
+                 webhook has none",
+            ));
+        }
         fields.now = settled("now", fields.now, args.now.as_ref())?;
         let fallback_valid = args.fallback_valid.then_some(true);
         fields.fallback_valid =
@@ -116,10 +135,13 @@ impl Accepted {
                 signer.algorithm(),
                 signer.expires().as_i64(),
             ),
-            Verified::Fallback(_) | Verified::Anonymous(_) => outln!(
-                "{BAD}unsigned{BAD:#}{operation}, {} on the authority of {}",
+            Verified::Fallback(_) => outln!(
+                "{BAD}unsigned{BAD:#}{operation}, {}: another credential authenticates it",
                 self.action(),
-                self.source().unwrap_or("nothing"),
+            ),
+            Verified::Anonymous(_) => outln!(
+                "{BAD}unsigned{BAD:#}{operation}, {}: nothing authenticates it",
+                self.action(),
             ),
         }
     }
