@@ -287,9 +287,9 @@ pub(crate) fn inline_key(
     provider.map_err(|error| invalid(error.to_string()))
 }
 
-/// A user's text in a message, of bounded length and without control characters.
+/// The beginning of a foreign text, to be quoted in a message with `{:?}`.
 pub(crate) fn shorten(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(64).collect()
+    text.chars().take(64).collect()
 }
 
 impl<'de> Deserialize<'de> for Headers {

@@ -43,7 +43,10 @@ pub(crate) async fn run(args: &DemoArgs) -> Result<ExitCode, Failure> {
 
     heading("The signed message");
     let file = http_file::write(&message, &signed.headers, &message.body_bytes()?)?;
-    String::from_utf8_lossy(&file).trim_end().lines().for_each(|line| outln!("{}", shown(line)));
+    // Indented, so that no line of a body reads as one of this program.
+    for line in String::from_utf8_lossy(&file).trim_end().lines() {
+        outln!("  {}", shown(line));
+    }
 
     heading("The JWKS to publish");
     outln!("{jwks}");
