@@ -175,10 +175,12 @@ pub(crate) struct ProbeArgs {
     #[command(flatten)]
     pub(crate) profile: ProfileArgs,
     /// How many signatures to make.
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = value_parser!(u32).range(1..=MAX_SIGNATURES))]
+    #[arg(long, value_name = "N", default_value_t = 10,
+        value_parser = value_parser!(u32).range(1..=MAX_SIGNATURES))]
     pub(crate) count: u32,
     /// How many of them to have under way at once.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u16).range(1..=MAX_CONCURRENCY))]
+    #[arg(long, value_name = "N", default_value_t = 1,
+        value_parser = value_parser!(u16).range(1..=MAX_CONCURRENCY))]
     pub(crate) concurrency: u16,
     /// Answers with a JSON object.
     #[arg(long)]
@@ -251,15 +253,15 @@ pub(crate) struct VerifyArgs {
     /// How the message came: rest, mcp or a2a; rest unless said otherwise.
     #[arg(long)]
     pub(crate) transport: Option<String>,
-    /// The AdCP operation that the route of a REST endpoint is for; read from the last segment of the
-    /// path unless said otherwise.
+    /// The AdCP operation that the route of a REST endpoint is for; read from the last segment of
+    /// the path unless said otherwise.
     #[arg(long)]
     pub(crate) operation: Option<String>,
     /// The time of the verification in Unix seconds; now by default.
     #[arg(long, value_name = "SECONDS")]
     pub(crate) now: Option<i64>,
-    /// Another authenticator accepts a credential of the message. It stands for the caller, not for a
-    /// signature: --allow-unsigned accepts such a message.
+    /// Another authenticator accepts a credential of the message. It stands for the caller, not
+    /// for a signature: --allow-unsigned accepts such a message.
     #[arg(long)]
     pub(crate) fallback_valid: bool,
     /// Accepts a message that no signature authenticates, where the capability does. Without this,

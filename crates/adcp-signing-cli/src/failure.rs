@@ -17,7 +17,7 @@ pub(crate) enum Failure {
     Invalid(String),
     /// A message was refused, by the verifier's rules or by the signer's.
     Refused(Box<Refused>),
-    /// A message that the endpoint would process, and that no verified signature says the sender of.
+    /// The endpoint would process the message, and no verified signature says who sent it.
     Unsigned { message: String, operation: Option<String> },
     /// A key could not be used, or a store did not answer.
     Unavailable { code: &'static str, message: String },

@@ -68,8 +68,8 @@ pub(crate) async fn get(url: Url) -> Result<Served, String> {
         StatusCode::OK => {}
         status if status.is_redirection() => {
             return Err(format!(
-                "the URL of the JWKS answers with a redirect ({status}), which verifiers do not follow: publish the final \
-                 URL"
+                "the URL of the JWKS answers with a redirect ({status}), which verifiers do not \
+                 follow: publish the final URL"
             ));
         }
         status => {

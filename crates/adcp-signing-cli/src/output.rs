@@ -20,8 +20,8 @@ pub(crate) fn error(failure: &Failure) {
     anstream::eprintln!("{BAD}error{BAD:#}: {}", shown(&failure.to_string()));
 }
 
-/// A text from outside, fit for a terminal: whatever could move the cursor, change colors or reorder
-/// a line is written as an escape. Every text of a message goes through here.
+/// A text from outside, fit for a terminal: whatever could move the cursor, change colors or
+/// reorder a line is written as an escape. Every text of a message goes through here.
 pub(crate) fn shown(text: &str) -> String {
     escaped(text, |out, character| {
         let _ = write!(out, "{}", character.escape_default());

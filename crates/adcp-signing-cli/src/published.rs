@@ -66,8 +66,9 @@ async fn fetch(url: &str) -> Result<Result<Served, String>, Failure> {
 #[cfg(not(feature = "https"))]
 async fn fetch(_: &str) -> Result<Result<Served, String>, Failure> {
     Err(Failure::invalid(
-        "this build has no HTTPS client, which the feature `https` of the crate `adcp-signing-cli` adds (as does the \
-         feature of every network backend); or fetch the JWKS and name the file",
+        "this build has no HTTPS client, which the feature `https` of the crate \
+         `adcp-signing-cli` adds (as does the feature of every network backend); or fetch the JWKS \
+         and name the file",
     ))
 }
 

@@ -131,7 +131,8 @@ fn gcp_kms() -> Result<Key, String> {
     let headers =
         [(AUTHORIZATION.as_str(), bearer.as_str()), (CONTENT_TYPE.as_str(), "application/json")];
     post(&format!("{endpoint}/v1/{parent}/keyRings?keyRingId={name}"), &headers, &json!({}));
-    let key = json!({"purpose": "ASYMMETRIC_SIGN", "versionTemplate": {"algorithm": "EC_SIGN_P256_SHA256"}});
+    let template = json!({"algorithm": "EC_SIGN_P256_SHA256"});
+    let key = json!({"purpose": "ASYMMETRIC_SIGN", "versionTemplate": template});
     post(
         &format!("{endpoint}/v1/{parent}/keyRings/{name}/cryptoKeys?cryptoKeyId=buyer"),
         &headers,

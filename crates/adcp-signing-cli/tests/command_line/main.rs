@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+#[cfg(unix)]
+mod documented;
 mod keys;
 mod messages;
 mod output;

@@ -9,7 +9,8 @@ use super::*;
 /// A forged verdict on a line of its own, a return to the start of the line and one in its place, a
 /// color that this program never uses, a window title, a clear screen, the C1 form of CSI, marks
 /// that reorder, and a line separator.
-const HOSTILE: &str = "x\nverified signed by buyer-2026 with ed25519\r\u{1b}[2K\u{1b}[35mverified\u{1b}[0m signed by buyer-2026\u{1b}]0;title\u{7}\
+const HOSTILE: &str = "x\nverified signed by buyer-2026 with ed25519\r\u{1b}[2K\u{1b}[35m\
+    verified\u{1b}[0m signed by buyer-2026\u{1b}]0;title\u{7}\
     \u{1b}[2J\u{9b}31m\u{202e}\u{2066}\u{2028}\u{7f}";
 
 /// The program's own colors.

@@ -33,7 +33,8 @@ pub(super) fn clock(published: Option<&Published>) -> Result<String, String> {
     let side = if lead > 0 { "ahead of" } else { "behind" };
     if lead.abs() > SKEW {
         return Err(format!(
-            "the clock is {} s {side} that of the JWKS' server, and verifiers allow {SKEW} s: synchronize it (NTP)",
+            "the clock is {} s {side} that of the JWKS' server, and verifiers allow \
+             {SKEW} s: synchronize it (NTP)",
             lead.abs()
         ));
     }
@@ -75,7 +76,8 @@ pub(super) fn pin(public: &PublicKey, pinned: &PublicKey) -> Result<String, Stri
         Ok("the service's key is the pinned one".to_owned())
     } else {
         Err(format!(
-            "the service's key {} is not the pinned one {}: the key URI names another key, or an alias moved",
+            "the service's key {} is not the pinned one {}: the key URI names another \
+             key, or an alias moved",
             public.thumbprint(),
             pinned.thumbprint()
         ))

@@ -59,14 +59,15 @@ impl Signatures {
             self.latencies.push(latency);
             public.verify(message.as_bytes(), &signed.signature).map_err(|_| {
                 format!(
-                    "signature {number} does not verify under the key's own public key; the service signs with \
-                     another key or version than it shows: pin the version in the key URI"
+                    "signature {number} does not verify under the key's own public key; the \
+                     service signs with another key or version than it shows: pin the version in \
+                     the key URI"
                 )
             })?;
             if version.as_ref().is_some_and(|version| *version != signed.key_version) {
                 return Err(format!(
-                    "signature {number} was made by another key version than those before it; a rotation is under \
-                     way: pin the version in the key URI"
+                    "signature {number} was made by another key version than those before it; a \
+                     rotation is under way: pin the version in the key URI"
                 ));
             }
             version = Some(signed.key_version);
