@@ -1,4 +1,4 @@
-//! A `tracing` subscriber that keeps what is recorded as text, for the tests of the wrappers.
+//! A `tracing` subscriber that keeps what is recorded as text, for the tests of what is logged.
 
 use std::{
     fmt::{self, Write as _},

@@ -3,7 +3,7 @@
 //! [`layers`] makes a backend fit for production; [`toolkit`] is what authors of backends share.
 
 #[cfg(test)]
-mod captured;
+pub(crate) mod captured;
 mod error;
 mod in_memory;
 mod key_identity;

@@ -211,16 +211,25 @@ impl Verifier {
             Ok(_) => return,
             Err(rejection) => rejection,
         };
-        tracing::warn!(
-            target: LOG,
-            kid = rejection.claimed_keyid().map(shown),
-            step = rejection.step().as_str(),
-            code = rejection.reason().as_str(),
-            operation = rejection.operation().map(shown),
-            reason = rejection.detail(),
-            shadowed = outcome.is_ok(),
-            "refused"
-        );
+        // A refused message is the sender's trouble; a verifier that cannot decide is ours.
+        macro_rules! record {
+            ($level:ident) => {
+                tracing::$level!(
+                    target: LOG,
+                    kid = rejection.claimed_keyid().map(shown),
+                    step = rejection.step().as_str(),
+                    code = rejection.reason().as_str(),
+                    operation = rejection.operation().map(shown),
+                    reason = rejection.detail(),
+                    shadowed = outcome.is_ok(),
+                    "refused"
+                )
+            };
+        }
+        match rejection.reason() {
+            Reason::Unavailable | Reason::Misconfigured => record!(error),
+            Reason::Code(_) | Reason::Bound(_) | Reason::InvalidRequest => record!(info),
+        }
     }
 }
 

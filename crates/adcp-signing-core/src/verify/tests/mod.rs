@@ -1,6 +1,7 @@
 //! The checklist over edges that answer as told: its order, its edges, its answer, and step 0.
 
 mod edges;
+mod logging;
 mod operation;
 mod order;
 mod outcome;

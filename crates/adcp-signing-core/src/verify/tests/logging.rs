@@ -1,0 +1,62 @@
+//! Every rejection is logged once, with kid, step, code and reason, and with nothing of the body.
+
+use super::support::{Answer, Edges, KEYID, Scene, listed};
+use crate::{
+    operation::List,
+    provider::captured::Captured,
+    verify::{FallbackCredential, Step, Verified},
+};
+
+fn lines(scene: &Scene) -> Vec<String> {
+    let (captured, _guard) = Captured::start();
+    let _ = scene.verify();
+    captured.take()
+}
+
+#[test]
+fn a_rejection_is_logged_with_kid_step_code_and_reason() {
+    for step in [Step::Window, Step::Key, Step::Revocation, Step::Signature, Step::Replay] {
+        let scene = Scene::with([step]);
+        let rejection = scene.verify().unwrap_err();
+        let lines = lines(&scene);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        for expected in [
+            "INFO".to_owned(),
+            format!("kid={KEYID:?}"),
+            format!("step={:?}", step.as_str()),
+            format!("code={:?}", rejection.reason().as_str()),
+            format!("reason={:?}", rejection.detail()),
+            "shadowed=false".to_owned(),
+        ] {
+            assert!(lines[0].contains(&expected), "{expected} in {lines:?}");
+        }
+        assert!(!lines[0].contains("budget"), "a body byte in {lines:?}");
+    }
+}
+
+#[test]
+fn a_failing_store_is_logged_as_an_error() {
+    let edges = Edges { insert: Answer::Fails, ..Edges::default() };
+    let lines = lines(&Scene { edges, ..Scene::default() });
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].starts_with("ERROR"), "{lines:?}");
+    assert!(lines[0].contains(r#"code="verifier_unavailable""#), "{lines:?}");
+}
+
+#[test]
+fn what_shadow_mode_lets_pass_is_logged_as_well() {
+    let scene = Scene {
+        capability: listed(Some(List::Warn)),
+        fallback: FallbackCredential::Valid,
+        ..Scene::with([Step::Signature])
+    };
+    assert!(matches!(scene.verify(), Ok(Verified::Fallback(_))));
+    let lines = lines(&scene);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains("shadowed=true"), "{lines:?}");
+}
+
+#[test]
+fn an_accepted_message_is_not_logged_as_refused() {
+    assert_eq!(lines(&Scene::default()), [String::new(); 0]);
+}
