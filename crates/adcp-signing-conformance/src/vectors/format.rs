@@ -7,6 +7,9 @@ use base64ct::{Base64, Encoding as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+/// The longest body that is written out of its runs, in bytes.
+const MAX_BODY: usize = 16 << 20;
+
 /// One message vector.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Vector {
@@ -59,6 +62,8 @@ pub(super) struct Message {
     pub(super) body: Option<String>,
     /// A body that is not text, in our own vectors.
     pub(super) body_b64: Option<String>,
+    /// A body too large to write out, in our own vectors: texts, and how often each is repeated.
+    pub(super) body_runs: Option<Vec<(String, usize)>>,
 }
 
 /// An object as published, or pairs in wire order, where a name may repeat.
@@ -110,6 +115,8 @@ pub(super) struct Expected {
     pub(super) sub_step: Option<String>,
     /// `verified` or `unsigned`.
     pub(super) status: Option<String>,
+    /// The HTTP status of the answer, in our own vectors.
+    pub(super) http_status: Option<u16>,
     /// Absent, or the operation, or `null` for none.
     #[serde(default, deserialize_with = "present")]
     pub(super) resolved_operation: Option<Option<String>>,
@@ -139,12 +146,30 @@ impl Headers {
 impl Message {
     /// The body's bytes.
     pub(super) fn body_bytes(&self) -> Result<Vec<u8>, String> {
-        match &self.body_b64 {
-            Some(encoded) => {
+        match (&self.body, &self.body_b64, &self.body_runs) {
+            (None, None, None) => Ok(Vec::new()),
+            (Some(text), None, None) => Ok(text.clone().into_bytes()),
+            (None, Some(encoded), None) => {
                 Base64::decode_vec(encoded).map_err(|error| format!("body_b64: {error}"))
             }
-            None => Ok(self.body.clone().unwrap_or_default().into_bytes()),
+            (None, None, Some(runs)) => expand(runs),
+            _ => Err("a message has one of body, body_b64 and body_runs".to_owned()),
         }
+    }
+}
+
+/// Writes out the runs of a body.
+fn expand(runs: &[(String, usize)]) -> Result<Vec<u8>, String> {
+    let length = runs.iter().try_fold(0_usize, |sum, (text, count)| {
+        text.len().checked_mul(*count).and_then(|length| sum.checked_add(length))
+    });
+    match length {
+        Some(length) if length <= MAX_BODY => Ok(runs
+            .iter()
+            .map(|(text, count)| text.repeat(*count))
+            .collect::<String>()
+            .into_bytes()),
+        _ => Err(format!("body_runs: the body is longer than {MAX_BODY} bytes")),
     }
 }
 

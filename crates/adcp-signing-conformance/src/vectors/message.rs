@@ -140,6 +140,10 @@ fn judge(
             if let Some(step) = expected.step() {
                 expect("failed step", &step, rejection.step().as_str())?;
             }
+            if let Some(status) = expected.http_status {
+                let answered = rejection.status();
+                expect("HTTP status", &status.to_string(), &answered.to_string())?;
+            }
             rejection.operation()
         }
     };

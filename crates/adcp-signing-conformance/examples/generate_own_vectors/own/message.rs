@@ -14,6 +14,7 @@ pub(crate) const NONCE: &str = "KXYnfEfJ0PBRZXQyVXfVQA";
 /// What the profile prescribes for the message.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
+    Request33,
     Request32,
     Request31,
     Webhook,
@@ -26,7 +27,7 @@ impl Kind {
 
     fn base64(self, bytes: &[u8]) -> String {
         match self {
-            Self::Request32 => Base64::encode_string(bytes),
+            Self::Request33 | Self::Request32 => Base64::encode_string(bytes),
             Self::Request31 | Self::Webhook => Base64UrlUnpadded::encode_string(bytes),
         }
     }
@@ -43,6 +44,8 @@ pub(crate) struct Message {
     headers: Vec<(String, String)>,
     pseudo_authority: Option<String>,
     body: Vec<u8>,
+    /// How the body is written where it is too large to write out.
+    body_runs: Option<Vec<(String, usize)>>,
     /// Identifiers, each with the value that the signer gives it where that is not the message's
     /// own.
     components: Vec<(String, Option<String>)>,
@@ -72,6 +75,8 @@ pub(crate) struct Wire {
     body: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     body_b64: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_runs: Option<Vec<(String, usize)>>,
 }
 
 impl Message {
@@ -101,6 +106,7 @@ impl Message {
             headers: vec![("Content-Type".to_owned(), "application/json".to_owned())],
             pseudo_authority: None,
             body: body.to_vec(),
+            body_runs: None,
             components: covered.map(|name| (format!("\"{name}\""), None)).to_vec(),
             params: Vec::new(),
             spelling: |text| text,
@@ -152,6 +158,13 @@ impl Message {
     pub(crate) fn body(mut self, body: impl AsRef<[u8]>) -> Self {
         self.body = body.as_ref().to_vec();
         self
+    }
+
+    /// A body of repeated texts.
+    pub(crate) fn body_of_runs(self, runs: &[(&str, usize)]) -> Self {
+        let body: String = runs.iter().map(|(text, count)| text.repeat(*count)).collect();
+        let runs = runs.iter().map(|&(text, count)| (text.to_owned(), count)).collect();
+        Self { body_runs: Some(runs), ..self.body(body) }
     }
 
     pub(crate) fn content_type(self, value: &str) -> Self {
@@ -285,6 +298,7 @@ impl Message {
 
     fn wire(self) -> Wire {
         let (body, body_b64) = match String::from_utf8(self.body) {
+            _ if self.body_runs.is_some() => (None, None),
             Ok(text) if text.is_empty() => (None, None),
             Ok(text) => (Some(text), None),
             Err(bytes) => (None, Some(Base64::encode_string(bytes.as_bytes()))),
@@ -296,6 +310,7 @@ impl Message {
             headers: self.headers,
             body,
             body_b64,
+            body_runs: self.body_runs,
         }
     }
 }
@@ -331,6 +346,7 @@ impl Sent {
     /// Another body than the one that was signed.
     pub(crate) fn body(mut self, body: &str) -> Self {
         (self.wire.body, self.wire.body_b64) = (Some(body.to_owned()), None);
+        self.wire.body_runs = None;
         self
     }
 

@@ -8,6 +8,7 @@
 //! other is renamed.
 
 mod contracts;
+mod gate;
 mod keys;
 mod keys_and_signatures;
 mod message;
@@ -46,6 +47,7 @@ pub(crate) fn generate() -> Result<BTreeMap<PathBuf, String>> {
     contracts::add(&mut suite, &keys)?;
     // After the others, whose numbers stay.
     parsing::add_later(&mut suite, &keys)?;
+    gate::add(&mut suite, &keys)?;
     suite.into_files(&keys)
 }
 

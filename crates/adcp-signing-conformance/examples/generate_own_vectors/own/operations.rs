@@ -24,7 +24,7 @@ pub(crate) fn add(suite: &mut Suite, keys: &Keys) -> Result<()> {
     postures(suite, keys)?;
     hidden_operations(suite);
     mcp(suite, keys)?;
-    a2a(suite, keys)
+    a2a(suite, keys, A2A_FOLDER, Kind::Request32)
 }
 
 fn listed(list: &str) -> Value {
@@ -329,11 +329,13 @@ fn mcp(suite: &mut Suite, keys: &Keys) -> Result<()> {
     Ok(())
 }
 
-fn a2a(suite: &mut Suite, keys: &Keys) -> Result<()> {
+/// A2A messages, at a contract.
+pub(crate) fn a2a(suite: &mut Suite, keys: &Keys, folder: &'static str, kind: Kind) -> Result<()> {
+    let request = || Message::request(kind);
     let to = |body: String| request().url("https://seller.example.com/a2a").body(body);
     let vector = |slug, name, sent: Sent| {
         Vector::new(
-            A2A_FOLDER,
+            folder,
             slug,
             name,
             "#verifier-checklist-requests step 0; #a2a-operation-resolution",

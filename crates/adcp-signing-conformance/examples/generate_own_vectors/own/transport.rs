@@ -259,11 +259,11 @@ fn bodies(suite: &mut Suite, keys: &Keys) -> Result<()> {
     }
     let deep = format!("{}1{}", "[".repeat(129), "]".repeat(129));
     let sent = request().body(deep).sign(keys, ED25519)?;
-    let name = "Arrays nest 129 deep, one more than is read";
+    let name = "Arrays nest 129 deep, twice as deep as is read";
     suite.add(
-        Vector::new(FOLDER, "body-too-deep", name, BODY, sent)
+        Vector::new(FOLDER, "body-too-deep", name, super::gate::BOUNDS, sent)
             .operation(REST)
-            .refused("body_malformed", 14),
+            .refused_without_code("body_too_complex", 413),
     );
     let sent =
         request().content_type("text/plain").body(br#"{"a":1,"a":2}"#).sign(keys, ED25519)?;

@@ -20,10 +20,10 @@ pub(crate) struct Vector {
     #[serde(skip)]
     folder: &'static str,
     #[serde(skip)]
-    slug: &'static str,
+    slug: String,
     #[serde(skip)]
     kind: Kind,
-    name: &'static str,
+    name: String,
     spec_reference: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     transport: Option<&'static str>,
@@ -68,6 +68,8 @@ pub(crate) struct Outcome {
     #[serde(skip_serializing_if = "Option::is_none")]
     sub_step: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    http_status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     action: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     resolved_operation: Option<Option<&'static str>>,
@@ -81,6 +83,7 @@ impl Outcome {
             error_code: None,
             failed_step: None,
             sub_step: None,
+            http_status: None,
             action: None,
             resolved_operation: None,
         }
@@ -103,12 +106,13 @@ impl Vector {
     /// kind of message.
     pub(crate) fn new(
         folder: &'static str,
-        slug: &'static str,
-        name: &'static str,
+        slug: impl Into<String>,
+        name: impl Into<String>,
         spec_reference: &'static str,
         sent: Sent,
     ) -> Self {
         let signing_profile_version = match sent.kind {
+            Kind::Request33 => Some("3.3"),
             Kind::Request32 => Some("3.2"),
             Kind::Request31 => Some("3.1"),
             Kind::Webhook => None,
@@ -118,9 +122,9 @@ impl Vector {
         });
         Self {
             folder,
-            slug,
+            slug: slug.into(),
             kind: sent.kind,
-            name,
+            name: name.into(),
             spec_reference,
             transport: None,
             operation: None,
@@ -143,6 +147,19 @@ impl Vector {
         let resolved_operation = self.expected_outcome.resolved_operation;
         self.expected_outcome =
             Outcome { resolved_operation, ..Outcome::refused(self.kind, fault, step) };
+        self.expected_signature_base = None;
+        self
+    }
+
+    /// Refused for a reason that the taxonomy of signature codes does not have.
+    pub(crate) fn refused_without_code(mut self, reason: &str, status: u16) -> Self {
+        self.expected_outcome = Outcome {
+            success: false,
+            error_code: Some(reason.to_owned()),
+            failed_step: Some(0),
+            http_status: Some(status),
+            ..Outcome::accepted()
+        };
         self.expected_signature_base = None;
         self
     }
