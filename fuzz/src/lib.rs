@@ -20,7 +20,7 @@ use adcp_signing_core::{
         },
     },
     target_uri::{RawHost, RootDot, Rules, TargetUri, canonicalize_authority, check_unambiguous},
-    verify::{Context, Step, Verified, Verifier},
+    verify::{Context, Reason, Step, Verified, Verifier},
 };
 use futures_executor::block_on;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -148,14 +148,16 @@ pub fn verification(data: &[u8]) {
         }
         Ok(Verified::Anonymous(_)) => {
             assert_eq!(store.len(NOW), 0);
-            assert!(input.fields.iter().all(|(name, _)| {
-                !name.eq_ignore_ascii_case("signature")
-                    && !name.eq_ignore_ascii_case("signature-input")
-            }));
+            assert!(!input.is_signed());
         }
         Ok(Verified::Fallback(_)) => panic!("there is no other credential"),
         Err(rejection) => {
-            let burned = rejection.step() == Step::Body && rejection.code().is_some();
+            // The body and the task that it goes on with are judged once the signature is verified.
+            let burned = match rejection.reason() {
+                Reason::Code(_) => rejection.step() == Step::Body,
+                Reason::InvalidRequest => input.is_signed(),
+                _ => false,
+            };
             assert_eq!(store.len(NOW), u64::from(burned), "{rejection}");
         }
     }
@@ -203,6 +205,12 @@ impl<'a> Input<'a> {
             let (name, value) = field.split_at(colon);
             fields.push((std::str::from_utf8(name).ok()?, &value[1..]));
         }
+    }
+
+    fn is_signed(&self) -> bool {
+        self.fields.iter().any(|(name, _)| {
+            name.eq_ignore_ascii_case("signature") || name.eq_ignore_ascii_case("signature-input")
+        })
     }
 
     /// The received signature bytes verify over the base under the published key, by a path that

@@ -152,16 +152,23 @@ fn legacy_binaries(suite: &mut Suite, keys: &Keys) -> Result<()> {
         let capability = json!({"supported": true, "covers_content_digest": policy, "required_for": ["create_media_buy"]});
         let sent = bare().sign(keys, ED25519)?;
         suite.add(
-            Vector::new(FOLDER, slug, name, "#body-integrity-policy", sent).capability(capability),
+            Vector::new(FOLDER, slug, name, "#content-digest-and-proxy-compatibility", sent)
+                .capability(capability),
         );
     }
     let name = "A digest that is not covered is not looked at";
     let capability = json!({"supported": true, "covers_content_digest": "either", "required_for": ["create_media_buy"]});
     let sent = bare().header("Content-Digest", "sha-256=:AAAA:").sign(keys, ED25519)?;
     suite.add(
-        Vector::new(FOLDER, "digest-not-covered", name, "#body-integrity-policy", sent)
-            .capability(capability)
-            .verifier_only(),
+        Vector::new(
+            FOLDER,
+            "digest-not-covered",
+            name,
+            "#content-digest-and-proxy-compatibility",
+            sent,
+        )
+        .capability(capability)
+        .verifier_only(),
     );
     Ok(())
 }

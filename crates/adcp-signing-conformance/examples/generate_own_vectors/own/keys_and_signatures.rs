@@ -264,8 +264,14 @@ fn signatures(suite: &mut Suite, keys: &Keys) -> Result<()> {
     let sent = request().sign(keys, ED25519)?;
     let name = "3.2 covers the digest whatever the capability says";
     suite.add(
-        Vector::new(FOLDER, "digest-policy-is-moot", name, "#body-integrity-policy", sent)
-            .capability(hashed),
+        Vector::new(
+            FOLDER,
+            "digest-policy-is-moot",
+            name,
+            "#content-digest-and-proxy-compatibility",
+            sent,
+        )
+        .capability(hashed),
     );
     Ok(())
 }

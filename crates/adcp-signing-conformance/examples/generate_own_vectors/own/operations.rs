@@ -12,7 +12,8 @@ use super::{
 const FOLDER: &str = "3.2.4/request-signing";
 const MCP_FOLDER: &str = "3.2.4/request-signing/mcp";
 const A2A_FOLDER: &str = "3.2.4/request-signing/a2a";
-const POLICY: &str = "#verifier-checklist-requests pre-check; #body-integrity-policy";
+const POLICY: &str =
+    "#verifier-checklist-requests pre-check; #composition-with-fallback-authenticators";
 const OPERATION: &str = "#verifier-checklist-requests step 0";
 const CREATE: &str = "create_media_buy";
 
@@ -338,7 +339,7 @@ pub(crate) fn a2a(suite: &mut Suite, keys: &Keys, folder: &'static str, kind: Ki
             folder,
             slug,
             name,
-            "#verifier-checklist-requests step 0; #a2a-operation-resolution",
+            "#verifier-checklist-requests step 0; #operation-resolution-over-a2a",
             sent,
         )
         .transport("a2a")

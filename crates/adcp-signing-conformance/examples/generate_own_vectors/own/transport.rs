@@ -14,7 +14,7 @@ use super::{
 const FOLDER: &str = "3.2.4/request-signing";
 const AUTHORITY: &str = "#adcp-rfc-9421-profile @authority; #verifier-checklist-requests step 10";
 const URL: &str = "url-canonicalization.mdx";
-const BODY: &str = "#duplicate-object-keys; #verifier-checklist-requests step 14";
+const BODY: &str = "#verifier-checklist-requests step 14";
 
 fn request() -> Message {
     Message::request(Kind::Request32)

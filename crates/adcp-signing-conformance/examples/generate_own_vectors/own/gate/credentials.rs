@@ -11,7 +11,7 @@ use crate::own::{
     vector::{Suite, Vector},
 };
 
-const SELECTOR: &str = "#webhook-callbacks authentication selector: an unsigned registration of credentials is refused; #webhook-security";
+const SELECTOR: &str = "#webhook-callbacks authentication selector: an unsigned registration of credentials is refused";
 const LEGACY_FOLDER: &str = "3.1.19/request-signing";
 const REGISTRATION: &str = r#"{"push_notification_config":{"url":"https://b.example","authentication":{"schemes":["Bearer"]}}}"#;
 

@@ -10,7 +10,7 @@ use crate::own::{
     vector::{Suite, Vector},
 };
 
-const TASKS: &str = "#a2a-operation-resolution: task continuation, since 3.3";
+const TASKS: &str = "#operation-resolution-over-a2a: task continuation, since 3.3";
 const DATA: &str = r#"{"data":{"skill":"create_media_buy","input":{}}}"#;
 
 pub(super) fn add(suite: &mut Suite, keys: &Keys) -> Result<()> {

@@ -25,7 +25,7 @@ const MCP_FOLDER: &str = "3.2.4/request-signing/mcp";
 const FOLDER_3_3: &str = "3.3.0-rc.0/request-signing";
 const A2A_FOLDER_3_3: &str = "3.3.0-rc.0/request-signing/a2a";
 const OPERATION: &str = "#verifier-checklist-requests step 0";
-const A2A: &str = "#verifier-checklist-requests step 0; #a2a-operation-resolution";
+const A2A: &str = "#verifier-checklist-requests step 0; #operation-resolution-over-a2a";
 const CREATE: &str = "create_media_buy";
 
 pub(super) fn add(suite: &mut Suite, keys: &Keys) -> Result<()> {
