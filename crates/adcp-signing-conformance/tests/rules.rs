@@ -229,7 +229,8 @@ fn every_own_negative_vector_belongs_to_a_rule() {
 
 #[test]
 fn a_definition_is_told_from_a_mention() {
-    let source = "/// See name.\npub(super) fn name(other: u8) {\n    call(name2)\n}\nenum E {\n    Variant(u8),\n}";
+    let source = "/// See name.\npub(super) fn name(other: u8) {\n    call(name2)\n}\n\
+                  enum E {\n    Variant(u8),\n}";
     for (name, defined) in [
         ("name", true),
         ("name2", false),

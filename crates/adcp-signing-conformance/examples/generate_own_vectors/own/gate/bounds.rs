@@ -10,7 +10,8 @@ use crate::own::{
     vector::{Suite, Vector},
 };
 
-pub(in crate::own) const BOUNDS: &str = "contract 3.3, bounds before verification: 4 MiB a request, 1 MiB a webhook, depth 64, 100,000 members and elements";
+pub(in crate::own) const BOUNDS: &str = "contract 3.3, bounds before verification: 4 MiB a request, \
+    1 MiB a webhook, depth 64, 100,000 members and elements";
 const WEBHOOKS: &str = "3.2.4/webhook-signing";
 const MIB: usize = 1 << 20;
 

@@ -11,7 +11,8 @@ use crate::own::{
     vector::{Suite, Vector},
 };
 
-const SELECTOR: &str = "#webhook-callbacks authentication selector: an unsigned registration of credentials is refused";
+const SELECTOR: &str = "#webhook-callbacks authentication selector: an unsigned registration of \
+    credentials is refused";
 const LEGACY_FOLDER: &str = "3.1.19/request-signing";
 const REGISTRATION: &str = r#"{"push_notification_config":{"url":"https://b.example","authentication":{"schemes":["Bearer"]}}}"#;
 
@@ -164,7 +165,7 @@ fn disguises(suite: &mut Suite) {
         ("utf-32be-bom", "UTF-32BE with BOM", after(b"\0\0\xfe\xff", &utf_32(u32::to_be_bytes))),
         ("bom", "UTF-8 with BOM", after(b"\xef\xbb\xbf", plain)),
         ("two-boms", "UTF-8 with two BOMs", after(b"\xef\xbb\xbf\xef\xbb\xbf", plain)),
-        ("utf-7", "UTF-7", after(b"+AHs-", &plain[1..])),
+        ("utf-7", "UTF-7", after(b"+AHs-", REGISTRATION.trim_start_matches("{").as_bytes())),
         ("gzip-undeclared", "gzip, not declared", gzip(plain)),
         ("block-comment", "After a block comment", after(b"/* c */", plain)),
         ("line-comment", "After a line comment", after(b"//c\n", plain)),
@@ -185,7 +186,11 @@ fn disguises(suite: &mut Suite) {
             REGISTRATION.replace("]}}}", "],},},}").into_bytes(),
         ),
         ("single-quotes", "In single quotes", REGISTRATION.replace('"', "'").into_bytes()),
-        ("truncated", "Cut off", plain[..plain.len() - 1].to_vec()),
+        (
+            "truncated",
+            "Cut off",
+            plain.split_last().map(|(_, rest)| rest.to_vec()).unwrap_or_default(),
+        ),
     ] {
         let slug = format!("credentials-{slug}");
         suite.add(routed(&slug, name, request().body(body)).refused("required", 0));
