@@ -151,7 +151,8 @@ impl Rejection {
         }
     }
 
-    /// The step that refused.
+    /// The step that refused. The check of A2A tasks belongs to the operation, step 0, although it
+    /// is made last, as it needs the signer: the nonce of a signed message is burned by then.
     pub fn step(&self) -> Step {
         self.0.step
     }
