@@ -47,12 +47,14 @@ impl Identities {
     }
 }
 
-/// The thumbprint has one length and the length of the keyid comes before it, so that no other split
-/// of the texts hashes alike.
+/// Half of the thumbprint tells keys apart as well as an identity of 128 bits can: another key with
+/// the same half takes 2^128 attempts. No text holds the byte 0xff, so no other split of keyid and
+/// nonce hashes alike.
 fn after_key(mut hasher: SipHasher13, key: ReplayKey<'_>) -> SipHasher13 {
-    hasher.write(key.thumbprint());
-    hasher.write_u64(key.keyid().len() as u64);
+    let (words, _) = key.thumbprint().as_chunks();
+    words.iter().take(2).for_each(|word| hasher.write_u64(u64::from_le_bytes(*word)));
     hasher.write(key.keyid().as_bytes());
+    hasher.write_u8(0xff);
     hasher
 }
 
