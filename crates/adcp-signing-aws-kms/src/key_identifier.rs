@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use adcp_signing_core::Fingerprint;
+use adcp_signing_core::KeyRef;
 
 /// The longest identifier read; an ARN with the longest alias has some 330 characters.
 const MAX_LEN: usize = 512;
@@ -111,7 +111,7 @@ impl FromStr for KeyIdentifier {
 
 impl fmt::Debug for KeyIdentifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KeyIdentifier({})", Fingerprint::new("aws-kms", &self.0))
+        write!(f, "KeyIdentifier({})", KeyRef::new("aws-kms", &self.0))
     }
 }
 

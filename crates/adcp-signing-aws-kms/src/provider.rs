@@ -3,7 +3,7 @@
 use std::{fmt, sync::OnceLock};
 
 use adcp_signing_core::{
-    Algorithm, Fingerprint, KeyError, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey,
+    Algorithm, KeyError, KeyPurpose, KeyRef, ProviderError, ProviderErrorKind, PublicKey,
     SigningProvider,
     provider::{
         Capability, KeyIdentity, KeyVersion, Signed, check_algorithm, identified_by,
@@ -72,8 +72,8 @@ impl AwsKmsProvider {
         algorithm: Algorithm,
         purpose: KeyPurpose,
     ) -> Result<Self, ProviderError> {
-        let fingerprint = fingerprint(client, &key)?;
-        Self::of(client, key, KeyIdentity::new(fingerprint, key_id, algorithm, purpose)?)
+        let key_ref = key_ref(client, &key)?;
+        Self::of(client, key, KeyIdentity::new(key_ref, key_id, algorithm, purpose)?)
     }
 
     /// A provider with the algorithm and the thumbprint of the key that AWS KMS has, where they are
@@ -88,7 +88,7 @@ impl AwsKmsProvider {
             let found = fetch(&without_retries(client), &key, options.algorithm).await?;
             Ok(&learned.get_or_init(|| found).public_key)
         };
-        let identity = options.identity_or_ask(fingerprint(client, &key)?, ask).await?;
+        let identity = options.identity_or_ask(key_ref(client, &key)?, ask).await?;
         Ok(Self { learned: learned.into_inner(), ..Self::of(client, key, identity)? })
     }
 
@@ -145,10 +145,8 @@ impl SigningProvider for AwsKmsProvider {
         }
         let bytes =
             reply.signature().ok_or_else(|| invalid("the reply of AWS KMS holds no signature"))?;
-        Ok(Signed {
-            signature: self.spec.signature(bytes.as_ref())?,
-            key_version: Some(KeyVersion::new(arn)),
-        })
+        let signature = self.spec.signature(bytes.as_ref())?;
+        Ok(Signed::new(signature).with_key_version(KeyVersion::new(arn)))
     }
 }
 
@@ -158,8 +156,8 @@ impl fmt::Debug for AwsKmsProvider {
     }
 }
 
-/// The fingerprint of the key by this client, in whose Region it must be.
-fn fingerprint(client: &Client, key: &KeyIdentifier) -> Result<Fingerprint, ProviderError> {
+/// The reference to the key by this client, in whose Region it must be.
+fn key_ref(client: &Client, key: &KeyIdentifier) -> Result<KeyRef, ProviderError> {
     let region = client.config().region().map(Region::as_ref);
     if key.region().is_some_and(|of_arn| region.is_some_and(|region| region != of_arn)) {
         return Err(configuration("the key's ARN is of another Region than the AWS KMS client"));
@@ -169,7 +167,7 @@ fn fingerprint(client: &Client, key: &KeyIdentifier) -> Result<Fingerprint, Prov
         (None, Some(region)) => format!("{region}/{}", key.expose()),
         _ => key.expose().to_owned(),
     };
-    Ok(Fingerprint::new("aws-kms", &resource))
+    Ok(KeyRef::new("aws-kms", &resource))
 }
 
 /// The same client, connections and credentials included, that tries each call once: retries of its

@@ -364,7 +364,7 @@ async fn a_configuration_that_says_everything_calls_nothing() {
         .with_key_id("kid-1");
     let provider = config.connect_with_client(&server.client()).await.unwrap();
     assert!(server.asked().is_empty());
-    let text = format!("{provider:?} {config:?} {}", provider.fingerprint());
+    let text = format!("{provider:?} {config:?} {}", provider.key_ref());
     assert!(!text.contains("111122223333") && !text.contains(ID), "{text}");
     // The base does not fit: nothing is sent either.
     let config = config.with_algorithm(Algorithm::Ed25519);

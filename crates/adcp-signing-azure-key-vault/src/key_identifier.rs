@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use adcp_signing_core::{Fingerprint, provider::toolkit::Endpoint};
+use adcp_signing_core::{KeyRef, provider::toolkit::Endpoint};
 use azure_core::cloud::CloudConfiguration;
 
 /// The longest identifier read. A host name has at most 253 characters, a key's name 127 and a
@@ -125,9 +125,9 @@ impl KeyIdentifier {
         format!("https://{}", self.authority)
     }
 
-    pub(crate) fn fingerprint(&self) -> Fingerprint {
+    pub(crate) fn key_ref(&self) -> KeyRef {
         // Object identifiers are compared without regard to case.
-        Fingerprint::new("azure-key-vault", &self.expose().to_ascii_lowercase())
+        KeyRef::new("azure-key-vault", &self.expose().to_ascii_lowercase())
     }
 
     /// The key version that a reply is about, if it is one of this key. A server that is not
@@ -167,7 +167,7 @@ impl FromStr for KeyIdentifier {
 
 impl fmt::Debug for KeyIdentifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KeyIdentifier({})", self.fingerprint())
+        write!(f, "KeyIdentifier({})", self.key_ref())
     }
 }
 
@@ -293,11 +293,11 @@ mod tests {
     }
 
     #[test]
-    fn debug_does_not_show_the_vault_and_equal_keys_have_one_fingerprint() {
+    fn debug_does_not_show_the_vault_and_equal_keys_have_one_key_ref() {
         let key: KeyIdentifier = "https://secret-vault.vault.azure.net/keys/Buyer".parse().unwrap();
         assert!(!format!("{key:?}").contains("secret-vault"));
         let same: KeyIdentifier =
             "https://Secret-Vault.vault.azure.net:443/keys/buyer".parse().unwrap();
-        assert_eq!(key.fingerprint(), same.fingerprint());
+        assert_eq!(key.key_ref(), same.key_ref());
     }
 }

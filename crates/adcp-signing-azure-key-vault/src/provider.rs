@@ -78,7 +78,7 @@ impl AzureKeyVaultProvider {
         algorithm: Algorithm,
         purpose: KeyPurpose,
     ) -> Result<Self, ProviderError> {
-        let identity = KeyIdentity::new(key.fingerprint(), key_id, algorithm, purpose)?;
+        let identity = KeyIdentity::new(key.key_ref(), key_id, algorithm, purpose)?;
         Self::of(client.into(), key, identity, FetchOnce::new())
     }
 
@@ -97,7 +97,7 @@ impl AzureKeyVaultProvider {
             let found = found.get_or_fetch(|| fetch(&client, &key, options.algorithm)).await?;
             Ok(&found.public_key)
         };
-        let identity = options.identity_or_ask(key.fingerprint(), ask).await?;
+        let identity = options.identity_or_ask(key.key_ref(), ask).await?;
         Self::of(client, key, identity, found)
     }
 
@@ -163,10 +163,7 @@ impl SigningProvider for AzureKeyVaultProvider {
         let bytes = reply
             .result
             .ok_or_else(|| invalid("the reply of Azure Key Vault holds no signature"))?;
-        Ok(Signed {
-            signature: self.scheme.signature(&bytes)?,
-            key_version: Some(found.kid.clone()),
-        })
+        Ok(Signed::new(self.scheme.signature(&bytes)?).with_key_version(found.kid.clone()))
     }
 }
 

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use adcp_signing::{
-    AdcpUse, InMemoryProvider, PrivateJwk,
+    InMemoryProvider, PrivateJwk,
+    keys::AdcpUse,
     profile::{Profile, WireVersion},
     rfc9421::FieldLine,
 };

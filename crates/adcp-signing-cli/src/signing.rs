@@ -67,10 +67,8 @@ pub(crate) async fn sign_with(
     sign_options.label = Some(label.clone());
     let body = input.message.body_bytes()?;
     let lines = input.message.lines();
-    let request = Request {
-        pseudo_authority: input.message.pseudo_authority()?,
-        ..Request::new(&input.message.method, &input.message.url, &lines, &body)
-    };
+    let request = Request::new(&input.message.method, &input.message.url, &lines, &body)
+        .with_pseudo_authority(input.message.pseudo_authority()?);
     // Prepared once and signed by the key itself, so that the base shown is the base signed.
     let prepared = signer.prepare(&request, &sign_options).map_err(failed)?;
     let signature_base = String::from_utf8_lossy(prepared.signature_base()).into_owned();

@@ -101,10 +101,8 @@ fn request<'a>(
     lines: &'a [adcp_signing::rfc9421::FieldLine<'a>],
     body: &'a [u8],
 ) -> Result<Request<'a>, Failure> {
-    Ok(Request {
-        pseudo_authority: input.message.pseudo_authority()?,
-        ..Request::new(&input.message.method, &input.message.url, lines, body)
-    })
+    Ok(Request::new(&input.message.method, &input.message.url, lines, body)
+        .with_pseudo_authority(input.message.pseudo_authority()?))
 }
 
 fn keys(input: &VerifyInput) -> Result<StaticKeys, Failure> {

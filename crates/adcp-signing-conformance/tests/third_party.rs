@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use adcp_signing_conformance::provider::{Case, Harness, HarnessError, KeySpec, KeyState, run};
 use adcp_signing_core::{
-    Algorithm, Fingerprint, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey, Signature,
+    Algorithm, KeyPurpose, KeyRef, ProviderError, ProviderErrorKind, PublicKey, Signature,
     SigningProvider,
     provider::{Capability, Custody, Signed},
 };
@@ -25,7 +25,7 @@ struct DeviceProvider {
     device: Arc<Device>,
     slot: String,
     purpose: KeyPurpose,
-    fingerprint: Fingerprint,
+    key_ref: KeyRef,
 }
 
 impl DeviceProvider {
@@ -39,9 +39,7 @@ impl DeviceProvider {
 
 impl std::fmt::Debug for DeviceProvider {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DeviceProvider")
-            .field("fingerprint", &self.fingerprint)
-            .finish_non_exhaustive()
+        f.debug_struct("DeviceProvider").field("key_ref", &self.key_ref).finish_non_exhaustive()
     }
 }
 
@@ -59,8 +57,8 @@ impl SigningProvider for DeviceProvider {
         &self.purpose
     }
 
-    fn fingerprint(&self) -> &Fingerprint {
-        &self.fingerprint
+    fn key_ref(&self) -> &KeyRef {
+        &self.key_ref
     }
 
     fn capability(&self) -> Capability {
@@ -77,7 +75,7 @@ impl SigningProvider for DeviceProvider {
         let bytes = self.key()?.sign(signature_base).to_bytes();
         let signature = Signature::from_raw(Algorithm::Ed25519, &bytes)
             .map_err(|error| invalid("the device's signature").with_source(error))?;
-        Ok(Signed { signature, key_version: None })
+        Ok(Signed::new(signature))
     }
 }
 
@@ -104,9 +102,9 @@ impl Harness for DeviceHarness {
             KeyState::Missing => "slot-that-is-not-there".to_owned(),
             _ => return Err(HarnessError::not_applicable("the device has slots and nothing else")),
         };
-        let fingerprint = Fingerprint::new("device", &slot);
+        let key_ref = KeyRef::new("device", &slot);
         let purpose = spec.purpose.clone();
-        Ok(Arc::new(DeviceProvider { device: Arc::clone(&self.0), slot, purpose, fingerprint }))
+        Ok(Arc::new(DeviceProvider { device: Arc::clone(&self.0), slot, purpose, key_ref }))
     }
 }
 

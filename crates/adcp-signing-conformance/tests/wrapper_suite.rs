@@ -16,8 +16,7 @@ use std::{
 
 use adcp_signing_conformance::provider::run_wrapper;
 use adcp_signing_core::{
-    Algorithm, Fingerprint, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey,
-    SigningProvider,
+    Algorithm, KeyPurpose, KeyRef, ProviderError, ProviderErrorKind, PublicKey, SigningProvider,
     provider::{
         Capability, Signed,
         layers::{RateLimitPolicy, RetryPolicy, SigningProviderExt as _},
@@ -76,8 +75,8 @@ impl SigningProvider for Wrapper {
         if self.has(Flaw::DropsPurpose) { &KeyPurpose::RequestSigning } else { self.0.purpose() }
     }
 
-    fn fingerprint(&self) -> &Fingerprint {
-        self.0.fingerprint()
+    fn key_ref(&self) -> &KeyRef {
+        self.0.key_ref()
     }
 
     fn capability(&self) -> Capability {

@@ -1,8 +1,10 @@
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![doc = include_str!("../README.md")]
 
 pub mod clock;
 #[cfg(feature = "http")]
 pub mod http_message;
+#[doc(hidden)]
 pub mod json;
 pub mod keys;
 pub mod nonce;
@@ -21,10 +23,26 @@ pub mod webhook;
 
 pub use self::{
     clock::{Clock, FixedClock, SystemClock, UnixSeconds},
+    json::StrictJsonError,
     keys::{
-        AdcpUse, Algorithm, Fingerprint, InvalidSignature, Jwk, JwkError, JwkSet, KeyError,
-        KeyPurpose, PrivateJwk, PublicKey, Signature, SignatureError,
+        Algorithm, InvalidSignature, Jwk, JwkError, JwkSet, KeyError, KeyPurpose, KeyRef,
+        PrivateJwk, PublicKey, Signature, SignatureError,
     },
     nonce::{FixedNonces, Nonce, NonceError, Nonces, RandomNonces},
+    operation::{CapabilityError, RequestSigningCapability, Transport},
+    profile::{Bounds, ContractVersion, ErrorCode, Profile, Recovery, WireVersion},
     provider::{InMemoryProvider, ProviderError, ProviderErrorKind, SigningProvider},
+    replay::{InMemoryReplayStore, ReplayStore},
+    resolver::{KeyQuery, KeyResolver, ResolveError, StaticKeys, VerificationKey},
+    revocation::{InMemoryRevocation, RevocationSource, RevocationStatus},
+    rfc9421::{FieldLine, Request},
+    sign::{SignError, SignOptions, SignedFields, Signer},
+    verify::{
+        Context, FallbackCredential, Reason, Rejection, Step, Verified, VerifiedSigner, Verifier,
+    },
+};
+#[cfg(feature = "http")]
+pub use self::{
+    http_message::{Origin, OriginError},
+    verify::VerifiedHttp,
 };

@@ -45,7 +45,7 @@ async fn what_a_generated_key_signs_its_published_jwk_verifies() {
         assert_eq!(provider.capability().custody, Custody::InProcess);
         assert!(provider.capability().algorithms.contains(&algorithm));
         let other = InMemoryProvider::generate(algorithm, KeyPurpose::RequestSigning).unwrap();
-        assert_ne!(other.fingerprint(), provider.fingerprint());
+        assert_ne!(other.key_ref(), provider.key_ref());
     }
 }
 
@@ -223,11 +223,8 @@ fn the_public_key_of_a_version_2_key_must_be_its_own() {
 fn debug_shows_no_secret() {
     let named = JWK.replace('{', r#"{"adcp_use":"request-signing","#);
     let provider = InMemoryProvider::from_jwk_json(named.as_bytes()).unwrap();
-    let shown = format!(
-        "{provider:?}{provider:#?}{:?}{}",
-        provider.to_private_jwk(),
-        provider.fingerprint()
-    );
+    let shown =
+        format!("{provider:?}{provider:#?}{:?}{}", provider.to_private_jwk(), provider.key_ref());
     assert!(!shown.contains("nWGxne"), "{shown}");
     // The seed as hexadecimal or as a list of numbers.
     assert!(!shown.to_lowercase().contains("9d61b1") && !shown.contains("157, 97"), "{shown}");

@@ -7,8 +7,8 @@
 )]
 
 use adcp_signing_core::{
-    AdcpUse, Algorithm, Jwk, JwkError, JwkSet, KeyError, KeyPurpose, PrivateJwk, PublicKey,
-    json::StrictJsonError, provider::InMemoryProvider,
+    Algorithm, Jwk, JwkError, JwkSet, KeyError, KeyPurpose, PrivateJwk, PublicKey,
+    json::StrictJsonError, keys::AdcpUse, provider::InMemoryProvider,
 };
 use serde_json::{Value, json};
 

@@ -212,31 +212,21 @@ fn a_change_of_any_covered_component_breaks_the_signature() {
         changed[0] = FieldLine::new("Host", "example.org");
         changed[1] = FieldLine::new("Date", "Tue, 20 Apr 2021 02:07:56 GMT");
         changed[3] = FieldLine::new("Content-Digest", "sha-512=:AA==:");
-        let elsewhere = Request {
-            url: "https://example.org/foo?param=Value&Pet=dog",
-            fields: &changed,
-            ..request
-        };
-        let date = |fields| Request { fields, ..request };
+        let method = request.method;
+        let at = |url| Request::new(method, url, &fields, REQUEST_BODY);
+        let date = |fields| Request::new(method, URL, fields, REQUEST_BODY);
+        let other = "https://example.org/foo?param=Value&Pet=dog";
+        let elsewhere = Request::new(method, other, &changed, REQUEST_BODY);
         let mut with_date = fields.clone();
         with_date[1] = changed[1];
         let mut with_digest = fields.clone();
         with_digest[3] = changed[3];
         let cases = [
             ("\"@authority\"", elsewhere),
-            ("\"@method\"", Request { method: "PUT", ..request }),
-            (
-                "\"@path\"",
-                Request { url: "https://example.com/bar?param=Value&Pet=dog", ..request },
-            ),
-            (
-                "\"@query\"",
-                Request { url: "https://example.com/foo?param=Value&Pet=dog&x", ..request },
-            ),
-            (
-                "\"@query-param\"",
-                Request { url: "https://example.com/foo?param=Value&Pet=cat", ..request },
-            ),
+            ("\"@method\"", Request::new("PUT", URL, &fields, REQUEST_BODY)),
+            ("\"@path\"", at("https://example.com/bar?param=Value&Pet=dog")),
+            ("\"@query\"", at("https://example.com/foo?param=Value&Pet=dog&x")),
+            ("\"@query-param\"", at("https://example.com/foo?param=Value&Pet=cat")),
             ("\"date\"", date(&with_date)),
             ("\"content-digest\"", date(&with_digest)),
         ];
@@ -257,25 +247,21 @@ fn b_2_4_a_response_signed_with_ecdsa() {
 "content-length": 23
 "@signature-params": ("@status" "content-type" "content-digest" "content-length");created=1618884473;keyid="test-key-ecc-p256""#;
     let fields = lines(&RESPONSE, input, signature);
-    let response = Response { status: 200, fields: &fields, body: b"{\"message\": \"good dog\"}" };
-    let source = ResponseInContext { response, request: None };
+    let response = Response::new(200, &fields, b"{\"message\": \"good dog\"}");
+    let source = ResponseInContext::new(response);
     let covered = ["@status", "content-type", "content-digest", "content-length"];
     let covered = covered.map(|name| Component::new(name, &[]).unwrap());
-    let params = SignatureParams {
-        created: Some(1618884473),
-        keyid: Some("test-key-ecc-p256".into()),
-        ..Default::default()
-    };
-    let prepared =
-        prepare(&source, &SignOptions { label: "sig-b24", components: &covered, params }).unwrap();
+    let mut params = SignatureParams::default();
+    params.created = Some(1618884473);
+    params.keyid = Some("test-key-ecc-p256".into());
+    let prepared = prepare(&source, &SignOptions::new("sig-b24", &covered, params)).unwrap();
     assert_eq!(prepared.base(), base.as_bytes());
     assert_eq!(prepared.signature_input_member(), input);
 
     let key = PublicKey::from_spki_pem(ECC_P256).unwrap();
     let options = VerifyOptions::new("sig-b24", &covered, 1618884473);
     assert!(verify_response(&source, &options, |_| Some(&key)).is_ok());
-    let not_found =
-        ResponseInContext { response: Response { status: 404, ..response }, request: None };
+    let not_found = ResponseInContext::new(Response::new(404, &fields, response.body));
     let refused = verify_response(&not_found, &options, |_| Some(&key));
     assert_eq!(refused, Err(VerifyError::Invalid));
 }
@@ -298,16 +284,15 @@ fn section_2_4_a_response_bound_to_its_request() {
         input,
         "reqres=:dMT/A/76ehrdBTD/2Xx8QuKV6FoyzEP/I9hdzKN8LQJLNgzU4W767HK05rx1i8meNQQgQPgQp8wq2ive3tV5Ag==:",
     );
-    let response = Response { status: 503, fields: &fields, body: b"" };
+    let response = Response::new(503, &fields, b"");
     let key = PublicKey::from_spki_pem(ECC_P256).unwrap();
     let options = VerifyOptions::new("reqres", &[], 1618884479);
-    let with = |request| {
-        verify_response(&ResponseInContext { response, request }, &options, |_| Some(&key))
-            .map(|_| ())
-    };
-    assert_eq!(with(Some(request)), Ok(()));
-    assert_eq!(with(Some(Request { method: "PUT", ..request })), Err(VerifyError::Invalid));
-    assert!(matches!(with(None), Err(VerifyError::Component(_))));
+    let alone = ResponseInContext::new(response);
+    let check = |source| verify_response(&source, &options, |_| Some(&key)).map(|_| ());
+    assert_eq!(check(alone.with_request(request)), Ok(()));
+    let put = Request::new("PUT", URL, &request_fields, REQUEST_BODY);
+    assert_eq!(check(alone.with_request(put)), Err(VerifyError::Invalid));
+    assert!(matches!(check(alone), Err(VerifyError::Component(_))));
 }
 
 #[test]
@@ -376,13 +361,10 @@ fn b_2_6_signing_gives_the_published_fields() {
     let request = Request::new("POST", URL, &fields, REQUEST_BODY);
     let covered = ["date", "@method", "@path", "@authority", "content-type", "content-length"];
     let covered = covered.map(|name| Component::new(name, &[]).unwrap());
-    let params = SignatureParams {
-        created: Some(1618884473),
-        keyid: Some("test-key-ed25519".into()),
-        ..Default::default()
-    };
-    let prepared =
-        prepare(&request, &SignOptions { label: "sig-b26", components: &covered, params }).unwrap();
+    let mut params = SignatureParams::default();
+    params.created = Some(1618884473);
+    params.keyid = Some("test-key-ed25519".into());
+    let prepared = prepare(&request, &SignOptions::new("sig-b26", &covered, params)).unwrap();
     let signature =
         Signature::from_raw(Algorithm::Ed25519, &sign_with_ed25519(prepared.base())).unwrap();
     let signed = prepared.finish(&signature);

@@ -1,4 +1,11 @@
 //! The folders of `src` are rooms, and imports between them point one way.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "helpers of tests"
+)]
 
 use std::{
     collections::BTreeMap,

@@ -13,8 +13,8 @@ use adcp_signing_conformance::provider::{
     Case, Faults, Harness, HarnessError, KeySpec, KeyState, Outcome, Suite,
 };
 use adcp_signing_core::{
-    Algorithm, Fingerprint, InMemoryProvider, KeyPurpose, ProviderError, ProviderErrorKind,
-    PublicKey, Signature, SigningProvider,
+    Algorithm, InMemoryProvider, KeyPurpose, KeyRef, ProviderError, ProviderErrorKind, PublicKey,
+    Signature, SigningProvider,
     provider::{Capability, Custody, KeyIdentity, Signed, identified_by},
 };
 use adcp_signing_emulators::{CannedReply, ProxyFaults, Replies};
@@ -77,9 +77,8 @@ struct Client {
 
 impl Client {
     fn new(service: SocketAddr, public_key: PublicKey, purpose: KeyPurpose) -> Self {
-        let fingerprint = Fingerprint::new("service", &public_key.thumbprint());
-        let identity =
-            KeyIdentity::new(fingerprint, "a-key", public_key.algorithm(), purpose).unwrap();
+        let key_ref = KeyRef::new("service", &public_key.thumbprint());
+        let identity = KeyIdentity::new(key_ref, "a-key", public_key.algorithm(), purpose).unwrap();
         Self { service, public_key, identity }
     }
 }
@@ -121,7 +120,7 @@ impl SigningProvider for Client {
             signature.and_then(|bytes| Signature::from_raw(self.algorithm(), bytes).ok());
         let signature =
             signature.ok_or_else(|| ProviderError::new(InvalidResponse, "not a signature"))?;
-        Ok(Signed { signature, key_version: None })
+        Ok(Signed::new(signature))
     }
 }
 

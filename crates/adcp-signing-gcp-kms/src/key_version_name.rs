@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use adcp_signing_core::Fingerprint;
+use adcp_signing_core::KeyRef;
 
 /// The longest name read. Project IDs have at most 30 characters, key rings and keys 63.
 const MAX_LEN: usize = 512;
@@ -50,8 +50,8 @@ impl KeyVersionName {
         &self.0
     }
 
-    pub(crate) fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::new("gcp-kms", &self.0)
+    pub(crate) fn key_ref(&self) -> KeyRef {
+        KeyRef::new("gcp-kms", &self.0)
     }
 }
 
@@ -90,7 +90,7 @@ fn is_id(collection: &str, id: &str) -> bool {
 
 impl fmt::Debug for KeyVersionName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KeyVersionName({})", self.fingerprint())
+        write!(f, "KeyVersionName({})", self.key_ref())
     }
 }
 

@@ -63,7 +63,7 @@ impl GcpKmsProvider {
         algorithm: Algorithm,
         purpose: KeyPurpose,
     ) -> Result<Self, ProviderError> {
-        let identity = KeyIdentity::new(key.fingerprint(), key_id, algorithm, purpose)?;
+        let identity = KeyIdentity::new(key.key_ref(), key_id, algorithm, purpose)?;
         Self::of(client, key, identity, FetchOnce::new())
     }
 
@@ -76,7 +76,7 @@ impl GcpKmsProvider {
     ) -> Result<Self, ProviderError> {
         let public_key = FetchOnce::new();
         let ask = || public_key.get_or_fetch(|| fetch(&client, &key, options.algorithm));
-        let identity = options.identity_or_ask(key.fingerprint(), ask).await?;
+        let identity = options.identity_or_ask(key.key_ref(), ask).await?;
         Self::of(client, key, identity, public_key)
     }
 
@@ -142,10 +142,8 @@ impl SigningProvider for GcpKmsProvider {
                 "the signature in the reply of Cloud KMS does not have the reply's checksum",
             ));
         }
-        Ok(Signed {
-            signature: self.scheme.signature(&reply.signature)?,
-            key_version: Some(KeyVersion::new(reply.name)),
-        })
+        let signature = self.scheme.signature(&reply.signature)?;
+        Ok(Signed::new(signature).with_key_version(KeyVersion::new(reply.name)))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{ffi::OsString, fmt, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use adcp_signing_core::{
-    Fingerprint, KeyPurpose, ProviderError, ProviderErrorKind,
+    KeyPurpose, KeyRef, ProviderError, ProviderErrorKind,
     provider::toolkit::{Environment, KeyOptions, KeyUriError, key_option_setters},
 };
 use cryptoki::{context::Pkcs11, slot::Slot};
@@ -12,7 +12,7 @@ use crate::{
     module::TokenPlace,
     pin::PinSource,
     pool::Limits,
-    selector::{KeySelector, Path, TokenSelector, fingerprint},
+    selector::{KeySelector, Path, TokenSelector, key_ref},
     uri::{Pkcs11Uri, UriPinSource},
 };
 
@@ -45,7 +45,7 @@ const PIN_VARIABLE: &str = "ADCP_PKCS11_PIN";
 pub struct Pkcs11Config {
     pub(crate) place: TokenPlace,
     pub(crate) key: KeySelector,
-    pub(crate) fingerprint: Fingerprint,
+    pub(crate) key_ref: KeyRef,
     pub(crate) pin: PinSource,
     pub(crate) options: KeyOptions,
     pub(crate) limits: Limits,
@@ -63,8 +63,8 @@ impl Pkcs11Config {
         key: KeySelector,
         purpose: KeyPurpose,
     ) -> Self {
-        let fingerprint = fingerprint(&token, &key);
-        Self::of(TokenPlace::on_module(module.into(), token), key, fingerprint, purpose)
+        let key_ref = key_ref(&token, &key);
+        Self::of(TokenPlace::on_module(module.into(), token), key, key_ref, purpose)
     }
 
     /// A key on the token in a slot of a module that the caller has loaded and initialized, with
@@ -75,8 +75,8 @@ impl Pkcs11Config {
         key: KeySelector,
         purpose: KeyPurpose,
     ) -> Self {
-        let fingerprint = fingerprint(&TokenSelector::only().with_slot_id(slot.id()), &key);
-        Self::of(TokenPlace::Slot { context, slot }, key, fingerprint, purpose)
+        let key_ref = key_ref(&TokenSelector::only().with_slot_id(slot.id()), &key);
+        Self::of(TokenPlace::Slot { context, slot }, key, key_ref, purpose)
     }
 
     /// The key that a URI names. What it leaves open comes from the environment: the module from
@@ -143,15 +143,10 @@ impl Pkcs11Config {
         self
     }
 
-    fn of(
-        place: TokenPlace,
-        key: KeySelector,
-        fingerprint: Fingerprint,
-        purpose: KeyPurpose,
-    ) -> Self {
+    fn of(place: TokenPlace, key: KeySelector, key_ref: KeyRef, purpose: KeyPurpose) -> Self {
         let options = KeyOptions::new(purpose);
         let limits = Limits { threads: SESSIONS, queue: QUEUE, timeout: TIMEOUT };
-        Self { place, key, fingerprint, pin: PinSource::None, options, limits }
+        Self { place, key, key_ref, pin: PinSource::None, options, limits }
     }
 
     fn from_uri_and(
@@ -227,7 +222,7 @@ impl From<UriPinSource> for PinSource {
 impl fmt::Debug for Pkcs11Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pkcs11Config")
-            .field("key", &self.fingerprint)
+            .field("key", &self.key_ref)
             .field("options", &self.options)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
@@ -296,7 +291,7 @@ mod tests {
         .unwrap();
         let uri: Pkcs11Uri =
             "pkcs11:token=my%20token;slot-id=7;object=k%3F1;id=%00%ff".parse().unwrap();
-        assert_eq!(config.fingerprint, fingerprint(&uri.token, &uri.key));
+        assert_eq!(config.key_ref, key_ref(&uri.token, &uri.key));
         assert_eq!(config.options.algorithm, Some(Algorithm::EcdsaP256Sha256));
         assert_eq!(config.options.key_id.as_deref(), Some("a&b"));
         assert_eq!(config.options.purpose, KeyPurpose::WebhookSigning);

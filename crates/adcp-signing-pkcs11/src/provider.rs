@@ -40,7 +40,7 @@ impl Pkcs11Provider {
     /// [`ProviderErrorKind::Configuration`] when the algorithm or the key id is left open, which only the token can tell:
     /// see [`connect`](Self::connect).
     pub fn new(config: Pkcs11Config) -> Result<Self, ProviderError> {
-        let identity = config.options.identity(config.fingerprint.clone())?;
+        let identity = config.options.identity(config.key_ref.clone())?;
         Ok(Self { identity, sessions: Sessions::new(config) })
     }
 
@@ -50,9 +50,9 @@ impl Pkcs11Provider {
     /// # Errors
     /// A [`ProviderError`] of the kind the token's answer stands for.
     pub async fn connect(config: Pkcs11Config) -> Result<Self, ProviderError> {
-        let (options, fingerprint) = (config.options.clone(), config.fingerprint.clone());
+        let (options, key_ref) = (config.options.clone(), config.key_ref.clone());
         let sessions = Sessions::new(config);
-        let identity = options.identity_or_ask(fingerprint, || sessions.public_key()).await?;
+        let identity = options.identity_or_ask(key_ref, || sessions.public_key()).await?;
         Ok(Self { identity, sessions })
     }
 
@@ -81,7 +81,7 @@ impl SigningProvider for Pkcs11Provider {
     async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
         let signature = self.sessions.sign(signature_base).await?;
         // PKCS#11 has no key versions; the sessions see to it that the key stays the same.
-        Ok(Signed { signature, key_version: None })
+        Ok(Signed::new(signature))
     }
 }
 

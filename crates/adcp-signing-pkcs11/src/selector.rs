@@ -2,10 +2,10 @@
 
 use std::fmt::{self, Write as _};
 
-use adcp_signing_core::Fingerprint;
+use adcp_signing_core::KeyRef;
 use cryptoki::slot::{Slot, TokenInfo};
 
-/// The name under which fingerprints and logs know this backend.
+/// The name under which key references and logs know this backend.
 const BACKEND: &str = "pkcs11";
 
 /// What must hold of a token for it to be the one. Without any condition it is the only initialized
@@ -99,8 +99,8 @@ impl KeySelector {
 }
 
 /// The identity of a key, for caches and logs: a hash of what selects it.
-pub(crate) fn fingerprint(token: &TokenSelector, key: &KeySelector) -> Fingerprint {
-    Fingerprint::new(BACKEND, &Path { token, key }.to_string())
+pub(crate) fn key_ref(token: &TokenSelector, key: &KeySelector) -> KeyRef {
+    KeyRef::new(BACKEND, &Path { token, key }.to_string())
 }
 
 /// The path of the RFC 7512 URI that selects a key, in one order and one encoding.

@@ -195,7 +195,7 @@ impl fmt::Debug for Pkcs11Uri {
     /// The names of the token and of the key stay out of logs; `Display` has them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pkcs11Uri")
-            .field("key", &crate::selector::fingerprint(&self.token, &self.key))
+            .field("key", &crate::selector::key_ref(&self.token, &self.key))
             .field("options", &self.options)
             .finish_non_exhaustive()
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use adcp_signing_core::{
-    Algorithm, Fingerprint, ProviderError, PublicKey, SigningProvider,
+    Algorithm, KeyRef, ProviderError, PublicKey, SigningProvider,
     provider::{Capability, Custody, KeyIdentity, Signed, identified_by, toolkit::FetchOnce},
 };
 use async_trait::async_trait;
@@ -51,7 +51,7 @@ impl VaultTransit {
     /// server takes.
     pub fn new(client: VaultClient, key: TransitKey) -> Result<Self, ProviderError> {
         key.check()?;
-        let identity = key.options.identity(fingerprint(&client, &key))?;
+        let identity = key.options.identity(key_ref(&client, &key))?;
         Ok(Self::assemble(client, key, identity, FetchOnce::new()))
     }
 
@@ -69,7 +69,7 @@ impl VaultTransit {
                 signing.get_or_fetch(|| fetch(&client, &path, key.version, declared)).await?;
             Ok(&found.public_key)
         };
-        let identity = key.options.identity_or_ask(fingerprint(&client, &key), ask).await?;
+        let identity = key.options.identity_or_ask(key_ref(&client, &key), ask).await?;
         Ok(Self::assemble(client, key, identity, signing))
     }
 
@@ -123,9 +123,9 @@ fn key_path(key: &TransitKey) -> String {
     format!("{}/keys/{}", key.mount, key.name)
 }
 
-fn fingerprint(client: &VaultClient, key: &TransitKey) -> Fingerprint {
+fn key_ref(client: &VaultClient, key: &TransitKey) -> KeyRef {
     let version = key.version.map_or_else(|| "latest".to_owned(), |version| version.to_string());
-    Fingerprint::new("vault-transit", &format!("{} {} {version}", client.identity(), key_path(key)))
+    KeyRef::new("vault-transit", &format!("{} {} {version}", client.identity(), key_path(key)))
 }
 
 async fn fetch(

@@ -99,7 +99,7 @@ pub(crate) fn signed(
     let signature = Signature::from_raw(algorithm, &bytes).map_err(|error| {
         invalid("the server's signature is not one of this algorithm").with_source(error)
     })?;
-    Ok(Signed { signature, key_version: Some(KeyVersion::new(used.to_string())) })
+    Ok(Signed::new(signature).with_key_version(KeyVersion::new(used.to_string())))
 }
 
 /// `vault:vN:SIGNATURE`; OpenBao writes the same prefix.

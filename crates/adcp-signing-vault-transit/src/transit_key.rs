@@ -3,7 +3,7 @@
 use std::fmt;
 
 use adcp_signing_core::{
-    Fingerprint, KeyPurpose, ProviderError,
+    KeyPurpose, KeyRef, ProviderError,
     provider::toolkit::{KeyOptions, key_option_setters},
 };
 
@@ -87,10 +87,7 @@ impl TransitKey {
 impl fmt::Debug for TransitKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TransitKey")
-            .field(
-                "key",
-                &Fingerprint::new("transit-key", &format!("{}/{}", self.mount, self.name)),
-            )
+            .field("key", &KeyRef::new("transit-key", &format!("{}/{}", self.mount, self.name)))
             .field("version", &self.version)
             .field("options", &self.options)
             .finish()

@@ -14,7 +14,7 @@ pub enum Case {
     /// Many signatures over random bases all verify: catches what goes wrong once in 128 times,
     /// such as a lost leading zero of r or s.
     ManySignatures,
-    /// Key id, algorithm, purpose, fingerprint and capability are as asked for, and never change.
+    /// Key id, algorithm, purpose, key reference and capability are as asked for, and never change.
     Identity,
     /// The snapshot, or its absence, keeps the promise of [`SigningProvider::snapshot`].
     ///

@@ -82,10 +82,8 @@ fn verify(vector: &Vector, place: &Place) -> Result<(), String> {
     let deliver = |message: &Message| {
         let body = message.body_bytes()?;
         let lines = message.headers.lines();
-        let request = Request {
-            pseudo_authority: message.pseudo_authority.as_deref(),
-            ..Request::new(&message.method, &message.url, &lines, &body)
-        };
+        let request = Request::new(&message.method, &message.url, &lines, &body)
+            .with_pseudo_authority(message.pseudo_authority.as_deref());
         let context = match verifier.profile().kind() {
             MessageKind::Request => {
                 Context::request(&transport).with_fallback(fallback(vector, &lines))

@@ -163,14 +163,13 @@ fn fields(
             adcp_signing_core::rfc9421::digest::content_digest(digested, Alphabet::Standard),
         ));
     }
-    let params = SignatureParams {
-        created: Some(NOW),
-        expires: Some(NOW + 300),
-        nonce: Some("KXYnfEfJ0PBRZXQyVXfVQA".into()),
-        keyid: Some(key.key_id().into()),
-        alg: Some(Algorithm::Ed25519.rfc9421_name().into()),
-        tag: Some(profile.tag().into()),
-    };
+    let mut params = SignatureParams::default();
+    params.created = Some(NOW);
+    params.expires = Some(NOW + 300);
+    params.nonce = Some("KXYnfEfJ0PBRZXQyVXfVQA".into());
+    params.keyid = Some(key.key_id().into());
+    params.alg = Some(Algorithm::Ed25519.rfc9421_name().into());
+    params.tag = Some(profile.tag().into());
     let input = inner_list_text(&covered, &params).map_err(|error| error.to_string())?;
     let lines: Vec<_> = fields.iter().map(|(name, value)| FieldLine::new(name, value)).collect();
     let method = if facts.has_body { "POST" } else { "GET" };

@@ -15,8 +15,8 @@ use adcp_signing_conformance::provider::{
     Case, Fault, Faults, Harness, HarnessError, KeySpec, KeyState,
 };
 use adcp_signing_core::{
-    Algorithm, Fingerprint, InMemoryProvider, KeyPurpose, ProviderError, ProviderErrorKind,
-    PublicKey, Signature, SigningProvider,
+    Algorithm, InMemoryProvider, KeyPurpose, KeyRef, ProviderError, ProviderErrorKind, PublicKey,
+    Signature, SigningProvider,
     provider::{
         Capability, Custody, KeyVersion, Signed,
         layers::{Pin, SigningProviderExt as _},
@@ -43,8 +43,8 @@ pub(crate) enum Flaw {
     DropsThePurpose,
     NewKeyIdEachTime,
     EmptyKeyId,
-    NewFingerprintEachTime,
-    FingerprintOfThePurpose,
+    NewKeyRefEachTime,
+    KeyRefOfThePurpose,
     CapabilityWithoutItsAlgorithm,
     SnapshotAppears,
     IgnoresPins,
@@ -135,8 +135,8 @@ impl Service {
             _ => "key".to_owned(),
         };
         let resource = match self.flaw {
-            Some(F::NewFingerprintEachTime) => nth.to_string(),
-            Some(F::FingerprintOfThePurpose) => spec.purpose.to_string(),
+            Some(F::NewKeyRefEachTime) => nth.to_string(),
+            Some(F::KeyRefOfThePurpose) => spec.purpose.to_string(),
             _ => format!("{:?}", spec.state),
         };
         Fake {
@@ -149,7 +149,7 @@ impl Service {
             } else {
                 spec.purpose.clone()
             },
-            fingerprint: Fingerprint::new("fake", &resource),
+            key_ref: KeyRef::new("fake", &resource),
             keys,
             other: Arc::clone(&self.other),
             line,
@@ -251,7 +251,7 @@ struct Fake {
     state: KeyState,
     key_id: String,
     purpose: KeyPurpose,
-    fingerprint: Fingerprint,
+    key_ref: KeyRef,
     keys: Arc<Mutex<Vec<Arc<InMemoryProvider>>>>,
     other: Arc<InMemoryProvider>,
     line: Option<Arc<Line>>,
@@ -421,8 +421,8 @@ impl SigningProvider for Fake {
         &self.purpose
     }
 
-    fn fingerprint(&self) -> &Fingerprint {
-        &self.fingerprint
+    fn key_ref(&self) -> &KeyRef {
+        &self.key_ref
     }
 
     fn capability(&self) -> Capability {
@@ -456,7 +456,7 @@ impl SigningProvider for Fake {
         tokio::task::yield_now().await;
         let version = if self.has(F::HidesTheRotation) { 1 } else { self.key().0 };
         let signature = self.bytes(signature_base)?;
-        Ok(Signed { signature, key_version: Some(KeyVersion::new(version.to_string())) })
+        Ok(Signed::new(signature).with_key_version(KeyVersion::new(version.to_string())))
     }
 
     fn snapshot(&self) -> Option<Arc<dyn SigningProvider>> {

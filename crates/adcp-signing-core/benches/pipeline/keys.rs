@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use adcp_signing_core::{
-    Algorithm, Fingerprint, InMemoryProvider, KeyPurpose, ProviderError, PublicKey, Signature,
+    Algorithm, InMemoryProvider, KeyPurpose, KeyRef, ProviderError, PublicKey, Signature,
     SigningProvider,
     profile::{Profile, WireVersion},
     provider::{Capability, Custody, KeyIdentity, Signed, identified_by},
@@ -43,10 +43,10 @@ pub(crate) struct NullKey {
 
 impl NullKey {
     pub(crate) fn new() -> Self {
-        let fingerprint = Fingerprint::new("null", "null");
+        let key_ref = KeyRef::new("null", "null");
         let purpose = KeyPurpose::RequestSigning;
         Self {
-            identity: KeyIdentity::new(fingerprint, KEYID, Algorithm::Ed25519, purpose)
+            identity: KeyIdentity::new(key_ref, KEYID, Algorithm::Ed25519, purpose)
                 .expect("a key id"),
             signature: Signature::from_raw(Algorithm::Ed25519, &[7; 64]).expect("64 bytes"),
         }
@@ -71,7 +71,7 @@ impl SigningProvider for NullKey {
     }
 
     async fn sign(&self, _signature_base: &[u8]) -> Result<Signed, ProviderError> {
-        Ok(Signed { signature: self.signature.clone(), key_version: None })
+        Ok(Signed::new(self.signature.clone()))
     }
 }
 

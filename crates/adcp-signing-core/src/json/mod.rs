@@ -3,6 +3,8 @@
 //!
 //! `serde_json` silently keeps the last of several members with one name, and it has no bound on
 //! the number of members, so it serves neither purpose.
+//!
+//! This serves the crates of this workspace and may change in any release.
 
 mod document;
 mod duplicates;

@@ -2,16 +2,16 @@
 
 mod algorithm;
 pub(crate) mod crypto;
-mod fingerprint;
 pub(crate) mod jwk;
+mod key_ref;
 mod public_key;
 mod purpose;
 mod signature;
 
 pub use self::{
     algorithm::Algorithm,
-    fingerprint::Fingerprint,
     jwk::{AdcpUse, Jwk, JwkError, JwkSet, PrivateJwk},
+    key_ref::KeyRef,
     public_key::{InvalidSignature, KeyError, PublicKey},
     purpose::KeyPurpose,
     signature::{Signature, SignatureError},

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::{Capability, Custody, ProviderError, ProviderErrorKind, Signed, SigningProvider};
 use crate::keys::{
-    Algorithm, Fingerprint, KeyError, KeyPurpose, PublicKey, Signature,
+    Algorithm, KeyError, KeyPurpose, KeyRef, PublicKey, Signature,
     crypto::{GenerateError, SigningKey},
     jwk::{AdcpUse, Jwk, JwkError, PrivateJwk},
 };
@@ -34,7 +34,7 @@ const MAX_PEM_LEN: usize = 16 * 1024;
 pub struct InMemoryProvider {
     key_id: String,
     purpose: KeyPurpose,
-    fingerprint: Fingerprint,
+    key_ref: KeyRef,
     key: Arc<SigningKey>,
     public_key: PublicKey,
 }
@@ -186,7 +186,7 @@ impl InMemoryProvider {
     ) -> Self {
         let thumbprint = public_key.thumbprint();
         Self {
-            fingerprint: Fingerprint::new(BACKEND, &thumbprint),
+            key_ref: KeyRef::new(BACKEND, &thumbprint),
             key_id: kid.unwrap_or(thumbprint),
             purpose,
             key,
@@ -209,8 +209,8 @@ impl SigningProvider for InMemoryProvider {
         &self.purpose
     }
 
-    fn fingerprint(&self) -> &Fingerprint {
-        &self.fingerprint
+    fn key_ref(&self) -> &KeyRef {
+        &self.key_ref
     }
 
     fn capability(&self) -> Capability {
@@ -227,7 +227,7 @@ impl SigningProvider for InMemoryProvider {
     }
 
     async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
-        self.sign_now(signature_base).map(|signature| Signed { signature, key_version: None })
+        self.sign_now(signature_base).map(Signed::new)
     }
 }
 

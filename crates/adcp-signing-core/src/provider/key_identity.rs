@@ -1,27 +1,27 @@
 //! Who a key is: what every provider says of itself before it signs.
 
 use super::{ProviderError, ProviderErrorKind};
-use crate::keys::{Algorithm, Fingerprint, KeyPurpose};
+use crate::keys::{Algorithm, KeyPurpose, KeyRef};
 
-/// Who a key is: its fingerprint, and what it signs as, the `keyid`, the algorithm and the purpose.
+/// Who a key is: the reference to it, and what it signs as, the `keyid`, the algorithm and the purpose.
 /// This part of a provider is the same for every backend, which keeps it in a field and answers
 /// with it by [`identified_by!`](super::identified_by).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyIdentity {
-    fingerprint: Fingerprint,
+    key_ref: KeyRef,
     key_id: String,
     algorithm: Algorithm,
     purpose: KeyPurpose,
 }
 
 impl KeyIdentity {
-    /// The key of this fingerprint, which signs with `algorithm` under `key_id` and is published
+    /// The key of this reference, which signs with `algorithm` under `key_id` and is published
     /// for `purpose`.
     ///
     /// # Errors
     /// [`ProviderErrorKind::Configuration`] when `key_id` is empty.
     pub fn new(
-        fingerprint: Fingerprint,
+        key_ref: KeyRef,
         key_id: impl Into<String>,
         algorithm: Algorithm,
         purpose: KeyPurpose,
@@ -33,7 +33,7 @@ impl KeyIdentity {
                 "the key ID to sign with (`kid`) is empty; give the `kid` of the published JWK, or leave it out",
             ));
         }
-        Ok(Self { fingerprint, key_id, algorithm, purpose })
+        Ok(Self { key_ref, key_id, algorithm, purpose })
     }
 
     /// The `keyid` signature parameter, which is the `kid` of the published JWK.
@@ -52,12 +52,12 @@ impl KeyIdentity {
     }
 
     /// A stable identity of the key for caches and logs.
-    pub fn fingerprint(&self) -> &Fingerprint {
-        &self.fingerprint
+    pub fn key_ref(&self) -> &KeyRef {
+        &self.key_ref
     }
 }
 
-/// The methods `key_id`, `algorithm`, `purpose` and `fingerprint` of a
+/// The methods `key_id`, `algorithm`, `purpose` and `key_ref` of a
 /// [`SigningProvider`](super::SigningProvider), answered by a member that has the same four: a
 /// [`KeyIdentity`], or another provider.
 ///
@@ -66,7 +66,7 @@ impl KeyIdentity {
 ///
 /// ```
 /// use adcp_signing_core::{
-///     Algorithm, Fingerprint, KeyPurpose, PublicKey, SigningProvider,
+///     Algorithm, KeyRef, KeyPurpose, PublicKey, SigningProvider,
 ///     provider::{Capability, Custody, KeyIdentity, ProviderError, Signed, identified_by},
 /// };
 /// use async_trait::async_trait;
@@ -79,8 +79,8 @@ impl KeyIdentity {
 ///
 /// impl Hsm {
 ///     fn new(slot: u32, key_id: &str, purpose: KeyPurpose) -> Result<Self, ProviderError> {
-///         let fingerprint = Fingerprint::new("my-hsm", &slot.to_string());
-///         Ok(Self { slot, identity: KeyIdentity::new(fingerprint, key_id, Algorithm::Ed25519, purpose)? })
+///         let key_ref = KeyRef::new("my-hsm", &slot.to_string());
+///         Ok(Self { slot, identity: KeyIdentity::new(key_ref, key_id, Algorithm::Ed25519, purpose)? })
 ///     }
 /// }
 ///
@@ -98,12 +98,12 @@ impl KeyIdentity {
 ///
 ///     async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
 ///         let signature = sign_in_the_device(self.slot, signature_base).await?;
-///         Ok(Signed { signature, key_version: None })
+///         Ok(Signed::new(signature))
 ///     }
 /// }
 ///
 /// let hsm = Hsm::new(7, "buyer-1", KeyPurpose::RequestSigning)?;
-/// assert_eq!((hsm.key_id(), hsm.fingerprint().backend()), ("buyer-1", "my-hsm"));
+/// assert_eq!((hsm.key_id(), hsm.key_ref().backend()), ("buyer-1", "my-hsm"));
 /// # async fn ask_the_device(_: u32) -> Result<PublicKey, ProviderError> { unimplemented!() }
 /// # async fn sign_in_the_device(_: u32, _: &[u8]) -> Result<adcp_signing_core::Signature, ProviderError> {
 /// #     unimplemented!()
@@ -123,8 +123,8 @@ macro_rules! identified_by {
         fn purpose(&self) -> &$crate::keys::KeyPurpose {
             self.$($identity)+.purpose()
         }
-        fn fingerprint(&self) -> &$crate::keys::Fingerprint {
-            self.$($identity)+.fingerprint()
+        fn key_ref(&self) -> &$crate::keys::KeyRef {
+            self.$($identity)+.key_ref()
         }
     };
 }

@@ -21,7 +21,7 @@ pub use self::{
     in_memory::InMemoryProvider,
     key_identity::{KeyIdentity, check_algorithm},
 };
-use crate::keys::{Algorithm, Fingerprint, KeyPurpose, PublicKey, Signature};
+use crate::keys::{Algorithm, KeyPurpose, KeyRef, PublicKey, Signature};
 
 /// Something that can sign with one private key that it need not hand out.
 ///
@@ -44,7 +44,7 @@ pub trait SigningProvider: Send + Sync + fmt::Debug {
     fn purpose(&self) -> &KeyPurpose;
 
     /// A stable identity of the key for caches and logs.
-    fn fingerprint(&self) -> &Fingerprint;
+    fn key_ref(&self) -> &KeyRef;
 
     /// What the service behind the key can do.
     fn capability(&self) -> Capability;
@@ -81,11 +81,26 @@ pub trait SigningProvider: Send + Sync + fmt::Debug {
 
 /// A signature, and the version of the key that the service says made it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Signed {
     /// The signature in wire form.
     pub signature: Signature,
     /// The key version the service reports, where it reports one.
     pub key_version: Option<KeyVersion>,
+}
+
+impl Signed {
+    /// A signature of a service that reports no key version.
+    pub fn new(signature: Signature) -> Self {
+        Self { signature, key_version: None }
+    }
+
+    /// The key version that the service says it used.
+    #[must_use]
+    pub fn with_key_version(mut self, version: KeyVersion) -> Self {
+        self.key_version = Some(version);
+        self
+    }
 }
 
 /// A key version as its service names it: an ARN, a resource name, a versioned URL, a number.
@@ -107,7 +122,7 @@ impl KeyVersion {
 
 impl fmt::Debug for KeyVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KeyVersion({})", Fingerprint::new("version", &self.0))
+        write!(f, "KeyVersion({})", KeyRef::new("version", &self.0))
     }
 }
 
@@ -200,7 +215,7 @@ macro_rules! forward {
             fn key_id(&self) -> &str { (**self).key_id() }
             fn algorithm(&self) -> Algorithm { (**self).algorithm() }
             fn purpose(&self) -> &KeyPurpose { (**self).purpose() }
-            fn fingerprint(&self) -> &Fingerprint { (**self).fingerprint() }
+            fn key_ref(&self) -> &KeyRef { (**self).key_ref() }
             fn capability(&self) -> Capability { (**self).capability() }
             async fn public_key(&self) -> Result<PublicKey, ProviderError> { (**self).public_key().await }
             async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {

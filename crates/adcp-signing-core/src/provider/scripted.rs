@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use super::{
     Capability, Custody, KeyVersion, ProviderError, ProviderErrorKind, Signed, SigningProvider,
 };
-use crate::keys::{Algorithm, Fingerprint, KeyPurpose, PublicKey, Signature};
+use crate::keys::{Algorithm, KeyPurpose, KeyRef, PublicKey, Signature};
 
 /// What one call does.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ pub(crate) struct Scripted {
     key_id: String,
     algorithm: Algorithm,
     purpose: KeyPurpose,
-    fingerprint: Fingerprint,
+    key_ref: KeyRef,
     capability: Capability,
     state: Arc<State>,
 }
@@ -80,7 +80,7 @@ impl Scripted {
             key_id: key_id.to_owned(),
             algorithm: Algorithm::Ed25519,
             purpose: KeyPurpose::RequestSigning,
-            fingerprint: Fingerprint::new("scripted", key_id),
+            key_ref: KeyRef::new("scripted", key_id),
             capability: Capability::new(Custody::External, [Algorithm::Ed25519])
                 .with_max_message_len(4096),
             state: Arc::default(),
@@ -89,11 +89,7 @@ impl Scripted {
 
     /// Another provider of the same key material, with a script of its own.
     pub(crate) fn replica(&self, resource: &str) -> Self {
-        Self {
-            fingerprint: Fingerprint::new("scripted", resource),
-            state: Arc::default(),
-            ..self.clone()
-        }
+        Self { key_ref: KeyRef::new("scripted", resource), state: Arc::default(), ..self.clone() }
     }
 
     pub(crate) fn with_algorithm(self, algorithm: Algorithm) -> Self {
@@ -189,8 +185,8 @@ impl SigningProvider for Scripted {
         &self.purpose
     }
 
-    fn fingerprint(&self) -> &Fingerprint {
-        &self.fingerprint
+    fn key_ref(&self) -> &KeyRef {
+        &self.key_ref
     }
 
     fn capability(&self) -> Capability {

@@ -11,6 +11,7 @@ mod field;
 mod params;
 pub mod plain;
 mod source;
+#[doc(hidden)]
 pub mod structured_fields;
 
 pub use self::authority::AuthorityError;
@@ -21,6 +22,7 @@ pub use self::error::ComponentError;
 pub(crate) use self::params::push_inner_list;
 pub use self::params::{SignatureParams, SignatureParamsError, inner_list_text};
 pub use self::source::ResponseInContext;
+pub use self::structured_fields::{Alphabet, ParseError, ParseErrorKind, WriteError};
 
 /// One header field line, as received and in wire order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +58,7 @@ impl<'a> FieldLine<'a> {
 /// assert_eq!(request.method, "POST");
 /// ```
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Request<'a> {
     /// The method, upper-case as on the wire.
     pub method: &'a str,
@@ -74,10 +77,18 @@ impl<'a> Request<'a> {
     pub fn new(method: &'a str, url: &'a str, fields: &'a [FieldLine<'a>], body: &'a [u8]) -> Self {
         Self { method, url, pseudo_authority: None, fields, body }
     }
+
+    /// The `:authority` pseudo-header of HTTP/2 and HTTP/3, where the message has one.
+    #[must_use]
+    pub fn with_pseudo_authority(mut self, authority: Option<&'a str>) -> Self {
+        self.pseudo_authority = authority;
+        self
+    }
 }
 
 /// An HTTP response, for plain RFC 9421 use. AdCP 3.x forbids RFC 9421 response signatures.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Response<'a> {
     /// The status code.
     pub status: u16,
@@ -85,4 +96,11 @@ pub struct Response<'a> {
     pub fields: &'a [FieldLine<'a>],
     /// The body, empty if there is none.
     pub body: &'a [u8],
+}
+
+impl<'a> Response<'a> {
+    /// A response.
+    pub fn new(status: u16, fields: &'a [FieldLine<'a>], body: &'a [u8]) -> Self {
+        Self { status, fields, body }
+    }
 }

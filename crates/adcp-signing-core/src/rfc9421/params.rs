@@ -11,12 +11,15 @@ use crate::rfc9421::structured_fields::{BareItem, Params, WriteError, push_integ
 /// use adcp_signing_core::rfc9421::{inner_list_text, Component, SignatureParams};
 ///
 /// let components = [Component::new("@method", &[])?, Component::new("content-type", &[])?];
-/// let params = SignatureParams { created: Some(1618884473), keyid: Some("k1".into()), ..Default::default() };
+/// let mut params = SignatureParams::default();
+/// params.created = Some(1618884473);
+/// params.keyid = Some("k1".into());
 /// let text = inner_list_text(&components, &params)?;
 /// assert_eq!(text, r#"("@method" "content-type");created=1618884473;keyid="k1""#);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SignatureParams<'a> {
     /// When the signature was made, in seconds since the Unix epoch.
     pub created: Option<i64>,
@@ -35,6 +38,7 @@ pub struct SignatureParams<'a> {
 /// A signature parameter of the wrong type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("signature parameter '{name}' is a {found}, expected {expected}")]
+#[non_exhaustive]
 pub struct SignatureParamsError {
     /// The parameter.
     pub name: &'static str,

@@ -28,11 +28,26 @@ impl ComponentSource for Request<'_> {
 
 /// A response, and the request it answers if its signature covers parts of that (RFC 9421 §2.4).
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct ResponseInContext<'a> {
     /// The response.
     pub response: Response<'a>,
     /// The request, for components with `;req`.
     pub request: Option<Request<'a>>,
+}
+
+impl<'a> ResponseInContext<'a> {
+    /// A response whose signature covers nothing of a request.
+    pub fn new(response: Response<'a>) -> Self {
+        Self { response, request: None }
+    }
+
+    /// The request that it answers.
+    #[must_use]
+    pub fn with_request(mut self, request: Request<'a>) -> Self {
+        self.request = Some(request);
+        self
+    }
 }
 
 /// The values of plain RFC 9421 §2, for a signature over a response.

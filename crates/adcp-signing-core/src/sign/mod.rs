@@ -13,9 +13,13 @@ mod signer;
 #[cfg(test)]
 mod tests;
 
+/// These serve the crates of this workspace and may change in any release: use
+/// [`Signer::prepare`].
+#[doc(hidden)]
+pub use self::prepared::{Parameters, prepare};
 pub use self::{
     error::SignError,
     options::{AmbiguousUrls, DigestCoverage, SignOptions},
-    prepared::{Parameters, Prepared, SignedFields, prepare},
+    prepared::{Prepared, SignedFields},
     signer::Signer,
 };

@@ -141,6 +141,9 @@ impl TargetUri {
 /// assert_eq!(canonicalize_authority("fe80::1", "https", rules), Err(TargetUriError::UnbracketedIpv6));
 /// # Ok::<(), TargetUriError>(())
 /// ```
+///
+/// This serves the crates of this workspace and may change in any release.
+#[doc(hidden)]
 pub fn canonicalize_authority(
     authority: &str,
     scheme: &str,

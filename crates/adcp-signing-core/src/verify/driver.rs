@@ -202,7 +202,7 @@ impl Verifier {
         authentic.commit(outcome)?.check_body(now)
     }
 
-    fn log(&self, outcome: &Result<Verified, Rejection>) {
+    pub(super) fn log(&self, outcome: &Result<Verified, Rejection>) {
         let rejection = match outcome {
             Ok(Verified::Fallback(Fallback {
                 shadow: Some(ShadowFinding::Failed(failed)),
@@ -211,25 +211,30 @@ impl Verifier {
             Ok(_) => return,
             Err(rejection) => rejection,
         };
-        // A refused message is the sender's trouble; a verifier that cannot decide is ours.
-        macro_rules! record {
-            ($level:ident) => {
-                tracing::$level!(
-                    target: LOG,
-                    kid = rejection.claimed_keyid().map(shown),
-                    step = rejection.step().as_str(),
-                    code = rejection.reason().as_str(),
-                    operation = rejection.operation().map(shown),
-                    reason = rejection.detail(),
-                    shadowed = outcome.is_ok(),
-                    "refused"
-                )
-            };
-        }
-        match rejection.reason() {
-            Reason::Unavailable | Reason::Misconfigured => record!(error),
-            Reason::Code(_) | Reason::Bound(_) | Reason::InvalidRequest => record!(info),
-        }
+        record(rejection, outcome.is_ok());
+    }
+}
+
+/// Writes a rejection to the log. A refused message is the sender's trouble; a verifier that cannot
+/// decide is ours.
+pub(super) fn record(rejection: &Rejection, shadowed: bool) {
+    macro_rules! record {
+        ($level:ident) => {
+            tracing::$level!(
+                target: LOG,
+                kid = rejection.claimed_keyid().map(shown),
+                step = rejection.step().as_str(),
+                code = rejection.reason().as_str(),
+                operation = rejection.operation().map(shown),
+                reason = rejection.detail(),
+                shadowed,
+                "refused"
+            )
+        };
+    }
+    match rejection.reason() {
+        Reason::Unavailable | Reason::Misconfigured => record!(error),
+        Reason::Code(_) | Reason::Bound(_) | Reason::InvalidRequest => record!(info),
     }
 }
 

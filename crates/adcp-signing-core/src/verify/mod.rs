@@ -28,6 +28,8 @@
 
 mod context;
 mod driver;
+#[cfg(feature = "http")]
+mod http;
 mod outcome;
 mod received;
 mod rejection;
@@ -51,6 +53,8 @@ mod step14_body;
 mod tests;
 mod verifier;
 
+#[cfg(feature = "http")]
+pub use self::http::VerifiedHttp;
 pub use self::{
     context::{Context, FallbackCredential},
     outcome::{Anonymous, Fallback, ShadowFinding, Verified, VerifiedSigner},

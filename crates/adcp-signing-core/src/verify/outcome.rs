@@ -1,6 +1,6 @@
 //! What a verifier answers: whether a message is signed, and by whom.
 
-use super::{Rejection, Step};
+use super::{Rejection, Step, driver::record};
 use crate::{
     clock::UnixSeconds,
     keys::{Algorithm, KeyPurpose},
@@ -88,14 +88,16 @@ impl Verified {
     ///
     /// # Errors
     /// A rejection with `request_signature_required` where nobody did, whatever the endpoint's
-    /// capability requires: answer with it as with any other.
+    /// capability requires: answer with it as with any other. It has been logged.
     pub fn signer(self) -> Result<VerifiedSigner, Rejection> {
         let (profile, operation) = match self {
             Self::Signed(signer) => return Ok(signer),
             Self::Fallback(Fallback { profile, operation, .. })
             | Self::Anonymous(Anonymous { profile, operation }) => (profile, operation),
         };
-        Err(not_signed(&profile).with_operation(operation.as_deref()))
+        let rejection = not_signed(&profile).with_operation(operation.as_deref());
+        record(&rejection, false);
+        Err(rejection)
     }
 
     /// The AdCP operation, where the message names one. Dispatch on this name, not on one that is

@@ -52,6 +52,7 @@ pub enum HmacSecretError {
 
 /// The two headers of a signed delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HmacHeaders {
     /// The value of `X-AdCP-Signature`.
     pub signature: String,

@@ -37,6 +37,7 @@ pub enum WebhookAuthMode {
 
 /// Which kinds of authentication a delivery carries, well-formed or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct WebhookAuthPresent {
     /// `Signature` or `Signature-Input`.
     pub rfc9421: bool,
@@ -51,6 +52,7 @@ pub struct WebhookAuthPresent {
 /// The receiver answers 401 with `webhook_mode_mismatch` and alarms; it never falls back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the registration selects {expected}, the delivery carries {found}; refuse it and alarm")]
+#[non_exhaustive]
 pub struct ModeMismatch {
     /// What the registration selects.
     pub expected: WebhookAuthMode,

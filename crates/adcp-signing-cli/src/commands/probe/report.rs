@@ -14,7 +14,7 @@ pub(super) struct Check {
 
 impl Probe {
     pub(super) fn print(&self) {
-        outln!("{} {DIM}{}{DIM:#}", shown(self.provider.key_id()), self.provider.fingerprint());
+        outln!("{} {DIM}{}{DIM:#}", shown(self.provider.key_id()), self.provider.key_ref());
         heading("Checks");
         for check in &self.checks {
             match &check.outcome {
@@ -45,7 +45,7 @@ impl Probe {
             "ok": !self.failed(),
             "keyid": self.provider.key_id(),
             "algorithm": self.provider.algorithm().rfc9421_name(),
-            "fingerprint": self.provider.fingerprint().to_string(),
+            "key_ref": self.provider.key_ref().to_string(),
             "checks": checks,
         });
         let measured = self.signatures.as_ref().and_then(|signatures| signatures.to_json());

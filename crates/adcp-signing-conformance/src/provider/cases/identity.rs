@@ -16,8 +16,8 @@ pub(super) async fn identity(run: &Run<'_>) -> Result<(), Stop> {
         fail!("the identity changed in use");
     }
     run.leaks.search_debug("the provider after use", &first);
-    run.leaks.search_debug("the fingerprint", first.fingerprint());
-    run.leaks.search("Display of the fingerprint", &first.fingerprint().to_string());
+    run.leaks.search_debug("the key reference", first.key_ref());
+    run.leaks.search("Display of the key reference", &first.key_ref().to_string());
     let key = run.public_key(&first).await?;
     if key.algorithm() != first.algorithm() {
         fail!("declared for {}, but the key is for {}", first.algorithm(), key.algorithm());
@@ -42,8 +42,8 @@ pub(super) async fn identity(run: &Run<'_>) -> Result<(), Stop> {
         if *provider.purpose() != purpose {
             fail!("configured for `{purpose}`, but says `{}`", provider.purpose());
         }
-        if provider.fingerprint() != first.fingerprint() {
-            fail!("the fingerprint depends on the purpose");
+        if provider.key_ref() != first.key_ref() {
+            fail!("the key reference depends on the purpose");
         }
     }
     Ok(())
@@ -84,7 +84,7 @@ pub(in crate::provider) struct Identity {
     key_id: String,
     algorithm: adcp_signing_core::Algorithm,
     purpose: KeyPurpose,
-    fingerprint: adcp_signing_core::Fingerprint,
+    key_ref: adcp_signing_core::KeyRef,
     capability: adcp_signing_core::provider::Capability,
 }
 
@@ -94,7 +94,7 @@ impl Identity {
             key_id: provider.key_id().to_owned(),
             algorithm: provider.algorithm(),
             purpose: provider.purpose().clone(),
-            fingerprint: provider.fingerprint().clone(),
+            key_ref: provider.key_ref().clone(),
             capability: provider.capability(),
         }
     }

@@ -138,7 +138,7 @@ impl<P: SigningProvider> Failover<P> {
                     replica.rest(self.cool_down);
                     tracing::warn!(
                         kid = replica.provider.key_id(),
-                        replica = %replica.provider.fingerprint(),
+                        replica = %replica.provider.key_ref(),
                         kind = error.kind().as_str(),
                         "a replica of the key could not be reached"
                     );

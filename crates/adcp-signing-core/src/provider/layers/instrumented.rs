@@ -16,7 +16,7 @@ use crate::{
 ///
 /// The span is `adcp_signing.sign` or `adcp_signing.public_key` with the fields `kid`, `algorithm`
 /// and `backend`. The event has those and `outcome` (`ok`, the [name of the error
-/// kind](super::ProviderErrorKind::as_str), or `cancelled` for a call that was dropped) and
+/// kind](crate::provider::ProviderErrorKind::as_str), or `cancelled` for a call that was dropped) and
 /// `duration_seconds`; it is a warning for errors, debug otherwise. A key is named only by its
 /// `kid`; messages, signatures, error texts and resource names are never recorded.
 ///
@@ -50,7 +50,7 @@ impl<P: SigningProvider> Instrumented<P> {
             operation,
             kid: self.inner.key_id(),
             algorithm: self.inner.algorithm(),
-            backend: self.inner.fingerprint().backend(),
+            backend: self.inner.key_ref().backend(),
             started: Instant::now(),
             outcome: "cancelled",
         }

@@ -98,7 +98,7 @@ impl Rotating {
     ///
     /// # Errors
     /// [`ProviderErrorKind::Configuration`] unless both keys have the same purpose and each its own key id and
-    /// fingerprint. The algorithms may differ.
+    /// resource. The algorithms may differ.
     pub fn new(
         current: Arc<dyn SigningProvider>,
         next: Arc<dyn SigningProvider>,
@@ -113,7 +113,7 @@ impl Rotating {
                 "the current and the next key have the same key id; give the next one its own",
             ));
         }
-        if current.fingerprint() == next.fingerprint() {
+        if current.key_ref() == next.key_ref() {
             return Err(misconfigured(
                 "the current and the next key are the same key of the same service",
             ));

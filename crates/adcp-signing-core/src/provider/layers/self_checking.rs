@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use crate::{
     forward_identity,
-    keys::{Fingerprint, PublicKey},
+    keys::{KeyRef, PublicKey},
     provider::{ProviderError, ProviderErrorKind, Signed, SigningProvider, toolkit::FetchOnce},
 };
 
@@ -39,19 +39,19 @@ pub struct SelfChecking<P> {
 /// The public keys by the identity of the provider that they came from. One, unless the provider's
 /// key rotates.
 #[derive(Debug, Default)]
-struct KnownKeys(Mutex<VecDeque<(Fingerprint, Arc<FetchOnce<PublicKey>>)>>);
+struct KnownKeys(Mutex<VecDeque<(KeyRef, Arc<FetchOnce<PublicKey>>)>>);
 
 impl KnownKeys {
-    fn of(&self, fingerprint: &Fingerprint) -> Arc<FetchOnce<PublicKey>> {
+    fn of(&self, key_ref: &KeyRef) -> Arc<FetchOnce<PublicKey>> {
         let mut known = self.0.lock();
-        if let Some((_, key)) = known.iter().find(|(of, _)| of == fingerprint) {
+        if let Some((_, key)) = known.iter().find(|(of, _)| of == key_ref) {
             return key.clone();
         }
         if known.len() >= MAX_KNOWN_KEYS {
             known.pop_front();
         }
         let key = Arc::new(FetchOnce::new());
-        known.push_back((fingerprint.clone(), key.clone()));
+        known.push_back((key_ref.clone(), key.clone()));
         key
     }
 
@@ -59,7 +59,7 @@ impl KnownKeys {
         &self,
         provider: &dyn SigningProvider,
     ) -> Result<PublicKey, ProviderError> {
-        let key = self.of(provider.fingerprint());
+        let key = self.of(provider.key_ref());
         key.get_or_fetch(|| provider.public_key()).await.cloned()
     }
 }
@@ -186,7 +186,7 @@ mod tests {
     fn the_number_of_remembered_keys_is_bounded() {
         let known = KnownKeys::default();
         for index in 0..100 {
-            known.of(&Fingerprint::new("test", &index.to_string()));
+            known.of(&KeyRef::new("test", &index.to_string()));
         }
         assert_eq!(known.0.lock().len(), MAX_KNOWN_KEYS);
     }

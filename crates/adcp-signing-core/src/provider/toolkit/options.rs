@@ -4,7 +4,7 @@
 use std::borrow::Borrow;
 
 use crate::{
-    keys::{Algorithm, Fingerprint, KeyPurpose, PublicKey},
+    keys::{Algorithm, KeyPurpose, KeyRef, PublicKey},
     provider::{KeyIdentity, ProviderError, ProviderErrorKind, check_algorithm},
 };
 
@@ -15,7 +15,7 @@ pub(crate) const ALGORITHMS: &str = "ed25519, ecdsa-p256-sha256, rsa-pss-sha512"
 /// A backend that signs with what these leave open asks its service once, when it connects:
 ///
 /// ```
-/// use adcp_signing_core::{provider::{toolkit::{FetchOnce, KeyOptions}, KeyIdentity, ProviderError}, Fingerprint, PublicKey};
+/// use adcp_signing_core::{provider::{toolkit::{FetchOnce, KeyOptions}, KeyIdentity, ProviderError}, KeyRef, PublicKey};
 ///
 /// struct Backend {
 ///     identity: KeyIdentity,
@@ -25,7 +25,7 @@ pub(crate) const ALGORITHMS: &str = "ed25519, ecdsa-p256-sha256, rsa-pss-sha512"
 /// async fn connect(slot: &str, options: &KeyOptions) -> Result<Backend, ProviderError> {
 ///     let key = FetchOnce::new();
 ///     let ask = || key.get_or_fetch(|| ask_the_service(slot));
-///     let identity = options.identity_or_ask(Fingerprint::new("my-hsm", slot), ask).await?;
+///     let identity = options.identity_or_ask(KeyRef::new("my-hsm", slot), ask).await?;
 ///     Ok(Backend { identity, key })
 /// }
 /// # async fn ask_the_service(_: &str) -> Result<PublicKey, ProviderError> { unimplemented!() }
@@ -47,14 +47,14 @@ impl KeyOptions {
         Self { algorithm: None, key_id: None, purpose }
     }
 
-    /// Who the key of this fingerprint is, where that is stated in full.
+    /// Who the key of this reference is, where that is stated in full.
     ///
     /// # Errors
     /// [`ProviderErrorKind::Configuration`] when the algorithm or the `keyid` is left open, or the `keyid` is empty.
-    pub fn identity(&self, fingerprint: Fingerprint) -> Result<KeyIdentity, ProviderError> {
+    pub fn identity(&self, key_ref: KeyRef) -> Result<KeyIdentity, ProviderError> {
         match (self.algorithm, &self.key_id) {
             (Some(algorithm), Some(key_id)) => {
-                KeyIdentity::new(fingerprint, key_id, algorithm, self.purpose.clone())
+                KeyIdentity::new(key_ref, key_id, algorithm, self.purpose.clone())
             }
             _ => Err(ProviderError::new(
                 ProviderErrorKind::Configuration,
@@ -64,7 +64,7 @@ impl KeyOptions {
         }
     }
 
-    /// Who the key of this fingerprint is, with what these leave open taken from the key itself:
+    /// Who the key of this reference is, with what these leave open taken from the key itself:
     /// its algorithm, and as the `keyid` its RFC 7638 thumbprint. The service is asked for the key
     /// by `ask`, and only where something is open.
     ///
@@ -73,7 +73,7 @@ impl KeyOptions {
     /// algorithm than stated; [`ProviderErrorKind::Configuration`] when the `keyid` is empty.
     pub async fn identity_or_ask<K, F>(
         &self,
-        fingerprint: Fingerprint,
+        key_ref: KeyRef,
         ask: impl FnOnce() -> F,
     ) -> Result<KeyIdentity, ProviderError>
     where
@@ -81,7 +81,7 @@ impl KeyOptions {
         F: Future<Output = Result<K, ProviderError>>,
     {
         if self.algorithm.is_some() && self.key_id.is_some() {
-            return self.identity(fingerprint);
+            return self.identity(key_ref);
         }
         // Boxed: rustc bounds how deep futures nest, and the callers of a service's client should
         // not come near it.
@@ -89,7 +89,7 @@ impl KeyOptions {
         let key = answer.borrow();
         check_algorithm(key.algorithm(), self.algorithm)?;
         let key_id = self.key_id.clone().unwrap_or_else(|| key.thumbprint());
-        KeyIdentity::new(fingerprint, key_id, key.algorithm(), self.purpose.clone())
+        KeyIdentity::new(key_ref, key_id, key.algorithm(), self.purpose.clone())
     }
 
     /// The members to write back, for [`write_query`](super::write_query). The default purpose is
@@ -194,7 +194,7 @@ mod tests {
             InMemoryProvider::generate(Algorithm::Ed25519, KeyPurpose::RequestSigning).unwrap();
         let key = provider.verifying_key();
         let (ed25519, p256) = (Some(Algorithm::Ed25519), Some(Algorithm::EcdsaP256Sha256));
-        let (thumbprint, fingerprint) = (key.thumbprint(), Fingerprint::new("test", "a key"));
+        let (thumbprint, key_ref) = (key.thumbprint(), KeyRef::new("test", "a key"));
         for (algorithm, key_id, stated, is_asked, found) in [
             (None, None, Err(Configuration), true, Ok(thumbprint.as_str())),
             (ed25519, None, Err(Configuration), true, Ok(thumbprint.as_str())),
@@ -210,19 +210,19 @@ mod tests {
                 Ok(identity) => {
                     assert_eq!(Some(identity.algorithm()), algorithm.or(ed25519));
                     assert_eq!(identity.purpose(), &KeyPurpose::WebhookSigning);
-                    assert_eq!(identity.fingerprint(), &fingerprint);
+                    assert_eq!(identity.key_ref(), &key_ref);
                     Ok(identity.key_id().to_owned())
                 }
                 Err(error) => Err(error.kind()),
             };
-            let identity = options.identity(fingerprint.clone());
+            let identity = options.identity(key_ref.clone());
             assert_eq!(as_key_id(identity), stated.map(str::to_owned), "{options:?}");
             let mut asked = false;
             let ask = || {
                 asked = true;
                 future::ready(Ok(key))
             };
-            let identity = options.identity_or_ask(fingerprint.clone(), ask).await;
+            let identity = options.identity_or_ask(key_ref.clone(), ask).await;
             assert_eq!(as_key_id(identity), found.map(str::to_owned), "{options:?}");
             assert_eq!(asked, is_asked, "{options:?}");
         }
@@ -237,7 +237,7 @@ mod tests {
             )))
         };
         let identity =
-            KeyOptions::default().identity_or_ask(Fingerprint::new("test", "a key"), down).await;
+            KeyOptions::default().identity_or_ask(KeyRef::new("test", "a key"), down).await;
         assert_eq!(identity.unwrap_err().kind(), ProviderErrorKind::Unavailable);
     }
 

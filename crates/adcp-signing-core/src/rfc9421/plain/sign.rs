@@ -12,6 +12,7 @@ use crate::{
 
 /// What to sign, and under which label.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct SignOptions<'a> {
     /// The label that ties the members of `Signature-Input` and `Signature` together.
     pub label: &'a str,
@@ -19,6 +20,17 @@ pub struct SignOptions<'a> {
     pub components: &'a [Component<'a>],
     /// The signature parameters.
     pub params: SignatureParams<'a>,
+}
+
+impl<'a> SignOptions<'a> {
+    /// What to sign, under this label, with these parameters.
+    pub fn new(
+        label: &'a str,
+        components: &'a [Component<'a>],
+        params: SignatureParams<'a>,
+    ) -> Self {
+        Self { label, components, params }
+    }
 }
 
 /// A signature base, to be signed.
@@ -32,6 +44,7 @@ pub struct PreparedSignature {
 /// The members that a signed message carries, without field names. A message that already has such
 /// fields gets another line of each.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SignedFields {
     /// The value for `Signature-Input`.
     pub signature_input: String,

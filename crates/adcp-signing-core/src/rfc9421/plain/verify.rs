@@ -24,6 +24,7 @@ pub struct VerifyOptions<'a> {
 
 /// A signature that verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct VerifiedSignature {
     /// The identifiers of the components that are covered, in the signer's order. The
     /// signature says nothing about the rest of the message.

@@ -4,6 +4,7 @@ use std::fmt;
 
 /// A field value does not have the expected form.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ParseError {
     /// The byte of the field value at which parsing stopped, counted from zero.
     pub offset: usize,

@@ -9,6 +9,8 @@
 //! Every input is bounded: see [`MAX_FIELD_LEN`], [`MAX_MEMBERS`], [`MAX_INNER_ITEMS`] and
 //! [`MAX_PARAMS`]. The types of RFC 9651 (dates, display strings) are not part of RFC 8941 and are
 //! refused.
+//!
+//! This serves the crates of this workspace and may change in any release.
 
 mod base64;
 mod error;

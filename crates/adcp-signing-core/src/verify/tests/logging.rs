@@ -1,6 +1,6 @@
 //! Every rejection is logged once, with kid, step, code and reason, and with nothing of the body.
 
-use super::support::{Answer, Edges, KEYID, Scene, listed};
+use super::support::{Answer, Edges, KEYID, Scene, key, listed};
 use crate::{
     operation::List,
     provider::captured::Captured,
@@ -59,4 +59,36 @@ fn what_shadow_mode_lets_pass_is_logged_as_well() {
 #[test]
 fn an_accepted_message_is_not_logged_as_refused() {
     assert_eq!(lines(&Scene::default()), [String::new(); 0]);
+}
+
+#[test]
+fn asking_an_unsigned_message_for_its_signer_is_logged() {
+    let (captured, _guard) = Captured::start();
+    let scene = Scene { capability: listed(None), ..Scene::default() };
+    let verified = scene.verify_message(&key(), &[], b"{}").unwrap();
+    assert!(matches!(verified, Verified::Anonymous(_)));
+    assert_eq!(captured.take(), [String::new(); 0]);
+    assert!(verified.signer().is_err());
+    let lines = captured.take();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains(r#"code="request_signature_required""#), "{lines:?}");
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn a_request_to_another_origin_is_logged_and_its_target_is_not() {
+    use super::support::route;
+    use crate::verify::Context;
+
+    let (captured, _guard) = Captured::start();
+    let verifier = Scene::default().verifier(&key());
+    let origin = "https://seller.example.com".parse().unwrap();
+    let request = ::http::Request::post("https://other.example.com/adcp").body(Vec::new()).unwrap();
+    let route = route();
+    let context = Context::request(&route);
+    assert!(futures_executor::block_on(verifier.verify_http(request, &origin, &context)).is_err());
+    let lines = captured.take();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains(r#"code="request_target_uri_malformed""#), "{lines:?}");
+    assert!(!lines[0].contains("other.example.com"), "{lines:?}");
 }
