@@ -1,6 +1,13 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(feature = "http", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "http"),
+    doc = "Signs and verifies Ad Context Protocol traffic. The guide is shown with the feature `http`."
+)]
 
 mod from_uri;
+#[cfg(all(doctest, feature = "http"))]
+mod guides;
 
 #[cfg(feature = "aws-kms")]
 pub use adcp_signing_aws_kms as aws_kms;
