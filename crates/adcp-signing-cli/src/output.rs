@@ -5,6 +5,7 @@ use std::{
     io::{self, Write as _},
 };
 
+use adcp_signing::json::is_non_printable;
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
@@ -49,24 +50,9 @@ fn json_escape(out: &mut String, character: char) {
 fn escaped(text: &str, escape: impl Fn(&mut String, char)) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
-        if is_unsafe(character) { escape(&mut out, character) } else { out.push(character) }
+        if is_non_printable(character) { escape(&mut out, character) } else { out.push(character) }
     }
     out
-}
-
-/// Controls (C0, DEL, C1), marks that reorder or hide text, and separators of lines.
-fn is_unsafe(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{61c}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e007f}'
-        )
 }
 
 /// A line on standard output, as `println!` writes one.
@@ -115,7 +101,7 @@ mod tests {
             let value = Value::from([text]);
             for (json, lines) in [(json(&value), 1), (json_pretty(&value), 3)] {
                 assert_eq!(json.lines().count(), lines, "{json}");
-                assert!(!json.lines().any(|line| line.contains(is_unsafe)), "{json}");
+                assert!(!json.lines().any(|line| line.contains(is_non_printable)), "{json}");
                 assert_eq!(serde_json::from_str::<Value>(&json).unwrap(), value);
             }
         }

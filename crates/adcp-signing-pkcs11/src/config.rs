@@ -242,12 +242,7 @@ fn absolute_module(
 }
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.chars().map(|char| char.to_digit(16)).collect::<Option<Vec<u32>>>()?;
-    let bytes = digits.chunks(2).map(|pair| match pair {
-        [high, low] => u8::try_from(high * 16 + low).ok(),
-        _ => None,
-    });
-    bytes.collect::<Option<Vec<u8>>>().filter(|bytes| !bytes.is_empty())
+    base16ct::mixed::decode_vec(text).ok().filter(|bytes| !bytes.is_empty())
 }
 
 fn refused(error: KeyUriError) -> ProviderError {

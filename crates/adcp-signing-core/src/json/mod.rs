@@ -17,7 +17,7 @@ pub(crate) use document::{Document, Kind, Value};
 pub(crate) use duplicates::scan_body;
 pub use duplicates::{DuplicateKeys, check_no_duplicate_keys, check_no_duplicate_keys_within};
 pub use limits::JsonLimits;
-pub use sanitize::sanitize_key_name;
+pub use sanitize::{is_non_printable, sanitize_key_name};
 
 use thiserror::Error;
 

@@ -31,7 +31,9 @@ pub fn sanitize_key_name(name: &str) -> String {
     shown
 }
 
-fn is_non_printable(character: char) -> bool {
+/// Whether a character is not for a log or a terminal: controls (C0, DEL, C1), marks that reorder or
+/// hide text, and separators of lines.
+pub fn is_non_printable(character: char) -> bool {
     character.is_control()
         || matches!(
             character,
