@@ -67,7 +67,7 @@ fn asking_an_unsigned_message_for_its_signer_is_logged() {
     let scene = Scene { capability: listed(None), ..Scene::default() };
     let verified = scene.verify_message(&key(), &[], b"{}").unwrap();
     assert!(matches!(verified, Verified::Anonymous(_)));
-    assert_eq!(captured.take(), [String::new(); 0]);
+    assert!(captured.take().is_empty());
     assert!(verified.signer().is_err());
     let lines = captured.take();
     assert_eq!(lines.len(), 1, "{lines:?}");
