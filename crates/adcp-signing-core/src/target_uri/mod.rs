@@ -225,9 +225,11 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The text before the first delimiter, and the text after it if there is one.
+/// The text before the first delimiter, which is ASCII, and the text after it if there is one.
 fn cut(text: &str, delimiter: char) -> (&str, Option<&str>) {
-    match text.split_once(delimiter) {
+    // Byte by byte: texts this short are over before `split_once` has set up its search.
+    let at = text.bytes().position(|byte| char::from(byte) == delimiter);
+    match at.and_then(|at| Some((text.get(..at)?, text.get(at + 1..)?))) {
         Some((before, after)) => (before, Some(after)),
         None => (text, None),
     }
