@@ -3,11 +3,11 @@
 
 use std::{
     collections::VecDeque,
-    future,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -19,6 +19,8 @@ use super::{
     Capability, Custody, KeyVersion, ProviderError, ProviderErrorKind, Signed, SigningProvider,
 };
 use crate::keys::{Algorithm, KeyPurpose, KeyRef, PublicKey, Signature};
+
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What one call does.
 #[derive(Debug)]
@@ -35,7 +37,8 @@ pub(crate) enum Step {
     Version(&'static str),
     /// Answers a forged signature said to be made with this key version.
     ForgeVersion(&'static str),
-    /// Never answers.
+    /// Does not answer within a day of tokio's time, which is more than any wrapper waits. On
+    /// paused time a test that waits for it fails at once.
     Hang,
     /// Takes the step when told to.
     When(oneshot::Receiver<()>, Box<Step>),
@@ -160,10 +163,14 @@ async fn resolve(mut step: Step) -> Result<Step, ProviderError> {
     loop {
         match step {
             Step::When(gate, then) => {
-                gate.await.expect("the test keeps the sender");
+                let opened = tokio::time::timeout(A_DAY, gate).await;
+                opened.expect("nobody opened the gate").expect("the test keeps the sender");
                 step = *then;
             }
-            Step::Hang => future::pending::<()>().await,
+            Step::Hang => {
+                tokio::time::sleep(A_DAY).await;
+                panic!("the caller waited for a call that hangs");
+            }
             Step::Fail(kind) => return Err(ProviderError::new(kind, "scripted")),
             Step::FailWith(error) => return Err(error),
             other => return Ok(other),

@@ -90,7 +90,7 @@ impl<P: SigningProvider> SigningProvider for ConcurrencyLimit<P> {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::poll;
+    use futures_util::{FutureExt as _, poll};
 
     use super::*;
     use crate::provider::{
@@ -111,7 +111,8 @@ mod tests {
         assert!(poll!(&mut second).is_pending());
         assert!(poll!(&mut third).is_pending());
         assert_eq!(kms.sign_calls(), 1, "the others wait before the service");
-        assert_eq!(limited.sign(b"base").await.unwrap_err().kind(), ProviderErrorKind::Throttled);
+        let refused = limited.sign(b"base").now_or_never().unwrap().unwrap_err();
+        assert_eq!(refused.kind(), ProviderErrorKind::Throttled);
 
         open_first.send(()).unwrap();
         assert!(poll!(&mut first).is_ready());
@@ -133,7 +134,7 @@ mod tests {
         drop(waiting);
         assert!(poll!(&mut late).is_pending(), "took the place in the queue");
         drop(running);
-        assert!(late.await.is_ok());
+        assert!(late.now_or_never().unwrap().is_ok());
         assert_eq!(kms.under_way(), 0);
     }
 
@@ -142,8 +143,10 @@ mod tests {
         let limited = Scripted::new("k").on_sign([Step::Hang]).with_concurrency_limit(ONE, 0);
         let mut running = limited.sign(b"base");
         assert!(poll!(&mut running).is_pending());
-        assert_eq!(limited.sign(b"base").await.unwrap_err().kind(), ProviderErrorKind::Throttled);
-        assert_eq!(limited.public_key().await.unwrap_err().kind(), ProviderErrorKind::Throttled);
+        let refused = limited.sign(b"base").now_or_never().unwrap().unwrap_err();
+        assert_eq!(refused.kind(), ProviderErrorKind::Throttled);
+        let refused = limited.public_key().now_or_never().unwrap().unwrap_err();
+        assert_eq!(refused.kind(), ProviderErrorKind::Throttled);
     }
 
     #[test]

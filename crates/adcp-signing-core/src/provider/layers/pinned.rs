@@ -207,7 +207,7 @@ impl<P: SigningProvider> SigningProvider for Pinned<P> {
 mod tests {
     use std::sync::Arc;
 
-    use futures_util::poll;
+    use futures_util::{FutureExt as _, poll};
 
     use super::*;
     use crate::{
@@ -296,8 +296,8 @@ mod tests {
         assert!(poll!(&mut third).is_pending());
         assert_eq!(kms.public_key_calls(), 1);
         drop(first);
-        assert!(second.await.is_ok());
-        assert!(third.await.is_ok());
+        assert!(second.now_or_never().unwrap().is_ok());
+        assert!(third.now_or_never().unwrap().is_ok());
         assert_eq!(kms.public_key_calls(), 2);
         assert_eq!(kms.under_way(), 0);
     }

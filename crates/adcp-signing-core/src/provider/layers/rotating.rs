@@ -206,6 +206,8 @@ impl SigningProvider for Rotating {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
     use crate::{
         clock::FixedClock,
@@ -303,7 +305,7 @@ mod tests {
         let signing = snapshot.sign(b"base");
         rotating.promote();
         open.send(()).unwrap();
-        let signed = signing.await.unwrap();
+        let signed = signing.now_or_never().unwrap().unwrap();
         assert_eq!(key_id, "old");
         assert!(old.true_public_key().verify(b"base", &signed.signature).is_ok());
         assert_eq!(snapshot.key_id(), "old");

@@ -114,7 +114,7 @@ mod tests {
         sync::atomic::{AtomicUsize, Ordering},
     };
 
-    use futures_util::poll;
+    use futures_util::{FutureExt as _, poll};
     use tokio::sync::oneshot;
 
     use super::*;
@@ -135,8 +135,8 @@ mod tests {
         assert!(poll!(&mut first).is_pending());
         assert!(poll!(&mut second).is_pending());
         land.send(7).unwrap();
-        assert_eq!(first.await.unwrap(), &7);
-        assert_eq!(second.await.unwrap(), &7);
+        assert_eq!(first.now_or_never().unwrap().unwrap(), &7);
+        assert_eq!(second.now_or_never().unwrap().unwrap(), &7);
         assert_eq!(flights.load(Ordering::Relaxed), 1);
     }
 
@@ -149,7 +149,7 @@ mod tests {
         assert!(poll!(&mut leader).is_pending());
         assert!(poll!(&mut follower).is_pending());
         drop(leader);
-        assert_eq!(follower.await.unwrap(), &2);
+        assert_eq!(follower.now_or_never().unwrap().unwrap(), &2);
     }
 
     #[tokio::test]
@@ -165,8 +165,9 @@ mod tests {
         assert!(poll!(&mut leader).is_pending());
         assert!(poll!(&mut follower).is_pending());
         land.send(()).unwrap();
-        assert_eq!(leader.await.unwrap_err().to_string(), "throttled: slow down");
-        let shared = follower.await.unwrap_err();
+        let failed = leader.now_or_never().unwrap().unwrap_err();
+        assert_eq!(failed.to_string(), "throttled: slow down");
+        let shared = follower.now_or_never().unwrap().unwrap_err();
         assert_eq!(shared.kind(), ProviderErrorKind::Throttled);
         assert_eq!(shared.retry_after(), Some(Duration::from_secs(3)));
         assert_eq!(cell.get_or_fetch(|| async { Ok(5) }).await.unwrap(), &5);
