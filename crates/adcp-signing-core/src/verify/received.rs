@@ -87,8 +87,7 @@ impl<'a> Received<'a> {
             ));
         }
         let fields = Fields::of(request.fields);
-        let is_signed = fields.signature_input.is_present() || fields.signature.is_present();
-        let keeps_document = reading == BodyReading::Document || !is_signed;
+        let keeps_document = reading == BodyReading::Document || fields.are_unsigned();
         let body = Json::read(request.body, &bounds, keeps_document)?;
         let target = TargetUri::canonicalize(request.url, profile.verifier_uri_rules());
         Ok(Self { profile, request, fields, target, body })
@@ -97,7 +96,7 @@ impl<'a> Received<'a> {
     /// Whether the message carries neither `Signature-Input` nor `Signature`, and so makes no claim
     /// to be signed.
     pub fn is_unsigned(&self) -> bool {
-        !self.fields.signature_input.is_present() && !self.fields.signature.is_present()
+        self.fields.are_unsigned()
     }
 
     /// What step 0 reads of the request line.
@@ -184,6 +183,10 @@ impl<'a> Fields<'a> {
             }
         }
         fields
+    }
+
+    fn are_unsigned(&self) -> bool {
+        !self.signature_input.is_present() && !self.signature.is_present()
     }
 
     /// The one `Content-Type`, which is not a list field (RFC 9110 §8.3).

@@ -179,7 +179,6 @@ impl<'r> Signed<'r> {
         };
         self.asked.posture == Posture::Warn
             && !is_hard
-            && rejection.step() > Step::Parse
             && !registers_webhook_credentials(&self.received.body(), &self.asked.resolved)
     }
 

@@ -276,3 +276,17 @@ fn operation_sources_are_absent_or_a_set() {
         assert_eq!(capability(json), Err(why), "{json}");
     }
 }
+
+#[test]
+fn the_digest_policy_is_the_one_that_is_given() {
+    for (policy, text) in [
+        (DigestPolicy::Required, "required"),
+        (DigestPolicy::Either, "either"),
+        (DigestPolicy::Forbidden, "forbidden"),
+    ] {
+        let built = RequestSigningCapability::supported_with(policy);
+        assert_eq!(built.covers_content_digest(), policy);
+        let read = format!(r#"{{"supported":true,"covers_content_digest":"{text}"}}"#);
+        assert_eq!(capability(&read).unwrap(), built);
+    }
+}

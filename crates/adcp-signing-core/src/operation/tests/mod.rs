@@ -178,3 +178,34 @@ fn disguises(json: &str) -> Vec<(&'static str, Vec<u8>)> {
         ("trailing comma", prefixed(plain, b",")),
     ]
 }
+
+#[test]
+fn only_a_route_names_the_operation_without_the_body() {
+    assert!(!Transport::Rest { operation: "get_products".to_owned() }.reads_body());
+    assert!(
+        [Transport::RestPath, Transport::Mcp, Transport::A2a].iter().all(Transport::reads_body)
+    );
+}
+
+#[test]
+fn what_is_undetermined_does_not_ask_for_nothing() {
+    assert!(Resolved::nothing().asks_for_nothing());
+    let undetermined = Resolved::undetermined();
+    assert!(undetermined.is_undetermined() && !undetermined.asks_for_nothing());
+    let operation = Resolved::of_operation("get_products");
+    assert_eq!(operation.operation(), Some("get_products"));
+    assert!(!operation.asks_for_nothing());
+    let method = Resolved::of_protocol_method("tasks/cancel");
+    assert_eq!(method.protocol_methods()[0].name(), "tasks/cancel");
+    assert!(!method.asks_for_nothing());
+}
+
+#[test]
+fn a_method_that_a_path_stands_for_stays_bound() {
+    for order in [[true, false], [false, true], [true, true]] {
+        let mut resolved = Resolved::nothing();
+        order.into_iter().for_each(|is_bound| resolved.add_method("GetTask", is_bound));
+        assert_eq!(resolved.protocol_methods().len(), 1);
+        assert!(resolved.protocol_methods()[0].is_bound(), "{order:?}");
+    }
+}

@@ -1,16 +1,21 @@
 //! An edge that errs is never acceptance.
 
-use std::error::Error as _;
+use std::{error::Error as _, sync::Arc};
 
-use super::support::listed;
-use super::support::{Answer, Edges, KeyAnswer, Scene};
+use async_trait::async_trait;
+use futures_executor::block_on;
+use parking_lot::Mutex;
+
+use super::support::{AGENT, Answer, Edges, KEYID, KeyAnswer, NOW, Scene, URL, key, listed, route};
 use crate::{
+    clock::FixedClock,
     operation::List,
-    profile::Recovery,
+    profile::{Recovery, WireVersion},
     replay::InsertOutcome,
-    resolver::DiscoveryFailure,
+    resolver::{DiscoveryFailure, KeyQuery, KeyResolver, ResolveError, VerificationKey},
     revocation::RevocationStatus,
-    verify::{FallbackCredential, Reason, Step, Verified},
+    rfc9421::{FieldLine, Request},
+    verify::{Context, FallbackCredential, Reason, Step, Verified, Verifier},
 };
 
 fn with(edges: Edges) -> Scene {
@@ -107,4 +112,43 @@ fn a_resolver_that_answers_with_another_key_is_not_believed() {
 #[test]
 fn without_a_failing_edge_the_same_scene_is_accepted() {
     assert!(matches!(with(Edges::default()).verify(), Ok(Verified::Signed(_))));
+}
+
+/// Knows no key, and writes down what it is asked.
+#[derive(Debug, Default)]
+struct Asked(Mutex<Vec<(String, Option<String>)>>);
+
+#[async_trait]
+impl KeyResolver for Asked {
+    async fn resolve(
+        &self,
+        query: &KeyQuery<'_>,
+    ) -> Result<Option<Arc<VerificationKey>>, ResolveError> {
+        let counterparty = query.counterparty().map(str::to_owned);
+        self.0.lock().push((query.keyid().to_owned(), counterparty));
+        Ok(None)
+    }
+}
+
+#[test]
+fn the_resolver_is_asked_for_a_key_of_the_counterparty_where_it_is_known() {
+    let scene = Scene::default();
+    let (fields, body) = scene.message(&key());
+    let lines: Vec<_> = fields.iter().map(|(name, value)| FieldLine::new(name, value)).collect();
+    let request = Request::new("POST", URL, &lines, body.as_bytes());
+    let asked = Arc::new(Asked::default());
+    let verifier = Verifier::for_requests(WireVersion::V3_2, scene.capability.clone())
+        .keys(Arc::clone(&asked))
+        .revocation(Edges::default())
+        .replay(Edges::default())
+        .clock(FixedClock::new(NOW))
+        .build();
+    let route = route();
+    let context = Context::request(&route);
+    for context in [context, context.with_counterparty(AGENT)] {
+        let rejection = block_on(verifier.verify(&request, &context)).unwrap_err();
+        assert_eq!(rejection.reason().as_str(), "request_signature_key_unknown");
+    }
+    let named = |agent: Option<&str>| (KEYID.to_owned(), agent.map(str::to_owned));
+    assert_eq!(*asked.0.lock(), [named(None), named(Some(AGENT))]);
 }

@@ -1,10 +1,15 @@
 //! Every rejection is logged once, with kid, step, code and reason, and with nothing of the body.
 
-use super::support::{Answer, Edges, KEYID, Scene, key, listed};
+use super::support::{Answer, Edges, KEYID, NOW, Scene, key, listed};
 use crate::{
-    operation::List,
+    clock::FixedClock,
+    operation::{DigestPolicy, List, RequestSigningCapability},
+    profile::WireVersion,
     provider::captured::Captured,
-    verify::{FallbackCredential, Step, Verified},
+    replay::InMemoryReplayStore,
+    resolver::StaticKeys,
+    revocation::NoRevocation,
+    verify::{FallbackCredential, Step, Verified, Verifier},
 };
 
 fn lines(scene: &Scene) -> Vec<String> {
@@ -15,6 +20,9 @@ fn lines(scene: &Scene) -> Vec<String> {
 
 #[test]
 fn a_rejection_is_logged_with_kid_step_code_and_reason() {
+    let rejection = Scene::with([Step::Signature]).verify().unwrap_err();
+    assert_eq!(rejection.claimed_keyid(), Some(KEYID));
+    assert!(rejection.detail().contains("compare the signature base"), "{}", rejection.detail());
     for step in [Step::Window, Step::Key, Step::Revocation, Step::Signature, Step::Replay] {
         let scene = Scene::with([step]);
         let rejection = scene.verify().unwrap_err();
@@ -91,4 +99,25 @@ fn a_request_to_another_origin_is_logged_and_its_target_is_not() {
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(lines[0].contains(r#"code="request_target_uri_malformed""#), "{lines:?}");
     assert!(!lines[0].contains("other.example.com"), "{lines:?}");
+}
+
+#[test]
+fn an_endpoint_whose_signatures_leave_the_body_out_is_warned_of() {
+    let warnings = |wire, capability| {
+        let (captured, _guard) = Captured::start();
+        Verifier::for_requests(wire, capability)
+            .keys(StaticKeys::default())
+            .revocation(NoRevocation)
+            .replay(InMemoryReplayStore::default())
+            .clock(FixedClock::new(NOW))
+            .build();
+        let lines = captured.take();
+        lines.iter().filter(|line| line.contains("need not cover the body")).count()
+    };
+    let supported = RequestSigningCapability::supported_with;
+    assert_eq!(warnings(WireVersion::V3_1, supported(DigestPolicy::Either)), 1);
+    assert_eq!(warnings(WireVersion::V3_1, supported(DigestPolicy::Forbidden)), 1);
+    assert_eq!(warnings(WireVersion::V3_1, supported(DigestPolicy::Required)), 0);
+    assert_eq!(warnings(WireVersion::V3_2, supported(DigestPolicy::Required)), 0);
+    assert_eq!(warnings(WireVersion::V3_1, RequestSigningCapability::unsupported()), 0);
 }

@@ -1,9 +1,11 @@
 //! The checklist over edges that answer as told: its order, its edges, its answer, and step 0.
 
 mod edges;
+mod fields;
 mod logging;
 mod operation;
 mod order;
 mod outcome;
 mod properties;
 mod support;
+mod tasks;

@@ -19,6 +19,7 @@ use crate::{
 };
 
 /// An endpoint, and what is asked there without a signature.
+#[derive(Clone)]
 struct Ask<'a> {
     capability: RequestSigningCapability,
     transport: Transport,
@@ -299,6 +300,43 @@ fn webhook_credentials_must_be_signed_in_every_encoding() {
     assert!(matches!(without.answer(), Ok(Verified::Fallback(_))));
 }
 
+/// Any of the three fields may make a router run another method than the one that was sent.
+#[test]
+fn a_field_that_replaces_the_method_leaves_the_a2a_method_undetermined() {
+    let ask = Ask {
+        capability: methods(&["DeleteTaskPushNotificationConfig"]),
+        transport: Transport::A2a,
+        method: "GET",
+        url: "https://s.example.com/v1/tasks/t-1/pushNotificationConfigs/c-1",
+        fields: &[],
+        body: b"",
+        ..Ask::default()
+    };
+    assert!(matches!(ask.answer(), Ok(Verified::Anonymous(_))));
+    for name in ["X-HTTP-Method-Override", "x-http-method", "X-Method-Override"] {
+        let ask = Ask { fields: &[(name, "DELETE")], ..ask.clone() };
+        assert_eq!(ask.code(), "request_signature_required", "{name}");
+    }
+    let other = Ask { fields: &[("X-HTTP-Methods", "DELETE")], ..ask };
+    assert!(matches!(other.answer(), Ok(Verified::Anonymous(_))));
+}
+
+/// A body that is said to be compressed is not the JSON that it looks like.
+#[test]
+fn a_coded_body_counts_as_credentials_whatever_it_looks_like() {
+    let ask = Ask {
+        capability: RequestSigningCapability::supported_with(DigestPolicy::Required),
+        transport: Transport::Rest { operation: "get_products".into() },
+        ..Ask::default()
+    };
+    assert!(ask.answer().is_ok());
+    let json = ("Content-Type", "application/json");
+    let coded = Ask { fields: &[json, ("Content-Encoding", "gzip")], ..ask.clone() };
+    assert_eq!(coded.code(), "request_signature_required");
+    let identity = Ask { fields: &[json, ("Content-Encoding", "identity")], ..ask };
+    assert!(identity.answer().is_ok());
+}
+
 #[test]
 fn webhook_credentials_count_in_all_places_where_they_are_registered() {
     let auth = r#""authentication":{"schemes":["Bearer"]}"#;
@@ -350,6 +388,17 @@ fn webhook_credentials_must_be_covered_by_the_signature() {
                 .build();
             let request = Request::new("POST", super::support::URL, &lines, body.as_bytes());
             let route = super::support::route();
+            let outcome = block_on(verifier.verify(&request, &Context::request(&route)));
+            if let Ok(verified) = &outcome {
+                let signer = verified.clone().signer().unwrap();
+                assert!(!signer.covers_body());
+            }
+            let outcome = outcome.map(drop).map_err(|rejection| rejection.step());
+            assert_eq!(outcome, expected, "{policy:?} {body}");
+            // What the signature does not cover is not read.
+            let garbage = FieldLine::new("Content-Digest", "sha-256=garbage");
+            let lines = [lines.as_slice(), &[garbage]].concat();
+            let request = Request::new("POST", super::support::URL, &lines, body.as_bytes());
             let outcome = block_on(verifier.verify(&request, &Context::request(&route)));
             let outcome = outcome.map(drop).map_err(|rejection| rejection.step());
             assert_eq!(outcome, expected, "{policy:?} {body}");

@@ -104,3 +104,14 @@ fn every_code_is_the_one_of_its_step() {
     assert_eq!(body(false).reason().as_str(), "request_body_malformed");
     assert_eq!(body(true).reason().as_str(), "webhook_body_malformed");
 }
+
+#[test]
+fn the_steps_are_written_as_the_vectors_write_them() {
+    let texts = Step::ALL.map(Step::as_str);
+    let expected =
+        ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "9a", "10", "11", "12", "13", "14"];
+    assert_eq!(texts, expected);
+    assert_eq!(Step::ReplayCap.to_string(), "9a");
+    assert_eq!(Step::Precheck.title(), "operation and signature requirement");
+    assert_eq!(Step::Body.title(), "body has no duplicate keys");
+}

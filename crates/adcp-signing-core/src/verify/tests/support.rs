@@ -43,6 +43,7 @@ pub(super) struct Scene {
     pub(super) webhook: bool,
     pub(super) url: String,
     pub(super) host: Option<String>,
+    pub(super) content_type: &'static str,
     pub(super) body: String,
     pub(super) capability: RequestSigningCapability,
     pub(super) fallback: FallbackCredential,
@@ -99,6 +100,7 @@ impl Default for Scene {
             webhook: false,
             url: URL.to_owned(),
             host: None,
+            content_type: "application/json",
             body: r#"{"budget":1000}"#.to_owned(),
             capability: required(),
             fallback: FallbackCredential::Absent,
@@ -161,7 +163,7 @@ impl Scene {
         list.push(format!(r#"nonce="{NONCE}";keyid="{KEYID}";alg="{alg}";tag="{tag}""#));
         let input = list.join(";");
         let mut fields = vec![
-            ("Content-Type".to_owned(), "application/json".to_owned()),
+            ("Content-Type".to_owned(), self.content_type.to_owned()),
             ("Content-Digest".to_owned(), digest),
         ];
         fields.extend(self.host.iter().map(|host| ("Host".to_owned(), host.clone())));
@@ -258,10 +260,11 @@ pub(super) fn key() -> InMemoryProvider {
         .with_key_id(KEYID)
 }
 
+/// Resolves as the edges say.
 #[derive(Debug)]
-struct Keys {
-    edges: Edges,
-    public: crate::keys::PublicKey,
+pub(super) struct Keys {
+    pub(super) edges: Edges,
+    pub(super) public: crate::keys::PublicKey,
 }
 
 #[async_trait]
