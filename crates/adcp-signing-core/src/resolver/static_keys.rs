@@ -433,6 +433,17 @@ mod tests {
     }
 
     #[test]
+    fn a_document_is_read_and_its_keys_are_counted() {
+        let key =
+            InMemoryProvider::generate(Algorithm::Ed25519, KeyPurpose::RequestSigning).unwrap();
+        let document = serde_json::json!({ "keys": [key.jwk()] }).to_string();
+        let keys = StaticKeys::from_jwks_json(document.as_bytes()).unwrap();
+        assert_eq!((keys.len(), keys.is_empty()), (1, false));
+        assert!(StaticKeys::default().is_empty());
+        assert!(StaticKeys::from_jwks_json(b"[]").is_err());
+    }
+
+    #[test]
     fn shared_keys_resolve() {
         let keys = Arc::new(StaticKeys::from_jwks_of(A, &jwks(&["k"])).unwrap());
         let shared: Arc<dyn KeyResolver> = keys.clone();

@@ -393,6 +393,37 @@ mod tests {
     }
 
     #[test]
+    fn kids_and_jtis_count_together_and_each_revokes_its_own() {
+        let with_jtis = |kids: usize, jtis: &str| {
+            let kids: Vec<_> = (0..kids).map(|kid| format!("k-{kid}")).collect();
+            let text = String::from_utf8(payload("2026-04-18T14:15:00Z", &kids)).unwrap();
+            let jtis = format!("\"version\":1,\"revoked_jtis\":{jtis}");
+            RevocationList::parse(text.replace("\"version\":1", &jtis).as_bytes(), ISSUER)
+        };
+        let list = with_jtis(2, r#"["j-0"]"#).unwrap();
+        assert!(list.revokes_kid("k-0") && list.revokes_kid("k-1"));
+        assert!(list.revokes_jti("j-0"));
+        assert!(!list.revokes_kid("j-0") && !list.revokes_jti("k-0"));
+        assert!(with_jtis(99_999, r#"["j-0"]"#).is_ok());
+        assert_eq!(
+            with_jtis(99_999, r#"["j-0","j-1"]"#),
+            Err(RevocationListError::TooMany { entries: 100_001 })
+        );
+    }
+
+    #[test]
+    fn the_number_of_bytes_is_bounded() {
+        let mut text = payload("2026-04-18T14:15:00Z", &[]);
+        text.resize(RevocationList::MAX_BYTES, b' ');
+        assert!(RevocationList::parse(&text, ISSUER).is_ok());
+        text.push(b' ');
+        assert_eq!(
+            RevocationList::parse(&text, ISSUER),
+            Err(RevocationListError::TooLarge { bytes: RevocationList::MAX_BYTES + 1 })
+        );
+    }
+
+    #[test]
     fn the_interval_has_a_floor_and_a_ceiling() {
         let cases = [
             ("2026-04-18T14:00:10Z", 60),

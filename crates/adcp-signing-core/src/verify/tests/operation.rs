@@ -348,7 +348,7 @@ fn webhook_credentials_count_in_all_places_where_they_are_registered() {
         format!(r#"{{"reporting_webhook":{{{auth}}}}}"#),
         format!(r#"{{"artifact_webhook":{{{auth}}}}}"#),
         format!(r#"{{"pushNotificationConfig":{{{auth}}}}}"#),
-        format!(r#"{{"Push_Notification_Config":{{"Authentication":{{}}}}}}"#),
+        r#"{"Push_Notification_Config":{"Authentication":{}}}"#.to_owned(),
         format!(r#"{{"params":{{"configuration":{{"pushNotificationConfig":{{{auth}}}}}}}}}"#),
     ];
     for body in bodies {
@@ -420,9 +420,11 @@ fn legacy_without_digest(
         .with_digest_coverage(DigestCoverage::Leave);
     let content_type = [FieldLine::new("Content-Type", "application/json")];
     let request = Request::new("POST", super::support::URL, &content_type, body.as_bytes());
-    let mut options = SignOptions::default();
-    options.created = Some(NOW);
-    options.nonce = Some(Nonce::parse(super::support::NONCE).unwrap());
+    let options = SignOptions {
+        created: Some(NOW),
+        nonce: Some(Nonce::parse(super::support::NONCE).unwrap()),
+        ..SignOptions::default()
+    };
     let signed = block_on(signer.sign_with(&request, &options)).unwrap();
     let mut fields = vec![("Content-Type".to_owned(), "application/json".to_owned())];
     fields.extend(signed.iter().map(|(name, value)| (name.to_owned(), value.to_owned())));

@@ -50,7 +50,8 @@ fn url(path: &'static str) -> impl Strategy<Value = String> {
         let mut path = path.to_owned();
         for (index, kind) in noise {
             let at = index.index(path.len());
-            let character = path[at..].chars().next().unwrap_or('/');
+            let (before, after) = path.split_at(at);
+            let character = after.chars().next().unwrap_or('/');
             let written = match (kind, character) {
                 ("case", _) => character.to_ascii_uppercase().to_string(),
                 ("esc", '/') => "/".to_owned(),
@@ -59,7 +60,8 @@ fn url(path: &'static str) -> impl Strategy<Value = String> {
                 _ => continue,
             };
             // Only whole characters outside escapes are rewritten.
-            if !path[..at].ends_with('%') && !path[..at.saturating_sub(1)].ends_with('%') {
+            let is_in_escape = before.bytes().rev().take(2).any(|byte| byte == b'%');
+            if !is_in_escape {
                 path.replace_range(at..=at, &written);
             }
         }
