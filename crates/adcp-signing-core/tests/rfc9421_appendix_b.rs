@@ -90,6 +90,7 @@ struct Example {
 
 /// The examples over the test request of appendix B.2.
 fn requests() -> Vec<Example> {
+    #[cfg_attr(not(feature = "aws-lc-rs"), expect(unused_mut, reason = "RSA needs aws-lc-rs"))]
     let mut examples = vec![Example {
         name: "B.2.6",
         key: ED25519,

@@ -52,6 +52,32 @@ fn a_covered_content_type_has_one_value() {
 }
 
 #[test]
+fn a_component_with_parameters_or_escapes_an_unknown_and_a_repeated_one_are_malformed() {
+    for written in [
+        r#""@method";req"#,
+        r#""@method";name="x""#,
+        r#""@meth\\od""#,
+        r#""@path""#,
+        r#""@method" "@method""#,
+        r#""content-type";sf "@method""#,
+        r#""Content-Length" "@method""#,
+        "method",
+        "1",
+    ] {
+        let outcome = changed(&Scene::default(), |fields| {
+            for (name, value) in fields.iter_mut() {
+                if name == "Signature-Input" {
+                    *value = value.replace(r#""@method""#, written);
+                }
+            }
+        });
+        let rejection = outcome.unwrap_err();
+        assert_eq!(rejection.reason().as_str(), "request_signature_header_malformed", "{written}");
+        assert_eq!(rejection.step(), Step::Parse);
+    }
+}
+
+#[test]
 fn a_body_declared_as_json_is_json_and_no_body_has_a_key_twice() {
     let twice = r#"{"budget":1,"budget":1000}"#;
     for (content_type, body, is_accepted) in [

@@ -66,7 +66,7 @@ fn what_shadow_mode_lets_pass_is_logged_as_well() {
 
 #[test]
 fn an_accepted_message_is_not_logged_as_refused() {
-    assert_eq!(lines(&Scene::default()), [String::new(); 0]);
+    assert!(lines(&Scene::default()).is_empty());
 }
 
 #[test]
