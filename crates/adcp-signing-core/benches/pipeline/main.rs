@@ -4,7 +4,9 @@
 //! Both sides do all that the checklist asks for: nonces, clock, digest, duplicate keys, and when
 //! verifying a cached key, revocation, replay and the capability of the endpoint. `sign/null` has a
 //! key that answers at once. Verifying cannot leave the cryptography out. What a pipeline costs
-//! beside its primitive is `*_beyond_primitive`: the two run in turn, and the difference counts.
+//! on top of its primitive is `*_beyond_primitive`, and on top of the check of the signature that it
+//! makes `*_beyond_own_check`: the two run in turn, and the difference counts. `*_by_path_*` reads the
+//! operation from path and body.
 //!
 //! `httpsig` signs and verifies the same components. It has no canonicalization, digest, nonce
 //! cache, revocation or body check, so it does less.
@@ -19,11 +21,7 @@ mod traffic;
 
 use std::{hint::black_box, sync::Arc, time::Duration};
 
-use adcp_signing_core::{
-    rfc9421::Request,
-    sign::Signer,
-    verify::{Context, Verifier},
-};
+use adcp_signing_core::{Context, Request, Signer, Transport, Verifier};
 use criterion::{
     BenchmarkGroup, Criterion, SamplingMode, criterion_group, criterion_main, measurement::WallTime,
 };
@@ -100,12 +98,12 @@ type Check<'a> = &'a dyn Fn(&SignedBase) -> Duration;
 
 fn verify(criterion: &mut Criterion) {
     let mut group = group(criterion, "verify");
-    let route = route();
-    let context = Context::request(&route);
-    let full = |verifier: &Verifier, request: &Request<'_>| {
+    let (route, path) = (route(), Transport::RestPath);
+    let (by_route, by_path) = (Context::request(&route), Context::request(&path));
+    let full = |verifier: &Verifier, request: &Request<'_>, context: &Context<'_>| {
         timed(|| {
             verifier
-                .verify(black_box(request), &context)
+                .verify(black_box(request), context)
                 .now_or_never()
                 .expect("no edge waits")
                 .is_ok()
@@ -120,10 +118,14 @@ fn verify(criterion: &mut Criterion) {
         let own_check = |(base, signature): &SignedBase| {
             timed(|| key.verify_bytes(black_box(base), black_box(signature)).is_ok())
         };
-        let parts: [(&str, Check<'_>); 2] = [("primitive", &primitive), ("own_check", &own_check)];
+        let parts: [(&str, &Context<'_>, Check<'_>); 3] = [
+            ("beyond_primitive", &by_route, &primitive),
+            ("beyond_own_check", &by_route, &own_check),
+            ("by_path_beyond_own_check", &by_path, &own_check),
+        ];
         paired(&mut group);
-        for (part, check) in parts {
-            group.bench_function(format!("{name}_beyond_{part}"), |bencher| {
+        for (part, context, check) in parts {
+            group.bench_function(format!("{name}_{part}"), |bencher| {
                 bencher.iter_custom(|iterations| {
                     let mut beyond = Beyond::new();
                     over_messages(
@@ -131,7 +133,7 @@ fn verify(criterion: &mut Criterion) {
                         &signed,
                         beyond.pairs(iterations),
                         |verifier, request, base| {
-                            beyond.add(|| full(verifier, request), || check(base));
+                            beyond.add(|| full(verifier, request, context), || check(base));
                             Duration::ZERO
                         },
                     );
@@ -143,7 +145,7 @@ fn verify(criterion: &mut Criterion) {
         group.bench_function(name, |bencher| {
             bencher.iter_custom(|iterations| {
                 over_messages(&keys, &signed, iterations, |verifier, request, _| {
-                    full(verifier, request)
+                    full(verifier, request, &by_route)
                 })
             });
         });
