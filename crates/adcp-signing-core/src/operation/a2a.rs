@@ -116,8 +116,12 @@ fn is_agent_card(target: &Target<'_>) -> bool {
 /// the path, or may be replaced, all of them count.
 pub(super) fn bound_methods(target: &Target<'_>, segments: &[String]) -> Vec<&'static str> {
     let possible = possible_methods(segments);
-    let fits = |verb: &Option<Verb>| verb.is_none() || *verb == target.verb();
-    if target.verb().is_none() || !possible.iter().any(|(verb, _)| fits(verb)) {
+    if possible.is_empty() {
+        return Vec::new();
+    }
+    let asked = target.verb();
+    let fits = |verb: &Option<Verb>| verb.is_none() || *verb == asked;
+    if asked.is_none() || !possible.iter().any(|(verb, _)| fits(verb)) {
         return possible.into_iter().map(|(_, method)| method).collect();
     }
     possible.into_iter().filter(|(verb, _)| fits(verb)).map(|(_, method)| method).collect()

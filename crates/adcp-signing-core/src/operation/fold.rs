@@ -4,7 +4,7 @@
 ///
 /// Some fold by Unicode, where U+017F is an `s`, U+212A a `k` and U+FB01 an `fi`.
 pub(super) fn folds_to(found: &str, name: &str) -> bool {
-    if found.is_ascii() { found.eq_ignore_ascii_case(name) } else { fold(found).eq(fold(name)) }
+    found.eq_ignore_ascii_case(name) || (!found.is_ascii() && fold(found).eq(fold(name)))
 }
 
 /// The characters of `text` without their letter case.

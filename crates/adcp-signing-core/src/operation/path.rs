@@ -1,7 +1,10 @@
 //! Where a request goes: its HTTP method, and its path as routers may read it.
 
 use super::fold::{fold, squeeze};
-use crate::{target_uri::TargetUri, text::percent::decode_text};
+use crate::{
+    target_uri::{TargetUri, cut},
+    text::{all_bytes, percent::decode_text},
+};
 
 /// The fields by which frameworks let a request replace its HTTP method.
 pub(crate) const METHOD_OVERRIDE_FIELDS: [&str; 3] =
@@ -53,8 +56,9 @@ impl<'a> Target<'a> {
     pub(super) fn segments(&self) -> Option<Vec<String>> {
         // Canonicalizing has removed the dot segments, and not every router does.
         let (received_path, _) = path_and_query(self.received_url);
-        for segment in received_path.split('/') {
-            segment_text(segment)?;
+        if !received_path.split('/').all(|segment| is_plain(segment) || odd_text(segment).is_some())
+        {
+            return None;
         }
         let segments = self.path()?.split('/').map(segment_text);
         let segments = segments.collect::<Option<Vec<_>>>()?;
@@ -72,12 +76,10 @@ pub(super) enum Verb {
 
 /// The path of `url` as it was received, and its query.
 fn path_and_query(url: &str) -> (&str, Option<&str>) {
-    let without_fragment = url.split_once('#').map_or(url, |(before, _)| before);
-    let (before, query) = match without_fragment.split_once('?') {
-        Some((before, query)) => (before, Some(query)),
-        None => (without_fragment, None),
-    };
-    let after_scheme = before.split_once("://").map_or(before, |(_, after)| after);
+    let (without_fragment, _) = cut(url, '#');
+    let (before, query) = cut(without_fragment, '?');
+    let slashes = before.as_bytes().windows(3).position(|bytes| bytes == b"://");
+    let after_scheme = slashes.and_then(|at| before.get(at + 3..)).unwrap_or(before);
     let path = after_scheme.find('/').and_then(|at| after_scheme.get(at..));
     (path.unwrap_or(""), query)
 }
@@ -93,6 +95,17 @@ fn overrides_in_query(query: &str) -> bool {
 
 /// One segment, decoded and folded. `None` where two routers may take it for different ones.
 fn segment_text(segment: &str) -> Option<String> {
+    if is_plain(segment) { Some(segment.to_ascii_lowercase()) } else { odd_text(segment) }
+}
+
+/// Whether no router reads anything but the characters of the segment in it, but for letter case.
+/// Most segments are.
+fn is_plain(segment: &str) -> bool {
+    all_bytes(segment, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+/// [`segment_text`] of any segment.
+fn odd_text(segment: &str) -> Option<String> {
     let name = segment.split(';').next().unwrap_or(segment);
     let decoded = decode_text(name)?;
     // A second decoding, a normalization or a trim would change these.
@@ -104,4 +117,26 @@ fn segment_text(segment: &str) -> Option<String> {
         return None;
     }
     Some(fold(&decoded).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_plain_segment_reads_as_any_other(segment in "[ -~]{0,3}[A-Za-z0-9_-]{0,12}") {
+            prop_assert_eq!(segment_text(&segment), odd_text(&segment));
+        }
+
+        #[test]
+        fn a_path_is_cut_out_of_its_url(
+            path in "/[a-z:/._-]{0,12}", query in "(\\?[a-z:/?]{0,8})?", fragment in "(#[a-z:/?#]{0,8})?",
+        ) {
+            let url = format!("https://seller.example{path}{query}{fragment}");
+            prop_assert_eq!(path_and_query(&url), (&*path, query.strip_prefix('?')));
+        }
+    }
 }

@@ -4,7 +4,7 @@ use super::a2a::{self, bound_methods};
 use super::body::BodyView;
 use super::capability::{is_operation, is_protocol_method, is_standard_method};
 use super::fold::folds_to;
-use super::json_rpc::{Envelope, has};
+use super::json_rpc::Envelope;
 use super::path::Target;
 use super::{OperationError, Resolved, mcp};
 use crate::json::{Kind, Value};
@@ -84,8 +84,15 @@ fn no_envelope_within(array: Value<'_, '_>) -> Result<(), OperationError> {
 /// Whether a lenient server could take `value` for a JSON-RPC request. The payload of a REST
 /// operation may have a `method` of its own, which is then no string or names no listed method.
 fn is_envelope(value: Value<'_, '_>) -> bool {
-    let is_named = value
-        .members()
-        .any(|(name, member)| folds_to(&name, "method") && member.kind() == Kind::String);
-    is_named || (has(value, "jsonrpc") && has(value, "method"))
+    let (mut has_version, mut has_method) = (false, false);
+    for (name, member) in value.members() {
+        if folds_to(&name, "method") {
+            if member.kind() == Kind::String {
+                return true;
+            }
+            has_method = true;
+        }
+        has_version |= folds_to(&name, "jsonrpc");
+    }
+    has_version && has_method
 }

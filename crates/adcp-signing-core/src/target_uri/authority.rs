@@ -31,15 +31,31 @@ impl<'a> Authority<'a> {
 
     /// The canonical `host[:port]`.
     pub(super) fn canonical(&self, scheme: Scheme, rules: Rules) -> Result<String, TargetUriError> {
-        let mut out = String::with_capacity(self.host.len() + self.port.map_or(0, str::len) + 1);
-        push_host(&mut out, self.host, rules)?;
+        let mut out = String::with_capacity(self.length());
+        self.push_canonical(&mut out, scheme, rules)?;
+        Ok(out)
+    }
+
+    /// Appends the canonical `host[:port]`.
+    pub(super) fn push_canonical(
+        &self,
+        out: &mut String,
+        scheme: Scheme,
+        rules: Rules,
+    ) -> Result<(), TargetUriError> {
+        push_host(out, self.host, rules)?;
         if let Some(text) = self.port
             && parse_port(text).ok_or(TargetUriError::Port)? != scheme.default_port()
         {
             out.push(':');
             out.push_str(text);
         }
-        Ok(out)
+        Ok(())
+    }
+
+    /// The length of host and port as written.
+    pub(super) fn length(&self) -> usize {
+        self.host.len() + self.port.map_or(0, |port| port.len() + 1)
     }
 }
 
@@ -106,8 +122,12 @@ fn push_host(out: &mut String, host: &str, rules: Rules) -> Result<(), TargetUri
     push_labels(out, host, rules.root_dot)
 }
 
-fn has_pair(host: &str, pair: [u8; 2]) -> bool {
-    host.as_bytes().windows(2).any(|found| found == pair)
+fn has_pair(host: &str, [left, right]: [u8; 2]) -> bool {
+    let seconds = host.bytes().skip(1);
+    // Without an early end, so that the compiler may compare many at once.
+    host.bytes()
+        .zip(seconds)
+        .fold(false, |found, (first, second)| found | ((first == left) & (second == right)))
 }
 
 fn is_a_label(label: &str) -> bool {

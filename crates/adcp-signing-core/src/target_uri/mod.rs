@@ -64,8 +64,8 @@ pub struct Rules {
 pub struct TargetUri {
     uri: String,
     scheme: Scheme,
-    authority: String,
-    path_and_query: String,
+    /// Where the authority ends and the path starts.
+    path_at: usize,
 }
 
 impl TargetUri {
@@ -86,18 +86,17 @@ impl TargetUri {
     }
 
     fn of_parts(parts: &Parts<'_>, rules: Rules) -> Result<Self, TargetUriError> {
-        let &Parts { scheme, authority: ref written, path, query } = parts;
-        let authority = written.canonical(scheme, rules)?;
-        // One more for the slash that an empty path becomes, and one for the question mark.
-        let length = path.len() + query.map_or(0, str::len) + 2;
-        let mut path_and_query = String::with_capacity(length);
-        path::push(&mut path_and_query, path)?;
+        let &Parts { scheme, ref authority, path, query } = parts;
+        let mut uri = String::with_capacity(parts.length());
+        uri.push_str(scheme.prefix());
+        authority.push_canonical(&mut uri, scheme, rules)?;
+        let path_at = uri.len();
+        path::push(&mut uri, path)?;
         if let Some(query) = query {
-            path_and_query.push('?');
-            path_and_query.push_str(query);
+            uri.push('?');
+            uri.push_str(query);
         }
-        let uri = [scheme.as_str(), "://", &authority, &path_and_query].concat();
-        Ok(Self { uri, scheme, authority, path_and_query })
+        Ok(Self { uri, scheme, path_at })
     }
 
     /// The whole canonical URI, without a fragment.
@@ -112,17 +111,26 @@ impl TargetUri {
 
     /// The canonical `host[:port]`.
     pub fn authority(&self) -> &str {
-        &self.authority
+        self.split().0
     }
 
     /// The canonical path, with `?` and the query if there is one.
     pub fn path_and_query(&self) -> &str {
-        &self.path_and_query
+        self.split().1
     }
 
     /// The canonical path alone.
     pub fn path(&self) -> &str {
-        cut(&self.path_and_query, '?').0
+        cut(self.path_and_query(), '?').0
+    }
+
+    /// Authority, and path with query. Both places are between characters, since the constructor
+    /// took them from the end of what it had written; if they were not, an empty authority would
+    /// agree with no `Host`.
+    fn split(&self) -> (&str, &str) {
+        let rest = self.uri.get(self.scheme.prefix().len()..).unwrap_or_default();
+        let length = self.path_at.saturating_sub(self.scheme.prefix().len());
+        rest.split_at_checked(length).unwrap_or_default()
     }
 }
 
@@ -191,6 +199,14 @@ impl Scheme {
         }
     }
 
+    /// All of a URL before its authority.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Http => "http://",
+            Self::Https => "https://",
+        }
+    }
+
     fn default_port(self) -> u16 {
         match self {
             Self::Http => 80,
@@ -223,10 +239,18 @@ impl<'a> Parts<'a> {
         let (path, query) = cut(rest, '?');
         Ok(Self { scheme, authority, path, query })
     }
+
+    /// As many bytes as most canonical forms have at the most: one more for the slash that an empty
+    /// path becomes.
+    fn length(&self) -> usize {
+        let Self { scheme, authority, path, query } = self;
+        let query = query.map_or(0, |query| query.len() + 1);
+        scheme.prefix().len() + authority.length() + path.len() + query + 1
+    }
 }
 
 /// The text before the first delimiter, which is ASCII, and the text after it if there is one.
-fn cut(text: &str, delimiter: char) -> (&str, Option<&str>) {
+pub(crate) fn cut(text: &str, delimiter: char) -> (&str, Option<&str>) {
     // Byte by byte: texts this short are over before `split_once` has set up its search.
     let at = text.bytes().position(|byte| char::from(byte) == delimiter);
     match at.and_then(|at| Some((text.get(..at)?, text.get(at + 1..)?))) {

@@ -3,7 +3,7 @@
 use super::TargetUriError;
 use crate::text::{class::Class, percent};
 
-/// Appends the canonical form of `path`, which is empty or starts with `/`, to the empty `out`.
+/// Appends the canonical form of `path`, which is empty or starts with `/`.
 ///
 /// Dot segments are recognized as written, before anything is decoded: the order of the steps makes
 /// `/../x` of `/%2e%2e/x`. `check_unambiguous` keeps a signer from sending such a path.
@@ -12,6 +12,7 @@ pub(super) fn push(out: &mut String, path: &str) -> Result<(), TargetUriError> {
         out.push_str(if path.is_empty() { "/" } else { path });
         return Ok(());
     }
+    let start = out.len();
     let mut segments = path.split('/').skip(1).peekable();
     let mut offset = 1;
     while let Some(segment) = segments.next() {
@@ -19,7 +20,8 @@ pub(super) fn push(out: &mut String, path: &str) -> Result<(), TargetUriError> {
         match segment {
             "." | ".." => {
                 if segment == ".." {
-                    out.truncate(out.rfind('/').unwrap_or(0));
+                    let parent = out.get(start..).and_then(|path| path.rfind('/')).unwrap_or(0);
+                    out.truncate(start + parent);
                 }
                 if is_last {
                     out.push('/');

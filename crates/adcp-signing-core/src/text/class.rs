@@ -22,11 +22,25 @@ impl Class {
     /// The characters of a path segment (RFC 3986 §3.3), and the `%` of an escape.
     pub(crate) const PCHAR: Self = Self(1 << 7);
 
+    /// How many of the first bytes are in this class.
+    pub(crate) fn prefix_of(self, bytes: &[u8]) -> usize {
+        let (eights, _) = bytes.as_chunks::<8>();
+        let common = |eight: &[u8; 8]| eight.iter().fold(self.0, |all, byte| all & classes(*byte));
+        let whole = 8 * eights.iter().take_while(|eight| common(eight) != 0).count();
+        let rest = bytes.get(whole..).unwrap_or_default();
+        whole + rest.iter().take_while(|byte| self.has(**byte)).count()
+    }
+
     /// Whether `byte` is in this class.
     pub(crate) fn has(self, byte: u8) -> bool {
-        const OF: [u8; 256] = of_each_byte();
-        OF.get(usize::from(byte)).is_some_and(|classes| classes & self.0 != 0)
+        classes(byte) & self.0 != 0
     }
+}
+
+/// A bit for each class that `byte` is in.
+fn classes(byte: u8) -> u8 {
+    const OF: [u8; 256] = of_each_byte();
+    OF.get(usize::from(byte)).copied().unwrap_or_default()
 }
 
 const fn of_each_byte() -> [u8; 256] {
@@ -72,4 +86,23 @@ const fn of_each_byte() -> [u8; 256] {
         rest = more;
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_prefix_ends_at_the_first_byte_of_another_class(
+            bytes in prop::collection::vec(prop_oneof![40 => b'0'..=b'9', 1 => any::<u8>()], 0..64),
+        ) {
+            for class in [Class::DIGIT, Class::KEY, Class::BASE64, Class::PLAIN_STRING] {
+                let end = bytes.iter().position(|byte| !class.has(*byte)).unwrap_or(bytes.len());
+                prop_assert_eq!(class.prefix_of(&bytes), end);
+            }
+        }
+    }
 }

@@ -6,9 +6,10 @@ use super::{
     BareItem, ByteSequence, Dictionary, InnerList, Item, List, MAX_FIELD_LEN, MAX_INNER_ITEMS,
     MAX_MEMBERS, MAX_PARAMS, Member, MemberValue, Params, ParseError, ParseErrorKind,
 };
-use crate::text::{all_bytes, class::Class};
+use crate::text::class::Class;
 
-/// A position in a field value. The text is ASCII, so every byte offset is a character boundary.
+/// A position in a field value. No production of the grammar takes a byte that is not ASCII, so
+/// every offset that is reached is a character boundary.
 pub(super) struct Cursor<'a> {
     text: &'a str,
     at: usize,
@@ -26,17 +27,7 @@ impl<'a> Cursor<'a> {
             let kind = ParseErrorKind::TooLong { actual: value.len() };
             return Err(ParseError { offset: MAX_FIELD_LEN, kind });
         }
-        if !all_bytes(value, |byte| byte.is_ascii())
-            && let Some((offset, byte)) =
-                value.iter().enumerate().find(|(_, byte)| !byte.is_ascii())
-        {
-            return Err(ParseError { offset, kind: ParseErrorKind::NotAscii(*byte) });
-        }
-        // Cannot fail after the check above, and is an error if it does.
-        let text = std::str::from_utf8(value).map_err(|error| ParseError {
-            offset: error.valid_up_to(),
-            kind: ParseErrorKind::NotAscii(0),
-        })?;
+        let text = std::str::from_utf8(value).map_err(|_| not_ascii(value))?;
         let mut cursor = Self { text, at: 0 };
         cursor.skip_spaces();
         let parsed = parse(&mut cursor)?;
@@ -269,15 +260,16 @@ impl<'a> Cursor<'a> {
         found
     }
 
+    #[inline]
     fn take_while(&mut self, class: Class) -> Parsed<&'a str> {
         let start = self.at;
-        let rest = self.text.as_bytes().iter().skip(start);
-        self.at += rest.take_while(|byte| class.has(**byte)).count();
+        let rest = self.text.as_bytes().get(start..).unwrap_or(&[]);
+        self.at += class.prefix_of(rest);
         self.since(start)
     }
 
     fn since(&self, start: usize) -> Parsed<&'a str> {
-        // The text is ASCII, so this is always a slice of it.
+        // Only ASCII was passed, so this is always a slice of the text.
         self.text.get(start..self.at).ok_or_else(|| self.unexpected("ASCII"))
     }
 
@@ -296,8 +288,19 @@ impl<'a> Cursor<'a> {
 
     #[cold]
     fn unexpected(&self, expected: &'static str) -> ParseError {
-        self.error(ParseErrorKind::Unexpected { found: self.peek(), expected })
+        match self.peek() {
+            Some(byte) if !byte.is_ascii() => self.error(ParseErrorKind::NotAscii(byte)),
+            found => self.error(ParseErrorKind::Unexpected { found, expected }),
+        }
     }
+}
+
+/// The first byte of `value` that is not ASCII.
+#[cold]
+fn not_ascii(value: &[u8]) -> ParseError {
+    let found = value.iter().copied().enumerate().find(|(_, byte)| !byte.is_ascii());
+    let (offset, byte) = found.unwrap_or_default();
+    ParseError { offset, kind: ParseErrorKind::NotAscii(byte) }
 }
 
 #[cfg(test)]
