@@ -44,29 +44,23 @@ pub(crate) fn check_authority(
     authority: &str,
     rules: Rules,
 ) -> Result<(), AuthorityError> {
-    let check = |field: &'static str, received: &str| {
-        // A canonical authority is its own canonical form.
-        if received == authority {
+    let check = |field: &'static str, received: &[u8]| {
+        // A canonical authority is its own canonical form, and nearly every host is written so.
+        if received == authority.as_bytes() {
             return Ok(());
         }
+        let received = std::str::from_utf8(received).map_err(|_| AuthorityError::NotText)?;
         let canonical = canonicalize_authority(received, scheme, rules)
             .map_err(|error| AuthorityError::Malformed(field, error))?;
         if canonical == authority { Ok(()) } else { Err(AuthorityError::Disagrees(field)) }
     };
     if let Some(authority) = request.pseudo_authority {
-        check(":authority", authority)?;
+        check(":authority", authority.as_bytes())?;
     }
     let mut hosts = request.fields.iter().filter(|line| line.is("host"));
     match (hosts.next(), hosts.next()) {
         (Some(_), Some(_)) => Err(AuthorityError::Repeated),
-        (Some(line), None) => {
-            let host = trim_ows(line.value);
-            // Nearly every host is written in its canonical form.
-            if host == authority.as_bytes() {
-                return Ok(());
-            }
-            check(HOST, std::str::from_utf8(host).map_err(|_| AuthorityError::NotText)?)
-        }
+        (Some(line), None) => check(HOST, trim_ows(line.value)),
         (None, _) => Ok(()),
     }
 }

@@ -29,6 +29,23 @@ fn a_webhook_has_a_signer_and_no_operation() {
     assert_eq!((signer.agent_url(), signer.operation()), (Some(AGENT), None));
 }
 
+/// The route of a webhook takes signatures and nothing else, not even beside one that verifies.
+#[test]
+fn a_webhook_with_another_kind_of_authentication_is_refused() {
+    let hmac = ("X-AdCP-Signature", "sha256=00");
+    let bearer = ("Authorization", "Bearer token");
+    for (credential, is_signed) in [(hmac, true), (hmac, false), (bearer, false)] {
+        let scene = Scene::webhook();
+        let key = super::support::key();
+        let (mut fields, body) = scene.message(&key);
+        fields.retain(|(name, _)| is_signed || !name.starts_with("Signature"));
+        fields.push((credential.0.to_owned(), credential.1.to_owned()));
+        let refused = scene.verify_message(&key, &fields, body.as_bytes()).unwrap_err();
+        let answer = (refused.reason().as_str(), refused.step(), refused.status());
+        assert_eq!(answer, ("webhook_mode_mismatch", Step::Precheck, 401), "{credential:?}");
+    }
+}
+
 /// A signature outranks the other credential, so that the audit trail names the signer.
 #[test]
 fn a_signed_message_with_another_credential_is_signed() {
