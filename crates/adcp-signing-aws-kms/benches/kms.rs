@@ -8,7 +8,7 @@ mod support;
 use std::process::ExitCode;
 
 use adcp_signing_aws_kms::{AwsKmsConfig, KeyIdentifier};
-use adcp_signing_core::{Algorithm, KeyPurpose, SigningProvider};
+use adcp_signing_core::{Algorithm, KeyPurpose, SigningProvider, provider::toolkit::KeyOptions};
 use adcp_signing_emulators::{
     FaultProxy, Traffic,
     bench::{self, BenchError, CommandLine, Service},
@@ -82,12 +82,15 @@ impl Service for AwsKms {
         &self,
         proxy: Option<&FaultProxy>,
     ) -> Result<Box<dyn SigningProvider>, BenchError> {
-        let provider = AwsKmsConfig::new(self.key.clone(), KeyPurpose::RequestSigning)
-            .with_algorithm(self.algorithm)
-            .with_key_id("bench")
-            .with_endpoint(self.endpoint(proxy).parse()?)
-            .connect()
-            .await?;
+        let provider = AwsKmsConfig::new(
+            self.key.clone(),
+            KeyOptions::new(KeyPurpose::RequestSigning)
+                .with_algorithm(self.algorithm)
+                .with_key_id("bench"),
+        )
+        .with_endpoint(self.endpoint(proxy).parse()?)
+        .connect()
+        .await?;
         Ok(Box::new(provider))
     }
 

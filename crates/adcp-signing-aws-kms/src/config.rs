@@ -3,8 +3,8 @@
 use std::{ffi::OsString, time::Duration};
 
 use adcp_signing_core::{
-    KeyPurpose, ProviderError, ProviderErrorKind,
-    provider::toolkit::{Endpoint, Environment, KeyOptions, key_option_setters},
+    ProviderError, ProviderErrorKind,
+    provider::toolkit::{Endpoint, Environment, KeyOptions},
 };
 use aws_config::{
     BehaviorVersion, Region,
@@ -35,13 +35,12 @@ const VARIABLES: &str = "ADCP_AWS_KMS";
 ///
 /// ```
 /// use adcp_signing_aws_kms::{AwsKmsConfig, AwsKmsProvider};
-/// use adcp_signing_core::{Algorithm, KeyPurpose, ProviderError};
+/// use adcp_signing_core::{Algorithm, KeyPurpose, ProviderError, provider::toolkit::KeyOptions};
 ///
 /// # async fn provider() -> Result<AwsKmsProvider, Box<dyn std::error::Error>> {
 /// let key = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab".parse()?;
-/// let provider = AwsKmsConfig::new(key, KeyPurpose::RequestSigning)
-///     .with_algorithm(Algorithm::Ed25519)
-///     .with_key_id("buyer-2026")
+/// let options = KeyOptions::new(KeyPurpose::RequestSigning).with_algorithm(Algorithm::Ed25519).with_key_id("buyer-2026");
+/// let provider = AwsKmsConfig::new(key, options)
 ///     .connect()
 ///     .await?;
 /// # Ok(provider)
@@ -57,12 +56,10 @@ pub struct AwsKmsConfig {
 }
 
 impl AwsKmsConfig {
-    /// The key that `key` names, published for `purpose`.
-    pub fn new(key: KeyIdentifier, purpose: KeyPurpose) -> Self {
-        Self::with_options(key, KeyOptions::new(purpose))
-    }
-
-    pub(crate) fn with_options(key: KeyIdentifier, options: KeyOptions) -> Self {
+    /// The key that `key` names. The options are its purpose, and its algorithm and `keyid` where
+    /// they are stated.
+    pub fn new(key: KeyIdentifier, options: impl Into<KeyOptions>) -> Self {
+        let options = options.into();
         Self { key, options, region: None, profile: None, endpoint: None }
     }
 
@@ -81,10 +78,15 @@ impl AwsKmsConfig {
         environment: &Environment<impl Fn(&str) -> Option<OsString>>,
     ) -> Result<Self, ProviderError> {
         let key = environment.needed_as("KEY", "a key ID, an ARN or alias/NAME")?;
-        Ok(Self::with_options(key, environment.key_options(None)?))
+        Ok(Self::new(key, environment.key_options(None)?))
     }
 
-    key_option_setters!(options);
+    /// What is stated about the key, in place of what was stated before.
+    #[must_use]
+    pub fn with_options(mut self, options: impl Into<KeyOptions>) -> Self {
+        self.options = options.into();
+        self
+    }
 
     /// The Region. An ARN says it by itself; without either it is `AWS_REGION`, or that of the
     /// profile.
@@ -219,7 +221,7 @@ pub(crate) fn configuration(message: impl Into<std::borrow::Cow<'static, str>>) 
 
 #[cfg(test)]
 mod tests {
-    use adcp_signing_core::Algorithm;
+    use adcp_signing_core::{Algorithm, KeyPurpose};
 
     use super::*;
 
@@ -246,7 +248,9 @@ mod tests {
         assert_eq!(read(&least).unwrap(), config);
         let most =
             [(KEY, ARN), (PURPOSE, "webhook-signing"), (ALGORITHM, "ed25519"), (KEY_ID, "k")];
-        let config = config.with_algorithm(Algorithm::Ed25519).with_key_id("k");
+        let options = KeyOptions::new(KeyPurpose::WebhookSigning);
+        let options = options.with_algorithm(Algorithm::Ed25519).with_key_id("k");
+        let config = AwsKmsConfig::new(ARN.parse().unwrap(), options);
         assert_eq!(read(&most).unwrap(), config);
     }
 

@@ -5,10 +5,7 @@ use std::{fmt, sync::OnceLock};
 use adcp_signing_core::{
     Algorithm, KeyError, KeyPurpose, KeyRef, ProviderError, ProviderErrorKind, PublicKey,
     SigningProvider,
-    provider::{
-        Capability, KeyIdentity, KeyVersion, Signed, check_algorithm, identified_by,
-        toolkit::KeyOptions,
-    },
+    provider::{Capability, KeyIdentity, KeyVersion, Signed, check_algorithm, toolkit::KeyOptions},
 };
 use async_trait::async_trait;
 use aws_sdk_kms::{
@@ -109,7 +106,9 @@ impl AwsKmsProvider {
 
 #[async_trait]
 impl SigningProvider for AwsKmsProvider {
-    identified_by!(identity);
+    fn identity(&self) -> &KeyIdentity {
+        &self.identity
+    }
 
     fn capability(&self) -> Capability {
         self.spec.capability()
@@ -122,8 +121,8 @@ impl SigningProvider for AwsKmsProvider {
         }
     }
 
-    async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
-        let (message_type, message) = self.spec.message(signature_base)?;
+    async fn sign(&self, message: &[u8]) -> Result<Signed, ProviderError> {
+        let (message_type, message) = self.spec.message(message)?;
         let reply = self
             .client
             .sign()

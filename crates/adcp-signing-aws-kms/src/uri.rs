@@ -5,7 +5,8 @@ use std::{fmt, str::FromStr};
 use adcp_signing_core::{
     ProviderError,
     provider::toolkit::{
-        Endpoint, KeyUriError, KeyUriParts, PercentEncoded, percent_decode, write_query,
+        Endpoint, KeyOptions, KeyUriError, KeyUriParts, KeyUriScheme, PercentEncoded,
+        percent_decode, write_query,
     },
 };
 
@@ -42,19 +43,31 @@ const ENDPOINTS: &str = "https://HOST[:PORT], http:// on a loopback address; and
 pub struct AwsKmsUri(AwsKmsConfig);
 
 impl AwsKmsUri {
-    /// The scheme, without its colon.
-    pub const SCHEME: &str = "awskms";
-
     /// What the URI says, as a configuration.
     pub fn config(&self) -> &AwsKmsConfig {
         &self.0
     }
+}
 
-    /// Builds the provider, as [`AwsKmsConfig::connect`].
-    ///
-    /// # Errors
-    /// Those of [`AwsKmsConfig::connect`].
-    pub async fn connect(&self) -> Result<AwsKmsProvider, ProviderError> {
+impl KeyUriScheme for AwsKmsUri {
+    const SCHEMES: &'static [&'static str] = &["awskms"];
+    const EXAMPLES: &'static [&'static str] = &[
+        "awskms:///1234abcd-12ab-34cd-56ef-1234567890ab?region=eu-west-1",
+        "awskms:///alias/adcp/buyer?region=eu-west-1",
+        "awskms:///arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+        "awskms://vpce-1a2b3c4d.kms.eu-west-1.vpce.amazonaws.com/alias/adcp/buyer",
+    ];
+    type Provider = AwsKmsProvider;
+
+    fn options(&self) -> &KeyOptions {
+        &self.0.options
+    }
+
+    fn why_it_can_move(&self) -> Option<&'static str> {
+        self.0.key.is_alias().then_some("an alias can be pointed at another key")
+    }
+
+    async fn connect(&self) -> Result<AwsKmsProvider, ProviderError> {
         self.0.connect().await
     }
 }
@@ -70,7 +83,7 @@ impl FromStr for AwsKmsUri {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut parts = KeyUriParts::parse(text)?;
-        if parts.scheme() != Self::SCHEME {
+        if !Self::SCHEMES.contains(&parts.scheme()) {
             return Err(KeyUriError::Scheme { expected: "`awskms:`" });
         }
         let malformed = KeyUriError::Body { expected: FORM };
@@ -88,7 +101,7 @@ impl FromStr for AwsKmsUri {
                 Some(endpoint)
             }
         };
-        let mut config = AwsKmsConfig::with_options(key, parts.take_common()?);
+        let mut config = AwsKmsConfig::new(key, parts.take_common()?);
         config.profile = parts.take_text("profile")?;
         config.region = parts.take("region");
         let no_region = KeyUriError::Value { member: "region", allowed: REGIONS };
@@ -119,8 +132,7 @@ impl fmt::Display for AwsKmsUri {
             config.endpoint.as_ref().filter(|_| authority.is_none()).map(Endpoint::as_str);
         write!(
             f,
-            "{}://{}/{}",
-            Self::SCHEME,
+            "awskms://{}/{}",
             authority.unwrap_or_default(),
             PercentEncoded(config.key.expose())
         )?;
@@ -174,10 +186,13 @@ mod tests {
             "awskms:///{ARN}?region=eu-west-1&alg=rsa-pss-sha512&kid=k&purpose=webhook-signing"
         );
         let uri: AwsKmsUri = text.parse().unwrap();
-        let expected = AwsKmsConfig::new(ARN.parse().unwrap(), KeyPurpose::WebhookSigning)
-            .with_algorithm(Algorithm::RsaPssSha512)
-            .with_key_id("k")
-            .with_region("eu-west-1");
+        let expected = AwsKmsConfig::new(
+            ARN.parse().unwrap(),
+            KeyOptions::new(KeyPurpose::WebhookSigning)
+                .with_algorithm(Algorithm::RsaPssSha512)
+                .with_key_id("k"),
+        )
+        .with_region("eu-west-1");
         assert_eq!(uri.config(), &expected);
     }
 

@@ -10,7 +10,7 @@ use adcp_signing_aws_kms::{AwsKmsConfig, Endpoint, KeyIdentifier};
 use adcp_signing_conformance::provider::{
     Case, Faults, Harness, HarnessError, KeySpec, KeyState, Suite,
 };
-use adcp_signing_core::{Algorithm, KeyPurpose, SigningProvider};
+use adcp_signing_core::{Algorithm, KeyPurpose, SigningProvider, provider::toolkit::KeyOptions};
 use adcp_signing_emulators::{CannedReply, ProxyFaults, Replies};
 use async_trait::async_trait;
 
@@ -50,12 +50,13 @@ impl AwsKmsHarness {
         purpose: KeyPurpose,
         endpoint: Endpoint,
     ) -> Result<Arc<dyn SigningProvider>, HarnessError> {
-        let provider = AwsKmsConfig::new(key, purpose)
-            .with_algorithm(self.algorithm)
-            .with_key_id("suite-1")
-            .with_endpoint(endpoint)
-            .connect()
-            .await?;
+        let provider = AwsKmsConfig::new(
+            key,
+            KeyOptions::new(purpose).with_algorithm(self.algorithm).with_key_id("suite-1"),
+        )
+        .with_endpoint(endpoint)
+        .connect()
+        .await?;
         Ok(Arc::new(provider))
     }
 }

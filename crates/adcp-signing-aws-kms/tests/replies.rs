@@ -15,7 +15,8 @@ use std::{error::Error as _, time::Duration};
 use adcp_signing_aws_kms::{AwsKmsConfig, AwsKmsProvider, KmsAnswer};
 use adcp_signing_core::{
     Algorithm, InMemoryProvider, KeyPurpose, ProviderError, ProviderErrorKind as Kind, PublicKey,
-    SigningProvider, provider::KeyVersion,
+    SigningProvider,
+    provider::{KeyVersion, toolkit::KeyOptions},
 };
 use base64ct::{Base64, Encoding as _};
 use serde_json::json;
@@ -359,15 +360,20 @@ async fn what_is_not_given_is_learned_once_and_an_alias_that_moves_then_signs_no
 #[tokio::test]
 async fn a_configuration_that_says_everything_calls_nothing() {
     let server = Server::with([Reply::bytes("")]).await;
-    let config = AwsKmsConfig::new(ARN.parse().unwrap(), KeyPurpose::RequestSigning)
-        .with_algorithm(Algorithm::EcdsaP256Sha256)
-        .with_key_id("kid-1");
+    let config = AwsKmsConfig::new(
+        ARN.parse().unwrap(),
+        KeyOptions::new(KeyPurpose::RequestSigning)
+            .with_algorithm(Algorithm::EcdsaP256Sha256)
+            .with_key_id("kid-1"),
+    );
     let provider = config.connect_with_client(&server.client()).await.unwrap();
     assert!(server.asked().is_empty());
     let text = format!("{provider:?} {config:?} {}", provider.key_ref());
     assert!(!text.contains("111122223333") && !text.contains(ID), "{text}");
     // The base does not fit: nothing is sent either.
-    let config = config.with_algorithm(Algorithm::Ed25519);
+    let options = KeyOptions::new(KeyPurpose::RequestSigning);
+    let options = options.with_algorithm(Algorithm::Ed25519).with_key_id("kid-1");
+    let config = AwsKmsConfig::new(ARN.parse().unwrap(), options);
     let provider = config.connect_with_client(&server.client()).await.unwrap();
     assert_eq!(provider.sign(&[b'x'; 4097]).await.unwrap_err().kind(), Kind::MessageTooLarge);
     assert!(server.asked().is_empty());
@@ -376,11 +382,13 @@ async fn a_configuration_that_says_everything_calls_nothing() {
 #[tokio::test]
 async fn a_ready_client_of_another_region_is_refused() {
     let client = client("http://127.0.0.1:1");
-    let purpose = KeyPurpose::RequestSigning;
+    let options = KeyOptions::new(KeyPurpose::RequestSigning)
+        .with_algorithm(Algorithm::Ed25519)
+        .with_key_id("k");
     let elsewhere = ARN.replace("us-east-1", "eu-west-1");
-    let config = |key: &str| AwsKmsConfig::new(key.parse().unwrap(), purpose.clone());
+    let config = |key: &str| AwsKmsConfig::new(key.parse().unwrap(), options.clone());
     for config in [
-        config(&elsewhere).with_algorithm(Algorithm::Ed25519).with_key_id("k"),
+        config(&elsewhere),
         config(ID).with_region("eu-west-1"),
         config(ARN).with_region("eu-west-1"),
         config(ID).with_region("eu.west"),
@@ -396,7 +404,7 @@ async fn a_ready_client_of_another_region_is_refused() {
             key.parse().unwrap(),
             kid,
             Algorithm::Ed25519,
-            purpose.clone(),
+            KeyPurpose::RequestSigning,
         );
         assert_eq!(error.unwrap_err().kind(), Kind::Configuration);
     }

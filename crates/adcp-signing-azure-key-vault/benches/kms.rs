@@ -10,7 +10,7 @@ mod keys;
 use std::{path::PathBuf, process::ExitCode};
 
 use adcp_signing_azure_key_vault::KeyIdentifier;
-use adcp_signing_core::{Algorithm, KeyPurpose, SigningProvider};
+use adcp_signing_core::{Algorithm, KeyPurpose, SigningProvider, provider::toolkit::KeyOptions};
 use adcp_signing_emulators::{
     FaultProxy,
     bench::{self, BenchError, CommandLine, Service},
@@ -94,9 +94,10 @@ impl Service for KeyVault {
     ) -> Result<Box<dyn SigningProvider>, BenchError> {
         let server = self.at(proxy);
         let key = format!("{}/{}", server.url, self.path()).parse()?;
-        let config = server.config(key, KeyPurpose::RequestSigning, &server.token)?;
-        let provider =
-            config.with_algorithm(self.algorithm()).with_key_id("bench").connect().await?;
+        let options = KeyOptions::new(KeyPurpose::RequestSigning)
+            .with_algorithm(self.algorithm())
+            .with_key_id("bench");
+        let provider = server.config(key, options, &server.token)?.connect().await?;
         Ok(Box::new(provider))
     }
 

@@ -3,8 +3,8 @@
 use std::{env, ffi::OsString, fmt, fs, path::Path, sync::Arc};
 
 use adcp_signing_core::{
-    KeyPurpose, ProviderError, ProviderErrorKind,
-    provider::toolkit::{Environment, KeyOptions, key_option_setters},
+    ProviderError, ProviderErrorKind,
+    provider::toolkit::{Environment, KeyOptions},
 };
 use azure_core::credentials::TokenCredential;
 use azure_security_keyvault_keys::{KeyClient, KeyClientOptions};
@@ -29,13 +29,12 @@ const MAX_CA_LEN: u64 = 1024 * 1024;
 ///
 /// ```
 /// use adcp_signing_azure_key_vault::{AzureKeyVaultConfig, AzureKeyVaultProvider};
-/// use adcp_signing_core::{Algorithm, KeyPurpose};
+/// use adcp_signing_core::{Algorithm, KeyPurpose, provider::toolkit::KeyOptions};
 ///
 /// # async fn provider() -> Result<AzureKeyVaultProvider, Box<dyn std::error::Error>> {
 /// let key = "https://ads-prod.vault.azure.net/keys/buyer/0123456789abcdef0123456789abcdef".parse()?;
-/// let provider = AzureKeyVaultConfig::new(key, KeyPurpose::RequestSigning)
-///     .with_algorithm(Algorithm::EcdsaP256Sha256)
-///     .with_key_id("buyer-2026")
+/// let options = KeyOptions::new(KeyPurpose::RequestSigning).with_algorithm(Algorithm::EcdsaP256Sha256).with_key_id("buyer-2026");
+/// let provider = AzureKeyVaultConfig::new(key, options)
 ///     .connect()
 ///     .await?;
 /// # Ok(provider)
@@ -50,12 +49,10 @@ pub struct AzureKeyVaultConfig {
 }
 
 impl AzureKeyVaultConfig {
-    /// The key that `key` names, published for `purpose`.
-    pub fn new(key: KeyIdentifier, purpose: KeyPurpose) -> Self {
-        Self::with_options(key, KeyOptions::new(purpose))
-    }
-
-    pub(crate) fn with_options(key: KeyIdentifier, options: KeyOptions) -> Self {
+    /// The key that `key` names. The options are its purpose, and its algorithm and `keyid` where
+    /// they are stated.
+    pub fn new(key: KeyIdentifier, options: impl Into<KeyOptions>) -> Self {
+        let options = options.into();
         Self { key, options, credential: None, roots: None }
     }
 
@@ -76,7 +73,7 @@ impl AzureKeyVaultConfig {
     ) -> Result<Self, ProviderError> {
         let what = "a key identifier, https://VAULT.vault.azure.net/keys/NAME/VERSION";
         let key = environment.needed_as("KEY", what)?;
-        Self::with_options(key, environment.key_options(None)?).with_access_of(environment)
+        Self::new(key, environment.key_options(None)?).with_access_of(environment)
     }
 
     /// Takes the access token and the root certificates that the environment holds, if any.
@@ -102,7 +99,12 @@ impl AzureKeyVaultConfig {
         }
     }
 
-    key_option_setters!(options);
+    /// What is stated about the key, in place of what was stated before.
+    #[must_use]
+    pub fn with_options(mut self, options: impl Into<KeyOptions>) -> Self {
+        self.options = options.into();
+        self
+    }
 
     /// Credentials in place of those of the environment, of `azure_identity` or of the caller's
     /// own.
@@ -219,7 +221,7 @@ pub(crate) fn configuration(message: &'static str) -> ProviderError {
 
 #[cfg(test)]
 mod tests {
-    use adcp_signing_core::Algorithm;
+    use adcp_signing_core::{Algorithm, KeyPurpose};
 
     use super::*;
 
@@ -277,14 +279,15 @@ mod tests {
 
     #[tokio::test]
     async fn what_cannot_be_is_refused_before_any_call() {
-        let config = |key: &str| {
-            let config = AzureKeyVaultConfig::new(key.parse().unwrap(), KeyPurpose::RequestSigning);
+        let stated = |key: &str, options: KeyOptions| {
+            let config = AzureKeyVaultConfig::new(key.parse().unwrap(), options);
             config.with_access_token("eyJ.secret").unwrap()
         };
-        let ed25519 = config(IDENTIFIER).with_algorithm(Algorithm::Ed25519);
+        let config = |key: &str| stated(key, KeyOptions::default());
+        let ed25519 = KeyOptions::default().with_algorithm(Algorithm::Ed25519);
         for (config, expected) in [
-            (ed25519.clone(), ProviderErrorKind::AlgorithmMismatch),
-            (ed25519.with_key_id("k-1"), ProviderErrorKind::AlgorithmMismatch),
+            (stated(IDENTIFIER, ed25519.clone()), ProviderErrorKind::AlgorithmMismatch),
+            (stated(IDENTIFIER, ed25519.with_key_id("k-1")), ProviderErrorKind::AlgorithmMismatch),
             // A token of Azure does not go to whoever a URI names.
             (config("https://vault.example/keys/k"), ProviderErrorKind::Configuration),
             (config("https://127.0.0.1:8443/keys/k"), ProviderErrorKind::Configuration),

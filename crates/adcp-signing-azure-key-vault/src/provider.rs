@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use adcp_signing_core::{
     Algorithm, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey, SigningProvider,
     provider::{
-        Capability, KeyIdentity, KeyVersion, Signed, identified_by,
+        Capability, KeyIdentity, KeyVersion, Signed,
         toolkit::{FetchOnce, KeyOptions},
     },
 };
@@ -125,7 +125,9 @@ impl AzureKeyVaultProvider {
 
 #[async_trait]
 impl SigningProvider for AzureKeyVaultProvider {
-    identified_by!(identity);
+    fn identity(&self) -> &KeyIdentity {
+        &self.identity
+    }
 
     fn capability(&self) -> Capability {
         SigningScheme::capability()
@@ -135,11 +137,11 @@ impl SigningProvider for AzureKeyVaultProvider {
         self.found().await.map(|found| found.public_key.clone())
     }
 
-    async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
+    async fn sign(&self, message: &[u8]) -> Result<Signed, ProviderError> {
         let found = self.found().await?;
         let parameters = self
             .scheme
-            .parameters(signature_base)
+            .parameters(message)
             .try_into()
             .map_err(|_| configuration("the request to Azure Key Vault could not be built"))?;
         let options = KeyClientSignOptions {

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use adcp_signing_core::{
     ProviderError,
-    provider::toolkit::{KeyOptions, KeyUriError, KeyUriParts, write_query},
+    provider::toolkit::{KeyOptions, KeyUriError, KeyUriParts, KeyUriScheme, write_query},
 };
 
 use crate::{AzureKeyVaultConfig, AzureKeyVaultProvider, KeyIdentifier};
@@ -43,26 +43,31 @@ enum Scheme {
 }
 
 impl AzureKeyVaultUri {
-    /// The schemes, without their colons.
-    pub const SCHEMES: [&str; 2] = ["azurekms", "azurekeyvault"];
-
-    /// Whether the text begins with one of the schemes.
-    pub fn has_scheme(uri: &str) -> bool {
-        uri.split_once(':').is_some_and(|(scheme, _)| Self::SCHEMES.contains(&scheme))
-    }
-
     /// What the URI says, as a configuration, with the credentials of the environment.
     pub fn config(&self) -> AzureKeyVaultConfig {
-        AzureKeyVaultConfig::with_options(self.key.clone(), self.options.clone())
+        AzureKeyVaultConfig::new(self.key.clone(), self.options.clone())
+    }
+}
+
+/// `connect` takes the access token of `ADCP_AZURE_KEY_VAULT_ACCESS_TOKEN` where that is set, and
+/// the root certificates of `ADCP_AZURE_KEY_VAULT_CA_FILE`.
+impl KeyUriScheme for AzureKeyVaultUri {
+    const SCHEMES: &'static [&'static str] = &["azurekms", "azurekeyvault"];
+    const EXAMPLES: &'static [&'static str] = &[
+        "azurekms://VAULT.vault.azure.net/buyer/0123456789abcdef0123456789abcdef",
+        "azurekeyvault://VAULT.vault.azure.net/keys/buyer/0123456789abcdef0123456789abcdef",
+    ];
+    type Provider = AzureKeyVaultProvider;
+
+    fn options(&self) -> &KeyOptions {
+        &self.options
     }
 
-    /// Builds the provider, as [`AzureKeyVaultConfig::connect`], with the access token of
-    /// `ADCP_AZURE_KEY_VAULT_ACCESS_TOKEN` where that is set, and the root certificates of
-    /// `ADCP_AZURE_KEY_VAULT_CA_FILE`.
-    ///
-    /// # Errors
-    /// Those of [`AzureKeyVaultConfig::connect`].
-    pub async fn connect(&self) -> Result<AzureKeyVaultProvider, ProviderError> {
+    fn why_it_can_move(&self) -> Option<&'static str> {
+        self.key.version().is_none().then_some("without a version it means the newest one")
+    }
+
+    async fn connect(&self) -> Result<AzureKeyVaultProvider, ProviderError> {
         self.config().with_env_access()?.connect().await
     }
 }

@@ -15,6 +15,7 @@ use adcp_signing_core::{
         self, AccessDenied, AlgorithmMismatch, InvalidResponse, PublicKeyMismatch, Unavailable,
     },
     PublicKey, SigningProvider,
+    provider::toolkit::KeyOptions,
 };
 use adcp_signing_emulators::{Action, CannedReply, FaultProxy};
 use base64ct::{Base64UrlUnpadded, Encoding as _};
@@ -40,16 +41,17 @@ async fn provider_of(
     algorithm: Algorithm,
 ) -> AzureKeyVaultProvider {
     let key = format!("https://{}/keys/{NAME}{version}", server.address()).parse().unwrap();
-    AzureKeyVaultConfig::new(key, KeyPurpose::RequestSigning)
-        .with_algorithm(algorithm)
-        .with_key_id("k-1")
-        .with_access_token(TOKEN)
-        .unwrap()
-        .with_root_certificates(server.certificate().unwrap().as_bytes())
-        .unwrap()
-        .connect()
-        .await
-        .unwrap()
+    AzureKeyVaultConfig::new(
+        key,
+        KeyOptions::new(KeyPurpose::RequestSigning).with_algorithm(algorithm).with_key_id("k-1"),
+    )
+    .with_access_token(TOKEN)
+    .unwrap()
+    .with_root_certificates(server.certificate().unwrap().as_bytes())
+    .unwrap()
+    .connect()
+    .await
+    .unwrap()
 }
 
 async fn provider(server: &FaultProxy) -> AzureKeyVaultProvider {

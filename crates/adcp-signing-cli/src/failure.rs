@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use adcp_signing::{
-    KeyUriError,
+    OpenError, ProviderError,
     profile::{MessageKind, Profile},
     sign::SignError,
     verify::{Bound, Reason, Rejection, Step},
@@ -155,12 +155,16 @@ impl From<Rejection> for Failure {
     }
 }
 
-impl From<KeyUriError> for Failure {
-    fn from(error: KeyUriError) -> Self {
+impl From<ProviderError> for Failure {
+    fn from(error: ProviderError) -> Self {
+        Self::Unavailable { code: error.kind().as_str(), message: error.to_string() }
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
         match error {
-            KeyUriError::Provider(error) => {
-                Self::Unavailable { code: error.kind().as_str(), message: error.to_string() }
-            }
+            OpenError::Provider(error) => error.into(),
             other => Self::Invalid(other.to_string()),
         }
     }

@@ -1,33 +1,43 @@
 //! Keys that URIs name, opened and called within a time limit.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use adcp_signing::{
     SigningProvider, UriOptions,
-    provider::{layers::SigningProviderExt as _, toolkit::LocalKeyUri},
-    provider_from_uri,
+    provider::{layers::RetryPolicy, toolkit::LocalKeyUri},
+    provider_from_uri_with,
 };
 
 use crate::failure::Failure;
 
-/// How long opening a key, and each call to it, may take: not every client has a limit of its own.
+/// How long opening a key, and each call to it, may take.
 const LIMIT: Duration = Duration::from_secs(10);
 /// How many opened keys are kept.
 const MAX_KEPT: usize = 64;
+
+/// How often a call is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Attempts {
+    /// Once: whoever probes a key wants to see what fails.
+    One,
+    /// A few times, within the limit.
+    Few,
+}
 
 /// Opens the key of a URI.
 pub(crate) async fn open(
     uri: &str,
     options: UriOptions,
+    attempts: Attempts,
 ) -> Result<Arc<dyn SigningProvider>, Failure> {
-    let provider =
-        tokio::time::timeout(LIMIT, provider_from_uri(uri, options)).await.map_err(|_| {
-            let message = format!(
-                "the key could not be opened within {LIMIT:?}; is the key service reachable?"
-            );
-            Failure::Unavailable { code: "timeout", message }
-        })??;
-    Ok(Arc::new(provider.with_deadline(LIMIT)))
+    let attempts = match attempts {
+        Attempts::One => NonZeroUsize::MIN,
+        Attempts::Few => NonZeroUsize::MIN.saturating_add(2),
+    };
+    let retry = RetryPolicy::default().with_max_attempts(attempts).with_total_deadline(LIMIT);
+    let stack = options.stack.clone();
+    let stack = stack.with_retry(retry).with_attempt_deadline(LIMIT).with_opening_deadline(LIMIT);
+    Ok(provider_from_uri_with(uri, &options.with_stack(stack))?.open().await?)
 }
 
 /// The keys of a run, each service's opened once: a connection and a login for every line would be
@@ -48,7 +58,7 @@ impl Keys {
         if let Some(provider) = self.kept.get(uri) {
             return Ok(Arc::clone(provider));
         }
-        let provider = open(uri, self.options).await?;
+        let provider = open(uri, self.options.clone(), Attempts::Few).await?;
         if !LocalKeyUri::has_scheme(uri) {
             if self.kept.len() >= MAX_KEPT {
                 self.kept.clear();

@@ -70,7 +70,7 @@ pub(crate) async fn sign_with(
     let request = Request::new(&input.message.method, &input.message.url, &lines, &body)
         .with_pseudo_authority(input.message.pseudo_authority()?);
     // Prepared once and signed by the key itself, so that the base shown is the base signed.
-    let prepared = signer.prepare(&request, &sign_options).map_err(failed)?;
+    let prepared = signer.prepare(&request, &sign_options).await.map_err(failed)?;
     let signature_base = String::from_utf8_lossy(prepared.signature_base()).into_owned();
     let signed =
         provider.sign(prepared.signature_base()).await.map_err(|error| failed(error.into()))?;

@@ -4,61 +4,39 @@
 #![cfg(feature = "provider")]
 #![allow(clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use adcp_signing_conformance::provider::{Case, Harness, HarnessError, KeySpec, KeyState, run};
 use adcp_signing_core::{
-    Algorithm, KeyPurpose, KeyRef, ProviderError, ProviderErrorKind, PublicKey, Signature,
-    SigningProvider,
-    provider::{Capability, Custody, Signed},
+    Algorithm, KeyRef, ProviderError, ProviderErrorKind, PublicKey, Signature, SigningProvider,
+    provider::{Capability, Custody, KeyIdentity, Signed},
 };
 use async_trait::async_trait;
 use ed25519_dalek::{Signer as _, SigningKey};
 
 /// The device: it signs with the key of a slot, and knows nothing of this project.
 struct Device {
-    slots: Vec<(String, SigningKey)>,
+    slots: Vec<SigningKey>,
 }
 
-/// The provider, over one slot of the device.
+impl fmt::Debug for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Device").finish_non_exhaustive()
+    }
+}
+
+// The provider, over one slot of the device.
+#[derive(Debug)]
 struct DeviceProvider {
     device: Arc<Device>,
-    slot: String,
-    purpose: KeyPurpose,
-    key_ref: KeyRef,
-}
-
-impl DeviceProvider {
-    fn key(&self) -> Result<&SigningKey, ProviderError> {
-        let slot = self.device.slots.iter().find(|(name, _)| *name == self.slot);
-        slot.map(|(_, key)| key).ok_or_else(|| {
-            ProviderError::new(ProviderErrorKind::KeyNotFound, "the device has no such slot")
-        })
-    }
-}
-
-impl std::fmt::Debug for DeviceProvider {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DeviceProvider").field("key_ref", &self.key_ref).finish_non_exhaustive()
-    }
+    slot: usize,
+    identity: KeyIdentity,
 }
 
 #[async_trait]
 impl SigningProvider for DeviceProvider {
-    fn key_id(&self) -> &str {
-        "buyer-1"
-    }
-
-    fn algorithm(&self) -> Algorithm {
-        Algorithm::Ed25519
-    }
-
-    fn purpose(&self) -> &KeyPurpose {
-        &self.purpose
-    }
-
-    fn key_ref(&self) -> &KeyRef {
-        &self.key_ref
+    fn identity(&self) -> &KeyIdentity {
+        &self.identity
     }
 
     fn capability(&self) -> Capability {
@@ -66,21 +44,25 @@ impl SigningProvider for DeviceProvider {
     }
 
     async fn public_key(&self) -> Result<PublicKey, ProviderError> {
-        let bytes = self.key()?.verifying_key().to_bytes();
-        PublicKey::from_ed25519_bytes(&bytes)
-            .map_err(|error| invalid("the device's public key").with_source(error))
+        let key = self.device.slots.get(self.slot).ok_or_else(no_such_slot)?;
+        PublicKey::from_ed25519_bytes(key.verifying_key().as_bytes()).map_err(invalid)
     }
 
-    async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
-        let bytes = self.key()?.sign(signature_base).to_bytes();
-        let signature = Signature::from_raw(Algorithm::Ed25519, &bytes)
-            .map_err(|error| invalid("the device's signature").with_source(error))?;
-        Ok(Signed::new(signature))
+    async fn sign(&self, message: &[u8]) -> Result<Signed, ProviderError> {
+        let key = self.device.slots.get(self.slot).ok_or_else(no_such_slot)?;
+        let bytes = key.sign(message).to_bytes();
+        Signature::from_raw(Algorithm::Ed25519, &bytes).map(Signed::new).map_err(invalid)
     }
 }
+// The end of the provider.
 
-fn invalid(what: &'static str) -> ProviderError {
-    ProviderError::new(ProviderErrorKind::InvalidResponse, format!("{what} is malformed"))
+fn no_such_slot() -> ProviderError {
+    ProviderError::new(ProviderErrorKind::KeyNotFound, "the device has no such slot")
+}
+
+fn invalid(cause: impl std::error::Error + Send + Sync + 'static) -> ProviderError {
+    ProviderError::new(ProviderErrorKind::InvalidResponse, "the device's answer is malformed")
+        .with_source(cause)
 }
 
 /// What the suite is told of it.
@@ -93,27 +75,36 @@ impl Harness for DeviceHarness {
     }
 
     fn secrets(&self) -> Vec<String> {
-        self.0.slots.iter().map(|(name, _)| name.clone()).collect()
+        self.0.slots.iter().map(|key| format!("{:?}", key.to_bytes())).collect()
     }
 
     async fn provider(&self, spec: &KeySpec) -> Result<Arc<dyn SigningProvider>, HarnessError> {
         let slot = match spec.state {
-            KeyState::Ready => self.0.slots[0].0.clone(),
-            KeyState::Missing => "slot-that-is-not-there".to_owned(),
+            KeyState::Ready => 0,
+            KeyState::Missing => 1,
             _ => return Err(HarnessError::not_applicable("the device has slots and nothing else")),
         };
-        let key_ref = KeyRef::new("device", &slot);
-        let purpose = spec.purpose.clone();
-        Ok(Arc::new(DeviceProvider { device: Arc::clone(&self.0), slot, purpose, key_ref }))
+        let (key_ref, purpose) = (KeyRef::new("device", &slot.to_string()), spec.purpose.clone());
+        let identity = KeyIdentity::new(key_ref, "buyer-1", Algorithm::Ed25519, purpose)?;
+        Ok(Arc::new(DeviceProvider { device: Arc::clone(&self.0), slot, identity }))
     }
 }
 
 #[tokio::test]
 async fn a_provider_from_elsewhere_conforms_by_a_dozen_lines() {
-    let device = Arc::new(Device {
-        slots: vec![("slot-of-the-tests".to_owned(), SigningKey::from_bytes(&[7; 32]))],
-    });
+    let device = Arc::new(Device { slots: vec![SigningKey::from_bytes(&[7; 32])] });
     let report = run(&DeviceHarness(device)).await;
     report.assert();
     assert!(report.passed().contains(&Case::MissingKey.name()), "{report}");
+}
+
+#[test]
+fn the_provider_has_at_most_thirty_lines() {
+    let lines = include_str!("third_party.rs").lines();
+    let provider = lines
+        .skip_while(|line| !line.starts_with("// The provider,"))
+        .skip(1)
+        .take_while(|line| !line.starts_with("// The end"))
+        .filter(|line| !line.trim().is_empty());
+    assert!((20..=30).contains(&provider.count()));
 }

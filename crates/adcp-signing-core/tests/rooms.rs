@@ -38,9 +38,6 @@ const ROOMS: [&str; 20] = [
     "lib",
 ];
 
-/// Macros live at the root of a crate, wherever they are written.
-const MACROS: [&str; 3] = ["forward_identity", "identified_by", "key_option_setters"];
-
 fn rank(room: &str) -> usize {
     ROOMS
         .iter()
@@ -139,9 +136,6 @@ fn imports_between_rooms_point_down_and_never_through_the_root() {
         let here = room_of(&modules);
         for path in imports(&code(&fs::read_to_string(&file).unwrap())) {
             let target: Vec<&str> = path.split("::").filter(|part| *part != "self").collect();
-            if MACROS.contains(&target[0]) {
-                continue;
-            }
             if target[0].starts_with(char::is_uppercase) {
                 wrong.push(format!("{shown} imports {path} through the crate root"));
                 continue;

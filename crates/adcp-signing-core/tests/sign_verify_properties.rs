@@ -108,7 +108,7 @@ impl Message {
         let request = Request::new(&self.method, &self.url, &lines, &self.body);
         let mut options = SignOptions::default();
         options.nonce = Some(Nonce::parse("KXYnfEfJ0PBRZXQyVXfVQA").unwrap());
-        let base = signer.prepare(&request, &options).ok()?.signature_base().to_vec();
+        let base = block_on(signer.prepare(&request, &options)).ok()?.signature_base().to_vec();
         let fields = block_on(signer.sign_with(&request, &options)).unwrap();
         let mut signed = self.clone();
         signed.fields.extend(

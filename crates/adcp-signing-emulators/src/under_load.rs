@@ -13,7 +13,7 @@ use std::{
 use adcp_signing_core::{
     ProviderError, ProviderErrorKind, PublicKey, SigningProvider,
     provider::{
-        Signed, forward_identity,
+        Capability, KeyIdentity, Signed,
         layers::{Deadline, RetryPolicy, SigningProviderExt as _},
     },
 };
@@ -205,14 +205,20 @@ struct Watched {
 
 #[async_trait]
 impl SigningProvider for Watched {
-    forward_identity!(inner);
+    fn identity(&self) -> &KeyIdentity {
+        self.inner.identity()
+    }
+
+    fn capability(&self) -> Capability {
+        self.inner.capability()
+    }
 
     async fn public_key(&self) -> Result<PublicKey, ProviderError> {
         self.inner.public_key().await
     }
 
-    async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
-        let outcome = self.inner.sign(signature_base).await;
+    async fn sign(&self, message: &[u8]) -> Result<Signed, ProviderError> {
+        let outcome = self.inner.sign(message).await;
         if let Err(error) = &outcome {
             self.run.counts.send_modify(|counts| {
                 counts.failed_attempts += 1;

@@ -15,7 +15,7 @@ use adcp_signing_conformance::provider::{
 use adcp_signing_core::{
     Algorithm, InMemoryProvider, KeyPurpose, KeyRef, ProviderError, ProviderErrorKind, PublicKey,
     Signature, SigningProvider,
-    provider::{Capability, Custody, KeyIdentity, Signed, identified_by},
+    provider::{Capability, Custody, KeyIdentity, Signed},
 };
 use adcp_signing_emulators::{CannedReply, ProxyFaults, Replies};
 use async_trait::async_trait;
@@ -85,7 +85,9 @@ impl Client {
 
 #[async_trait]
 impl SigningProvider for Client {
-    identified_by!(identity);
+    fn identity(&self) -> &KeyIdentity {
+        &self.identity
+    }
 
     fn capability(&self) -> Capability {
         Capability::new(Custody::External, [self.algorithm()])
@@ -95,14 +97,13 @@ impl SigningProvider for Client {
         Ok(self.public_key.clone())
     }
 
-    async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
+    async fn sign(&self, message: &[u8]) -> Result<Signed, ProviderError> {
         use ProviderErrorKind::{InvalidResponse, Throttled, Unavailable};
         let lost =
             |error| ProviderError::new(Unavailable, "the connection was lost").with_source(error);
         let mut service = TcpStream::connect(self.service).await.map_err(lost)?;
-        let head =
-            format!("POST /sign HTTP/1.1\r\ncontent-length: {}\r\n\r\n", signature_base.len());
-        service.write_all(&[head.as_bytes(), signature_base].concat()).await.map_err(lost)?;
+        let head = format!("POST /sign HTTP/1.1\r\ncontent-length: {}\r\n\r\n", message.len());
+        service.write_all(&[head.as_bytes(), message].concat()).await.map_err(lost)?;
         let answer = read(&mut service).await.map_err(lost)?;
         if answer.head.starts_with("HTTP/1.1 429 ") {
             let wait = answer.field("retry-after").and_then(|seconds| seconds.parse().ok());

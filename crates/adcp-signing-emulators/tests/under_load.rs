@@ -16,7 +16,7 @@ use adcp_signing_core::{
     Algorithm, InMemoryProvider, KeyPurpose, ProviderError,
     ProviderErrorKind::{self, KeyNotFound, Timeout, Unavailable},
     PublicKey, SigningProvider,
-    provider::{Signed, forward_identity},
+    provider::{Capability, KeyIdentity, Signed},
 };
 use adcp_signing_emulators::{OwnServer, survives_a_kill};
 use async_trait::async_trait;
@@ -54,13 +54,19 @@ impl Service {
 
 #[async_trait]
 impl SigningProvider for Service {
-    forward_identity!(key);
+    fn identity(&self) -> &KeyIdentity {
+        self.key.identity()
+    }
+
+    fn capability(&self) -> Capability {
+        self.key.capability()
+    }
 
     async fn public_key(&self) -> Result<PublicKey, ProviderError> {
         self.key.public_key().await
     }
 
-    async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
+    async fn sign(&self, message: &[u8]) -> Result<Signed, ProviderError> {
         // Time passes only while everybody waits, and those who hang wait for it to.
         tokio::time::sleep(Duration::from_millis(100)).await;
         let (away, was_away) =
@@ -72,8 +78,8 @@ impl SigningProvider for Service {
                 Err(ProviderError::new(KeyNotFound, "no such key"))
             }
             _ if away => Err(ProviderError::new(Unavailable, "nobody is there")),
-            Flaw::ComesBackWithAnotherKey if was_away => self.another.sign(signature_base).await,
-            _ => self.key.sign(signature_base).await,
+            Flaw::ComesBackWithAnotherKey if was_away => self.another.sign(message).await,
+            _ => self.key.sign(message).await,
         }
     }
 }

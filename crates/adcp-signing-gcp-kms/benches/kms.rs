@@ -6,7 +6,7 @@ mod keys;
 
 use std::{net::SocketAddr, process::ExitCode};
 
-use adcp_signing_core::{Algorithm, KeyPurpose, SigningProvider};
+use adcp_signing_core::{Algorithm, KeyPurpose, SigningProvider, provider::toolkit::KeyOptions};
 use adcp_signing_emulators::{
     FaultProxy, Traffic,
     bench::{self, BenchError, CommandLine, Service},
@@ -87,13 +87,16 @@ impl Service for GcpKms {
         &self,
         proxy: Option<&FaultProxy>,
     ) -> Result<Box<dyn SigningProvider>, BenchError> {
-        let provider = GcpKmsConfig::new(self.version.parse()?, KeyPurpose::RequestSigning)
-            .with_algorithm(self.algorithm)
-            .with_key_id("bench")
-            .with_endpoint(self.endpoint(proxy).parse()?)
-            .with_access_token(&self.server.token)?
-            .connect()
-            .await?;
+        let provider = GcpKmsConfig::new(
+            self.version.parse()?,
+            KeyOptions::new(KeyPurpose::RequestSigning)
+                .with_algorithm(self.algorithm)
+                .with_key_id("bench"),
+        )
+        .with_endpoint(self.endpoint(proxy).parse()?)
+        .with_access_token(&self.server.token)?
+        .connect()
+        .await?;
         Ok(Box::new(provider))
     }
 

@@ -3,8 +3,8 @@
 use std::{ffi::OsString, fmt};
 
 use adcp_signing_core::{
-    KeyPurpose, ProviderError, ProviderErrorKind,
-    provider::toolkit::{Endpoint, Environment, KeyOptions, key_option_setters},
+    ProviderError, ProviderErrorKind,
+    provider::toolkit::{Endpoint, Environment, KeyOptions},
 };
 use google_cloud_auth::credentials::Credentials;
 use google_cloud_gax::retry_policy::NeverRetry;
@@ -21,14 +21,13 @@ const VARIABLES: &str = "ADCP_GCP_KMS";
 /// account of the machine. The client renews them.
 ///
 /// ```
-/// use adcp_signing_core::{Algorithm, KeyPurpose};
+/// use adcp_signing_core::{Algorithm, KeyPurpose, provider::toolkit::KeyOptions};
 /// use adcp_signing_gcp_kms::{GcpKmsConfig, GcpKmsProvider};
 ///
 /// # async fn provider() -> Result<GcpKmsProvider, Box<dyn std::error::Error>> {
 /// let key = "projects/p/locations/europe-west1/keyRings/adcp/cryptoKeys/buyer/cryptoKeyVersions/1".parse()?;
-/// let provider = GcpKmsConfig::new(key, KeyPurpose::RequestSigning)
-///     .with_algorithm(Algorithm::Ed25519)
-///     .with_key_id("buyer-2026")
+/// let options = KeyOptions::new(KeyPurpose::RequestSigning).with_algorithm(Algorithm::Ed25519).with_key_id("buyer-2026");
+/// let provider = GcpKmsConfig::new(key, options)
 ///     .connect()
 ///     .await?;
 /// # Ok(provider)
@@ -43,12 +42,10 @@ pub struct GcpKmsConfig {
 }
 
 impl GcpKmsConfig {
-    /// The key version that `key` names, published for `purpose`.
-    pub fn new(key: KeyVersionName, purpose: KeyPurpose) -> Self {
-        Self::with_options(key, KeyOptions::new(purpose))
-    }
-
-    pub(crate) fn with_options(key: KeyVersionName, options: KeyOptions) -> Self {
+    /// The key that `key` names. The options are its purpose, and its algorithm and `keyid` where
+    /// they are stated.
+    pub fn new(key: KeyVersionName, options: impl Into<KeyOptions>) -> Self {
+        let options = options.into();
         Self { key, options, endpoint: None, credentials: None }
     }
 
@@ -67,7 +64,7 @@ impl GcpKmsConfig {
     ) -> Result<Self, ProviderError> {
         let what = "the resource name of a key version, projects/…/cryptoKeyVersions/N";
         let key = environment.needed_as("KEY_VERSION", what)?;
-        let mut config = Self::with_options(key, environment.key_options(None)?);
+        let mut config = Self::new(key, environment.key_options(None)?);
         config.endpoint = environment.parsed("ENDPOINT")?;
         config.with_token_of(environment)
     }
@@ -87,7 +84,12 @@ impl GcpKmsConfig {
         }
     }
 
-    key_option_setters!(options);
+    /// What is stated about the key, in place of what was stated before.
+    #[must_use]
+    pub fn with_options(mut self, options: impl Into<KeyOptions>) -> Self {
+        self.options = options.into();
+        self
+    }
 
     /// Another address than `https://cloudkms.googleapis.com`. Access tokens are sent there.
     #[must_use]
@@ -173,7 +175,7 @@ pub(crate) fn configuration(message: &'static str) -> ProviderError {
 
 #[cfg(test)]
 mod tests {
-    use adcp_signing_core::Algorithm;
+    use adcp_signing_core::{Algorithm, KeyPurpose};
 
     use super::*;
 

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use adcp_signing_core::{
     Algorithm, KeyError, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey, SigningProvider,
     provider::{
-        Capability, KeyIdentity, KeyVersion, Signed, check_algorithm, identified_by,
+        Capability, KeyIdentity, KeyVersion, Signed, check_algorithm,
         toolkit::{FetchOnce, KeyOptions},
     },
 };
@@ -105,7 +105,9 @@ impl GcpKmsProvider {
 
 #[async_trait]
 impl SigningProvider for GcpKmsProvider {
-    identified_by!(identity);
+    fn identity(&self) -> &KeyIdentity {
+        &self.identity
+    }
 
     fn capability(&self) -> Capability {
         SigningScheme::capability()
@@ -115,8 +117,8 @@ impl SigningProvider for GcpKmsProvider {
         self.checked_key().await.cloned()
     }
 
-    async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
-        if signature_base.is_empty() {
+    async fn sign(&self, message: &[u8]) -> Result<Signed, ProviderError> {
+        if message.is_empty() {
             // In `data`, empty and absent are the same to the service.
             return Err(configuration("Cloud KMS signs no empty message"));
         }
@@ -126,7 +128,7 @@ impl SigningProvider for GcpKmsProvider {
         let reply = self
             .client
             .asymmetric_sign()
-            .with_request(self.scheme.request(signature_base).set_name(self.key.expose()))
+            .with_request(self.scheme.request(message).set_name(self.key.expose()))
             .with_retry_policy(NeverRetry)
             .send()
             .await

@@ -5,7 +5,8 @@ use std::{fmt, str::FromStr};
 use adcp_signing_core::{
     ProviderError,
     provider::toolkit::{
-        Endpoint, KeyOptions, KeyUriError, KeyUriParts, PercentEncoded, percent_decode, write_query,
+        Endpoint, KeyOptions, KeyUriError, KeyUriParts, KeyUriScheme, PercentEncoded,
+        percent_decode, write_query,
     },
 };
 
@@ -42,22 +43,32 @@ pub struct GcpKmsUri {
 }
 
 impl GcpKmsUri {
-    /// The scheme, without its colon.
-    pub const SCHEME: &str = "gcpkms";
-
     /// What the URI says, as a configuration, with default credentials.
     pub fn config(&self) -> GcpKmsConfig {
-        let mut config = GcpKmsConfig::with_options(self.key.clone(), self.options.clone());
+        let mut config = GcpKmsConfig::new(self.key.clone(), self.options.clone());
         config.endpoint = self.endpoint.clone();
         config
     }
+}
 
-    /// Builds the provider, as [`GcpKmsConfig::connect`], with the access token of
-    /// `ADCP_GCP_KMS_ACCESS_TOKEN` where that is set, and default credentials else.
-    ///
-    /// # Errors
-    /// Those of [`GcpKmsConfig::connect`].
-    pub async fn connect(&self) -> Result<GcpKmsProvider, ProviderError> {
+/// `connect` takes the access token of `ADCP_GCP_KMS_ACCESS_TOKEN` where that is set, and default
+/// credentials otherwise.
+impl KeyUriScheme for GcpKmsUri {
+    const SCHEMES: &'static [&'static str] = &["gcpkms"];
+    const EXAMPLES: &'static [&'static str] = &[
+        "gcpkms://projects/PROJECT/locations/europe-west1/keyRings/adcp/cryptoKeys/buyer/cryptoKeyVersions/1",
+    ];
+    type Provider = GcpKmsProvider;
+
+    fn options(&self) -> &KeyOptions {
+        &self.options
+    }
+
+    fn why_it_can_move(&self) -> Option<&'static str> {
+        None
+    }
+
+    async fn connect(&self) -> Result<GcpKmsProvider, ProviderError> {
         self.config().with_env_access_token()?.connect().await
     }
 }
@@ -67,7 +78,7 @@ impl FromStr for GcpKmsUri {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut parts = KeyUriParts::parse(text)?;
-        if parts.scheme() != Self::SCHEME {
+        if !Self::SCHEMES.contains(&parts.scheme()) {
             return Err(KeyUriError::Scheme { expected: "`gcpkms:`" });
         }
         let malformed = KeyUriError::Body { expected: FORM };
@@ -92,7 +103,7 @@ fn may_get_a_token(endpoint: &Endpoint) -> bool {
 
 impl fmt::Display for GcpKmsUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", Self::SCHEME, PercentEncoded(self.key.expose()))?;
+        write!(f, "gcpkms://{}", PercentEncoded(self.key.expose()))?;
         let endpoint = [("endpoint", self.endpoint.as_ref().map(Endpoint::as_str))];
         write_query(f, endpoint.into_iter().chain(self.options.members()))
     }

@@ -14,6 +14,7 @@ use adcp_signing_core::{
     Algorithm, InMemoryProvider, KeyPurpose,
     ProviderErrorKind::{self, AlgorithmMismatch, Configuration, InvalidResponse},
     SigningProvider,
+    provider::toolkit::KeyOptions,
 };
 use adcp_signing_emulators::{Action, CannedReply, FaultProxy, Traffic};
 use adcp_signing_gcp_kms::{GcpKmsConfig, GcpKmsProvider};
@@ -30,15 +31,16 @@ async fn server() -> FaultProxy {
 }
 
 async fn provider(server: &FaultProxy, algorithm: Algorithm) -> GcpKmsProvider {
-    GcpKmsConfig::new(NAME.parse().unwrap(), KeyPurpose::RequestSigning)
-        .with_algorithm(algorithm)
-        .with_key_id("k-1")
-        .with_endpoint(format!("http://{}", server.address()).parse().unwrap())
-        .with_access_token(TOKEN)
-        .unwrap()
-        .connect()
-        .await
-        .unwrap()
+    GcpKmsConfig::new(
+        NAME.parse().unwrap(),
+        KeyOptions::new(KeyPurpose::RequestSigning).with_algorithm(algorithm).with_key_id("k-1"),
+    )
+    .with_endpoint(format!("http://{}", server.address()).parse().unwrap())
+    .with_access_token(TOKEN)
+    .unwrap()
+    .connect()
+    .await
+    .unwrap()
 }
 
 /// A provider that has its public key already.

@@ -13,7 +13,7 @@ mod support;
 
 use std::process::ExitCode;
 
-use adcp_signing_core::{Algorithm, SigningProvider};
+use adcp_signing_core::{Algorithm, KeyPurpose, SigningProvider, provider::toolkit::KeyOptions};
 use adcp_signing_emulators::{
     FaultProxy,
     bench::{self, BenchError, CommandLine, Service},
@@ -98,8 +98,10 @@ impl Service for Token {
         &self,
         _: Option<&FaultProxy>,
     ) -> Result<Box<dyn SigningProvider>, BenchError> {
-        let config =
-            self.token.config(&self.key.label).with_algorithm(self.algorithm).with_key_id("bench");
+        let options = KeyOptions::new(KeyPurpose::RequestSigning)
+            .with_algorithm(self.algorithm)
+            .with_key_id("bench");
+        let config = self.token.config(&self.key.label).with_options(options);
         Ok(Box::new(Pkcs11Provider::new(config)?))
     }
 

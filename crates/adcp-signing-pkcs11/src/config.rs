@@ -4,11 +4,12 @@ use std::{ffi::OsString, fmt, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use adcp_signing_core::{
     KeyPurpose, KeyRef, ProviderError, ProviderErrorKind,
-    provider::toolkit::{Environment, KeyOptions, KeyUriError, key_option_setters},
+    provider::toolkit::{Environment, KeyOptions, KeyUriError},
 };
 use cryptoki::{context::Pkcs11, slot::Slot};
 
 use crate::{
+    Pkcs11Provider,
     module::TokenPlace,
     pin::PinSource,
     pool::Limits,
@@ -27,18 +28,18 @@ const PIN_VARIABLE: &str = "ADCP_PKCS11_PIN";
 /// opened by it.
 ///
 /// ```
-/// use adcp_signing_core::{Algorithm, KeyPurpose};
+/// use adcp_signing_core::{Algorithm, KeyPurpose, provider::toolkit::KeyOptions};
 /// use adcp_signing_pkcs11::{KeySelector, PinSource, Pkcs11Config, Pkcs11Provider, TokenSelector};
 ///
 /// let config = Pkcs11Config::new(
 ///     "/usr/lib/softhsm/libsofthsm2.so",
 ///     TokenSelector::label("adcp"),
 ///     KeySelector::label("req-2026"),
-///     KeyPurpose::RequestSigning,
+///     KeyOptions::new(KeyPurpose::RequestSigning)
+///         .with_algorithm(Algorithm::Ed25519)
+///         .with_key_id("req-2026"),
 /// )
-/// .with_pin(PinSource::File("/run/secrets/hsm-pin".into()))
-/// .with_algorithm(Algorithm::Ed25519)
-/// .with_key_id("req-2026");
+/// .with_pin(PinSource::File("/run/secrets/hsm-pin".into()));
 /// let provider = Pkcs11Provider::new(config)?;
 /// # Ok::<(), adcp_signing_core::ProviderError>(())
 /// ```
@@ -61,10 +62,10 @@ impl Pkcs11Config {
         module: impl Into<PathBuf>,
         token: TokenSelector,
         key: KeySelector,
-        purpose: KeyPurpose,
+        options: impl Into<KeyOptions>,
     ) -> Self {
         let key_ref = key_ref(&token, &key);
-        Self::of(TokenPlace::on_module(module.into(), token), key, key_ref, purpose)
+        Self::of(TokenPlace::on_module(module.into(), token), key, key_ref, options.into())
     }
 
     /// A key on the token in a slot of a module that the caller has loaded and initialized, with
@@ -73,10 +74,10 @@ impl Pkcs11Config {
         context: Pkcs11,
         slot: Slot,
         key: KeySelector,
-        purpose: KeyPurpose,
+        options: impl Into<KeyOptions>,
     ) -> Self {
         let key_ref = key_ref(&TokenSelector::only().with_slot_id(slot.id()), &key);
-        Self::of(TokenPlace::Slot { context, slot }, key, key_ref, purpose)
+        Self::of(TokenPlace::Slot { context, slot }, key, key_ref, options.into())
     }
 
     /// The key that a URI names. What it leaves open comes from the environment: the module from
@@ -113,7 +114,12 @@ impl Pkcs11Config {
         self
     }
 
-    key_option_setters!(options);
+    /// What is stated about the key, in place of what was stated before.
+    #[must_use]
+    pub fn with_options(mut self, options: impl Into<KeyOptions>) -> Self {
+        self.options = options.into();
+        self
+    }
 
     /// Sets how many sessions, and threads, sign at once: 4 unless set. They open when there is
     /// work for them.
@@ -143,8 +149,16 @@ impl Pkcs11Config {
         self
     }
 
-    fn of(place: TokenPlace, key: KeySelector, key_ref: KeyRef, purpose: KeyPurpose) -> Self {
-        let options = KeyOptions::new(purpose);
+    /// Builds the provider. The token is looked at once where the configuration leaves the algorithm
+    /// or the key id open; with both given nothing is loaded or opened.
+    ///
+    /// # Errors
+    /// A [`ProviderError`] of the kind that the token's answer stands for.
+    pub async fn connect(self) -> Result<Pkcs11Provider, ProviderError> {
+        Pkcs11Provider::connect(self).await
+    }
+
+    fn of(place: TokenPlace, key: KeySelector, key_ref: KeyRef, options: KeyOptions) -> Self {
         let limits = Limits { threads: SESSIONS, queue: QUEUE, timeout: TIMEOUT };
         Self { place, key, key_ref, pin: PinSource::None, options, limits }
     }
@@ -175,8 +189,7 @@ impl Pkcs11Config {
                 }
             }
         };
-        let purpose = options.purpose.clone();
-        let config = Self { options, ..Self::new(module, token, key, purpose).with_pin(pin) };
+        let config = Self::new(module, token, key, options).with_pin(pin);
         Ok(match environment.parsed("SESSIONS")? {
             Some(sessions) => config.with_sessions(sessions),
             None => config,

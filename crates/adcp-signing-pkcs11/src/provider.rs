@@ -7,7 +7,7 @@ use std::{
 
 use adcp_signing_core::{
     Algorithm, ProviderError, ProviderErrorKind, PublicKey, Signature, SigningProvider,
-    provider::{Capability, Custody, KeyIdentity, Signed, identified_by},
+    provider::{Capability, Custody, KeyIdentity, Signed},
 };
 use async_trait::async_trait;
 
@@ -38,37 +38,25 @@ impl Pkcs11Provider {
     ///
     /// # Errors
     /// [`ProviderErrorKind::Configuration`] when the algorithm or the key id is left open, which only the token can tell:
-    /// see [`connect`](Self::connect).
+    /// see [`Pkcs11Config::connect`].
     pub fn new(config: Pkcs11Config) -> Result<Self, ProviderError> {
         let identity = config.options.identity(config.key_ref.clone())?;
         Ok(Self { identity, sessions: Sessions::new(config) })
     }
 
-    /// A provider that has looked at its key where the configuration leaves the algorithm or the
-    /// key id open; with both given nothing is loaded or opened.
-    ///
-    /// # Errors
-    /// A [`ProviderError`] of the kind the token's answer stands for.
-    pub async fn connect(config: Pkcs11Config) -> Result<Self, ProviderError> {
+    pub(crate) async fn connect(config: Pkcs11Config) -> Result<Self, ProviderError> {
         let (options, key_ref) = (config.options.clone(), config.key_ref.clone());
         let sessions = Sessions::new(config);
         let identity = options.identity_or_ask(key_ref, || sessions.public_key()).await?;
         Ok(Self { identity, sessions })
     }
-
-    /// The provider of the key that the environment names, connected: see
-    /// [`Pkcs11Config::from_env`].
-    ///
-    /// # Errors
-    /// As [`Pkcs11Config::from_env`] and [`connect`](Self::connect).
-    pub async fn from_env() -> Result<Self, ProviderError> {
-        Self::connect(Pkcs11Config::from_env()?).await
-    }
 }
 
 #[async_trait]
 impl SigningProvider for Pkcs11Provider {
-    identified_by!(identity);
+    fn identity(&self) -> &KeyIdentity {
+        &self.identity
+    }
 
     fn capability(&self) -> Capability {
         Capability::new(Custody::External, Algorithm::ALL)
@@ -78,8 +66,8 @@ impl SigningProvider for Pkcs11Provider {
         self.sessions.public_key().await
     }
 
-    async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
-        let signature = self.sessions.sign(signature_base).await?;
+    async fn sign(&self, message: &[u8]) -> Result<Signed, ProviderError> {
+        let signature = self.sessions.sign(message).await?;
         // PKCS#11 has no key versions; the sessions see to it that the key stays the same.
         Ok(Signed::new(signature))
     }

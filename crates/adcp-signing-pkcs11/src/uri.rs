@@ -5,7 +5,8 @@ use std::{fmt, path::Path as FilePath, str::FromStr};
 use adcp_signing_core::{
     ProviderError,
     provider::toolkit::{
-        KeyOptions, KeyUriError, KeyUriParts, percent_decode, percent_decode_bytes, write_query,
+        KeyOptions, KeyUriError, KeyUriParts, KeyUriScheme, percent_decode, percent_decode_bytes,
+        write_query,
     },
 };
 
@@ -55,17 +56,25 @@ pub(crate) enum UriPinSource {
     Env(String),
 }
 
-impl Pkcs11Uri {
-    /// The scheme, without its colon.
-    pub const SCHEME: &'static str = "pkcs11";
+/// What the URI leaves open, `connect` takes from the environment: see
+/// [`Pkcs11Config::from_uri`].
+impl KeyUriScheme for Pkcs11Uri {
+    const SCHEMES: &'static [&'static str] = &["pkcs11"];
+    const EXAMPLES: &'static [&'static str] = &[
+        "pkcs11:token=adcp;object=buyer?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:/run/secrets/pin",
+    ];
+    type Provider = Pkcs11Provider;
 
-    /// The provider of the key that this names, connected. What the URI leaves open comes from the
-    /// environment: see [`Pkcs11Config::from_uri`](crate::Pkcs11Config::from_uri).
-    ///
-    /// # Errors
-    /// As `Pkcs11Config::from_uri` and [`Pkcs11Provider::connect`].
-    pub async fn connect(&self) -> Result<Pkcs11Provider, ProviderError> {
-        Pkcs11Provider::connect(Pkcs11Config::from_uri(self)?).await
+    fn options(&self) -> &KeyOptions {
+        &self.options
+    }
+
+    fn why_it_can_move(&self) -> Option<&'static str> {
+        None
+    }
+
+    async fn connect(&self) -> Result<Pkcs11Provider, ProviderError> {
+        Pkcs11Config::from_uri(self)?.connect().await
     }
 }
 
@@ -74,7 +83,7 @@ impl FromStr for Pkcs11Uri {
 
     fn from_str(uri: &str) -> Result<Self, Self::Err> {
         let mut parts = KeyUriParts::parse(uri)?;
-        if parts.scheme() != Self::SCHEME {
+        if !Self::SCHEMES.contains(&parts.scheme()) {
             return Err(KeyUriError::Scheme { expected: "`pkcs11:`" });
         }
         let (token, key) = read_path(parts.body())?;

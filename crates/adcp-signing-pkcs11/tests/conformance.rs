@@ -15,7 +15,7 @@ use std::{borrow::Cow, sync::Arc};
 use adcp_signing_conformance::provider::{
     Case, Fault, Faults, Harness, HarnessError, KeySpec, KeyState, SuiteReport, run,
 };
-use adcp_signing_core::{Algorithm, SigningProvider};
+use adcp_signing_core::{Algorithm, KeyPurpose, SigningProvider, provider::toolkit::KeyOptions};
 use adcp_signing_pkcs11::Pkcs11Provider;
 use async_trait::async_trait;
 use support::{FaultyModule, TestKey, TestToken, WRONG_PIN};
@@ -27,6 +27,12 @@ struct Pkcs11<'a> {
     rotatable: TestKey<'a>,
     disabled: TestKey<'a>,
     other: TestKey<'a>,
+}
+
+impl Pkcs11<'_> {
+    fn options(&self, purpose: KeyPurpose) -> KeyOptions {
+        KeyOptions::new(purpose).with_algorithm(self.algorithm).with_key_id("test-key")
+    }
 }
 
 #[async_trait]
@@ -59,11 +65,8 @@ impl Harness for Pkcs11<'_> {
             }
             _ => return Err(HarnessError::not_applicable("PKCS#11 has no key versions")),
         };
-        let config = config
-            .with_purpose(spec.purpose.clone())
-            .with_algorithm(self.algorithm)
-            .with_key_id("test-key");
-        Ok(Arc::new(Pkcs11Provider::new(config)?))
+        let options = self.options(spec.purpose.clone());
+        Ok(Arc::new(Pkcs11Provider::new(config.with_options(options))?))
     }
 
     async fn rotate(&self) -> Result<(), HarnessError> {
@@ -79,8 +82,8 @@ impl Harness for Pkcs11<'_> {
             .faulty_module()
             .ok_or_else(|| HarnessError::not_applicable("no C compiler"))?;
         let config = self.token.config_through(&module.path, &self.ready.label);
-        let provider =
-            Pkcs11Provider::new(config.with_algorithm(self.algorithm).with_key_id("test-key"))?;
+        let options = self.options(KeyPurpose::RequestSigning);
+        let provider = Pkcs11Provider::new(config.with_options(options))?;
         Ok((Arc::new(provider), Box::new(ModuleFaults(module))))
     }
 

@@ -12,14 +12,13 @@
 mod support;
 
 use adcp_signing_core::{Algorithm, SigningProvider as _};
-use adcp_signing_pkcs11::Pkcs11Provider;
 use support::TestToken;
 
 #[tokio::test]
 async fn a_provider_outlives_a_finalized_module() {
     let Ok(token) = TestToken::from_env() else { return };
     let key = token.key(Algorithm::Ed25519);
-    let provider = Pkcs11Provider::connect(token.config(&key.label)).await.unwrap();
+    let provider = token.config(&key.label).connect().await.unwrap();
     token.context().clone().finalize().unwrap();
     let signed = provider.sign(b"signature base").await.unwrap();
     provider.public_key().await.unwrap().verify(b"signature base", &signed.signature).unwrap();

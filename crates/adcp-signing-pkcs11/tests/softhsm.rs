@@ -19,6 +19,7 @@ use adcp_signing_core::{
         PublicKeyMismatch, Timeout, Unavailable,
     },
     SigningProvider,
+    provider::toolkit::{KeyOptions, KeyUriScheme as _},
 };
 use adcp_signing_emulators::{OwnServer, survives_a_kill};
 use adcp_signing_pkcs11::{
@@ -32,7 +33,9 @@ const ED25519: Algorithm = Algorithm::Ed25519;
 const BASE: &[u8] = b"signature base";
 
 fn built(config: Pkcs11Config) -> Pkcs11Provider {
-    Pkcs11Provider::new(config.with_algorithm(ED25519).with_key_id("k")).unwrap()
+    let options = KeyOptions::new(KeyPurpose::RequestSigning);
+    let options = options.with_algorithm(ED25519).with_key_id("k");
+    Pkcs11Provider::new(config.with_options(options)).unwrap()
 }
 
 async fn signs(provider: &Pkcs11Provider) {
@@ -66,7 +69,7 @@ async fn what_the_configuration_leaves_open_the_key_tells() {
         let config = token.config(&key.label);
         let refused = Pkcs11Provider::new(token.config(&key.label)).unwrap_err();
         assert_eq!(refused.kind(), Configuration, "only the token can tell");
-        let provider = Pkcs11Provider::connect(config).await.unwrap();
+        let provider = config.connect().await.unwrap();
         assert_eq!(provider.algorithm(), algorithm);
         assert_eq!(provider.key_id(), provider.public_key().await.unwrap().thumbprint());
         signs(&provider).await;

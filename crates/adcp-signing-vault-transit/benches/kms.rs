@@ -12,7 +12,9 @@ use adcp_signing_emulators::{
     FaultProxy, Traffic,
     bench::{self, BenchError, CommandLine, Service},
 };
-use adcp_signing_vault_transit::{VaultAuth, VaultClient, VaultClientOptions, VaultTransit};
+use adcp_signing_vault_transit::{
+    VaultAuth, VaultClient, VaultClientOptions, VaultTransitProvider,
+};
 use async_trait::async_trait;
 use base64ct::{Base64, Encoding as _};
 use serde_json::json;
@@ -101,7 +103,7 @@ impl Service for TransitService {
     ) -> Result<Box<dyn SigningProvider>, BenchError> {
         let options = VaultClientOptions::new(self.address(proxy), VaultAuth::token(&*self.token));
         let key = self.transit.key(&self.key, self.algorithm).with_version(1);
-        Ok(Box::new(VaultTransit::new(VaultClient::new(options)?, key)?))
+        Ok(Box::new(VaultTransitProvider::new(VaultClient::new(options)?, key)?))
     }
 
     fn command_line(&self, proxy: Option<&FaultProxy>) -> CommandLine {

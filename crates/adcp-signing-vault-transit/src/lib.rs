@@ -3,23 +3,23 @@
 mod address;
 mod auth;
 mod client;
+mod config;
 mod environment;
 mod failure;
 mod http;
 mod key_description;
-mod key_uri;
 mod provider;
 mod secret;
 mod session;
 mod sign_request;
-mod transit_key;
+mod uri;
 
 pub use self::{
     auth::VaultAuth,
     client::{VaultClient, VaultClientOptions},
+    config::VaultTransitConfig,
     environment::Product,
-    key_uri::VaultKeyUri,
-    provider::VaultTransit,
+    provider::VaultTransitProvider,
     secret::Secret,
-    transit_key::TransitKey,
+    uri::VaultTransitUri,
 };

@@ -4,12 +4,12 @@ use std::fmt;
 
 use adcp_signing_core::{
     Algorithm, KeyRef, ProviderError, PublicKey, SigningProvider,
-    provider::{Capability, Custody, KeyIdentity, Signed, identified_by, toolkit::FetchOnce},
+    provider::{Capability, Custody, KeyIdentity, Signed, toolkit::FetchOnce},
 };
 use async_trait::async_trait;
 
 use crate::{
-    TransitKey, VaultClient, VaultClientOptions, VaultKeyUri,
+    VaultClient, VaultTransitConfig,
     key_description::{SigningVersion, signing_version},
     sign_request,
 };
@@ -21,19 +21,17 @@ use crate::{
 /// the server therefore changes nothing here until a provider for the new version takes over.
 ///
 /// ```
-/// use adcp_signing_core::{Algorithm, KeyPurpose};
-/// use adcp_signing_vault_transit::{TransitKey, VaultAuth, VaultClient, VaultClientOptions, VaultTransit};
+/// use adcp_signing_core::{Algorithm, KeyPurpose, provider::toolkit::KeyOptions};
+/// use adcp_signing_vault_transit::{VaultTransitConfig, VaultAuth, VaultClient, VaultClientOptions, VaultTransitProvider};
 ///
 /// let auth = VaultAuth::app_role("role-id", "secret-id");
 /// let client = VaultClient::new(VaultClientOptions::new("https://vault.example:8200", auth))?;
-/// let key = TransitKey::new("buyer", KeyPurpose::RequestSigning)
-///     .with_algorithm(Algorithm::Ed25519)
-///     .with_key_id("buyer-1")
+/// let key = VaultTransitConfig::new("buyer", KeyOptions::new(KeyPurpose::RequestSigning).with_algorithm(Algorithm::Ed25519).with_key_id("buyer-1"))
 ///     .with_version(1);
-/// let provider = VaultTransit::new(client, key)?;
+/// let provider = VaultTransitProvider::new(client, key)?;
 /// # Ok::<(), adcp_signing_core::ProviderError>(())
 /// ```
-pub struct VaultTransit {
+pub struct VaultTransitProvider {
     client: VaultClient,
     key_path: String,
     sign_path: String,
@@ -42,14 +40,14 @@ pub struct VaultTransit {
     signing: FetchOnce<SigningVersion>,
 }
 
-impl VaultTransit {
+impl VaultTransitProvider {
     /// A provider that calls nothing until its first use.
     ///
     /// # Errors
     /// [`Configuration`](adcp_signing_core::ProviderErrorKind::Configuration) when the key states no algorithm or no key
-    /// id, which [`open`](Self::open) asks the server for, or when a name is not one that the
+    /// id, which [`connect_with_client`](VaultTransitConfig::connect_with_client) asks the server for, or when a name is not one that the
     /// server takes.
-    pub fn new(client: VaultClient, key: TransitKey) -> Result<Self, ProviderError> {
+    pub fn new(client: VaultClient, key: VaultTransitConfig) -> Result<Self, ProviderError> {
         key.check()?;
         let identity = key.options.identity(key_ref(&client, &key))?;
         Ok(Self::assemble(client, key, identity, FetchOnce::new()))
@@ -60,7 +58,10 @@ impl VaultTransit {
     ///
     /// # Errors
     /// As [`new`](Self::new) for names, and as [`public_key`](SigningProvider::public_key).
-    pub async fn open(client: VaultClient, key: TransitKey) -> Result<Self, ProviderError> {
+    pub(crate) async fn connect(
+        client: VaultClient,
+        key: VaultTransitConfig,
+    ) -> Result<Self, ProviderError> {
         key.check()?;
         let signing = FetchOnce::new();
         let (path, declared) = (key_path(&key), key.options.algorithm);
@@ -73,23 +74,9 @@ impl VaultTransit {
         Ok(Self::assemble(client, key, identity, signing))
     }
 
-    /// A provider for a key URI, with the server and the login from the environment
-    /// ([`VaultClientOptions::from_environment`]); a namespace in the URI comes before one in the
-    /// environment.
-    ///
-    /// # Errors
-    /// As [`VaultClient::from_environment`] and [`open`](Self::open).
-    pub async fn from_uri(uri: &VaultKeyUri) -> Result<Self, ProviderError> {
-        let mut options = VaultClientOptions::from_environment(uri.product)?;
-        if let Some(namespace) = uri.namespace() {
-            options = options.with_namespace(namespace);
-        }
-        Self::open(VaultClient::new(options)?, uri.key()).await
-    }
-
     fn assemble(
         client: VaultClient,
-        key: TransitKey,
+        key: VaultTransitConfig,
         identity: KeyIdentity,
         signing: FetchOnce<SigningVersion>,
     ) -> Self {
@@ -119,11 +106,11 @@ impl VaultTransit {
     }
 }
 
-fn key_path(key: &TransitKey) -> String {
+fn key_path(key: &VaultTransitConfig) -> String {
     format!("{}/keys/{}", key.mount, key.name)
 }
 
-fn key_ref(client: &VaultClient, key: &TransitKey) -> KeyRef {
+fn key_ref(client: &VaultClient, key: &VaultTransitConfig) -> KeyRef {
     let version = key.version.map_or_else(|| "latest".to_owned(), |version| version.to_string());
     KeyRef::new("vault-transit", &format!("{} {} {version}", client.identity(), key_path(key)))
 }
@@ -139,8 +126,10 @@ async fn fetch(
 }
 
 #[async_trait]
-impl SigningProvider for VaultTransit {
-    identified_by!(identity);
+impl SigningProvider for VaultTransitProvider {
+    fn identity(&self) -> &KeyIdentity {
+        &self.identity
+    }
 
     fn capability(&self) -> Capability {
         Capability::new(Custody::External, Algorithm::ALL)
@@ -150,17 +139,17 @@ impl SigningProvider for VaultTransit {
         Ok(self.signing_version().await?.public_key.clone())
     }
 
-    async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
+    async fn sign(&self, message: &[u8]) -> Result<Signed, ProviderError> {
         let version = self.signing_version().await?.version;
-        let body = sign_request::body(self.algorithm(), version, signature_base)?;
+        let body = sign_request::body(self.algorithm(), version, message)?;
         let reply = self.client.sign(&self.sign_path, &body).await?;
         sign_request::signed(self.algorithm(), version, &reply.body)
     }
 }
 
-impl fmt::Debug for VaultTransit {
+impl fmt::Debug for VaultTransitProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VaultTransit")
+        f.debug_struct("VaultTransitProvider")
             .field("identity", &self.identity)
             .field("version", &self.version)
             .finish_non_exhaustive()

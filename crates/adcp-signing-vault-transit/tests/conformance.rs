@@ -9,10 +9,10 @@ use std::{net::SocketAddr, sync::Arc};
 use adcp_signing_conformance::provider::{
     Faults, Harness, HarnessError, KeySpec, KeyState, SuiteReport, run,
 };
-use adcp_signing_core::{Algorithm, SigningProvider};
+use adcp_signing_core::{Algorithm, SigningProvider, provider::toolkit::KeyOptions};
 use adcp_signing_emulators::{CannedReply, ProxyFaults, Replies};
 use adcp_signing_vault_transit::{
-    TransitKey, VaultAuth, VaultClient, VaultClientOptions, VaultTransit,
+    VaultAuth, VaultClient, VaultClientOptions, VaultTransitConfig, VaultTransitProvider,
 };
 use async_trait::async_trait;
 use serde_json::json;
@@ -65,7 +65,7 @@ impl TransitHarness {
         }
     }
 
-    fn key(&self, state: KeyState) -> Result<TransitKey, HarnessError> {
+    fn key(&self, state: KeyState) -> Result<VaultTransitConfig, HarnessError> {
         let key = |name: &str| self.transit.key(name, self.algorithm);
         Ok(match state {
             KeyState::Ready | KeyState::AccessDenied => key(&self.ready),
@@ -99,8 +99,13 @@ impl Harness for TransitHarness {
             KeyState::AccessDenied => &self.token_without_policy,
             _ => &self.token,
         };
-        let key = self.key(spec.state)?.with_purpose(spec.purpose.clone());
-        Ok(Arc::new(VaultTransit::new(self.server.client(VaultAuth::token(&**token)), key)?))
+        let options = KeyOptions::new(spec.purpose.clone());
+        let options = options.with_algorithm(self.algorithm).with_key_id("k");
+        let key = self.key(spec.state)?.with_options(options);
+        Ok(Arc::new(VaultTransitProvider::new(
+            self.server.client(VaultAuth::token(&**token)),
+            key,
+        )?))
     }
 
     async fn rotate(&self) -> Result<(), HarnessError> {
@@ -117,7 +122,7 @@ impl Harness for TransitHarness {
         let address = format!("http://{}", faults.address());
         let client =
             VaultClient::new(VaultClientOptions::new(address, VaultAuth::token(&*self.token)))?;
-        let provider = VaultTransit::new(client, self.key(KeyState::Ready)?)?;
+        let provider = VaultTransitProvider::new(client, self.key(KeyState::Ready)?)?;
         Ok((Arc::new(provider), Box::new(faults)))
     }
 }

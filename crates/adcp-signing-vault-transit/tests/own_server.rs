@@ -22,7 +22,9 @@ use adcp_signing_core::{Algorithm, ProviderErrorKind as Kind, SigningProvider as
 use adcp_signing_emulators::{
     OwnProcess, OwnServer, Ready, free_address, named_program, survives_a_kill,
 };
-use adcp_signing_vault_transit::{VaultAuth, VaultClient, VaultClientOptions, VaultTransit};
+use adcp_signing_vault_transit::{
+    VaultAuth, VaultClient, VaultClientOptions, VaultTransitProvider,
+};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use support::{Server, Transit};
@@ -117,13 +119,14 @@ impl Durable {
     }
 
     /// A key, and a provider that logs in by AppRole.
-    async fn provider(&self) -> (Transit, VaultTransit) {
+    async fn provider(&self) -> (Transit, VaultTransitProvider) {
         let transit = self.server.transit().await;
         let key = transit.new_key("ed25519").await;
         let policy = self.server.signing_policy(&transit.mount, &key).await;
         let role = self.server.app_role(json!({ "token_policies": [policy, "default"] })).await;
         let client = self.server.client(role.auth());
-        let provider = VaultTransit::new(client, transit.key(&key, Algorithm::Ed25519)).unwrap();
+        let provider =
+            VaultTransitProvider::new(client, transit.key(&key, Algorithm::Ed25519)).unwrap();
         (transit, provider)
     }
 }
@@ -178,8 +181,8 @@ async fn a_server_behind_tls_is_trusted_by_its_ca_and_not_without() {
             || VaultClientOptions::new(format!("https://{address}"), VaultAuth::token("root"));
         let open = async |options: VaultClientOptions| {
             let purpose = adcp_signing_core::KeyPurpose::RequestSigning;
-            let key = adcp_signing_vault_transit::TransitKey::new("k", purpose);
-            VaultTransit::open(VaultClient::new(options).unwrap(), key).await.unwrap_err().kind()
+            let key = adcp_signing_vault_transit::VaultTransitConfig::new("k", purpose);
+            key.connect_with_client(VaultClient::new(options).unwrap()).await.unwrap_err().kind()
         };
         let start = Instant::now();
         loop {

@@ -11,11 +11,12 @@ use std::{
 
 use adcp_signing_core::{
     Algorithm, KeyPurpose, ProviderErrorKind as Kind, SigningProvider as _,
-    provider::{KeyVersion, layers::SigningProviderExt as _},
+    provider::{KeyVersion, layers::SigningProviderExt as _, toolkit::KeyUriScheme as _},
 };
 use adcp_signing_emulators::{Action, CannedReply, FaultProxy, Traffic};
 use adcp_signing_vault_transit::{
-    TransitKey, VaultAuth, VaultClient, VaultClientOptions, VaultTransit,
+    VaultAuth, VaultClient, VaultClientOptions, VaultTransitConfig, VaultTransitProvider,
+    VaultTransitUri,
 };
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serde_json::{Value, json};
@@ -42,20 +43,20 @@ impl Setup {
         Self { server, transit, key, role }
     }
 
-    fn key(&self) -> TransitKey {
+    fn key(&self) -> VaultTransitConfig {
         self.transit.key(&self.key, Algorithm::Ed25519)
     }
 
-    fn provider(&self, auth: VaultAuth) -> VaultTransit {
-        VaultTransit::new(self.server.client(auth), self.key()).unwrap()
+    fn provider(&self, auth: VaultAuth) -> VaultTransitProvider {
+        VaultTransitProvider::new(self.server.client(auth), self.key()).unwrap()
     }
 
     /// A provider whose calls a proxy counts.
-    async fn counted(&self) -> (VaultTransit, FaultProxy) {
+    async fn counted(&self) -> (VaultTransitProvider, FaultProxy) {
         let proxy = FaultProxy::start(self.server.socket().await, Traffic::Http).await.unwrap();
         let options =
             VaultClientOptions::new(format!("http://{}", proxy.address()), self.role.auth());
-        (VaultTransit::new(VaultClient::new(options).unwrap(), self.key()).unwrap(), proxy)
+        (VaultTransitProvider::new(VaultClient::new(options).unwrap(), self.key()).unwrap(), proxy)
     }
 
     /// Ends every token that the AppRole gave out.
@@ -65,12 +66,12 @@ impl Setup {
     }
 }
 
-async fn signs(provider: &VaultTransit) {
+async fn signs(provider: &VaultTransitProvider) {
     let signed = provider.sign(BASE).await.unwrap();
     provider.public_key().await.unwrap().verify(BASE, &signed.signature).unwrap();
 }
 
-async fn refused(provider: &VaultTransit) -> Kind {
+async fn refused(provider: &VaultTransitProvider) -> Kind {
     provider.sign(BASE).await.unwrap_err().kind()
 }
 
@@ -131,9 +132,11 @@ async fn rotation(server: Server) {
     let after = setup.provider(setup.role.auth());
     assert_ne!(after.public_key().await.unwrap(), first);
     assert_eq!(after.sign(BASE).await.unwrap().key_version, Some(KeyVersion::new("2")));
-    let told =
-        VaultTransit::new(setup.server.client(setup.role.auth()), setup.key().with_version(1))
-            .unwrap();
+    let told = VaultTransitProvider::new(
+        setup.server.client(setup.role.auth()),
+        setup.key().with_version(1),
+    )
+    .unwrap();
     assert_eq!(told.public_key().await.unwrap(), first);
     assert_eq!(told.sign(BASE).await.unwrap().key_version, Some(KeyVersion::new("1")));
 }
@@ -149,10 +152,11 @@ async fn opening(server: Server) {
         ("rsa-4096", Algorithm::RsaPssSha512),
     ] {
         let name = transit.new_key(key_type).await;
-        let key = TransitKey::new(&name, KeyPurpose::WebhookSigning).with_mount(&transit.mount);
-        let error = VaultTransit::new(client.clone(), key.clone()).unwrap_err();
+        let key =
+            VaultTransitConfig::new(&name, KeyPurpose::WebhookSigning).with_mount(&transit.mount);
+        let error = VaultTransitProvider::new(client.clone(), key.clone()).unwrap_err();
         assert_eq!(error.kind(), Kind::Configuration, "nothing says which algorithm");
-        let provider = VaultTransit::open(client.clone(), key).await.unwrap();
+        let provider = key.connect_with_client(client.clone()).await.unwrap();
         assert_eq!(provider.algorithm(), algorithm, "{key_type}");
         assert_eq!(provider.key_id(), provider.public_key().await.unwrap().thumbprint());
         let jwk = provider.public_jwk().await.unwrap();
@@ -171,18 +175,24 @@ async fn retired(server: Server) {
     setup.transit.rotate(&setup.key).await;
     setup.transit.configure(&setup.key, json!({ "min_encryption_version": 2 })).await;
     assert_eq!(refused(&provider).await, Kind::KeyDisabled, "while it runs");
-    let pinned =
-        VaultTransit::new(setup.server.client(setup.role.auth()), setup.key().with_version(1))
-            .unwrap();
+    let pinned = VaultTransitProvider::new(
+        setup.server.client(setup.role.auth()),
+        setup.key().with_version(1),
+    )
+    .unwrap();
     assert_eq!(refused(&pinned).await, Kind::KeyDisabled, "when it starts");
     setup.transit.configure(&setup.key, json!({ "min_decryption_version": 2 })).await;
-    let pinned =
-        VaultTransit::new(setup.server.client(setup.role.auth()), setup.key().with_version(1))
-            .unwrap();
+    let pinned = VaultTransitProvider::new(
+        setup.server.client(setup.role.auth()),
+        setup.key().with_version(1),
+    )
+    .unwrap();
     assert_eq!(refused(&pinned).await, Kind::KeyDisabled, "when it is archived");
-    let early =
-        VaultTransit::new(setup.server.client(setup.role.auth()), setup.key().with_version(3))
-            .unwrap();
+    let early = VaultTransitProvider::new(
+        setup.server.client(setup.role.auth()),
+        setup.key().with_version(3),
+    )
+    .unwrap();
     assert_eq!(refused(&early).await, Kind::KeyNotFound, "before it is made");
 }
 
@@ -249,7 +259,7 @@ async fn policy_denies(server: Server) {
     signs(&provider).await;
     let name = setup.transit.new_key("ed25519").await;
     let options = VaultClientOptions::new(format!("http://{}", proxy.address()), setup.role.auth());
-    let other = VaultTransit::new(
+    let other = VaultTransitProvider::new(
         VaultClient::new(options).unwrap(),
         setup.transit.key(&name, Algorithm::Ed25519),
     );
@@ -420,11 +430,11 @@ async fn wrong_places(server: Server) {
         (setup.transit.key("adcp-no-such-key", Algorithm::Ed25519), Kind::KeyNotFound),
         (setup.transit.key(&setup.key, Algorithm::EcdsaP256Sha256), Kind::AlgorithmMismatch),
     ] {
-        let provider = VaultTransit::new(client.clone(), key).unwrap();
+        let provider = VaultTransitProvider::new(client.clone(), key).unwrap();
         assert_eq!(refused(&provider).await, kind, "{provider:?}");
     }
     // The key goes away under a provider that has read it.
-    let provider = VaultTransit::new(client, setup.key()).unwrap();
+    let provider = VaultTransitProvider::new(client, setup.key()).unwrap();
     signs(&provider).await;
     setup.transit.configure(&setup.key, json!({ "deletion_allowed": true })).await;
     setup.server.call("DELETE", &setup.transit.path("keys", &setup.key), Value::Null).await;
@@ -441,9 +451,9 @@ async fn unusable_keys(server: Server) {
     ] {
         let name = support::unique("adcp-key");
         setup.server.call("POST", &setup.transit.path("keys", &name), options.clone()).await;
-        let key =
-            TransitKey::new(&name, KeyPurpose::RequestSigning).with_mount(&setup.transit.mount);
-        let error = VaultTransit::open(client.clone(), key).await.unwrap_err();
+        let key = VaultTransitConfig::new(&name, KeyPurpose::RequestSigning)
+            .with_mount(&setup.transit.mount);
+        let error = key.connect_with_client(client.clone()).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{options}");
     }
 }
@@ -475,13 +485,13 @@ async fn a_namespace_holds_login_and_key_by_openbao() {
     server
         .call("POST", &format!("{namespace}/transit/keys/buyer"), json!({ "type": "ed25519" }))
         .await;
-    let key = TransitKey::new("buyer", KeyPurpose::RequestSigning);
+    let key = VaultTransitConfig::new("buyer", KeyPurpose::RequestSigning);
     let options = || server.options(VaultAuth::token(&*server.token));
     let inside = VaultClient::new(options().with_namespace(&namespace)).unwrap();
-    let provider = VaultTransit::open(inside, key.clone()).await.unwrap();
+    let provider = key.clone().connect_with_client(inside).await.unwrap();
     signs(&provider).await;
     let elsewhere = VaultClient::new(options().with_namespace("adcp-no-such-namespace")).unwrap();
-    let error = VaultTransit::open(elsewhere, key).await.unwrap_err();
+    let error = key.connect_with_client(elsewhere).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Configuration, "{error}");
 }
 
@@ -512,7 +522,7 @@ async fn opens_a_key_uri_by_its_environment() {
     let transit = server.transit().await;
     let name = transit.new_key("ecdsa-p256").await;
     let uri = format!("openbao://{name}?mount={}&version=1&purpose=webhook-signing", transit.mount);
-    let provider = VaultTransit::from_uri(&uri.parse().unwrap()).await.unwrap();
+    let provider = uri.parse::<VaultTransitUri>().unwrap().connect().await.unwrap();
     assert_eq!(provider.algorithm(), Algorithm::EcdsaP256Sha256);
     assert_eq!(*provider.purpose(), KeyPurpose::WebhookSigning);
     signs(&provider).await;

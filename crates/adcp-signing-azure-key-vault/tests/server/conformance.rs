@@ -5,7 +5,7 @@ use std::sync::Arc;
 use adcp_signing_conformance::provider::{
     Faults, Harness, HarnessError, KeySpec, KeyState, SuiteReport, run,
 };
-use adcp_signing_core::{Algorithm, KeyPurpose, SigningProvider};
+use adcp_signing_core::{Algorithm, KeyPurpose, SigningProvider, provider::toolkit::KeyOptions};
 use adcp_signing_emulators::{CannedReply, ProxyFaults, Replies};
 use async_trait::async_trait;
 
@@ -52,9 +52,11 @@ impl AzureKeyVault {
     ) -> Result<Arc<dyn SigningProvider>, HarnessError> {
         let key = format!("{}/keys/{path}", server.url).parse().map_err(HarnessError::setup)?;
         let provider = server
-            .config(key, purpose, token)?
-            .with_algorithm(self.algorithm)
-            .with_key_id("azure-test-1")
+            .config(
+                key,
+                KeyOptions::new(purpose).with_algorithm(self.algorithm).with_key_id("azure-test-1"),
+                token,
+            )?
             .connect()
             .await?;
         Ok(Arc::new(provider))

@@ -9,7 +9,7 @@ use std::{
 };
 
 use adcp_signing_azure_key_vault::{AzureKeyVaultConfig, KeyIdentifier};
-use adcp_signing_core::{Algorithm, KeyPurpose, ProviderError};
+use adcp_signing_core::{Algorithm, ProviderError, provider::toolkit::KeyOptions};
 use async_trait::async_trait;
 use azure_core::{
     credentials::{AccessToken, TokenCredential, TokenRequestOptions},
@@ -93,10 +93,10 @@ impl Server {
     pub(crate) fn config(
         &self,
         key: KeyIdentifier,
-        purpose: KeyPurpose,
+        options: impl Into<KeyOptions>,
         token: &str,
     ) -> Result<AzureKeyVaultConfig, ProviderError> {
-        let config = AzureKeyVaultConfig::new(key, purpose).with_access_token(token)?;
+        let config = AzureKeyVaultConfig::new(key, options).with_access_token(token)?;
         match &self.roots {
             Some(roots) => config.with_root_certificates(roots),
             None => Ok(config),

@@ -45,7 +45,7 @@ pub(crate) fn keygen(args: &KeygenArgs) -> Result<ExitCode, Failure> {
 pub(crate) async fn jwks(args: &JwksArgs) -> Result<ExitCode, Failure> {
     let mut jwks = Vec::with_capacity(args.keys.len());
     for uri in &args.keys {
-        let provider = keys::open(uri, args.uri.options()).await?;
+        let provider = keys::open(uri, args.uri.options(), keys::Attempts::Few).await?;
         let jwk = provider.public_jwk().await.map_err(|error| Failure::Unavailable {
             code: error.kind().as_str(),
             message: error.to_string(),

@@ -16,10 +16,6 @@ pub enum Case {
     ManySignatures,
     /// Key id, algorithm, purpose, key reference and capability are as asked for, and never change.
     Identity,
-    /// The snapshot, or its absence, keeps the promise of [`SigningProvider::snapshot`].
-    ///
-    /// [`SigningProvider::snapshot`]: adcp_signing_core::SigningProvider::snapshot
-    Snapshot,
     /// Pinned to its own key, the provider signs.
     PinMatch,
     /// Pinned to another key, the provider refuses to sign and to hand out its key.
@@ -80,12 +76,11 @@ pub enum Case {
 
 impl Case {
     /// Every case, in the order in which they run.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 30] = [
         Self::WireForm,
         Self::SignsAndVerifies,
         Self::ManySignatures,
         Self::Identity,
-        Self::Snapshot,
         Self::PinMatch,
         Self::PinMismatch,
         Self::WrongKeyVersion,
@@ -121,7 +116,6 @@ impl Case {
             Self::SignsAndVerifies => "signs-and-verifies",
             Self::ManySignatures => "many-signatures",
             Self::Identity => "identity",
-            Self::Snapshot => "snapshot",
             Self::PinMatch => "pin-match",
             Self::PinMismatch => "pin-mismatch",
             Self::WrongKeyVersion => "wrong-key-version",
@@ -160,7 +154,6 @@ impl Case {
                 | Self::SignsAndVerifies
                 | Self::ManySignatures
                 | Self::Identity
-                | Self::Snapshot
                 | Self::PinMatch
                 | Self::PinMismatch
                 | Self::ConcurrentSigns

@@ -43,7 +43,7 @@ pub trait Harness: Send + Sync {
     /// As [`provider`](Self::provider).
     async fn pinned(&self, pin: Pin) -> Result<Arc<dyn SigningProvider>, HarnessError> {
         let provider = self.provider(&KeySpec::new(KeyState::Ready)).await?;
-        Ok(Arc::new(provider.pinned(pin)?))
+        Ok(Arc::new(provider.pinned(pin)))
     }
 
     /// Makes a new version of the [rotatable](KeyState::Rotatable) key and makes it the one that

@@ -4,11 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use adcp_signing_core::{
     Algorithm, InMemoryProvider, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey,
-    SigningProvider, SystemClock,
-    provider::{
-        Signed, forward_identity,
-        layers::{Rotating, Rotation},
-    },
+    SigningProvider,
+    provider::{Capability, KeyIdentity, Signed},
 };
 use async_trait::async_trait;
 
@@ -21,12 +18,8 @@ const BASE: &[u8] = b"signature base";
 /// Short, because a wrapper that retries waits for so long.
 const RETRY_AFTER: Duration = Duration::from_millis(1);
 
-/// Runs what holds for every wrapper: it passes on identity, keys, signatures, errors and, which is
-/// the one that is forgotten because there is a default, [`snapshot`](SigningProvider::snapshot).
-/// `wrap` puts the wrapper around a provider.
-///
-/// A wrapper that cannot hold a rotating key, as
-/// [`Pinned`](adcp_signing_core::provider::layers::Pinned), is not for this suite.
+/// Runs what holds for every wrapper: it passes on identity, keys, signatures and errors. `wrap` puts
+/// the wrapper around a provider.
 ///
 /// ```
 /// use std::time::Duration;
@@ -49,8 +42,6 @@ pub async fn run_wrapper<W: SigningProvider + 'static>(
         ("forwards-identity", forwards_identity(&wrap)),
         ("forwards-keys-and-signatures", forwards_signatures(&wrap).await),
         ("forwards-errors", forwards_errors(&wrap).await),
-        ("forwards-snapshot", forwards_snapshot(&wrap).await),
-        ("no-snapshot-of-a-fixed-key", no_snapshot(&wrap)),
     ];
     let cases = outcomes.map(|(case, checked)| {
         let outcome = checked.map_or_else(Outcome::Failed, |()| Outcome::Passed);
@@ -113,52 +104,6 @@ async fn forwards_errors(wrap: &impl Fn(Dyn) -> Dyn) -> Checked {
     Ok(())
 }
 
-async fn forwards_snapshot(wrap: &impl Fn(Dyn) -> Dyn) -> Checked {
-    let [current, next] =
-        ["old", "new"].map(|kid| key(kid, Algorithm::Ed25519, KeyPurpose::RequestSigning));
-    let rotating = Rotating::new(current?, next?, Rotation::by_operator(), Arc::new(SystemClock))
-        .map_err(|error| error.to_string())?;
-    let rotating = Arc::new(rotating);
-    let wrapped = wrap(Arc::clone(&rotating) as Dyn);
-    let snapshot =
-        || wrapped.snapshot().ok_or("around a key that rotates there is no snapshot".to_owned());
-    let before = snapshot()?;
-    rotating.promote();
-    for (snapshot, key_id) in [(before, "old"), (snapshot()?, "new")] {
-        if snapshot.key_id() != key_id {
-            return Err(format!(
-                "the snapshot of the key `{key_id}` is of `{}`",
-                snapshot.key_id()
-            ));
-        }
-        if snapshot.snapshot().is_some() {
-            return Err("a snapshot has a snapshot of its own".to_owned());
-        }
-        let told = |error: ProviderError| error.to_string();
-        let key = snapshot.public_key().await.map_err(told)?;
-        let signed = snapshot.sign(BASE).await.map_err(told)?;
-        key.verify(BASE, &signed.signature)
-            .map_err(|_| "a snapshot's signature does not verify under its key".to_owned())?;
-    }
-    // A wrapper that shows itself must show itself around the snapshot too; one that does not
-    // cannot be told apart.
-    let shown = |provider: Option<Dyn>| format!("{provider:?}");
-    let shows_itself = format!("{wrapped:?}") != format!("{rotating:?}");
-    if shows_itself && shown(wrapped.snapshot()) == shown(rotating.snapshot()) {
-        return Err(
-            "the snapshot is the inner provider's, without the wrapper around it".to_owned()
-        );
-    }
-    Ok(())
-}
-
-fn no_snapshot(wrap: &impl Fn(Dyn) -> Dyn) -> Checked {
-    match wrap(key("a-key", Algorithm::Ed25519, KeyPurpose::RequestSigning)?).snapshot() {
-        Some(_) => Err("around a key that never changes there is a snapshot".to_owned()),
-        None => Ok(()),
-    }
-}
-
 fn key(kid: &str, algorithm: Algorithm, purpose: KeyPurpose) -> Result<Dyn, String> {
     let key = InMemoryProvider::generate(algorithm, purpose).map_err(|error| error.to_string())?;
     Ok(Arc::new(key.with_key_id(kid)))
@@ -179,7 +124,13 @@ impl Fails {
 
 #[async_trait]
 impl SigningProvider for Fails {
-    forward_identity!(inner);
+    fn identity(&self) -> &KeyIdentity {
+        self.inner.identity()
+    }
+
+    fn capability(&self) -> Capability {
+        self.inner.capability()
+    }
 
     async fn public_key(&self) -> Result<PublicKey, ProviderError> {
         Err(self.error())

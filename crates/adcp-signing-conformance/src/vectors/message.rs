@@ -302,7 +302,8 @@ fn sign(vector: &Vector, place: &Place) -> Result<(), String> {
         .map(|nonce| Nonce::parse(&nonce))
         .transpose()
         .map_err(|error| error.to_string())?;
-    let prepared = signer.prepare(&request, &options).map_err(|error| error.to_string())?;
+    let prepared =
+        block_on(signer.prepare(&request, &options)).map_err(|error| error.to_string())?;
     let expected = vector.expected_signature_base.as_deref().unwrap_or_default();
     expect("signature base", expected, &String::from_utf8_lossy(prepared.signature_base()))?;
 

@@ -18,7 +18,7 @@ use adcp_signing_core::{
     Algorithm, InMemoryProvider, KeyPurpose, KeyRef, ProviderError, ProviderErrorKind, PublicKey,
     Signature, SigningProvider,
     provider::{
-        Capability, Custody, KeyVersion, Signed,
+        Capability, Custody, KeyIdentity, KeyVersion, Signed,
         layers::{Pin, SigningProviderExt as _},
     },
 };
@@ -46,7 +46,6 @@ pub(crate) enum Flaw {
     NewKeyRefEachTime,
     KeyRefOfThePurpose,
     CapabilityWithoutItsAlgorithm,
-    SnapshotAppears,
     IgnoresPins,
     FetchesTheKeyForEachSignature,
     PreparesForEachSignature,
@@ -131,7 +130,6 @@ impl Service {
         };
         let key_id = match self.flaw {
             Some(F::NewKeyIdEachTime) => format!("key-{nth}"),
-            Some(F::EmptyKeyId) => String::new(),
             _ => "key".to_owned(),
         };
         let resource = match self.flaw {
@@ -139,17 +137,27 @@ impl Service {
             Some(F::KeyRefOfThePurpose) => spec.purpose.to_string(),
             _ => format!("{:?}", spec.state),
         };
+        let algorithm = match spec.state {
+            KeyState::WrongAlgorithm if self.has(F::TakesOnTheWrongAlgorithm) => Algorithm::Ed25519,
+            _ => Algorithm::EcdsaP256Sha256,
+        };
+        let purpose = match self.flaw {
+            Some(F::DropsThePurpose) => KeyPurpose::RequestSigning,
+            _ => spec.purpose.clone(),
+        };
+        let identity = match self.flaw {
+            Some(F::EmptyKeyId) => {
+                let key = InMemoryProvider::generate(algorithm, purpose).unwrap().with_key_id("");
+                key.identity().clone()
+            }
+            _ => KeyIdentity::new(KeyRef::new("fake", &resource), key_id, algorithm, purpose)
+                .unwrap(),
+        };
         Fake {
             flaw: self.flaw,
             secret: self.secret.clone(),
             state: spec.state,
-            key_id,
-            purpose: if self.has(F::DropsThePurpose) {
-                KeyPurpose::RequestSigning
-            } else {
-                spec.purpose.clone()
-            },
-            key_ref: KeyRef::new("fake", &resource),
+            identity,
             keys,
             other: Arc::clone(&self.other),
             line,
@@ -189,7 +197,7 @@ impl Harness for Service {
         let provider = self.build(&KeySpec::new(KeyState::Ready), None);
         match self.flaw {
             Some(F::IgnoresPins) => Ok(Arc::new(provider)),
-            _ => Ok(Arc::new(provider.pinned(pin)?)),
+            _ => Ok(Arc::new(provider.pinned(pin))),
         }
     }
 
@@ -249,9 +257,7 @@ struct Fake {
     flaw: Option<Flaw>,
     secret: String,
     state: KeyState,
-    key_id: String,
-    purpose: KeyPurpose,
-    key_ref: KeyRef,
+    identity: KeyIdentity,
     keys: Arc<Mutex<Vec<Arc<InMemoryProvider>>>>,
     other: Arc<InMemoryProvider>,
     line: Option<Arc<Line>>,
@@ -264,7 +270,7 @@ struct Fake {
 impl std::fmt::Debug for Fake {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let token = if self.has(F::LeaksInDebug) { &self.secret } else { "_" };
-        f.debug_struct("Fake").field("key_id", &self.key_id).field("token", &token).finish()
+        f.debug_struct("Fake").field("key_id", &self.key_id()).field("token", &token).finish()
     }
 }
 
@@ -406,23 +412,8 @@ impl Fake {
 
 #[async_trait]
 impl SigningProvider for Fake {
-    fn key_id(&self) -> &str {
-        &self.key_id
-    }
-
-    fn algorithm(&self) -> Algorithm {
-        match self.state {
-            KeyState::WrongAlgorithm if self.has(F::TakesOnTheWrongAlgorithm) => Algorithm::Ed25519,
-            _ => Algorithm::EcdsaP256Sha256,
-        }
-    }
-
-    fn purpose(&self) -> &KeyPurpose {
-        &self.purpose
-    }
-
-    fn key_ref(&self) -> &KeyRef {
-        &self.key_ref
+    fn identity(&self) -> &KeyIdentity {
+        &self.identity
     }
 
     fn capability(&self) -> Capability {
@@ -444,9 +435,9 @@ impl SigningProvider for Fake {
         Ok(self.key().1.verifying_key().clone())
     }
 
-    async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
+    async fn sign(&self, message: &[u8]) -> Result<Signed, ProviderError> {
         self.log();
-        self.check(signature_base)?;
+        self.check(message)?;
         self.request().await?;
         if self.has(F::FetchesTheKeyForEachSignature) {
             self.fetches.fetch_add(1, Ordering::SeqCst);
@@ -455,12 +446,7 @@ impl SigningProvider for Fake {
         // Others get their turn, as they do while a service thinks.
         tokio::task::yield_now().await;
         let version = if self.has(F::HidesTheRotation) { 1 } else { self.key().0 };
-        let signature = self.bytes(signature_base)?;
+        let signature = self.bytes(message)?;
         Ok(Signed::new(signature).with_key_version(KeyVersion::new(version.to_string())))
-    }
-
-    fn snapshot(&self) -> Option<Arc<dyn SigningProvider>> {
-        let appears = self.has(F::SnapshotAppears) && self.used.load(Ordering::SeqCst);
-        appears.then(|| Arc::clone(&self.other) as Arc<dyn SigningProvider>)
     }
 }

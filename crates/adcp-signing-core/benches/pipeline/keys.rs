@@ -6,7 +6,7 @@ use adcp_signing_core::{
     Algorithm, InMemoryProvider, KeyPurpose, KeyRef, ProviderError, PublicKey, Signature,
     SigningProvider,
     profile::{Profile, WireVersion},
-    provider::{Capability, Custody, KeyIdentity, Signed, identified_by},
+    provider::{Capability, Custody, KeyIdentity, Signed},
     rfc9421::Request,
     sign::{SignedFields, Signer},
 };
@@ -55,7 +55,9 @@ impl NullKey {
 
 #[async_trait]
 impl SigningProvider for NullKey {
-    identified_by!(identity);
+    fn identity(&self) -> &KeyIdentity {
+        &self.identity
+    }
 
     fn capability(&self) -> Capability {
         Capability::new(Custody::InProcess, [Algorithm::Ed25519])
@@ -70,7 +72,7 @@ impl SigningProvider for NullKey {
         })
     }
 
-    async fn sign(&self, _signature_base: &[u8]) -> Result<Signed, ProviderError> {
+    async fn sign(&self, _message: &[u8]) -> Result<Signed, ProviderError> {
         Ok(Signed::new(self.signature.clone()))
     }
 }

@@ -1,16 +1,17 @@
 //! What can go wrong at a key service, in terms that hold for every service.
 
-use std::{borrow::Cow, error::Error as StdError, fmt, time::Duration};
+use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc, time::Duration};
 
 /// Why a provider could not sign or hand out its public key.
 ///
 /// The message says what to do and holds no secret, token or full resource name; the cause is
-/// chained as the source.
+/// chained as the source. A clone shares the cause: whoever waited for one call gets it whole.
+#[derive(Clone)]
 pub struct ProviderError {
     kind: ProviderErrorKind,
     message: Cow<'static, str>,
     retry_after: Option<Duration>,
-    source: Option<Box<dyn StdError + Send + Sync + 'static>>,
+    source: Option<Arc<dyn StdError + Send + Sync + 'static>>,
 }
 
 /// The class of a [`ProviderError`], the same for every backend.
@@ -100,7 +101,7 @@ impl ProviderError {
         mut self,
         source: impl Into<Box<dyn StdError + Send + Sync + 'static>>,
     ) -> Self {
-        self.source = Some(source.into());
+        self.source = Some(Arc::from(source.into()));
         self
     }
 

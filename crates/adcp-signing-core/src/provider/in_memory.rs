@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use pkcs8::der::pem;
 use zeroize::Zeroizing;
 
-use super::{Capability, Custody, ProviderError, ProviderErrorKind, Signed, SigningProvider};
+use super::{
+    Capability, Custody, KeyIdentity, ProviderError, ProviderErrorKind, Signed, SigningProvider,
+};
 use crate::keys::{
     Algorithm, KeyError, KeyPurpose, KeyRef, PublicKey, Signature,
     crypto::{GenerateError, SigningKey},
@@ -32,9 +34,7 @@ const MAX_PEM_LEN: usize = 16 * 1024;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct InMemoryProvider {
-    key_id: String,
-    purpose: KeyPurpose,
-    key_ref: KeyRef,
+    identity: KeyIdentity,
     key: Arc<SigningKey>,
     public_key: PublicKey,
 }
@@ -67,7 +67,7 @@ impl InMemoryProvider {
                 "the private JWK does not say what it is for; add `adcp_use`, or name the purpose",
             ));
         };
-        Ok(Self::from_checked_jwk(jwk, purpose))
+        Self::from_checked_jwk(jwk, purpose)
     }
 
     /// The key of a private JWK, for a purpose that the caller names.
@@ -80,7 +80,7 @@ impl InMemoryProvider {
                 "the private JWK is for `{}`, not for `{purpose}`; a key has one purpose",
                 own.as_str().escape_debug()
             ))),
-            _ => Ok(Self::from_checked_jwk(jwk, purpose)),
+            _ => Self::from_checked_jwk(jwk, purpose),
         }
     }
 
@@ -128,7 +128,7 @@ impl InMemoryProvider {
     /// Sets the `keyid` to sign with, which is the `kid` of the published JWK.
     #[must_use]
     pub fn with_key_id(mut self, key_id: impl Into<String>) -> Self {
-        self.key_id = key_id.into();
+        self.identity = self.identity.with_key_id(key_id.into());
         self
     }
 
@@ -159,7 +159,7 @@ impl InMemoryProvider {
     /// The public JWK as it is to be published: `kid`, `alg`, `use` `sig`, `key_ops` `["verify"]`,
     /// `adcp_use`.
     pub fn jwk(&self) -> Jwk {
-        self.public_key.to_jwk().with_kid(&*self.key_id).published_for(self.purpose.clone())
+        self.public_key.to_jwk().with_kid(self.key_id()).published_for(self.purpose().clone())
     }
 
     /// The private JWK, `key_ops` `["sign"]`, for writing a new key down. Hands the secret out.
@@ -170,10 +170,10 @@ impl InMemoryProvider {
 
     fn from_key(key: SigningKey, purpose: KeyPurpose) -> Result<Self, ProviderError> {
         let public_key = key.verify_key().and_then(PublicKey::new).map_err(refused)?;
-        Ok(Self::assemble(Arc::new(key), public_key, purpose, None))
+        Self::assemble(Arc::new(key), public_key, purpose, None)
     }
 
-    fn from_checked_jwk(jwk: PrivateJwk, purpose: KeyPurpose) -> Self {
+    fn from_checked_jwk(jwk: PrivateJwk, purpose: KeyPurpose) -> Result<Self, ProviderError> {
         let (public, key, public_key) = jwk.into_parts();
         Self::assemble(key, public_key, purpose, public.kid().map(str::to_owned))
     }
@@ -183,34 +183,19 @@ impl InMemoryProvider {
         public_key: PublicKey,
         purpose: KeyPurpose,
         kid: Option<String>,
-    ) -> Self {
+    ) -> Result<Self, ProviderError> {
         let thumbprint = public_key.thumbprint();
-        Self {
-            key_ref: KeyRef::new(BACKEND, &thumbprint),
-            key_id: kid.unwrap_or(thumbprint),
-            purpose,
-            key,
-            public_key,
-        }
+        let key_ref = KeyRef::new(BACKEND, &thumbprint);
+        let key_id = kid.unwrap_or(thumbprint);
+        let identity = KeyIdentity::new(key_ref, key_id, public_key.algorithm(), purpose)?;
+        Ok(Self { identity, key, public_key })
     }
 }
 
 #[async_trait]
 impl SigningProvider for InMemoryProvider {
-    fn key_id(&self) -> &str {
-        &self.key_id
-    }
-
-    fn algorithm(&self) -> Algorithm {
-        self.public_key.algorithm()
-    }
-
-    fn purpose(&self) -> &KeyPurpose {
-        &self.purpose
-    }
-
-    fn key_ref(&self) -> &KeyRef {
-        &self.key_ref
+    fn identity(&self) -> &KeyIdentity {
+        &self.identity
     }
 
     fn capability(&self) -> Capability {
@@ -234,8 +219,8 @@ impl SigningProvider for InMemoryProvider {
 impl fmt::Debug for InMemoryProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("InMemoryProvider")
-            .field("key_id", &self.key_id)
-            .field("purpose", &self.purpose)
+            .field("key_id", &self.key_id())
+            .field("purpose", &self.purpose())
             .field("public_key", &self.public_key)
             .finish_non_exhaustive()
     }

@@ -10,6 +10,7 @@ mod key_identity;
 pub mod layers;
 #[cfg(test)]
 pub(crate) mod scripted;
+mod source;
 pub mod toolkit;
 
 use std::{fmt, sync::Arc};
@@ -20,31 +21,66 @@ pub use self::{
     error::{ProviderError, ProviderErrorKind},
     in_memory::InMemoryProvider,
     key_identity::{KeyIdentity, check_algorithm},
+    source::{KeySource, SignerKey},
 };
 use crate::keys::{Algorithm, KeyPurpose, KeyRef, PublicKey, Signature};
 
-/// Something that can sign with one private key that it need not hand out.
+/// Signs with one private key that it does not hand out.
 ///
-/// A backend implements this by talking to its service and nothing else; waiting, retrying, limits,
-/// pinning and self-checks are wrappers that implement the same trait. Purpose is not optional: a
-/// provider that does not say what its key is for cannot be built, and no wrapper can drop it.
+/// A backend implements this by talking to its service and nothing else. Waiting, retrying, limits,
+/// pinning and self-checks are [`layers`] that implement the same trait. The identity never changes
+/// while the provider lives: a key that rotates is a [`KeySource`], not a provider.
 ///
-/// A backend that keeps a [`KeyIdentity`] has the first four methods from [`identified_by!`], where
-/// there is an example; a wrapper has these and `capability` from [`forward_identity!`]. Both can
-/// be written out as well.
+/// ```
+/// use adcp_signing_core::{
+///     Algorithm, KeyPurpose, KeyRef, ProviderError, PublicKey, Signature, SigningProvider,
+///     provider::{Capability, Custody, KeyIdentity, Signed},
+/// };
+/// use async_trait::async_trait;
+///
+/// #[derive(Debug)]
+/// struct Hsm {
+///     slot: u32,
+///     identity: KeyIdentity,
+/// }
+///
+/// impl Hsm {
+///     fn new(slot: u32, key_id: &str, purpose: KeyPurpose) -> Result<Self, ProviderError> {
+///         let key_ref = KeyRef::new("my-hsm", &slot.to_string());
+///         Ok(Self { slot, identity: KeyIdentity::new(key_ref, key_id, Algorithm::Ed25519, purpose)? })
+///     }
+/// }
+///
+/// #[async_trait]
+/// impl SigningProvider for Hsm {
+///     fn identity(&self) -> &KeyIdentity {
+///         &self.identity
+///     }
+///
+///     fn capability(&self) -> Capability {
+///         Capability::new(Custody::External, [Algorithm::Ed25519])
+///     }
+///
+///     async fn public_key(&self) -> Result<PublicKey, ProviderError> {
+///         ask_the_device(self.slot).await
+///     }
+///
+///     async fn sign(&self, message: &[u8]) -> Result<Signed, ProviderError> {
+///         Ok(Signed::new(sign_in_the_device(self.slot, message).await?))
+///     }
+/// }
+///
+/// let hsm = Hsm::new(7, "buyer-1", KeyPurpose::RequestSigning)?;
+/// assert_eq!((hsm.key_id(), hsm.key_ref().backend()), ("buyer-1", "my-hsm"));
+/// # async fn ask_the_device(_: u32) -> Result<PublicKey, ProviderError> { unimplemented!() }
+/// # async fn sign_in_the_device(_: u32, _: &[u8]) -> Result<Signature, ProviderError> { unimplemented!() }
+/// # Ok::<(), ProviderError>(())
+/// ```
 #[async_trait]
 pub trait SigningProvider: Send + Sync + fmt::Debug {
-    /// The `keyid` signature parameter, which is the `kid` of the published JWK.
-    fn key_id(&self) -> &str;
-
-    /// The one algorithm this key signs with.
-    fn algorithm(&self) -> Algorithm;
-
-    /// What the key is published for.
-    fn purpose(&self) -> &KeyPurpose;
-
-    /// A stable identity of the key for caches and logs.
-    fn key_ref(&self) -> &KeyRef;
+    /// The identity of the key: its `keyid`, algorithm, purpose and reference. A layer answers with
+    /// that of the provider inside it.
+    fn identity(&self) -> &KeyIdentity;
 
     /// What the service behind the key can do.
     fn capability(&self) -> Capability;
@@ -52,30 +88,35 @@ pub trait SigningProvider: Send + Sync + fmt::Debug {
     /// The public half, as the service has it.
     ///
     /// # Errors
-    /// A [`ProviderError`] of the kind the service's answer stands for.
+    /// A [`ProviderError`] of the kind that the service's answer stands for.
     async fn public_key(&self) -> Result<PublicKey, ProviderError>;
 
-    /// Signs the whole signature base (RFC 9421 §2.5), never a digest of it: the backend hashes
-    /// where its service wants a digest, because Ed25519 cannot work on one.
+    /// Signs the whole message, never a digest of it: for an HTTP message that is the signature
+    /// base (RFC 9421 §2.5). The backend hashes where its service wants a digest, because Ed25519
+    /// cannot work on one.
     ///
     /// # Errors
-    /// A [`ProviderError`] of the kind the service's answer stands for.
-    async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError>;
+    /// A [`ProviderError`] of the kind that the service's answer stands for.
+    async fn sign(&self, message: &[u8]) -> Result<Signed, ProviderError>;
 
-    /// The provider to use for one whole signature, where the key behind this one can change
-    /// between two calls.
-    ///
-    /// A signer reads `key_id`, `algorithm` and `purpose`, builds the signature base from them and
-    /// then signs; over a key that rotates, the first and the last could speak of different keys.
-    /// So a signer asks for the snapshot first, and where there is one uses it in place of `self`
-    /// for everything until the signature is done. The identity of a snapshot never changes, and
-    /// its own `snapshot` is `None`.
-    ///
-    /// `None`, the default, says that this provider's identity never changes; a provider that once
-    /// answers `None` always does. **A wrapper must forward this**: it answers with itself around
-    /// its inner provider's snapshot, sharing its own state with it.
-    fn snapshot(&self) -> Option<Arc<dyn SigningProvider>> {
-        None
+    /// The `keyid` signature parameter, which is the `kid` of the published JWK.
+    fn key_id(&self) -> &str {
+        self.identity().key_id()
+    }
+
+    /// The one algorithm that the key signs with.
+    fn algorithm(&self) -> Algorithm {
+        self.identity().algorithm()
+    }
+
+    /// What the key is published for.
+    fn purpose(&self) -> &KeyPurpose {
+        self.identity().purpose()
+    }
+
+    /// A stable reference to the key for caches and logs.
+    fn key_ref(&self) -> &KeyRef {
+        self.identity().key_ref()
     }
 }
 
@@ -162,67 +203,40 @@ pub enum Custody {
     External,
 }
 
-/// The identity and the capability of a wrapper, answered by the provider inside it: all of them or
-/// none, so that no wrapper can drop the purpose. The member is named as for [`identified_by!`],
-/// which a backend uses.
-///
-/// ```
-/// use adcp_signing_core::{
-///     PublicKey, SigningProvider,
-///     provider::{ProviderError, Signed, forward_identity},
-/// };
-/// use async_trait::async_trait;
-///
-/// #[derive(Debug)]
-/// struct Audited<P> {
-///     inner: P,
-/// }
-///
-/// #[async_trait]
-/// impl<P: SigningProvider> SigningProvider for Audited<P> {
-///     forward_identity!(inner);
-///
-///     async fn public_key(&self) -> Result<PublicKey, ProviderError> {
-///         self.inner.public_key().await
-///     }
-///
-///     async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
-///         let signed = self.inner.sign(signature_base).await;
-///         println!("{}: {}", self.key_id(), if signed.is_ok() { "signed" } else { "failed" });
-///         signed
-///     }
-///     // A wrapper around providers whose key rotates forwards `snapshot` too.
-/// }
-/// ```
-#[macro_export]
-#[doc(hidden)]
-macro_rules! forward_identity {
-    ($($inner:tt)+) => {
-        $crate::identified_by!($($inner)+);
+#[async_trait]
+impl<P: SigningProvider + ?Sized> SigningProvider for Arc<P> {
+    fn identity(&self) -> &KeyIdentity {
+        (**self).identity()
+    }
 
-        fn capability(&self) -> $crate::provider::Capability {
-            self.$($inner)+.capability()
-        }
-    };
-}
-#[doc(inline)]
-pub use crate::{forward_identity, identified_by};
+    fn capability(&self) -> Capability {
+        (**self).capability()
+    }
 
-macro_rules! forward {
-    ($($pointer:ty),*) => {$(
-        #[async_trait]
-        impl<P: SigningProvider + ?Sized> SigningProvider for $pointer {
-            fn key_id(&self) -> &str { (**self).key_id() }
-            fn algorithm(&self) -> Algorithm { (**self).algorithm() }
-            fn purpose(&self) -> &KeyPurpose { (**self).purpose() }
-            fn key_ref(&self) -> &KeyRef { (**self).key_ref() }
-            fn capability(&self) -> Capability { (**self).capability() }
-            async fn public_key(&self) -> Result<PublicKey, ProviderError> { (**self).public_key().await }
-            async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
-                (**self).sign(signature_base).await
-            }
-            fn snapshot(&self) -> Option<Arc<dyn SigningProvider>> { (**self).snapshot() }
-        }
-    )*};
+    async fn public_key(&self) -> Result<PublicKey, ProviderError> {
+        (**self).public_key().await
+    }
+
+    async fn sign(&self, message: &[u8]) -> Result<Signed, ProviderError> {
+        (**self).sign(message).await
+    }
 }
-forward!(Arc<P>, Box<P>);
+
+#[async_trait]
+impl<P: SigningProvider + ?Sized> SigningProvider for Box<P> {
+    fn identity(&self) -> &KeyIdentity {
+        (**self).identity()
+    }
+
+    fn capability(&self) -> Capability {
+        (**self).capability()
+    }
+
+    async fn public_key(&self) -> Result<PublicKey, ProviderError> {
+        (**self).public_key().await
+    }
+
+    async fn sign(&self, message: &[u8]) -> Result<Signed, ProviderError> {
+        (**self).sign(message).await
+    }
+}

@@ -16,7 +16,8 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::{
-    Capability, Custody, KeyVersion, ProviderError, ProviderErrorKind, Signed, SigningProvider,
+    Capability, Custody, KeyIdentity, KeyVersion, ProviderError, ProviderErrorKind, Signed,
+    SigningProvider,
 };
 use crate::keys::{Algorithm, KeyPurpose, KeyRef, PublicKey, Signature};
 
@@ -56,10 +57,7 @@ impl Step {
 #[derive(Debug, Clone)]
 pub(crate) struct Scripted {
     key: SigningKey,
-    key_id: String,
-    algorithm: Algorithm,
-    purpose: KeyPurpose,
-    key_ref: KeyRef,
+    identity: KeyIdentity,
     capability: Capability,
     state: Arc<State>,
 }
@@ -80,10 +78,7 @@ impl Scripted {
         getrandom::fill(&mut secret).unwrap();
         Self {
             key: SigningKey::from_bytes(&secret),
-            key_id: key_id.to_owned(),
-            algorithm: Algorithm::Ed25519,
-            purpose: KeyPurpose::RequestSigning,
-            key_ref: KeyRef::new("scripted", key_id),
+            identity: identity(key_id, key_id, Algorithm::Ed25519, KeyPurpose::RequestSigning),
             capability: Capability::new(Custody::External, [Algorithm::Ed25519])
                 .with_max_message_len(4096),
             state: Arc::default(),
@@ -92,19 +87,24 @@ impl Scripted {
 
     /// Another provider of the same key material, with a script of its own.
     pub(crate) fn replica(&self, resource: &str) -> Self {
-        Self { key_ref: KeyRef::new("scripted", resource), state: Arc::default(), ..self.clone() }
+        let identity = identity(resource, self.key_id(), self.algorithm(), self.purpose().clone());
+        Self { identity, state: Arc::default(), ..self.clone() }
     }
 
     pub(crate) fn with_algorithm(self, algorithm: Algorithm) -> Self {
-        Self { algorithm, ..self }
+        let identity = identity(self.key_id(), self.key_id(), algorithm, self.purpose().clone());
+        Self { identity, ..self }
     }
 
     pub(crate) fn with_purpose(self, purpose: KeyPurpose) -> Self {
-        Self { purpose, ..self }
+        let identity = identity(self.key_id(), self.key_id(), self.algorithm(), purpose);
+        Self { identity, ..self }
     }
 
+    /// The same key of the service under another `keyid`.
     pub(crate) fn with_key_id(self, key_id: &str) -> Self {
-        Self { key_id: key_id.to_owned(), ..self }
+        let identity = identity(self.key_id(), key_id, self.algorithm(), self.purpose().clone());
+        Self { identity, ..self }
     }
 
     #[cfg(feature = "tokio")]
@@ -124,6 +124,13 @@ impl Scripted {
         self
     }
 
+    /// Forgets the steps that were not taken: from now on the service answers.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn forget_steps(&self) {
+        self.state.signs.lock().clear();
+        self.state.public_keys.lock().clear();
+    }
+
     pub(crate) fn sign_calls(&self) -> usize {
         self.state.sign_calls.load(Ordering::SeqCst)
     }
@@ -141,6 +148,15 @@ impl Scripted {
     pub(crate) fn true_public_key(&self) -> PublicKey {
         PublicKey::from_ed25519_bytes(self.key.verifying_key().as_bytes()).unwrap()
     }
+}
+
+fn identity(
+    resource: &str,
+    key_id: &str,
+    algorithm: Algorithm,
+    purpose: KeyPurpose,
+) -> KeyIdentity {
+    KeyIdentity::new(KeyRef::new("scripted", resource), key_id, algorithm, purpose).unwrap()
 }
 
 struct UnderWay<'a>(&'a AtomicUsize);
@@ -180,20 +196,8 @@ async fn resolve(mut step: Step) -> Result<Step, ProviderError> {
 
 #[async_trait]
 impl SigningProvider for Scripted {
-    fn key_id(&self) -> &str {
-        &self.key_id
-    }
-
-    fn algorithm(&self) -> Algorithm {
-        self.algorithm
-    }
-
-    fn purpose(&self) -> &KeyPurpose {
-        &self.purpose
-    }
-
-    fn key_ref(&self) -> &KeyRef {
-        &self.key_ref
+    fn identity(&self) -> &KeyIdentity {
+        &self.identity
     }
 
     fn capability(&self) -> Capability {

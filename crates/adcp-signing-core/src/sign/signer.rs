@@ -8,9 +8,10 @@ use super::{
 };
 use crate::{
     clock::{Clock, SystemClock},
+    keys::{Algorithm, KeyPurpose},
     nonce::{Nonces, RandomNonces},
     profile::{LABEL, MAX_VALIDITY, Profile, PurposeVerdict, WireVersion},
-    provider::SigningProvider,
+    provider::{KeyIdentity, SignerKey, SigningProvider},
     rfc9421::Request,
     target_uri::{TargetUri, unambiguous_target},
 };
@@ -41,7 +42,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Signer {
     profile: Profile,
-    provider: Arc<dyn SigningProvider>,
+    key: SignerKey,
     clock: Arc<dyn Clock>,
     nonces: Arc<dyn Nonces>,
     ambiguous: AmbiguousUrls,
@@ -49,28 +50,31 @@ pub struct Signer {
 }
 
 impl Signer {
-    /// A signer on the system's clock and random nonces.
+    /// A signer on the system's clock and random nonces. The key is a provider, a rotation, or a
+    /// key that is opened at its first use.
     ///
     /// A key whose purpose the profile deprecates is accepted, with a warning in the log.
     ///
     /// # Errors
-    /// [`SignError::Purpose`] or [`SignError::Algorithm`] when the profile does not accept the
-    /// provider's key.
-    pub fn new(
-        profile: Profile,
-        provider: impl SigningProvider + 'static,
-    ) -> Result<Self, SignError> {
+    /// [`SignError::Purpose`] or [`SignError::Algorithm`] when the profile does not accept the key.
+    /// The algorithm of a key that is not open yet is checked at the first signature.
+    pub fn new(profile: Profile, key: impl Into<SignerKey>) -> Result<Self, SignError> {
         let signer = Self {
             profile,
-            provider: Arc::new(provider),
+            key: key.into(),
             clock: Arc::new(SystemClock),
             nonces: Arc::new(RandomNonces),
             ambiguous: AmbiguousUrls::default(),
             coverage: DigestCoverage::default(),
         };
-        let key = &signer.provider;
-        if let PurposeVerdict::Deprecated { advice } = signer.accept(key)? {
-            tracing::warn!(kid = key.key_id(), profile = %signer.profile, advice, "deprecated key");
+        let identity = signer.key.identity();
+        if let Some(identity) = identity {
+            signer.accept_algorithm(identity.algorithm())?;
+        }
+        let verdict = signer.accept_purpose(signer.key.purpose())?;
+        if let PurposeVerdict::Deprecated { advice } = verdict {
+            let kid = identity.map(KeyIdentity::key_id);
+            tracing::warn!(kid, profile = %signer.profile, advice, "deprecated key");
         }
         Ok(signer)
     }
@@ -79,16 +83,16 @@ impl Signer {
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn for_requests(provider: impl SigningProvider + 'static) -> Result<Self, SignError> {
-        Self::new(Profile::request(WireVersion::NEWEST), provider)
+    pub fn for_requests(key: impl Into<SignerKey>) -> Result<Self, SignError> {
+        Self::new(Profile::request(WireVersion::NEWEST), key)
     }
 
     /// A signer of webhooks of the newest contract.
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn for_webhooks(provider: impl SigningProvider + 'static) -> Result<Self, SignError> {
-        Self::new(Profile::webhook(), provider)
+    pub fn for_webhooks(key: impl Into<SignerKey>) -> Result<Self, SignError> {
+        Self::new(Profile::webhook(), key)
     }
 
     /// Another clock.
@@ -141,25 +145,23 @@ impl Signer {
         request: &Request<'_>,
         options: &SignOptions,
     ) -> Result<SignedFields, SignError> {
-        // A key that rotates is asked once, so that `keyid` and signature are of the same key.
-        let snapshot = self.provider.snapshot();
-        let provider = snapshot.as_deref().unwrap_or(&*self.provider);
-        let prepared = self.prepare_for(provider, request, options)?;
-        let signed = provider.sign(prepared.signature_base()).await?;
+        // Drawn once, so that `keyid` and signature are of the same key.
+        let key = self.key.draw().await?;
+        let prepared = self.prepare_for(&*key, request, options)?;
+        let signed = key.sign(prepared.signature_base()).await?;
         prepared.finalize(&signed.signature)
     }
 
-    /// The first half alone, for a key that this crate does not drive.
+    /// The first half alone, for a signature that the caller makes.
     ///
     /// # Errors
     /// [`SignError`]; nothing has changed.
-    pub fn prepare(
+    pub async fn prepare(
         &self,
         request: &Request<'_>,
         options: &SignOptions,
     ) -> Result<Prepared, SignError> {
-        let snapshot = self.provider.snapshot();
-        self.prepare_for(snapshot.as_deref().unwrap_or(&*self.provider), request, options)
+        self.prepare_for(&*self.key.draw().await?, request, options)
     }
 
     fn prepare_for(
@@ -168,7 +170,8 @@ impl Signer {
         request: &Request<'_>,
         options: &SignOptions,
     ) -> Result<Prepared, SignError> {
-        self.accept(provider)?;
+        self.accept_algorithm(provider.algorithm())?;
+        self.accept_purpose(provider.purpose())?;
         let target = match self.ambiguous {
             AmbiguousUrls::Refuse => Some(self.unambiguous(request.url)?),
             AmbiguousUrls::Allow => None,
@@ -196,14 +199,15 @@ impl Signer {
         })
     }
 
-    /// What the profile makes of the key; a refusal is an error.
-    fn accept(&self, provider: &dyn SigningProvider) -> Result<PurposeVerdict, SignError> {
-        if !self.profile.admits(provider.algorithm()) {
-            return Err(SignError::Algorithm(provider.algorithm()));
-        }
-        match self.profile.judge_purpose(provider.purpose()) {
+    fn accept_algorithm(&self, algorithm: Algorithm) -> Result<(), SignError> {
+        if self.profile.admits(algorithm) { Ok(()) } else { Err(SignError::Algorithm(algorithm)) }
+    }
+
+    /// The profile's verdict on the key's purpose; a refusal is an error.
+    fn accept_purpose(&self, purpose: &KeyPurpose) -> Result<PurposeVerdict, SignError> {
+        match self.profile.judge_purpose(purpose) {
             PurposeVerdict::Refused { cure } => Err(SignError::Purpose {
-                purpose: provider.purpose().clone(),
+                purpose: purpose.clone(),
                 profile: self.profile.to_string(),
                 cure,
             }),

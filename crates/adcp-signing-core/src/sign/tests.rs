@@ -9,12 +9,12 @@ use super::*;
 use crate::{
     clock::{FixedClock, UnixSeconds},
     json::StrictJsonError,
-    keys::{Algorithm, KeyPurpose, PublicKey},
+    keys::{Algorithm, KeyPurpose},
     nonce::{FixedNonces, Nonce, NonceError},
     profile::{Fault, Profile, PurposeVerdict, WireVersion},
     provider::{
-        InMemoryProvider, ProviderError, ProviderErrorKind, Signed, SigningProvider,
-        forward_identity,
+        InMemoryProvider, KeyIdentity, KeySource, ProviderError, ProviderErrorKind,
+        SigningProvider,
         scripted::{Scripted, Step},
     },
     rfc9421::{AuthorityError, FieldLine, Request, digest::DigestError},
@@ -56,19 +56,17 @@ struct Replaced {
 }
 
 #[async_trait]
-impl SigningProvider for Replaced {
-    forward_identity!(first);
-
-    async fn public_key(&self) -> Result<PublicKey, ProviderError> {
-        self.first.public_key().await
+impl KeySource for Replaced {
+    fn purpose(&self) -> &KeyPurpose {
+        self.first.purpose()
     }
 
-    async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
-        self.first.sign(signature_base).await
+    async fn key(&self) -> Result<Arc<dyn SigningProvider>, ProviderError> {
+        Ok(Arc::<Scripted>::clone(&self.next))
     }
 
-    fn snapshot(&self) -> Option<Arc<dyn SigningProvider>> {
-        Some(Arc::<Scripted>::clone(&self.next))
+    fn identity(&self) -> Option<&KeyIdentity> {
+        Some(self.first.identity())
     }
 }
 
@@ -83,7 +81,7 @@ fn a_message_is_signed_by_every_profile_and_the_signature_is_over_the_base() {
             let signer = Signer::new(profile.clone(), Arc::clone(&key)).unwrap();
             let fields = [JSON];
             let request = post(&fields, BODY);
-            let prepared = signer.prepare(&request, &SignOptions::default()).unwrap();
+            let prepared = block_on(signer.prepare(&request, &SignOptions::default())).unwrap();
             let base = prepared.signature_base().to_vec();
             let signed = key.sign_now(&base).unwrap();
             public.verify(&base, &signed).unwrap();
@@ -159,12 +157,13 @@ fn a_key_that_takes_the_place_of_another_is_judged_again() {
     for (next, fault) in [(governance, Fault::KeyPurposeInvalid), (rsa, Fault::AlgNotAllowed)] {
         let next = Arc::new(next);
         let key = Replaced { first: Scripted::new("first"), next: Arc::clone(&next) };
+        let key = Arc::new(key) as Arc<dyn KeySource>;
         let signer = Signer::new(newest(), key).unwrap();
         let fields = [JSON];
         let request = post(&fields, BODY);
         let refused = [
             block_on(signer.sign(&request)).unwrap_err(),
-            signer.prepare(&request, &SignOptions::default()).unwrap_err(),
+            block_on(signer.prepare(&request, &SignOptions::default())).unwrap_err(),
         ];
         for refused in refused {
             assert_eq!(refused.fault(), Some(fault), "{refused}");
@@ -177,6 +176,7 @@ fn a_key_that_takes_the_place_of_another_is_judged_again() {
 fn keyid_algorithm_and_signature_are_of_the_key_that_takes_the_place() {
     let next = Arc::new(Scripted::new("next"));
     let key = Replaced { first: Scripted::new("first"), next: Arc::clone(&next) };
+    let key = Arc::new(key) as Arc<dyn KeySource>;
     let fields = [JSON];
     let signer = Signer::new(newest(), key).unwrap();
     let signed = block_on(signer.sign(&post(&fields, BODY))).unwrap();

@@ -5,7 +5,9 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use adcp_signing_conformance::provider::{
     Faults, Harness, HarnessError, KeySpec, KeyState, SuiteReport, run,
 };
-use adcp_signing_core::{Algorithm, KeyPurpose, ProviderErrorKind, SigningProvider};
+use adcp_signing_core::{
+    Algorithm, KeyPurpose, ProviderErrorKind, SigningProvider, provider::toolkit::KeyOptions,
+};
 use adcp_signing_emulators::{CannedReply, ProxyFaults, Replies};
 use adcp_signing_gcp_kms::GcpKmsConfig;
 use async_trait::async_trait;
@@ -56,13 +58,14 @@ impl Server {
         endpoint: &str,
     ) -> Result<Arc<dyn SigningProvider>, HarnessError> {
         let name = version.parse().map_err(HarnessError::setup)?;
-        let provider = GcpKmsConfig::new(name, purpose)
-            .with_algorithm(algorithm)
-            .with_key_id("gcp-test-1")
-            .with_endpoint(endpoint.parse().map_err(HarnessError::setup)?)
-            .with_access_token(&self.token)?
-            .connect()
-            .await?;
+        let provider = GcpKmsConfig::new(
+            name,
+            KeyOptions::new(purpose).with_algorithm(algorithm).with_key_id("gcp-test-1"),
+        )
+        .with_endpoint(endpoint.parse().map_err(HarnessError::setup)?)
+        .with_access_token(&self.token)?
+        .connect()
+        .await?;
         Ok(Arc::new(provider))
     }
 }

@@ -14,8 +14,8 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use adcp_signing_core::{Algorithm, KeyPurpose};
-use adcp_signing_vault_transit::{TransitKey, VaultAuth, VaultClient, VaultClientOptions};
+use adcp_signing_core::{Algorithm, KeyPurpose, provider::toolkit::KeyOptions};
+use adcp_signing_vault_transit::{VaultAuth, VaultClient, VaultClientOptions, VaultTransitConfig};
 use serde_json::{Value, json};
 
 /// A server, and the token of its administrator.
@@ -172,11 +172,10 @@ impl Transit {
     }
 
     /// The key as a provider is told of it, with the name `k` for its `keyid`.
-    pub(crate) fn key(&self, name: &str, algorithm: Algorithm) -> TransitKey {
-        TransitKey::new(name, KeyPurpose::RequestSigning)
-            .with_mount(&self.mount)
-            .with_algorithm(algorithm)
-            .with_key_id("k")
+    pub(crate) fn key(&self, name: &str, algorithm: Algorithm) -> VaultTransitConfig {
+        let options = KeyOptions::new(KeyPurpose::RequestSigning);
+        let options = options.with_algorithm(algorithm).with_key_id("k");
+        VaultTransitConfig::new(name, options).with_mount(&self.mount)
     }
 
     pub(crate) fn path(&self, what: &str, key: &str) -> String {

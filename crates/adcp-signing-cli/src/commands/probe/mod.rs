@@ -25,13 +25,8 @@ pub(crate) async fn run(args: &ProbeArgs) -> Result<ExitCode, Failure> {
         Some(place) => Some(read_jwks(place).await?),
         None => None,
     };
-    let provider = keys::open(&args.key, args.uri.options()).await?;
-    let probe = Probe {
-        provider: provider.snapshot().unwrap_or(provider),
-        profile,
-        checks: Vec::new(),
-        signatures: None,
-    };
+    let provider = keys::open(&args.key, args.uri.options(), keys::Attempts::One).await?;
+    let probe = Probe { provider, profile, checks: Vec::new(), signatures: None };
     let probe = probe.collect(args, pinned.as_ref(), published.as_ref()).await;
     if args.json {
         outln!("{}", json(&probe.to_json()));

@@ -14,7 +14,7 @@ use adcp_signing_core::{
     ProviderErrorKind::{self, InvalidResponse, Throttled, Timeout, Unavailable},
     PublicKey, SigningProvider,
     provider::{
-        Signed, forward_identity,
+        Capability, KeyIdentity, Signed,
         layers::{Deadline, RetryPolicy, Retrying},
     },
 };
@@ -160,17 +160,19 @@ impl Outage {
 
 #[async_trait]
 impl SigningProvider for Outage {
-    forward_identity!(inner);
+    fn identity(&self) -> &KeyIdentity {
+        self.inner.identity()
+    }
+
+    fn capability(&self) -> Capability {
+        self.inner.capability()
+    }
 
     async fn public_key(&self) -> Result<PublicKey, ProviderError> {
         self.seen(self.inner.public_key().await).await
     }
 
-    async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
-        self.seen(self.inner.sign(signature_base).await).await
-    }
-
-    fn snapshot(&self) -> Option<Arc<dyn SigningProvider>> {
-        self.inner.snapshot()
+    async fn sign(&self, message: &[u8]) -> Result<Signed, ProviderError> {
+        self.seen(self.inner.sign(message).await).await
     }
 }

@@ -49,28 +49,6 @@ pub(super) async fn identity(run: &Run<'_>) -> Result<(), Stop> {
     Ok(())
 }
 
-pub(super) async fn snapshot(run: &Run<'_>) -> Result<(), Stop> {
-    let provider = run.provider(KeyState::Ready).await?;
-    let Some(snapshot) = provider.snapshot() else {
-        let key = run.public_key(&provider).await?;
-        run.sign_well(&provider, &key, b"signature base").await?;
-        if provider.snapshot().is_some() {
-            fail!("there was no snapshot before the first use, and there is one after it");
-        }
-        return Ok(());
-    };
-    if snapshot.snapshot().is_some() {
-        fail!("a snapshot has a snapshot of its own");
-    }
-    let before = Identity::of(&*snapshot);
-    let key = run.public_key(&snapshot).await?;
-    run.sign_well(&snapshot, &key, b"signature base").await?;
-    if Identity::of(&*snapshot) != before {
-        fail!("the identity of a snapshot changed");
-    }
-    Ok(())
-}
-
 pub(super) fn no_secret_shown(run: &Run<'_>) -> Result<(), Stop> {
     if run.leaks.is_idle() {
         fail!("the harness names no secret to look for, or an empty one");

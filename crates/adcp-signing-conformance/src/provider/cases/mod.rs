@@ -23,7 +23,6 @@ pub(super) async fn run(run: &Run<'_>, case: Case) -> Result<(), Stop> {
         Case::LongestBase => signing::longest_base(run).await,
         Case::EmptyBase => signing::empty_base(run).await,
         Case::Identity => identity::identity(run).await,
-        Case::Snapshot => identity::snapshot(run).await,
         Case::PinMatch => pins::pin_match(run).await,
         Case::PinMismatch => pins::pin_mismatch(run).await,
         Case::WrongKeyVersion => pins::wrong_key_version(run).await,

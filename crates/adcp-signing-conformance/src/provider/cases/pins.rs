@@ -79,16 +79,14 @@ pub(super) async fn wrong_algorithm(run: &Run<'_>) -> Result<(), Stop> {
         Ok(key) => key,
         Err(error) => return run.expect("fetching the public key", Err::<(), _>(error), &refused),
     };
-    let pinned =
-        Pinned::new(provider, key).map_err(|error| run.unexpected("cannot be pinned", error))?;
+    let pinned = Pinned::new(provider, key);
     run.expect("signing", adcp_signing_core::SigningProvider::sign(&pinned, BASE).await, &refused)
 }
 
 pub(super) async fn rotation_while_signing(run: &Run<'_>) -> Result<(), Stop> {
     let provider = run.provider(KeyState::Rotatable).await?;
     let key = run.public_key(&provider).await?;
-    let pinned = Pinned::new(provider, key.clone())
-        .map_err(|error| run.unexpected("the provider cannot be pinned", error))?;
+    let pinned = Pinned::new(provider, key.clone());
     let pinned: Dyn = Arc::new(pinned);
     // The first signature fixes the version; what comes later must be by it or be refused.
     run.sign_well(&pinned, &key, BASE).await?;

@@ -9,7 +9,7 @@ use adcp_signing_core::{
     Algorithm, ProviderError,
     ProviderErrorKind::MessageTooLarge,
     PublicKey, SigningProvider,
-    provider::{Signed, forward_identity, layers::Pinned},
+    provider::{Capability, KeyIdentity, Signed, layers::Pinned},
 };
 use async_trait::async_trait;
 use rand::RngExt as _;
@@ -122,8 +122,7 @@ async fn all_at_once<P>(run: &Run<'_>, provider: P, key: &PublicKey) -> Result<(
 where
     P: SigningProvider + 'static,
 {
-    let pinned = Pinned::new(provider, key.clone())
-        .map_err(|error| run.unexpected("the provider cannot be pinned", error))?;
+    let pinned = Pinned::new(provider, key.clone());
     let pinned: Dyn = Arc::new(pinned);
     let one = |index: usize| {
         let pinned = &pinned;
@@ -195,18 +194,20 @@ struct Counted {
 
 #[async_trait]
 impl SigningProvider for Counted {
-    forward_identity!(inner);
+    fn identity(&self) -> &KeyIdentity {
+        self.inner.identity()
+    }
+
+    fn capability(&self) -> Capability {
+        self.inner.capability()
+    }
 
     async fn public_key(&self) -> Result<PublicKey, ProviderError> {
         self.fetches.fetch_add(1, Ordering::SeqCst);
         self.inner.public_key().await
     }
 
-    async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
-        self.inner.sign(signature_base).await
-    }
-
-    fn snapshot(&self) -> Option<Arc<dyn SigningProvider>> {
-        self.inner.snapshot()
+    async fn sign(&self, message: &[u8]) -> Result<Signed, ProviderError> {
+        self.inner.sign(message).await
     }
 }

@@ -1,13 +1,14 @@
 //! A wrapper that gives up on a call after a time limit.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use crate::{
-    forward_identity,
     keys::PublicKey,
-    provider::{ProviderError, ProviderErrorKind, Signed, SigningProvider},
+    provider::{
+        Capability, KeyIdentity, ProviderError, ProviderErrorKind, Signed, SigningProvider,
+    },
 };
 
 /// Fails a call that takes longer than a limit with [`ProviderErrorKind::Timeout`], and drops it.
@@ -36,33 +37,35 @@ impl<P: SigningProvider> Deadline<P> {
     pub fn new(inner: P, limit: Duration) -> Self {
         Self { inner, limit }
     }
+}
 
-    async fn within_limit<T>(
-        &self,
-        call: impl Future<Output = Result<T, ProviderError>>,
-    ) -> Result<T, ProviderError> {
-        tokio::time::timeout(self.limit, call).await.unwrap_or_else(|_| {
-            let message = format!("no answer from the key service within {:?}", self.limit);
-            Err(ProviderError::new(ProviderErrorKind::Timeout, message))
-        })
-    }
+/// What a call to the key service answers within `limit`.
+pub(super) async fn within<T>(
+    limit: Duration,
+    call: impl Future<Output = Result<T, ProviderError>>,
+) -> Result<T, ProviderError> {
+    tokio::time::timeout(limit, call).await.unwrap_or_else(|_| {
+        let message = format!("no answer from the key service within {limit:?}");
+        Err(ProviderError::new(ProviderErrorKind::Timeout, message))
+    })
 }
 
 #[async_trait]
 impl<P: SigningProvider> SigningProvider for Deadline<P> {
-    forward_identity!(inner);
+    fn identity(&self) -> &KeyIdentity {
+        self.inner.identity()
+    }
+
+    fn capability(&self) -> Capability {
+        self.inner.capability()
+    }
 
     async fn public_key(&self) -> Result<PublicKey, ProviderError> {
-        self.within_limit(self.inner.public_key()).await
+        within(self.limit, self.inner.public_key()).await
     }
 
-    async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
-        self.within_limit(self.inner.sign(signature_base)).await
-    }
-
-    fn snapshot(&self) -> Option<Arc<dyn SigningProvider>> {
-        let inner = self.inner.snapshot()?;
-        Some(Arc::new(Deadline { inner, limit: self.limit }))
+    async fn sign(&self, message: &[u8]) -> Result<Signed, ProviderError> {
+        within(self.limit, self.inner.sign(message)).await
     }
 }
 

@@ -15,48 +15,37 @@ use crate::{
 
 /// Wraps a provider in one more layer. Each method puts its layer around all that come before it.
 ///
-/// A stack for production, from the service outwards: a deadline and limits for each call, retries
-/// over them, the pin and the check of what comes back, and the report of what the caller saw.
+/// [`Stack`](super::Stack) puts the layers that production needs around a backend, in their order.
+/// These methods are for another choice or another order:
 ///
 #[cfg_attr(feature = "tokio", doc = "```")]
 #[cfg_attr(not(feature = "tokio"), doc = "```ignore")]
-/// use std::{num::NonZeroUsize, time::Duration};
+/// use std::time::Duration;
 ///
-/// use adcp_signing_core::provider::{layers::{Pin, RetryPolicy, SigningProviderExt as _},
-/// ProviderError, SigningProvider};
+/// use adcp_signing_core::{
+///     SigningProvider,
+///     provider::layers::{Pin, SigningProviderExt as _},
+/// };
 ///
-/// fn production<P: SigningProvider>(kms: P, pin: Pin) -> Result<impl SigningProvider,
-/// ProviderError> {
-///     Ok(kms
-///         .with_deadline(Duration::from_secs(2))
-///         .with_concurrency_limit(NonZeroUsize::new(32).unwrap(), 256)
-///         .retrying(RetryPolicy::default())
-///         .pinned(pin)?
-///         .self_checking()
-///         .instrumented())
+/// fn no_retries<P: SigningProvider>(kms: P, pin: Pin) -> impl SigningProvider {
+///     kms.with_deadline(Duration::from_secs(2)).pinned(pin).self_checking().instrumented()
 /// }
 /// ```
 pub trait SigningProviderExt: SigningProvider + Sized {
     /// The key as AdCP wants it published: the public JWK with `kid`, `use`, `key_ops` and
-    /// `adcp_use`. Of a provider whose key rotates this is the signing key's;
-    /// [`Rotating::public_keys`](super::Rotating::public_keys) has both.
+    /// `adcp_use`.
     ///
     /// # Errors
     /// As [`SigningProvider::public_key`].
     fn public_jwk(&self) -> impl Future<Output = Result<Jwk, ProviderError>> + Send {
         async {
-            match self.snapshot() {
-                Some(provider) => jwk_of(&provider).await,
-                None => jwk_of(self).await,
-            }
+            let key = self.public_key().await?;
+            Ok(key.to_jwk().with_kid(self.key_id()).published_for(self.purpose().clone()))
         }
     }
 
     /// Refuses any key but the pinned one: see [`Pinned`].
-    ///
-    /// # Errors
-    /// As [`Pinned::new`].
-    fn pinned(self, pin: impl Into<Pin>) -> Result<Pinned<Self>, ProviderError> {
+    fn pinned(self, pin: impl Into<Pin>) -> Pinned<Self> {
         Pinned::new(self, pin)
     }
 
@@ -114,11 +103,6 @@ pub trait SigningProviderExt: SigningProvider + Sized {
 }
 
 impl<P: SigningProvider> SigningProviderExt for P {}
-
-async fn jwk_of(provider: &dyn SigningProvider) -> Result<Jwk, ProviderError> {
-    let key = provider.public_key().await?;
-    Ok(key.to_jwk().with_kid(provider.key_id()).published_for(provider.purpose().clone()))
-}
 
 #[cfg(test)]
 mod tests {

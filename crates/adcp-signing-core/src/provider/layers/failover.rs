@@ -7,11 +7,10 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::{
-    identified_by,
     keys::PublicKey,
     provider::{
-        Capability, Custody, ProviderError, ProviderErrorKind, Signed, SigningProvider,
-        toolkit::FetchOnce,
+        Capability, Custody, KeyIdentity, ProviderError, ProviderErrorKind, Signed,
+        SigningProvider, toolkit::FetchOnce,
     },
 };
 
@@ -71,8 +70,7 @@ impl<P: SigningProvider> Failover<P> {
     ///
     /// # Errors
     /// [`ProviderErrorKind::Configuration`] unless there are 1 to 15 others, all with the key id, algorithm and purpose
-    /// of the primary, and none with a key that rotates (put the failover inside
-    /// [`Rotating`](super::Rotating)).
+    /// of the primary.
     pub fn new(
         primary: P,
         others: impl IntoIterator<Item = P>,
@@ -192,11 +190,6 @@ impl<P: SigningProvider> Replica<P> {
     }
 
     fn check_agrees_with(&self, primary: &P) -> Result<(), ProviderError> {
-        if self.provider.snapshot().is_some() {
-            return Err(misconfigured(
-                "a replica's key rotates; put the failover inside the rotation",
-            ));
-        }
         if self.provider.key_id() != primary.key_id() {
             return Err(misconfigured("the replicas have different key ids"));
         }
@@ -236,10 +229,11 @@ fn after(cool_down: Duration) -> Instant {
     Instant::now() + cool_down.min(MAX_COOL_DOWN)
 }
 
-// No `snapshot`: the constructor refused every replica that has one.
 #[async_trait]
 impl<P: SigningProvider> SigningProvider for Failover<P> {
-    identified_by!(primary.provider);
+    fn identity(&self) -> &KeyIdentity {
+        self.primary.provider.identity()
+    }
 
     /// What every replica can do.
     fn capability(&self) -> Capability {
@@ -261,10 +255,10 @@ impl<P: SigningProvider> SigningProvider for Failover<P> {
             .await
     }
 
-    async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
+    async fn sign(&self, message: &[u8]) -> Result<Signed, ProviderError> {
         self.first_reachable(|replica| async move {
             self.confirmed_key(replica).await?;
-            replica.provider.sign(signature_base).await
+            replica.provider.sign(message).await
         })
         .await
     }
@@ -278,10 +272,9 @@ mod tests {
 
     use super::*;
     use crate::{
-        clock::SystemClock,
         keys::{Algorithm, KeyPurpose},
         provider::{
-            layers::{Rotating, Rotation, SigningProviderExt as _},
+            layers::SigningProviderExt as _,
             scripted::{Scripted, Step},
         },
     };
@@ -396,10 +389,7 @@ mod tests {
     fn replicas_that_do_not_agree_are_refused() {
         let primary = Scripted::new("k");
         let replica = primary.replica("other");
-        let [current, next] = ["k", "next"].map(|kid| Arc::new(Scripted::new(kid)));
-        let rotating =
-            Rotating::new(current, next, Rotation::by_operator(), Arc::new(SystemClock)).unwrap();
-        let cases: [(Vec<Arc<dyn SigningProvider>>, &str); 6] = [
+        let cases: [(Vec<Arc<dyn SigningProvider>>, &str); 5] = [
             (vec![], "configuration: a failover needs 1 to 15 replicas beside its primary"),
             (
                 (0..16).map(|_| Arc::new(replica.clone()) as _).collect(),
@@ -416,10 +406,6 @@ mod tests {
             (
                 vec![Arc::new(replica.clone().with_purpose(KeyPurpose::WebhookSigning))],
                 "configuration: the replicas have different purposes",
-            ),
-            (
-                vec![Arc::new(rotating)],
-                "configuration: a replica's key rotates; put the failover inside the rotation",
             ),
         ];
         for (others, expected) in cases {

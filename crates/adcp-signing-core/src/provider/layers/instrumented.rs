@@ -1,15 +1,14 @@
 //! A wrapper that reports each call to `tracing` and, with the feature `metrics`, its latency and
 //! outcome.
 
-use std::{sync::Arc, time::Instant};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use tracing::Instrument as _;
 
 use crate::{
-    forward_identity,
     keys::{Algorithm, PublicKey},
-    provider::{ProviderError, Signed, SigningProvider},
+    provider::{Capability, KeyIdentity, ProviderError, Signed, SigningProvider},
 };
 
 /// Reports each call: a span around it, and an event at its end with outcome and duration.
@@ -139,7 +138,13 @@ impl Drop for Call<'_> {
 
 #[async_trait]
 impl<P: SigningProvider> SigningProvider for Instrumented<P> {
-    forward_identity!(inner);
+    fn identity(&self) -> &KeyIdentity {
+        self.inner.identity()
+    }
+
+    fn capability(&self) -> Capability {
+        self.inner.capability()
+    }
 
     async fn public_key(&self) -> Result<PublicKey, ProviderError> {
         let call = self.begin(Operation::PublicKey);
@@ -147,15 +152,10 @@ impl<P: SigningProvider> SigningProvider for Instrumented<P> {
         call.finish(result)
     }
 
-    async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
+    async fn sign(&self, message: &[u8]) -> Result<Signed, ProviderError> {
         let call = self.begin(Operation::Sign);
-        let result = self.inner.sign(signature_base).instrument(call.span()).await;
+        let result = self.inner.sign(message).instrument(call.span()).await;
         call.finish(result)
-    }
-
-    fn snapshot(&self) -> Option<Arc<dyn SigningProvider>> {
-        let inner = self.inner.snapshot()?;
-        Some(Arc::new(Instrumented { inner }))
     }
 }
 
@@ -210,7 +210,10 @@ mod tests {
 
     #[cfg(feature = "metrics")]
     mod metered {
-        use std::{collections::BTreeMap, sync::atomic::AtomicU64};
+        use std::{
+            collections::BTreeMap,
+            sync::{Arc, atomic::AtomicU64},
+        };
 
         use metrics::{
             Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString,

@@ -20,6 +20,8 @@ mod rate_limit;
 mod retrying;
 mod rotating;
 mod self_checking;
+#[cfg(feature = "tokio")]
+mod stack;
 #[cfg(test)]
 #[cfg(feature = "tokio")]
 mod wrapper_tests;
@@ -31,6 +33,7 @@ pub use self::{
     failover::Failover,
     rate_limit::{RateLimit, RateLimitPolicy},
     retrying::{RetryPolicy, Retrying},
+    stack::{LazyKey, Stack},
 };
 pub use self::{
     ext::SigningProviderExt,

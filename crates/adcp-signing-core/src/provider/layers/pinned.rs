@@ -6,14 +6,13 @@ use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    forward_identity,
     keys::{
         KeyError, PublicKey,
         jwk::{Jwk, JwkError},
     },
     provider::{
-        KeyVersion, ProviderError, ProviderErrorKind, Signed, SigningProvider, check_algorithm,
-        toolkit::FetchOnce,
+        Capability, KeyIdentity, KeyVersion, ProviderError, ProviderErrorKind, Signed,
+        SigningProvider, check_algorithm, toolkit::FetchOnce,
     },
 };
 
@@ -34,9 +33,9 @@ use crate::{
 /// nothing to compare: add [`SelfChecking`](super::SelfChecking) around it.
 ///
 /// ```
-/// use adcp_signing_core::provider::{layers::{Pin, Pinned, SigningProviderExt as _}, ProviderError, SigningProvider};
+/// use adcp_signing_core::provider::{layers::{Pin, Pinned, SigningProviderExt as _}, SigningProvider};
 ///
-/// fn tripwire<P: SigningProvider>(kms: P, spki_sha256: [u8; 32]) -> Result<Pinned<P>, ProviderError> {
+/// fn tripwire<P: SigningProvider>(kms: P, spki_sha256: [u8; 32]) -> Pinned<P> {
 ///     kms.pinned(Pin::spki_sha256(spki_sha256))
 /// }
 /// ```
@@ -116,21 +115,11 @@ impl PinnedKey {
 
 impl<P: SigningProvider> Pinned<P> {
     /// Holds `inner` to `pin`. Calls no service.
-    ///
-    /// # Errors
-    /// [`ProviderErrorKind::Configuration`] when the key of `inner` rotates: one pin cannot hold for two keys. Pin each
-    /// key inside [`Rotating`](super::Rotating) instead.
-    pub fn new(inner: P, pin: impl Into<Pin>) -> Result<Self, ProviderError> {
-        if inner.snapshot().is_some() {
-            return Err(ProviderError::new(
-                ProviderErrorKind::Configuration,
-                "a pin around a rotating provider would refuse the next key; pin each key inside the rotation",
-            ));
-        }
+    pub fn new(inner: P, pin: impl Into<Pin>) -> Self {
         let Pin { key: pin, version } = pin.into();
         let version_is_given = version.is_some();
         let version = version.map_or_else(OnceLock::new, OnceLock::from);
-        Ok(Self { inner, pin, key: FetchOnce::new(), version, version_is_given })
+        Self { inner, pin, key: FetchOnce::new(), version, version_is_given }
     }
 
     async fn confirmed_key(&self) -> Result<&PublicKey, ProviderError> {
@@ -151,7 +140,7 @@ impl<P: SigningProvider> Pinned<P> {
     fn check_version(
         &self,
         key: &PublicKey,
-        signature_base: &[u8],
+        message: &[u8],
         signed: &Signed,
     ) -> Result<(), ProviderError> {
         let Some(reported) = &signed.key_version else {
@@ -166,7 +155,7 @@ impl<P: SigningProvider> Pinned<P> {
         let pinned = match self.version.get() {
             Some(pinned) => pinned,
             None => {
-                key.verify(signature_base, &signed.signature).map_err(|_| {
+                key.verify(message, &signed.signature).map_err(|_| {
                     mismatch("the first signature is not by the pinned key; has the key moved?")
                 })?;
                 self.version.get_or_init(|| reported.clone())
@@ -186,41 +175,43 @@ fn mismatch(message: &'static str) -> ProviderError {
     ProviderError::new(ProviderErrorKind::PublicKeyMismatch, message)
 }
 
-// No `snapshot`: the constructor refused every inner provider that has one.
 #[async_trait]
 impl<P: SigningProvider> SigningProvider for Pinned<P> {
-    forward_identity!(inner);
+    fn identity(&self) -> &KeyIdentity {
+        self.inner.identity()
+    }
+
+    fn capability(&self) -> Capability {
+        self.inner.capability()
+    }
 
     async fn public_key(&self) -> Result<PublicKey, ProviderError> {
         self.confirmed_key().await.cloned()
     }
 
-    async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
+    async fn sign(&self, message: &[u8]) -> Result<Signed, ProviderError> {
         let key = self.confirmed_key().await?;
-        let signed = self.inner.sign(signature_base).await?;
-        self.check_version(key, signature_base, &signed)?;
+        let signed = self.inner.sign(message).await?;
+        self.check_version(key, message, &signed)?;
         Ok(signed)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use futures_util::{FutureExt as _, poll};
 
     use super::*;
     use crate::{
-        clock::SystemClock,
         keys::Algorithm,
         provider::{
-            layers::{Rotating, Rotation, SigningProviderExt as _},
+            layers::SigningProviderExt as _,
             scripted::{Scripted, Step},
         },
     };
 
     fn pinned(kms: &Scripted) -> Pinned<Scripted> {
-        kms.clone().pinned(kms.true_public_key()).unwrap()
+        kms.clone().pinned(kms.true_public_key())
     }
 
     async fn kind_of(
@@ -239,12 +230,12 @@ mod tests {
             [Pin::public_key(key.clone()), Pin::spki_der(&spki).unwrap(), Pin::spki_sha256(hash)]
         };
         for pin in pins(&kms.true_public_key()) {
-            let pinned = kms.clone().pinned(pin.clone()).unwrap();
+            let pinned = kms.clone().pinned(pin.clone());
             assert!(pinned.sign(b"base").await.is_ok(), "{pin:?}");
             assert_eq!(pinned.public_key().await.unwrap(), kms.true_public_key());
         }
         for pin in pins(&other.true_public_key()) {
-            let pinned = kms.clone().pinned(pin.clone()).unwrap();
+            let pinned = kms.clone().pinned(pin.clone());
             assert_eq!(
                 kind_of(pinned.sign(b"base")).await,
                 ProviderErrorKind::PublicKeyMismatch,
@@ -328,20 +319,11 @@ mod tests {
             if let Some(version) = version {
                 pin = pin.with_key_version(KeyVersion::new(version));
             }
-            let pinned = kms.pinned(pin).unwrap();
+            let pinned = kms.pinned(pin);
             for expected in expected {
                 let kind = pinned.sign(b"base").await.err().map(|error| error.kind());
                 assert_eq!(kind, *expected, "{label}");
             }
         }
-    }
-
-    #[test]
-    fn a_rotating_provider_cannot_be_pinned_as_one() {
-        let [current, next] = ["a", "b"].map(|kid| Arc::new(Scripted::new(kid)));
-        let rotating =
-            Rotating::new(current, next, Rotation::by_operator(), Arc::new(SystemClock)).unwrap();
-        let error = rotating.pinned(Pin::spki_sha256([0; 32])).unwrap_err();
-        assert_eq!(error.kind(), ProviderErrorKind::Configuration);
     }
 }

@@ -14,9 +14,10 @@ use tokio::{
 };
 
 use crate::{
-    forward_identity,
     keys::PublicKey,
-    provider::{ProviderError, ProviderErrorKind, Signed, SigningProvider},
+    provider::{
+        Capability, KeyIdentity, ProviderError, ProviderErrorKind, Signed, SigningProvider,
+    },
 };
 
 /// Governor counts in whole nanoseconds.
@@ -28,7 +29,7 @@ const MAX_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(999_999_999);
 /// A call that finds the queue full, or sees that its wait would pass the bound, fails with
 /// [`ProviderErrorKind::Throttled`] and says in [`retry_after`](ProviderError::retry_after) when to
 /// come back. Dropping a waiting call frees its place and uses up none of the rate. Every `sign`
-/// and every `public_key` counts as one call; a clone or a snapshot shares the limit.
+/// and every `public_key` counts as one call; a clone shares the limit.
 ///
 /// ```
 /// use std::num::NonZeroU32;
@@ -87,6 +88,12 @@ impl<P: SigningProvider> RateLimit<P> {
     /// Keeps calls to `inner` within `policy`.
     pub fn new(inner: P, policy: &RateLimitPolicy) -> Self {
         Self { inner, limiter: Arc::new(Limiter::new(policy)) }
+    }
+
+    /// Puts this same limit around another provider: the two keys of a rotation share the quota of
+    /// their service.
+    pub fn around<Q: SigningProvider>(&self, other: Q) -> RateLimit<Q> {
+        RateLimit { inner: other, limiter: self.limiter.clone() }
     }
 }
 
@@ -173,21 +180,22 @@ impl Clock for TokioClock {
 
 #[async_trait]
 impl<P: SigningProvider> SigningProvider for RateLimit<P> {
-    forward_identity!(inner);
+    fn identity(&self) -> &KeyIdentity {
+        self.inner.identity()
+    }
+
+    fn capability(&self) -> Capability {
+        self.inner.capability()
+    }
 
     async fn public_key(&self) -> Result<PublicKey, ProviderError> {
         self.limiter.admit().await?;
         self.inner.public_key().await
     }
 
-    async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
+    async fn sign(&self, message: &[u8]) -> Result<Signed, ProviderError> {
         self.limiter.admit().await?;
-        self.inner.sign(signature_base).await
-    }
-
-    fn snapshot(&self) -> Option<Arc<dyn SigningProvider>> {
-        let inner = self.inner.snapshot()?;
-        Some(Arc::new(RateLimit { inner, limiter: self.limiter.clone() }))
+        self.inner.sign(message).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! A wrapper that tries a failed call again, inside one total deadline.
 
-use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{fmt, num::NonZeroUsize, time::Duration};
 
 use async_trait::async_trait;
 use backon::{BackoffBuilder as _, ExponentialBuilder, Retryable as _, TokioSleeper};
@@ -9,9 +9,10 @@ use rand::{TryRng as _, rngs::SysRng};
 use tokio::time::Instant;
 
 use crate::{
-    forward_identity,
     keys::PublicKey,
-    provider::{ProviderError, ProviderErrorKind, Signed, SigningProvider},
+    provider::{
+        Capability, KeyIdentity, ProviderError, ProviderErrorKind, Signed, SigningProvider,
+    },
 };
 
 /// Repeats a call that failed with a [retryable](ProviderErrorKind::is_retryable) kind, after a
@@ -42,12 +43,12 @@ pub struct Retrying<P> {
 
 /// How often and how long [`Retrying`] tries.
 ///
-/// The default is four attempts within five seconds, with pauses drawn from 0 up to 50, 100 and 200
-/// milliseconds: a signature is part of answering a request, and key services recover within such
-/// times or not soon.
+/// By default attempts go on for 20 seconds in all, with pauses drawn from 0 up to 50, 100, 200 and
+/// more milliseconds, at most 2 seconds. That outlasts the leader election of a Vault cluster and
+/// the restart of a server. Who must answer sooner sets a shorter total.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetryPolicy {
-    max_attempts: NonZeroUsize,
+    max_attempts: Option<NonZeroUsize>,
     first_pause: Duration,
     longest_pause: Duration,
     total_deadline: Duration,
@@ -56,19 +57,19 @@ pub struct RetryPolicy {
 impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
-            max_attempts: const { NonZeroUsize::MIN.saturating_add(3) },
+            max_attempts: None,
             first_pause: Duration::from_millis(50),
-            longest_pause: Duration::from_secs(1),
-            total_deadline: Duration::from_secs(5),
+            longest_pause: Duration::from_secs(2),
+            total_deadline: Duration::from_secs(20),
         }
     }
 }
 
 impl RetryPolicy {
-    /// How many attempts a call has, the first included.
+    /// How many attempts a call has, the first included. Without it only the total deadline counts.
     #[must_use]
     pub fn with_max_attempts(mut self, attempts: NonZeroUsize) -> Self {
-        self.max_attempts = attempts;
+        self.max_attempts = Some(attempts);
         self
     }
 
@@ -91,12 +92,48 @@ impl RetryPolicy {
     /// The pauses of one call.
     fn pauses(&self) -> impl Iterator<Item = Duration> + Send + Sync + Unpin + use<> {
         // The jitter of backon adds to the exponential pause; full jitter draws from zero up to it.
-        ExponentialBuilder::new()
+        let pauses = ExponentialBuilder::new()
             .with_min_delay(self.first_pause)
-            .with_max_delay(self.longest_pause)
-            .with_max_times(self.max_attempts.get().saturating_sub(1))
-            .build()
-            .map(full_jitter)
+            .with_max_delay(self.longest_pause);
+        let pauses = match self.max_attempts {
+            Some(attempts) => pauses.with_max_times(attempts.get().saturating_sub(1)),
+            None => pauses.without_max_times(),
+        };
+        pauses.build().map(full_jitter)
+    }
+
+    /// What `attempt` answers, repeated as this policy says. `key` names the key in the log.
+    pub(super) async fn retry<T, F>(
+        &self,
+        key: &(dyn fmt::Display + Sync),
+        attempt: impl FnMut() -> F + Send,
+    ) -> Result<T, ProviderError>
+    where
+        F: Future<Output = Result<T, ProviderError>> + Send,
+    {
+        let total = self.total_deadline;
+        let started = Instant::now();
+        let last_failure = Mutex::new(None);
+        let attempts = attempt
+            .retry(self.pauses())
+            .sleep(TokioSleeper)
+            .when(ProviderError::is_retryable)
+            .adjust(|error, pause| {
+                let pause = pause?.max(error.retry_after().unwrap_or_default());
+                (pause < total.saturating_sub(started.elapsed())).then_some(pause)
+            })
+            .notify(|error: &ProviderError, pause| {
+                *last_failure.lock() = Some(error.clone());
+                tracing::debug!(
+                    kid = %key,
+                    kind = error.kind().as_str(),
+                    ?pause,
+                    "a call to the key service failed and will be tried again"
+                );
+            });
+        tokio::time::timeout(total, attempts)
+            .await
+            .unwrap_or_else(|_| Err(timed_out(total, last_failure.lock().take())))
     }
 }
 
@@ -112,64 +149,36 @@ impl<P: SigningProvider> Retrying<P> {
     pub fn new(inner: P, policy: RetryPolicy) -> Self {
         Self { inner, policy }
     }
-
-    async fn retry<T, F>(&self, attempt: impl FnMut() -> F + Send) -> Result<T, ProviderError>
-    where
-        F: Future<Output = Result<T, ProviderError>> + Send,
-    {
-        let total = self.policy.total_deadline;
-        let started = Instant::now();
-        let last_failure = Mutex::new(None);
-        let attempts = attempt
-            .retry(self.policy.pauses())
-            .sleep(TokioSleeper)
-            .when(ProviderError::is_retryable)
-            .adjust(|error, pause| {
-                let pause = pause?.max(error.retry_after().unwrap_or_default());
-                (pause < total.saturating_sub(started.elapsed())).then_some(pause)
-            })
-            .notify(|error: &ProviderError, pause| {
-                *last_failure.lock() = Some(error.kind());
-                tracing::debug!(
-                    kid = self.inner.key_id(),
-                    kind = error.kind().as_str(),
-                    ?pause,
-                    "a call to the key service failed and will be tried again"
-                );
-            });
-        tokio::time::timeout(total, attempts)
-            .await
-            .unwrap_or_else(|_| Err(timed_out(total, *last_failure.lock())))
-    }
 }
 
-fn timed_out(total: Duration, last_failure: Option<ProviderErrorKind>) -> ProviderError {
-    let message = match last_failure {
-        Some(kind) => {
-            format!(
-                "no success from the key service within {total:?}; the attempt before failed: {kind}"
-            )
-        }
-        None => format!("no answer from the key service within {total:?}"),
-    };
-    ProviderError::new(ProviderErrorKind::Timeout, message)
+fn timed_out(total: Duration, last_failure: Option<ProviderError>) -> ProviderError {
+    let error = |message| ProviderError::new(ProviderErrorKind::Timeout, message);
+    match last_failure {
+        Some(failure) => error(format!(
+            "no success from the key service within {total:?}; the attempt before failed: {}",
+            failure.kind()
+        ))
+        .with_source(failure),
+        None => error(format!("no answer from the key service within {total:?}")),
+    }
 }
 
 #[async_trait]
 impl<P: SigningProvider> SigningProvider for Retrying<P> {
-    forward_identity!(inner);
+    fn identity(&self) -> &KeyIdentity {
+        self.inner.identity()
+    }
+
+    fn capability(&self) -> Capability {
+        self.inner.capability()
+    }
 
     async fn public_key(&self) -> Result<PublicKey, ProviderError> {
-        self.retry(|| self.inner.public_key()).await
+        self.policy.retry(&self.key_id(), || self.inner.public_key()).await
     }
 
-    async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
-        self.retry(|| self.inner.sign(signature_base)).await
-    }
-
-    fn snapshot(&self) -> Option<Arc<dyn SigningProvider>> {
-        let inner = self.inner.snapshot()?;
-        Some(Arc::new(Retrying { inner, policy: self.policy.clone() }))
+    async fn sign(&self, message: &[u8]) -> Result<Signed, ProviderError> {
+        self.policy.retry(&self.key_id(), || self.inner.sign(message)).await
     }
 }
 
@@ -215,6 +224,20 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn by_default_an_outage_of_ten_seconds_is_outlasted() {
+        let kms = Scripted::new("k")
+            .on_sign((0..1_000).map(|_| Step::Fail(ProviderErrorKind::Unavailable)));
+        let retrying = kms.clone().retrying(RetryPolicy::default());
+        let mut signing = retrying.sign(b"base");
+        assert!(poll!(&mut signing).is_pending());
+        let in_ten_seconds = tokio::time::timeout(Duration::from_secs(10), &mut signing).await;
+        assert!(in_ten_seconds.is_err(), "it goes on");
+        kms.forget_steps();
+        assert!(signing.await.is_ok());
+        assert!(kms.sign_calls() < 100, "{} attempts", kms.sign_calls());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_retry_never_comes_sooner_than_the_service_asked() {
         let wait = Duration::from_secs(3);
         let kms = Scripted::new("k").on_public_key([throttled_for(wait)]);
@@ -226,7 +249,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_wait_past_the_total_deadline_fails_at_once_with_the_services_error() {
-        for wait in [Duration::from_secs(5), Duration::from_secs(6), Duration::MAX] {
+        for wait in [Duration::from_secs(20), Duration::from_secs(21), Duration::MAX] {
             let kms = Scripted::new("k").on_sign([throttled_for(wait)]);
             let started = Instant::now();
             let error =
@@ -248,13 +271,14 @@ mod tests {
         let retrying = kms.clone().retrying(RetryPolicy::default());
         let started = Instant::now();
         let error = retrying.sign(b"base").await.unwrap_err();
-        assert_eq!(started.elapsed(), Duration::from_secs(5));
+        assert_eq!(started.elapsed(), Duration::from_secs(20));
         assert_eq!(
             error.to_string(),
-            "timeout: no success from the key service within 5s; the attempt before failed: unavailable"
+            "timeout: no success from the key service within 20s; the attempt before failed: unavailable"
         );
+        assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "unavailable: scripted");
         let error = retrying.sign(b"base").await.unwrap_err();
-        assert_eq!(error.to_string(), "timeout: no answer from the key service within 5s");
+        assert_eq!(error.to_string(), "timeout: no answer from the key service within 20s");
         assert_eq!(kms.under_way(), 0);
     }
 

@@ -1,5 +1,5 @@
-//! A provider over the current and the next key, that changes from one to the other at a time or on
-//! command.
+//! A source of keys over the current and the next key, which changes from one to the other at a time
+//! or on command.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -11,12 +11,11 @@ use async_trait::async_trait;
 use super::SigningProviderExt as _;
 use crate::{
     clock::{Clock, UnixSeconds},
-    forward_identity,
-    keys::{PublicKey, jwk::Jwk},
-    provider::{ProviderError, ProviderErrorKind, Signed, SigningProvider},
+    keys::{KeyPurpose, jwk::Jwk},
+    provider::{KeySource, ProviderError, ProviderErrorKind, SignerKey, SigningProvider},
 };
 
-/// One rotation: signs with the current key, from some moment on with the next one, and says which
+/// One rotation: signs with the current key, from some moment on with the next one, and knows which
 /// of the two are to be published.
 ///
 /// The moment is [`Rotation::at`] a time, or when an operator calls [`promote`](Self::promote),
@@ -26,27 +25,29 @@ use crate::{
 /// still verify. For the rotation after this one, build another `Rotating` with this one's next key
 /// as its current one.
 ///
-/// **A signer takes a [`snapshot`](SigningProvider::snapshot) first** (or [`current`](Self::current), the same) and
-/// uses it for one whole signature, so that the `keyid` it writes is that of the key that signs.
-/// Wrappers of this crate forward it, so limits and retries may sit around a rotation; `Pinned` and
-/// `Failover` speak of one key and refuse: they belong inside.
+/// A signer draws its key from here, once for each signature, so that the `keyid` that it writes is
+/// that of the key that signs. Limits, retries and pins go around each key. Two keys share one limit
+/// by [`ConcurrencyLimit::around`](super::ConcurrencyLimit::around).
 ///
 /// ```
-/// use std::sync::Arc;
+/// use adcp_signing_core::{
+///     ProviderError, SystemClock, UnixSeconds,
+///     provider::{SignerKey, layers::{Rotating, Rotation}},
+///     sign::{SignError, Signer},
+/// };
 ///
-/// use adcp_signing_core::{provider::{layers::{Rotating, Rotation}, ProviderError, SigningProvider}, SystemClock, UnixSeconds};
+/// fn in_the_new_year(old: SignerKey, new: SignerKey) -> Result<Rotating, ProviderError> {
+///     Rotating::new(old, new, Rotation::at(UnixSeconds::new(1_798_761_600)), SystemClock)
+/// }
 ///
-/// fn in_the_new_year(
-///     old: Arc<dyn SigningProvider>,
-///     new: Arc<dyn SigningProvider>,
-/// ) -> Result<Rotating, ProviderError> {
-///     Rotating::new(old, new, Rotation::at(UnixSeconds::new(1_798_761_600)), Arc::new(SystemClock))
+/// fn signer(rotation: Rotating) -> Result<Signer, SignError> {
+///     Signer::for_requests(rotation)
 /// }
 /// ```
 #[derive(Debug)]
 pub struct Rotating {
-    first: Arc<dyn SigningProvider>,
-    second: Arc<dyn SigningProvider>,
+    first: SignerKey,
+    second: SignerKey,
     rotation: Rotation,
     clock: Arc<dyn Clock>,
     changed_at: OnceLock<UnixSeconds>,
@@ -97,35 +98,23 @@ impl Rotating {
     /// Rotates from `current` to `next`. Calls no service.
     ///
     /// # Errors
-    /// [`ProviderErrorKind::Configuration`] unless both keys have the same purpose and each its own key id and
-    /// resource. The algorithms may differ.
+    /// [`ProviderErrorKind::Configuration`] unless both keys have the same purpose and each its own
+    /// key id and resource. The algorithms may differ. Where a key is opened at its first use and
+    /// its URI does not state `alg` and `kid`, key ids and resources are compared when it is open.
     pub fn new(
-        current: Arc<dyn SigningProvider>,
-        next: Arc<dyn SigningProvider>,
+        current: impl Into<SignerKey>,
+        next: impl Into<SignerKey>,
         rotation: Rotation,
-        clock: Arc<dyn Clock>,
+        clock: impl Clock + 'static,
     ) -> Result<Self, ProviderError> {
-        if current.purpose() != next.purpose() {
+        let (first, second) = (current.into(), next.into());
+        if first.purpose() != second.purpose() {
             return Err(misconfigured("the current and the next key have different purposes"));
         }
-        if current.key_id() == next.key_id() {
-            return Err(misconfigured(
-                "the current and the next key have the same key id; give the next one its own",
-            ));
-        }
-        if current.key_ref() == next.key_ref() {
-            return Err(misconfigured(
-                "the current and the next key are the same key of the same service",
-            ));
-        }
-        Ok(Self { first: current, second: next, rotation, clock, changed_at: OnceLock::new() })
-    }
-
-    /// The provider of the key that signs now. Its identity stays as it is when the rotation goes
-    /// on.
-    pub fn current(&self) -> Arc<dyn SigningProvider> {
-        let active = self.active();
-        active.snapshot().unwrap_or_else(|| active.clone())
+        let rotating =
+            Self { first, second, rotation, clock: Arc::new(clock), changed_at: OnceLock::new() };
+        rotating.check_distinct()?;
+        Ok(rotating)
     }
 
     /// Changes to the next key now. False when that had happened before.
@@ -147,29 +136,50 @@ impl Rotating {
         }
     }
 
-    /// The providers whose keys are to be in the published JWKS now, the signing one first.
-    pub fn published(&self) -> Vec<Arc<dyn SigningProvider>> {
+    /// The keys that are to be in the published JWKS now, the signing one first.
+    pub fn published(&self) -> Vec<&SignerKey> {
         match self.phase() {
-            RotationPhase::Announced => vec![self.first.clone(), self.second.clone()],
-            RotationPhase::Overlap => vec![self.second.clone(), self.first.clone()],
-            RotationPhase::Complete => vec![self.second.clone()],
+            RotationPhase::Announced => vec![&self.first, &self.second],
+            RotationPhase::Overlap => vec![&self.second, &self.first],
+            RotationPhase::Complete => vec![&self.second],
         }
     }
 
-    /// The keys that are to be in the published JWKS now, the signing one first: both until the
+    /// The JWKs that are to be in the published JWKS now, the signing key's first: both until the
     /// overlap ends.
     ///
     /// # Errors
     /// As [`SigningProvider::public_key`] of any of them. A set that lacks a key is not answered: a
-    /// verifier would refuse that key's signatures.
+    /// verifier would refuse that key's signatures. [`ProviderErrorKind::Configuration`] as of
+    /// [`new`](Self::new).
     pub async fn public_keys(&self) -> Result<Vec<Jwk>, ProviderError> {
         let published = self.published();
-        futures_util::future::try_join_all(published.iter().map(|provider| provider.public_jwk()))
-            .await
+        let jwks = published.into_iter().map(|key| async { key.key().await?.public_jwk().await });
+        let jwks = futures_util::future::try_join_all(jwks).await?;
+        self.check_distinct()?;
+        Ok(jwks)
     }
 
-    fn active(&self) -> &Arc<dyn SigningProvider> {
+    fn active(&self) -> &SignerKey {
         if self.changed_at().is_some() { &self.second } else { &self.first }
+    }
+
+    /// Refuses two keys of one `keyid` or one resource, as far as both are known by now.
+    fn check_distinct(&self) -> Result<(), ProviderError> {
+        let (Some(first), Some(second)) = (self.first.identity(), self.second.identity()) else {
+            return Ok(());
+        };
+        if first.key_id() == second.key_id() {
+            return Err(misconfigured(
+                "the current and the next key have the same key id; give the next one its own",
+            ));
+        }
+        if first.key_ref() == second.key_ref() {
+            return Err(misconfigured(
+                "the current and the next key are the same key of the same service",
+            ));
+        }
+        Ok(())
     }
 
     /// When the next key took over, if it has. Once answered it stays, wherever the clock goes.
@@ -188,19 +198,27 @@ fn misconfigured(message: &'static str) -> ProviderError {
 }
 
 #[async_trait]
-impl SigningProvider for Rotating {
-    forward_identity!(active());
-
-    async fn public_key(&self) -> Result<PublicKey, ProviderError> {
-        self.active().public_key().await
+impl KeySource for Rotating {
+    fn purpose(&self) -> &KeyPurpose {
+        self.first.purpose()
     }
 
-    async fn sign(&self, signature_base: &[u8]) -> Result<Signed, ProviderError> {
-        self.active().sign(signature_base).await
+    async fn key(&self) -> Result<Arc<dyn SigningProvider>, ProviderError> {
+        let key = self.active().key().await?;
+        self.check_distinct()?;
+        Ok(key)
     }
+}
 
-    fn snapshot(&self) -> Option<Arc<dyn SigningProvider>> {
-        Some(self.current())
+impl From<Rotating> for SignerKey {
+    fn from(rotating: Rotating) -> Self {
+        Arc::new(rotating).into()
+    }
+}
+
+impl From<Arc<Rotating>> for SignerKey {
+    fn from(rotating: Arc<Rotating>) -> Self {
+        Self::from(rotating as Arc<dyn KeySource>)
     }
 }
 
@@ -220,12 +238,17 @@ mod tests {
 
     fn rotating(rotation: Rotation) -> (Rotating, Arc<FixedClock>) {
         let clock = Arc::new(FixedClock::new(START));
-        let [current, next] = ["old", "new"].map(|kid| Arc::new(Scripted::new(kid)));
+        let [current, next] = ["old", "new"].map(Scripted::new);
         (Rotating::new(current, next, rotation, clock.clone()).unwrap(), clock)
     }
 
     fn published(rotating: &Rotating) -> Vec<String> {
-        rotating.published().iter().map(|key| key.key_id().to_owned()).collect()
+        rotating.published().iter().map(|key| key.identity().unwrap().key_id().to_owned()).collect()
+    }
+
+    /// The provider of the key that signs now.
+    fn signing(rotating: &Rotating) -> Arc<dyn SigningProvider> {
+        rotating.key().now_or_never().unwrap().unwrap()
     }
 
     #[test]
@@ -241,7 +264,7 @@ mod tests {
         ];
         for (now, signs, phase, keys) in steps {
             clock.set(UnixSeconds::new(now));
-            assert_eq!(rotating.key_id(), signs, "at {now}");
+            assert_eq!(signing(&rotating).key_id(), signs, "at {now}");
             assert_eq!(rotating.phase(), phase, "at {now}");
             assert_eq!(published(&rotating), keys, "at {now}");
         }
@@ -260,10 +283,13 @@ mod tests {
     fn an_operator_changes_the_key_once() {
         for rotation in [Rotation::by_operator(), Rotation::at(SWITCH)] {
             let (rotating, clock) = rotating(rotation.with_overlap(Duration::from_secs(60)));
-            assert_eq!(rotating.key_id(), "old");
+            assert_eq!(signing(&rotating).key_id(), "old");
             assert!(rotating.promote());
             assert!(!rotating.promote());
-            assert_eq!((rotating.key_id(), rotating.phase()), ("new", RotationPhase::Overlap));
+            assert_eq!(
+                (signing(&rotating).key_id(), rotating.phase()),
+                ("new", RotationPhase::Overlap)
+            );
             clock.advance(60);
             assert_eq!(rotating.phase(), RotationPhase::Complete);
         }
@@ -273,9 +299,9 @@ mod tests {
     fn a_clock_set_back_does_not_bring_the_old_key_back() {
         let (rotating, clock) = rotating(Rotation::at(SWITCH));
         clock.set(SWITCH);
-        assert_eq!(rotating.key_id(), "new");
+        assert_eq!(signing(&rotating).key_id(), "new");
         clock.set(START);
-        assert_eq!(rotating.key_id(), "new");
+        assert_eq!(signing(&rotating).key_id(), "new");
     }
 
     #[test]
@@ -291,49 +317,39 @@ mod tests {
         let old = Scripted::new("old").on_sign([gate]);
         let new = Scripted::new("new");
         let clock = Arc::new(FixedClock::new(START));
-        let rotating = Rotating::new(
-            Arc::new(old.clone()),
-            Arc::new(new.clone()),
-            Rotation::by_operator(),
-            clock,
-        )
-        .unwrap();
+        let rotating =
+            Rotating::new(old.clone(), new.clone(), Rotation::by_operator(), clock).unwrap();
 
-        // A rotation after the snapshot, and one during the call.
-        let snapshot = rotating.snapshot().unwrap();
-        let key_id = snapshot.key_id().to_owned();
-        let signing = snapshot.sign(b"base");
+        // A rotation after the key was drawn, and one during the call.
+        let drawn = signing(&rotating);
+        let key_id = drawn.key_id().to_owned();
+        let call = drawn.sign(b"base");
         rotating.promote();
         open.send(()).unwrap();
-        let signed = signing.now_or_never().unwrap().unwrap();
+        let signed = call.now_or_never().unwrap().unwrap();
         assert_eq!(key_id, "old");
         assert!(old.true_public_key().verify(b"base", &signed.signature).is_ok());
-        assert_eq!(snapshot.key_id(), "old");
-        assert!(snapshot.snapshot().is_none());
+        assert_eq!(drawn.key_id(), "old");
 
-        let next = rotating.snapshot().unwrap();
+        let next = signing(&rotating);
         let signed = next.sign(b"base").await.unwrap();
         assert_eq!(next.key_id(), "new");
         assert!(new.true_public_key().verify(b"base", &signed.signature).is_ok());
     }
 
     #[test]
-    fn a_snapshot_of_nested_rotations_is_the_one_key() {
+    fn rotations_may_be_nested() {
         let (inner, _) = rotating(Rotation::by_operator());
         let inner = Arc::new(inner);
         let clock = Arc::new(FixedClock::new(START));
-        let outer = Rotating::new(
-            inner.clone(),
-            Arc::new(Scripted::new("newer")),
-            Rotation::by_operator(),
-            clock,
-        )
-        .unwrap();
-        let snapshot = outer.snapshot().unwrap();
+        let outer =
+            Rotating::new(inner.clone(), Scripted::new("newer"), Rotation::by_operator(), clock)
+                .unwrap();
+        let drawn = signing(&outer);
         inner.promote();
-        assert_eq!((snapshot.key_id(), outer.key_id()), ("old", "new"));
+        assert_eq!((drawn.key_id(), signing(&outer).key_id()), ("old", "new"));
         outer.promote();
-        assert_eq!(outer.key_id(), "newer");
+        assert_eq!(signing(&outer).key_id(), "newer");
     }
 
     #[tokio::test]
@@ -341,13 +357,8 @@ mod tests {
         let old = Scripted::new("old");
         let new = Scripted::new("new").on_public_key([Step::Fail(ProviderErrorKind::Unavailable)]);
         let clock = Arc::new(FixedClock::new(START));
-        let rotating = Rotating::new(
-            Arc::new(old.clone()),
-            Arc::new(new.clone()),
-            Rotation::at(SWITCH),
-            clock,
-        )
-        .unwrap();
+        let rotating =
+            Rotating::new(old.clone(), new.clone(), Rotation::at(SWITCH), clock).unwrap();
         assert_eq!(
             rotating.public_keys().await.unwrap_err().kind(),
             ProviderErrorKind::Unavailable
@@ -357,6 +368,37 @@ mod tests {
         assert_eq!(kids, ["old", "new"]);
         assert_eq!(jwks[1].public_key().unwrap(), new.true_public_key());
         assert_eq!(jwks[1].purpose(), Some(&KeyPurpose::RequestSigning));
+    }
+
+    #[tokio::test]
+    async fn keys_that_are_opened_later_are_compared_once_they_are_open() {
+        /// A key whose identity is known once it was asked for.
+        #[derive(Debug)]
+        struct Opened(Scripted, OnceLock<()>);
+
+        #[async_trait]
+        impl KeySource for Opened {
+            fn purpose(&self) -> &KeyPurpose {
+                self.0.purpose()
+            }
+            async fn key(&self) -> Result<Arc<dyn SigningProvider>, ProviderError> {
+                self.1.get_or_init(|| ());
+                Ok(Arc::new(self.0.clone()))
+            }
+            fn identity(&self) -> Option<&crate::provider::KeyIdentity> {
+                self.1.get().map(|()| self.0.identity())
+            }
+        }
+
+        let same = Arc::new(Opened(Scripted::new("k"), OnceLock::new())) as Arc<dyn KeySource>;
+        let clock = FixedClock::new(START);
+        let rotating =
+            Rotating::new(Scripted::new("k"), same, Rotation::by_operator(), clock).unwrap();
+        assert!(rotating.key().await.is_ok(), "the next key is not open yet");
+        let error = rotating.public_keys().await.unwrap_err();
+        assert_eq!(error.kind(), ProviderErrorKind::Configuration);
+        let error = rotating.key().await.unwrap_err();
+        assert_eq!(error.kind(), ProviderErrorKind::Configuration);
     }
 
     #[test]
@@ -378,12 +420,7 @@ mod tests {
         ];
         for (next, expected) in cases {
             let clock = Arc::new(FixedClock::new(START));
-            let refused = Rotating::new(
-                Arc::new(current.clone()),
-                Arc::new(next),
-                Rotation::by_operator(),
-                clock,
-            );
+            let refused = Rotating::new(current.clone(), next, Rotation::by_operator(), clock);
             assert_eq!(refused.unwrap_err().to_string(), expected);
         }
     }

@@ -1,16 +1,13 @@
 //! A value fetched on first use: one flight for concurrent first uses, success kept, failure never.
 
-use std::{
-    sync::{
-        OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU64, Ordering},
 };
 
 use futures_util::lock::Mutex;
 
-use crate::provider::{ProviderError, ProviderErrorKind};
+use crate::provider::ProviderError;
 
 /// A cell that the first use fills: what a backend keeps the service's description of its key in.
 ///
@@ -37,15 +34,7 @@ use crate::provider::{ProviderError, ProviderErrorKind};
 pub struct FetchOnce<T> {
     value: OnceLock<T>,
     failed_flights: AtomicU64,
-    flight: Mutex<Option<Failure>>,
-}
-
-/// What callers who joined a flight learn of its failure: [`ProviderError`] cannot be cloned, its
-/// source least of all.
-#[derive(Debug)]
-struct Failure {
-    kind: ProviderErrorKind,
-    retry_after: Option<Duration>,
+    flight: Mutex<Option<ProviderError>>,
 }
 
 impl<T> FetchOnce<T> {
@@ -54,11 +43,15 @@ impl<T> FetchOnce<T> {
         Self { value: OnceLock::new(), failed_flights: AtomicU64::new(0), flight: Mutex::new(None) }
     }
 
+    /// The value, where it was fetched.
+    pub fn get(&self) -> Option<&T> {
+        self.value.get()
+    }
+
     /// The value, fetched if nobody has yet.
     ///
     /// # Errors
-    /// That of the flight: its own caller has it whole, those who waited for it an error of the
-    /// same kind.
+    /// That of the flight, for its own caller and for those who waited for it.
     pub async fn get_or_fetch<F>(&self, fetch: impl FnOnce() -> F) -> Result<&T, ProviderError>
     where
         F: Future<Output = Result<T, ProviderError>>,
@@ -74,13 +67,12 @@ impl<T> FetchOnce<T> {
         if self.failed_flights.load(Ordering::Acquire) != failed_before
             && let Some(failure) = &*last_failure
         {
-            return Err(failure.as_error());
+            return Err(failure.clone());
         }
         match fetch().await {
             Ok(value) => Ok(self.value.get_or_init(|| value)),
             Err(error) => {
-                *last_failure =
-                    Some(Failure { kind: error.kind(), retry_after: error.retry_after() });
+                *last_failure = Some(error.clone());
                 self.failed_flights.fetch_add(1, Ordering::Release);
                 Err(error)
             }
@@ -94,30 +86,19 @@ impl<T> Default for FetchOnce<T> {
     }
 }
 
-impl Failure {
-    fn as_error(&self) -> ProviderError {
-        let error = ProviderError::new(
-            self.kind,
-            "the concurrent call that this one waited for failed; its caller has the cause",
-        );
-        match self.retry_after {
-            Some(wait) => error.with_retry_after(wait),
-            None => error,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::{
         pin::pin,
         sync::atomic::{AtomicUsize, Ordering},
+        time::Duration,
     };
 
     use futures_util::{FutureExt as _, poll};
     use tokio::sync::oneshot;
 
     use super::*;
+    use crate::provider::ProviderErrorKind;
 
     #[tokio::test]
     async fn concurrent_first_uses_share_one_flight() {
@@ -168,7 +149,7 @@ mod tests {
         let failed = leader.now_or_never().unwrap().unwrap_err();
         assert_eq!(failed.to_string(), "throttled: slow down");
         let shared = follower.now_or_never().unwrap().unwrap_err();
-        assert_eq!(shared.kind(), ProviderErrorKind::Throttled);
+        assert_eq!(shared.to_string(), "throttled: slow down");
         assert_eq!(shared.retry_after(), Some(Duration::from_secs(3)));
         assert_eq!(cell.get_or_fetch(|| async { Ok(5) }).await.unwrap(), &5);
     }

@@ -5,6 +5,8 @@
 //! the backend's own form, and the query holds options. Every form takes `alg` (an RFC 9421 name),
 //! `kid` and `purpose` (an `adcp_use` value). Parsing is pure: nothing is opened or called.
 
+use std::borrow::Cow;
+
 use super::{ALGORITHMS, KeyOptions, percent_decode};
 use crate::keys::{Algorithm, KeyPurpose};
 
@@ -28,6 +30,45 @@ const SECRETS: [&str; 12] = [
     "access-key",
     "secret-access-key",
 ];
+/// The query member that pins a key. It is no backend's business: see [`take_pin`].
+const PIN: &str = "spki-sha256";
+
+/// Takes the query member `spki-sha256` out of a key URI: the SHA-256 of the key's DER
+/// `SubjectPublicKeyInfo`, in hexadecimal. Answers with the URI without it, which is what a backend
+/// reads: whoever opens the key has to hold it to the pin.
+///
+/// # Errors
+/// [`KeyUriError::Value`] when it is not 64 hexadecimal digits,
+/// [`KeyUriError::DuplicateMember`] when it is given twice.
+///
+/// ```
+/// use adcp_signing_core::provider::toolkit::take_pin;
+///
+/// let pinned = format!("hashivault://buyer?version=1&spki-sha256={}&kid=buyer-1", "0a".repeat(32));
+/// let (uri, pin) = take_pin(&pinned)?;
+/// assert_eq!((&*uri, pin), ("hashivault://buyer?version=1&kid=buyer-1", Some([10; 32])));
+/// # Ok::<(), adcp_signing_core::provider::toolkit::KeyUriError>(())
+/// ```
+pub fn take_pin(uri: &str) -> Result<(Cow<'_, str>, Option<[u8; 32]>), KeyUriError> {
+    let Some((name, query)) = uri.split_once('?') else { return Ok((uri.into(), None)) };
+    let value_of = |member: &str| member.strip_prefix(PIN)?.strip_prefix('=').map(str::to_owned);
+    let mut given = query.split('&').filter_map(value_of);
+    let Some(value) = given.next() else { return Ok((uri.into(), None)) };
+    if given.next().is_some() {
+        return Err(KeyUriError::DuplicateMember { name: PIN.to_owned() });
+    }
+    let refused =
+        || KeyUriError::Value { member: PIN, allowed: "a SHA-256 in 64 hexadecimal digits" };
+    let mut hash = [0; 32];
+    match base16ct::mixed::decode(&value, &mut hash) {
+        Ok(decoded) if decoded.len() == 32 => {}
+        _ => return Err(refused()),
+    }
+    let rest: Vec<&str> = query.split('&').filter(|member| value_of(member).is_none()).collect();
+    let uri = if rest.is_empty() { name.to_owned() } else { format!("{name}?{}", rest.join("&")) };
+    Ok((uri.into(), Some(hash)))
+}
+
 /// A key URI taken apart: scheme, body and query members.
 ///
 /// A backend checks the scheme, reads the body, takes the members that it knows, and calls
@@ -111,6 +152,12 @@ pub enum KeyUriError {
         /// What is allowed.
         allowed: &'static str,
     },
+    /// A pin where nothing holds the key to it.
+    #[error(
+        "`spki-sha256` pins the key of a URI that `provider_from_uri` opens; take it out here, and pin with \
+         `SigningProviderExt::pinned`"
+    )]
+    Pin,
     /// A query member without which this form of key URI names no key.
     #[error("the key URI needs the query member `{member}`")]
     Missing {
@@ -221,6 +268,7 @@ impl KeyUriParts {
     pub fn finish(self) -> Result<(), KeyUriError> {
         match self.members.first() {
             None => Ok(()),
+            Some((name, _)) if name == PIN => Err(KeyUriError::Pin),
             Some((name, _)) => {
                 Err(KeyUriError::UnknownMember { name: shown(name), known: self.known })
             }

@@ -7,17 +7,16 @@ mod key_uri;
 mod local_uri;
 mod options;
 mod percent;
-
-#[doc(inline)]
-pub use crate::key_option_setters;
+mod scheme;
 
 pub(crate) use self::options::ALGORITHMS;
 pub use self::{
     endpoint::{Endpoint, EndpointError},
     environment::Environment,
     fetch_once::FetchOnce,
-    key_uri::{KeyUriError, KeyUriParts},
+    key_uri::{KeyUriError, KeyUriParts, take_pin},
     local_uri::{InProcessKeys, LocalKeyUri},
     options::KeyOptions,
     percent::{PercentEncoded, percent_decode, percent_decode_bytes, write_query},
+    scheme::KeyUriScheme,
 };

@@ -10,7 +10,16 @@ use crate::{
 
 pub(crate) const ALGORITHMS: &str = "ed25519, ecdsa-p256-sha256, rsa-pss-sha512";
 
-/// What every key URI can say about its key.
+/// What every key URI and every configuration can state about its key.
+///
+/// ```
+/// use adcp_signing_core::{Algorithm, KeyPurpose, provider::toolkit::KeyOptions};
+///
+/// let options = KeyOptions::new(KeyPurpose::WebhookSigning)
+///     .with_algorithm(Algorithm::Ed25519)
+///     .with_key_id("buyer-2026");
+/// assert_eq!(options.key_id.as_deref(), Some("buyer-2026"));
+/// ```
 ///
 /// A backend that signs with what these leave open asks its service once, when it connects:
 ///
@@ -45,6 +54,26 @@ impl KeyOptions {
     /// A key published for `purpose`, its algorithm and `keyid` left open.
     pub fn new(purpose: KeyPurpose) -> Self {
         Self { algorithm: None, key_id: None, purpose }
+    }
+
+    /// Sets the algorithm that the key is for: a key of another one is refused. Without it the
+    /// service is asked when the provider connects.
+    #[must_use]
+    pub fn with_algorithm(mut self, algorithm: Algorithm) -> Self {
+        self.algorithm = Some(algorithm);
+        self
+    }
+
+    /// Sets the `keyid` to sign with, the `kid` of the published JWK. Without it, it is the RFC
+    /// 7638 thumbprint of the key that the service has when the provider connects.
+    ///
+    /// Where the key is named without its version, or by an alias, a provider that is built after a
+    /// rotation signs with the next key under the same `keyid`: name the version, or pin the
+    /// published key.
+    #[must_use]
+    pub fn with_key_id(mut self, key_id: impl Into<String>) -> Self {
+        self.key_id = Some(key_id.into());
+        self
     }
 
     /// Who the key of this reference is, where that is stated in full.
@@ -111,65 +140,10 @@ impl Default for KeyOptions {
     }
 }
 
-/// The methods `with_algorithm`, `with_key_id` and `with_purpose` of a configuration, over the
-/// member that holds its [`KeyOptions`], named as it stands after `self.`: the same three, with the
-/// same meaning, for every backend.
-///
-/// ```
-/// use adcp_signing_core::{provider::toolkit::{key_option_setters, KeyOptions}, Algorithm, KeyPurpose};
-///
-/// struct HsmConfig {
-///     slot: u32,
-///     options: KeyOptions,
-/// }
-///
-/// impl HsmConfig {
-///     fn new(slot: u32, purpose: KeyPurpose) -> Self {
-///         Self { slot, options: KeyOptions::new(purpose) }
-///     }
-///
-///     key_option_setters!(options);
-/// }
-///
-/// let config = HsmConfig::new(7, KeyPurpose::RequestSigning)
-///     .with_algorithm(Algorithm::Ed25519)
-///     .with_key_id("buyer-2026");
-/// assert_eq!(config.options.algorithm, Some(Algorithm::Ed25519));
-/// assert_eq!(config.options.key_id.as_deref(), Some("buyer-2026"));
-/// let config = config.with_purpose(KeyPurpose::WebhookSigning);
-/// assert_eq!(config.options.purpose, KeyPurpose::WebhookSigning);
-/// ```
-#[macro_export]
-#[doc(hidden)]
-macro_rules! key_option_setters {
-    ($($options:tt)+) => {
-        /// Sets the algorithm that the key is for: a key of another one is refused. Without it the
-        /// service is asked when the provider connects.
-        #[must_use]
-        pub fn with_algorithm(mut self, algorithm: $crate::keys::Algorithm) -> Self {
-            self.$($options)+.algorithm = ::core::option::Option::Some(algorithm);
-            self
-        }
-
-        /// Sets the `keyid` to sign with, the `kid` of the published JWK. Without it, it is the RFC
-        /// 7638 thumbprint of the key that the service has when the provider connects.
-        ///
-        /// Where the key is named without its version, or by an alias, a provider that is built
-        /// after a rotation signs with the next key under the same `keyid`: name the version, or
-        /// hold the provider to the published key (`SigningProviderExt::pinned`).
-        #[must_use]
-        pub fn with_key_id(mut self, key_id: impl ::core::convert::Into<::std::string::String>) -> Self {
-            self.$($options)+.key_id = ::core::option::Option::Some(key_id.into());
-            self
-        }
-
-        /// Sets what the key is published for, in place of what was said before.
-        #[must_use]
-        pub fn with_purpose(mut self, purpose: $crate::keys::KeyPurpose) -> Self {
-            self.$($options)+.purpose = purpose;
-            self
-        }
-    };
+impl From<KeyPurpose> for KeyOptions {
+    fn from(purpose: KeyPurpose) -> Self {
+        Self::new(purpose)
+    }
 }
 
 #[cfg(test)]

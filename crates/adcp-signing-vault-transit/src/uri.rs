@@ -3,15 +3,17 @@
 use std::{fmt, str::FromStr};
 
 use adcp_signing_core::{
-    KeyPurpose,
-    provider::toolkit::{KeyOptions, KeyUriError, KeyUriParts, percent_decode, write_query},
+    ProviderError,
+    provider::toolkit::{
+        KeyOptions, KeyUriError, KeyUriParts, KeyUriScheme, percent_decode, write_query,
+    },
 };
 
 use crate::{
-    TransitKey,
+    VaultClientOptions, VaultTransitConfig, VaultTransitProvider,
     address::{is_key_name, is_path},
+    config::DEFAULT_MOUNT,
     environment::Product,
-    transit_key::DEFAULT_MOUNT,
 };
 
 const FORMS: &str = "`hashivault://KEY` or `openbao://KEY`, with the name of a Transit key";
@@ -22,14 +24,14 @@ const FORMS: &str = "`hashivault://KEY` or `openbao://KEY`, with the name of a T
 /// The two schemes speak the same protocol; they differ in whose environment variables come first.
 ///
 /// ```
-/// use adcp_signing_vault_transit::VaultKeyUri;
+/// use adcp_signing_vault_transit::VaultTransitUri;
 ///
-/// let uri: VaultKeyUri = "hashivault://buyer?mount=team/transit&version=2&alg=ed25519".parse()?;
+/// let uri: VaultTransitUri = "hashivault://buyer?mount=team/transit&version=2&alg=ed25519".parse()?;
 /// assert_eq!(uri.to_string(), "hashivault://buyer?mount=team/transit&version=2&alg=ed25519");
 /// # Ok::<(), adcp_signing_core::provider::toolkit::KeyUriError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-pub struct VaultKeyUri {
+pub struct VaultTransitUri {
     pub(crate) product: Product,
     key: String,
     mount: Option<String>,
@@ -38,17 +40,11 @@ pub struct VaultKeyUri {
     options: KeyOptions,
 }
 
-impl VaultKeyUri {
-    /// Whether the text has one of the schemes of this type.
-    pub fn has_scheme(uri: &str) -> bool {
-        uri.starts_with("hashivault:") || uri.starts_with("openbao:")
-    }
-
-    /// The key that the URI names.
-    pub fn key(&self) -> TransitKey {
-        let key = TransitKey::new(&self.key, KeyPurpose::RequestSigning)
-            .with_mount(self.mount.as_deref().unwrap_or(DEFAULT_MOUNT))
-            .with_options(self.options.clone());
+impl VaultTransitUri {
+    /// What the URI says, as a configuration. The server and the login are not in it.
+    pub fn config(&self) -> VaultTransitConfig {
+        let key = VaultTransitConfig::new(&self.key, self.options.clone())
+            .with_mount(self.mount.as_deref().unwrap_or(DEFAULT_MOUNT));
         match self.version {
             Some(version) => key.with_version(version),
             None => key,
@@ -59,9 +55,43 @@ impl VaultKeyUri {
     pub fn namespace(&self) -> Option<&str> {
         self.namespace.as_deref()
     }
+
+    /// The server and the login that the environment names, in the namespace of the URI where it
+    /// has one.
+    ///
+    /// # Errors
+    /// As [`VaultClientOptions::from_environment`].
+    pub fn server(&self) -> Result<VaultClientOptions, ProviderError> {
+        let server = VaultClientOptions::from_environment(self.product)?;
+        Ok(match &self.namespace {
+            Some(namespace) => server.with_namespace(namespace),
+            None => server,
+        })
+    }
 }
 
-impl FromStr for VaultKeyUri {
+impl KeyUriScheme for VaultTransitUri {
+    const SCHEMES: &'static [&'static str] = &["hashivault", "openbao"];
+    const EXAMPLES: &'static [&'static str] = &[
+        "hashivault://buyer?version=1",
+        "openbao://buyer?version=1&mount=team/transit&namespace=team",
+    ];
+    type Provider = VaultTransitProvider;
+
+    fn options(&self) -> &KeyOptions {
+        &self.options
+    }
+
+    fn why_it_can_move(&self) -> Option<&'static str> {
+        self.version.is_none().then_some("without a version it means the newest one")
+    }
+
+    async fn connect(&self) -> Result<VaultTransitProvider, ProviderError> {
+        self.config().with_server(self.server()?).connect().await
+    }
+}
+
+impl FromStr for VaultTransitUri {
     type Err = KeyUriError;
 
     fn from_str(uri: &str) -> Result<Self, Self::Err> {
@@ -95,7 +125,7 @@ fn read_version(text: &str) -> Result<u32, KeyUriError> {
     version.ok_or(KeyUriError::Value { member: "version", allowed: "a number from 1" })
 }
 
-impl fmt::Display for VaultKeyUri {
+impl fmt::Display for VaultTransitUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = match self.product {
             Product::Vault => "hashivault",
@@ -112,18 +142,18 @@ impl fmt::Display for VaultKeyUri {
     }
 }
 
-impl fmt::Debug for VaultKeyUri {
+impl fmt::Debug for VaultTransitUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VaultKeyUri")
+        f.debug_struct("VaultTransitUri")
             .field("product", &self.product)
-            .field("key", &self.key())
+            .field("key", &self.config())
             .finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use adcp_signing_core::Algorithm;
+    use adcp_signing_core::{Algorithm, KeyPurpose};
 
     use super::*;
 
@@ -139,25 +169,34 @@ mod tests {
                 "openbao://b?mount=a/b&namespace=team/eu&alg=rsa-pss-sha512&purpose=webhook-signing",
             ),
         ] {
-            let parsed: VaultKeyUri = uri.parse().unwrap();
+            let parsed: VaultTransitUri = uri.parse().unwrap();
             assert_eq!(parsed.to_string(), canonical, "{uri}");
-            assert_eq!(canonical.parse::<VaultKeyUri>().unwrap(), parsed, "{uri}");
-            assert!(VaultKeyUri::has_scheme(uri));
+            assert_eq!(canonical.parse::<VaultTransitUri>().unwrap(), parsed, "{uri}");
+            assert!(VaultTransitUri::SCHEMES.iter().any(|scheme| uri.starts_with(scheme)));
         }
     }
 
     #[test]
     fn a_uri_says_which_key() {
-        let uri: VaultKeyUri = "openbao://b?mount=m&version=3&alg=ed25519&kid=k".parse().unwrap();
-        let expected = TransitKey::new("b", KeyPurpose::RequestSigning)
-            .with_mount("m")
-            .with_version(3)
-            .with_algorithm(Algorithm::Ed25519)
-            .with_key_id("k");
-        assert_eq!(uri.key(), expected);
-        let bare: VaultKeyUri = "hashivault://b".parse().unwrap();
-        assert_eq!(bare.key(), TransitKey::new("b", KeyPurpose::RequestSigning));
-        assert_eq!(bare.key().mount, "transit");
+        let shown = |config: &VaultTransitConfig| {
+            let VaultTransitConfig { name, mount, version, options, .. } = config;
+            format!("{name} {mount} {version:?} {options:?}")
+        };
+        let uri: VaultTransitUri =
+            "openbao://b?mount=m&version=3&alg=ed25519&kid=k".parse().unwrap();
+        let expected = VaultTransitConfig::new(
+            "b",
+            KeyOptions::new(KeyPurpose::RequestSigning)
+                .with_algorithm(Algorithm::Ed25519)
+                .with_key_id("k"),
+        )
+        .with_mount("m")
+        .with_version(3);
+        assert_eq!(shown(&uri.config()), shown(&expected));
+        let bare: VaultTransitUri = "hashivault://b".parse().unwrap();
+        let expected = VaultTransitConfig::new("b", KeyPurpose::RequestSigning);
+        assert_eq!(shown(&bare.config()), shown(&expected));
+        assert_eq!(bare.config().mount, "transit");
     }
 
     #[test]
@@ -165,7 +204,7 @@ mod tests {
         use KeyUriError as E;
 
         for uri in ["vault://b", "awskms:///b", "b"] {
-            assert!(matches!(uri.parse::<VaultKeyUri>(), Err(E::Scheme { .. })), "{uri}");
+            assert!(matches!(uri.parse::<VaultTransitUri>(), Err(E::Scheme { .. })), "{uri}");
         }
         for uri in [
             "hashivault:b",
@@ -174,7 +213,7 @@ mod tests {
             "openbao://..",
             "openbao://u:p@host",
         ] {
-            assert_eq!(uri.parse::<VaultKeyUri>(), Err(E::Body { expected: FORMS }), "{uri}");
+            assert_eq!(uri.parse::<VaultTransitUri>(), Err(E::Body { expected: FORMS }), "{uri}");
         }
         for (uri, name) in [
             ("hashivault://b?version=0", "version"),
@@ -185,16 +224,16 @@ mod tests {
             ("hashivault://b?mount=a/../b", "mount"),
             ("hashivault://b?namespace=", "namespace"),
         ] {
-            let error = uri.parse::<VaultKeyUri>();
+            let error = uri.parse::<VaultTransitUri>();
             assert!(
                 matches!(error, Err(E::Value { member, .. }) if member == name),
                 "{uri}: {error:?}"
             );
         }
-        let error = "hashivault://b?token=hvs.x".parse::<VaultKeyUri>();
+        let error = "hashivault://b?token=hvs.x".parse::<VaultTransitUri>();
         assert_eq!(error, Err(E::Secret { name: "token" }));
         let known = vec!["mount", "namespace", "version", "alg", "kid", "purpose"];
-        let error = "hashivault://b?region=eu".parse::<VaultKeyUri>();
+        let error = "hashivault://b?region=eu".parse::<VaultTransitUri>();
         assert_eq!(error, Err(E::UnknownMember { name: "region".to_owned(), known }));
     }
 }

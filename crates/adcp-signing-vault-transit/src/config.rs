@@ -1,0 +1,172 @@
+//! One key of the Transit engine and the way to it.
+
+use std::{ffi::OsString, fmt};
+
+use adcp_signing_core::{
+    KeyRef, ProviderError,
+    provider::toolkit::{Environment, KeyOptions},
+};
+
+use crate::{
+    Product, VaultClient, VaultClientOptions, VaultTransitProvider,
+    address::{configuration, is_key_name, is_path},
+};
+
+const VARIABLES: &str = "ADCP_VAULT_TRANSIT";
+
+/// Where the Transit engine is mounted unless said otherwise.
+pub(crate) const DEFAULT_MOUNT: &str = "transit";
+
+/// One key of the Transit engine and the way to it.
+///
+/// The name and the purpose are always given. Without a version the provider uses the one that is
+/// the latest when it first looks, and stays with it: a rotation on the server never changes which
+/// key signs under a `keyid`.
+///
+/// ```
+/// use adcp_signing_core::{Algorithm, KeyPurpose, provider::toolkit::KeyOptions};
+/// use adcp_signing_vault_transit::VaultTransitConfig;
+///
+/// let key = VaultTransitConfig::new("buyer-2026", KeyOptions::new(KeyPurpose::RequestSigning).with_algorithm(Algorithm::Ed25519).with_key_id("buyer-2026-1"))
+///     .with_version(1);
+/// ```
+#[derive(Clone)]
+pub struct VaultTransitConfig {
+    pub(crate) name: String,
+    pub(crate) mount: String,
+    pub(crate) version: Option<u32>,
+    pub(crate) options: KeyOptions,
+    server: Option<VaultClientOptions>,
+}
+
+impl VaultTransitConfig {
+    /// The key of this name in the engine mounted at `transit`. The options are its purpose, and its
+    /// algorithm and `keyid` where they are stated.
+    pub fn new(name: impl Into<String>, options: impl Into<KeyOptions>) -> Self {
+        Self {
+            name: name.into(),
+            mount: DEFAULT_MOUNT.to_owned(),
+            version: None,
+            options: options.into(),
+            server: None,
+        }
+    }
+
+    /// The configuration that the environment holds: `ADCP_VAULT_TRANSIT_KEY` (the name of a key)
+    /// and `ADCP_VAULT_TRANSIT_PURPOSE` (an `adcp_use` value), and if set `ADCP_VAULT_TRANSIT_MOUNT`,
+    /// `ADCP_VAULT_TRANSIT_VERSION`, `ADCP_VAULT_TRANSIT_ALG` and `ADCP_VAULT_TRANSIT_KID`. The
+    /// server and the login are in the variables of Vault's own command line:
+    /// [`VaultClientOptions::from_environment`].
+    ///
+    /// # Errors
+    /// [`Configuration`](adcp_signing_core::ProviderErrorKind::Configuration) when a variable is
+    /// missing or has a value that it cannot have.
+    pub fn from_env() -> Result<Self, ProviderError> {
+        Self::from_environment(&Environment::of_process(VARIABLES))
+    }
+
+    fn from_environment(
+        environment: &Environment<impl Fn(&str) -> Option<OsString>>,
+    ) -> Result<Self, ProviderError> {
+        let name = environment.needed("KEY", "the name of a Transit key")?;
+        let mut config = Self::new(name, environment.key_options(None)?);
+        if let Some(mount) = environment.get("MOUNT")? {
+            config = config.with_mount(mount);
+        }
+        if let Some(version) = environment.parsed("VERSION")? {
+            config = config.with_version(version);
+        }
+        config.check()?;
+        Ok(config)
+    }
+
+    /// What is stated about the key, in place of what was stated before.
+    #[must_use]
+    pub fn with_options(mut self, options: impl Into<KeyOptions>) -> Self {
+        self.options = options.into();
+        self
+    }
+
+    /// Sets where the engine is mounted.
+    #[must_use]
+    pub fn with_mount(mut self, mount: impl Into<String>) -> Self {
+        self.mount = mount.into();
+        self
+    }
+
+    /// Signs with this version and no other; versions count from 1.
+    #[must_use]
+    pub fn with_version(mut self, version: u32) -> Self {
+        self.version = Some(version);
+        self
+    }
+
+    /// The server and the login, in place of those that the environment names.
+    #[must_use]
+    pub fn with_server(mut self, server: VaultClientOptions) -> Self {
+        self.server = Some(server);
+        self
+    }
+
+    /// Builds a client of its own, and the provider on it. Without
+    /// [`with_server`](Self::with_server) the server and the login are those of the environment,
+    /// `VAULT_…` before `BAO_…`.
+    ///
+    /// Calls the server once, for the public key, where algorithm or `keyid` are not given, and not
+    /// at all where both are.
+    ///
+    /// # Errors
+    /// [`Configuration`](adcp_signing_core::ProviderErrorKind::Configuration) when a name is not one
+    /// that the server takes, or the server or the login is not given; else as
+    /// [`public_key`](adcp_signing_core::SigningProvider::public_key).
+    pub async fn connect(&self) -> Result<VaultTransitProvider, ProviderError> {
+        let server = match &self.server {
+            Some(server) => server.clone(),
+            None => VaultClientOptions::from_environment(Product::Vault)?,
+        };
+        VaultTransitProvider::connect(VaultClient::new(server)?, self.clone()).await
+    }
+
+    /// Builds the provider on a ready client. A server here is refused.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn connect_with_client(
+        &self,
+        client: VaultClient,
+    ) -> Result<VaultTransitProvider, ProviderError> {
+        if self.server.is_some() {
+            return Err(configuration(
+                "the server and the login are the ready client's; leave them out here",
+            ));
+        }
+        VaultTransitProvider::connect(client, self.clone()).await
+    }
+
+    pub(crate) fn check(&self) -> Result<(), ProviderError> {
+        if !is_key_name(&self.name) {
+            return Err(configuration(
+                "the key name is not one that the Transit engine takes: letters, digits and `_`, with `-` and `.` inside",
+            ));
+        }
+        if !is_path(&self.mount) {
+            return Err(configuration(
+                "the mount of the Transit engine is not a path such as `transit` or `team/transit`",
+            ));
+        }
+        match self.version {
+            Some(0) => Err(configuration("versions of a Transit key count from 1")),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for VaultTransitConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VaultTransitConfig")
+            .field("key", &KeyRef::new("transit-key", &format!("{}/{}", self.mount, self.name)))
+            .field("version", &self.version)
+            .field("options", &self.options)
+            .finish()
+    }
+}
