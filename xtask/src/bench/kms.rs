@@ -71,8 +71,6 @@ struct Numbers {
     service: String,
     algorithm: String,
     latency: Latency,
-    /// Beside the bare call from a thread that may block, where the client's call does.
-    latency_to_thread: Option<Latency>,
     throughput: Throughput,
     verification_ns: f64,
     cores: f64,
@@ -95,8 +93,6 @@ struct Throughput {
     unchecked_per_s: f64,
     checked_per_s: f64,
     unchecked_to_bare: f64,
-    thread_per_s: Option<f64>,
-    unchecked_to_thread: Option<f64>,
     checked_to_unchecked: f64,
     bare_cpu_ns: f64,
     unchecked_cpu_ns: f64,
@@ -260,13 +256,6 @@ fn rows(numbers: &Numbers) -> Vec<Row> {
             |last, half| format!("{:.2}x", last / half),
         ),
     ];
-    if let Some(latency) = &numbers.latency_to_thread {
-        rows.push(one_call(name("one call - bare on a thread that may block"), latency));
-    }
-    if let (Some(rate), Some(ratio)) = (throughput.thread_per_s, throughput.unchecked_to_thread) {
-        let what = format!("{} in flight : bare on threads that may block", throughput.in_flight);
-        rows.push(at_least(name(&what), (throughput.unchecked_per_s, rate), ratio, UNCHECKED));
-    }
     if let Some(calls) = numbers.public_key_calls {
         rows.push(Row {
             what: name("calls for the public key in a provider's life"),
@@ -394,18 +383,6 @@ mod tests {
         let output = format!("skipped: no server\n{}\n", numbers());
         assert_eq!(super::numbers(&output).unwrap().len(), 1);
         assert!(super::numbers("{\"service\":1}").is_err());
-    }
-
-    #[test]
-    fn a_client_that_blocks_is_met_on_threads_as_well() {
-        let mut numbers = numbers();
-        numbers["latency_to_thread"] =
-            json!({"pairs": 9, "bare_ns": 2e6, "provider_ns": 2.11e6, "overhead_ns": 1.1e5});
-        numbers["throughput"]["thread_per_s"] = json!(9_500.0);
-        numbers["throughput"]["unchecked_to_thread"] = json!(1.01);
-        let met = met(numbers);
-        assert_eq!(met.get(5..7), Some([Some(false), Some(true)].as_slice()));
-        assert_eq!(met.len(), 9);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The client's own call, as one who has nothing of ours makes it.
+//! The client's own call, as an async program without this project's code has to make it.
 
 use std::sync::Arc;
 
@@ -6,25 +6,12 @@ use tokio::{runtime::Handle, task::spawn_blocking};
 
 use super::{BenchError, MESSAGE, Service};
 
-/// The client's call, from one place or another.
-#[derive(Clone)]
-pub(super) enum Bare {
-    /// From the task that wants the signature. A call that blocks holds up the runtime's thread,
-    /// and as many are in flight as the runtime has threads.
-    InTask(Arc<dyn Service>),
-    /// From a thread of the runtime that may block: the way of an async program with a client that
-    /// blocks.
-    OnThread(Arc<dyn Service>),
-}
-
-impl Bare {
-    pub(super) async fn call(&self) -> Result<(), BenchError> {
-        match self {
-            Self::InTask(service) => service.bare(&MESSAGE).await,
-            Self::OnThread(service) => {
-                let (service, runtime) = (Arc::clone(service), Handle::current());
-                spawn_blocking(move || runtime.block_on(service.bare(&MESSAGE))).await?
-            }
-        }
+/// One call: in the task that wants the signature, or, where the client's call blocks, by
+/// `spawn_blocking`, because a call that blocks must not hold up the runtime.
+pub(super) async fn call(service: &Arc<dyn Service>) -> Result<(), BenchError> {
+    if !service.blocks() {
+        return service.bare(&MESSAGE).await;
     }
+    let (service, runtime) = (Arc::clone(service), Handle::current());
+    spawn_blocking(move || runtime.block_on(service.bare(&MESSAGE))).await?
 }

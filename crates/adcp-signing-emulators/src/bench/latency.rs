@@ -1,13 +1,15 @@
 //! One call at a time, the bare one and the provider's in turn.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use adcp_signing_core::SigningProvider;
 use serde_json::{Value, json};
 
 use super::{
-    BenchError, MESSAGE,
-    bare::Bare,
+    BenchError, MESSAGE, Service, bare,
     sample::{median, nanoseconds},
 };
 
@@ -17,16 +19,16 @@ const MEASURED_FOR: Duration = Duration::from_secs(6);
 
 /// The medians of both, and of what the provider's call took longer than the bare one beside it.
 pub(super) async fn measure(
-    bare: &Bare,
+    service: &Arc<dyn Service>,
     provider: &dyn SigningProvider,
 ) -> Result<Value, BenchError> {
     for _ in 0..WARM_UP {
-        bare.call().await?;
+        bare::call(service).await?;
         provider.sign(&MESSAGE).await?;
     }
     let bare = async || {
         let started = Instant::now();
-        bare.call().await?;
+        bare::call(service).await?;
         Ok::<_, BenchError>(nanoseconds(started.elapsed()))
     };
     let ours = async || {

@@ -20,10 +20,7 @@ use adcp_signing_core::{
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use self::{
-    bare::Bare,
-    sample::{median, nanoseconds},
-};
+use self::sample::{median, nanoseconds};
 use crate::FaultProxy;
 
 /// How many calls are in flight where throughput is measured.
@@ -119,17 +116,12 @@ async fn measure(service: Arc<dyn Service>) -> Result<Value, BenchError> {
     let public = service.provider(None).await?.public_key().await?;
     let unchecked = unchecked(service.provider(None).await?, &public);
     let checked = checked(service.provider(None).await?, &public);
-    let latency = latency::measure(&Bare::InTask(Arc::clone(&service)), &*checked).await?;
-    let latency_to_thread = match service.blocks() {
-        true => latency::measure(&Bare::OnThread(Arc::clone(&service)), &*checked).await?,
-        false => Value::Null,
-    };
+    let latency = latency::measure(&service, &*checked).await?;
     let throughput = throughput::measure(&service, &unchecked, &checked).await?;
     let mut numbers = json!({
         "service": service.name(),
         "algorithm": service.algorithm().rfc9421_name(),
         "latency": latency,
-        "latency_to_thread": latency_to_thread,
         "throughput": throughput,
         "verification_ns": verification(&*checked, &public).await?,
         "cores": std::thread::available_parallelism()?.get(),

@@ -11,8 +11,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::{
-    BenchError, IN_FLIGHT, MESSAGE, Service,
-    bare::Bare,
+    BenchError, IN_FLIGHT, MESSAGE, Service, bare,
     sample::{median, nanoseconds, quantile},
 };
 
@@ -22,14 +21,14 @@ const TURN: Duration = Duration::from_millis(1_000);
 /// What is called.
 #[derive(Clone)]
 enum Contestant {
-    Bare(Bare),
+    Bare(Arc<dyn Service>),
     Provider(Arc<dyn SigningProvider>),
 }
 
 impl Contestant {
     async fn call(&self) -> Result<(), BenchError> {
         match self {
-            Self::Bare(bare) => bare.call().await,
+            Self::Bare(service) => bare::call(service).await,
             Self::Provider(provider) => Ok(provider.sign(&MESSAGE).await.map(drop)?),
         }
     }
@@ -123,14 +122,11 @@ pub(super) async fn measure(
     unchecked: &Arc<dyn SigningProvider>,
     checked: &Arc<dyn SigningProvider>,
 ) -> Result<Value, BenchError> {
-    let mut lanes = vec![
-        Lane::warm(Contestant::Bare(Bare::InTask(Arc::clone(service)))).await?,
+    let mut lanes = [
+        Lane::warm(Contestant::Bare(Arc::clone(service))).await?,
         Lane::warm(Contestant::Provider(Arc::clone(unchecked))).await?,
         Lane::warm(Contestant::Provider(Arc::clone(checked))).await?,
     ];
-    if service.blocks() {
-        lanes.push(Lane::warm(Contestant::Bare(Bare::OnThread(Arc::clone(service)))).await?);
-    }
     for round in 0..ROUNDS {
         // None always comes first.
         let first = round % lanes.len();
@@ -139,18 +135,13 @@ pub(super) async fn measure(
             lane.turn().await?;
         }
     }
-    let [bare, unchecked, checked, on_thread @ ..] = lanes.as_slice() else {
-        return Err("a contestant is missing".into());
-    };
-    let on_thread = on_thread.first();
+    let [bare, unchecked, checked] = &lanes;
     Ok(json!({
         "in_flight": IN_FLIGHT,
         "bare_per_s": bare.rate()?,
         "unchecked_per_s": unchecked.rate()?,
         "checked_per_s": checked.rate()?,
         "unchecked_to_bare": unchecked.ratio_to(bare)?,
-        "thread_per_s": on_thread.map(Lane::rate).transpose()?,
-        "unchecked_to_thread": on_thread.map(|lane| unchecked.ratio_to(lane)).transpose()?,
         "checked_to_unchecked": checked.ratio_to(unchecked)?,
         "bare_cpu_ns": bare.cpu()?,
         "unchecked_cpu_ns": unchecked.cpu()?,
