@@ -174,11 +174,13 @@ impl Harness for Service {
     }
 }
 
-const BY_BYTES: [Case; 5] = [
+const BY_BYTES: [Case; 7] = [
     Case::Timeout,
     Case::ConnectionRefused,
     Case::KilledMidCall,
     Case::RetriedThroughOutage,
+    Case::DownAtStart,
+    Case::BoundedQueue,
     Case::TruncatedReply,
 ];
 const BY_HTTP: [Case; 5] = [

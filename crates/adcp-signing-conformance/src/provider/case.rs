@@ -65,6 +65,11 @@ pub enum Case {
     KilledMidCall,
     /// With retries around the provider, a signature outlasts an outage.
     RetriedThroughOutage,
+    /// A process starts while the service is away: its callers queue, and all are served.
+    DownAtStart,
+    /// A service that hangs has as many calls as its queue holds; more are refused at once, and
+    /// calls that are dropped in flight leave nothing behind.
+    BoundedQueue,
     /// The service answers what it never would.
     GarbageReply,
     /// The service's answer ends too soon.
@@ -76,7 +81,7 @@ pub enum Case {
 
 impl Case {
     /// Every case, in the order in which they run.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::WireForm,
         Self::SignsAndVerifies,
         Self::ManySignatures,
@@ -104,6 +109,8 @@ impl Case {
         Self::ConnectionRefused,
         Self::KilledMidCall,
         Self::RetriedThroughOutage,
+        Self::DownAtStart,
+        Self::BoundedQueue,
         Self::GarbageReply,
         Self::TruncatedReply,
         Self::NoSecretShown,
@@ -139,6 +146,8 @@ impl Case {
             Self::ConnectionRefused => "connection-refused",
             Self::KilledMidCall => "killed-mid-call",
             Self::RetriedThroughOutage => "retried-through-outage",
+            Self::DownAtStart => "down-at-start",
+            Self::BoundedQueue => "bounded-queue",
             Self::GarbageReply => "garbage-reply",
             Self::TruncatedReply => "truncated-reply",
             Self::NoSecretShown => "no-secret-shown",

@@ -72,6 +72,7 @@ pub(crate) enum Flaw {
     TruncatedAsMisconfigured,
     SignsUnderFaults,
     NeverRecovers,
+    SticksAfterManyCalls,
     LeaksInDebug,
     LeaksInDisplay,
     LeaksInTheCause,
@@ -163,6 +164,7 @@ impl Service {
             line,
             used: AtomicBool::new(false),
             failed_for_good: AtomicBool::new(false),
+            hanging: AtomicU64::new(0),
             signatures: Arc::clone(&self.signatures),
             fetches: Arc::clone(&self.fetches),
         }
@@ -263,8 +265,28 @@ struct Fake {
     line: Option<Arc<Line>>,
     used: AtomicBool,
     failed_for_good: AtomicBool,
+    /// How many calls hang now.
+    hanging: AtomicU64,
     signatures: Arc<AtomicU64>,
     fetches: Arc<AtomicU64>,
+}
+
+/// One call that hangs, until it is dropped.
+struct Hanging<'a> {
+    count: &'a AtomicU64,
+    others: u64,
+}
+
+impl<'a> Hanging<'a> {
+    fn begin(count: &'a AtomicU64) -> Self {
+        Self { count, others: count.fetch_add(1, Ordering::SeqCst) }
+    }
+}
+
+impl Drop for Hanging<'_> {
+    fn drop(&mut self) {
+        self.count.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl std::fmt::Debug for Fake {
@@ -340,7 +362,13 @@ impl Fake {
                     _ => error,
                 });
             }
-            Fault::Hang if !self.has(F::HangsAsGarbage) => future::pending().await,
+            Fault::Hang if !self.has(F::HangsAsGarbage) => {
+                let hanging = Hanging::begin(&self.hanging);
+                if self.has(F::SticksAfterManyCalls) && hanging.others > 2 {
+                    self.failed_for_good.store(true, Ordering::SeqCst);
+                }
+                future::pending().await
+            }
             Fault::Unavailable if self.has(F::DownAsMissing) => K::KeyNotFound,
             Fault::Refuse if self.has(F::RefusedAsMisconfigured) => K::Configuration,
             Fault::CutMidCall if self.has(F::CutAsGarbage) => K::InvalidResponse,

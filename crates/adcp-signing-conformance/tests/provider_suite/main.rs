@@ -48,7 +48,7 @@ async fn a_conforming_provider_passes_every_case() {
 #[tokio::test]
 async fn a_provider_with_one_flaw_fails_exactly_the_cases_of_that_flaw() {
     use Case as C;
-    let flaws: [(Flaw, &[Case]); 45] = [
+    let flaws: [(Flaw, &[Case]); 46] = [
         (Flaw::AnswersDer, &[C::WireForm]),
         (Flaw::SaysAnotherAlgorithm, &[C::WireForm]),
         (Flaw::SignsWithAnotherKey, &[C::SignsAndVerifies]),
@@ -82,12 +82,16 @@ async fn a_provider_with_one_flaw_fails_exactly_the_cases_of_that_flaw() {
         ),
         (Flaw::RetriesItself, &[C::OneRequestPerCall]),
         (Flaw::DownAsMissing, &[C::OneRequestPerCall, C::ServiceFailure]),
-        (Flaw::HangsAsGarbage, &[C::Timeout]),
-        (Flaw::RefusedAsMisconfigured, &[C::ConnectionRefused, C::RetriedThroughOutage]),
+        (Flaw::HangsAsGarbage, &[C::Timeout, C::BoundedQueue]),
+        (
+            Flaw::RefusedAsMisconfigured,
+            &[C::ConnectionRefused, C::RetriedThroughOutage, C::DownAtStart],
+        ),
         (Flaw::CutAsGarbage, &[C::KilledMidCall]),
         (Flaw::GarbageAsUnavailable, &[C::GarbageReply]),
         (Flaw::SignsUnderFaults, &[C::GarbageReply]),
         (Flaw::TruncatedAsMisconfigured, &[C::TruncatedReply]),
+        (Flaw::SticksAfterManyCalls, &[C::BoundedQueue]),
         (Flaw::NeverRecovers, &[C::KilledMidCall]),
         (Flaw::LeaksInDebug, &[C::NoSecretShown]),
         (Flaw::LeaksInDisplay, &[C::NoSecretShown]),

@@ -27,9 +27,9 @@ use crate::provider::{
 
 /// No call waits for it.
 pub(super) const RETRY_AFTER: Duration = Duration::from_secs(7);
-const BASE: &[u8] = b"signature base";
+pub(super) const BASE: &[u8] = b"signature base";
 /// How many attempts an outage lasts.
-const OUTAGE_FAILURES: usize = 2;
+pub(super) const OUTAGE_FAILURES: usize = 2;
 
 pub(super) async fn throttled(run: &Run<'_>, retry_after: Option<Duration>) -> Result<(), Stop> {
     let fault = Fault::Throttled { retry_after };
@@ -139,10 +139,10 @@ async fn outlasts(run: &Run<'_>, fault: Fault, expected: &[ProviderErrorKind]) -
 
 /// Ends the outage after some failures, from within the failing call: no clock decides.
 #[derive(Debug)]
-struct Outage {
-    inner: Dyn,
-    faults: Box<dyn Faults>,
-    failures: AtomicUsize,
+pub(super) struct Outage {
+    pub(super) inner: Dyn,
+    pub(super) faults: Box<dyn Faults>,
+    pub(super) failures: AtomicUsize,
 }
 
 impl Outage {

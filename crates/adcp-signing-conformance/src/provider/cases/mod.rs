@@ -5,6 +5,7 @@ mod identity;
 mod keys;
 mod pins;
 mod signing;
+mod stack;
 
 pub(super) use self::identity::Identity;
 use super::{
@@ -41,6 +42,8 @@ pub(super) async fn run(run: &Run<'_>, case: Case) -> Result<(), Stop> {
         Case::ConnectionRefused => faults::connection_refused(run).await,
         Case::KilledMidCall => faults::killed_mid_call(run).await,
         Case::RetriedThroughOutage => faults::retried_through_outage(run).await,
+        Case::DownAtStart => stack::down_at_start(run).await,
+        Case::BoundedQueue => stack::bounded_queue(run).await,
         Case::GarbageReply => faults::garbage_reply(run).await,
         Case::TruncatedReply => faults::truncated_reply(run).await,
         Case::NoSecretShown => identity::no_secret_shown(run),
