@@ -105,7 +105,7 @@ impl AwsKmsConfig {
     }
 
     /// Another address than the Region's public one, for AWS KMS only: credentials are fetched from
-    /// where they are.
+    /// where they are. Session token and signed request go there, to whatever host it is.
     #[must_use]
     pub fn with_endpoint(mut self, endpoint: Endpoint) -> Self {
         self.endpoint = Some(endpoint);
@@ -166,7 +166,14 @@ impl AwsKmsConfig {
                 .build();
             loader = loader.profile_name(profile).credentials_provider(credentials);
         }
-        let mut config = aws_sdk_kms::config::Builder::from(&loader.load().await)
+        let shared = loader.load().await;
+        if self.endpoint.is_some() && shared.use_fips() == Some(true) {
+            return Err(configuration(
+                "an endpoint is named, and AWS_USE_FIPS_ENDPOINT (or use_fips_endpoint of the profile) asks for the \
+                 Region's FIPS endpoint; unset that, or name no endpoint",
+            ));
+        }
+        let mut config = aws_sdk_kms::config::Builder::from(&shared)
             .retry_config(RetryConfig::disabled())
             .timeout_config(
                 TimeoutConfig::builder()

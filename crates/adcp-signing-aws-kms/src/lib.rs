@@ -4,6 +4,7 @@ mod config;
 mod failure;
 mod key_identifier;
 mod provider;
+mod service_host;
 mod signing_spec;
 mod uri;
 

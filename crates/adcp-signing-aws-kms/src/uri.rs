@@ -10,12 +10,13 @@ use adcp_signing_core::{
     },
 };
 
-use crate::{AwsKmsConfig, AwsKmsProvider, key_identifier::is_region};
+use crate::{AwsKmsConfig, AwsKmsProvider, key_identifier::is_region, service_host::is_aws_kms};
 
-const FORM: &str =
-    "awskms:///KEY-ID, awskms:///arn:…, awskms:///alias/NAME or awskms://HOST[:PORT]/…";
+const FORM: &str = "awskms:///KEY-ID, awskms:///arn:…, awskms:///alias/NAME, or awskms://HOST[:PORT]/… with a host of \
+                    AWS KMS or of this machine; name any other host in AWS_ENDPOINT_URL_KMS";
 const REGIONS: &str = "names of Regions, such as eu-west-1, and with an ARN only the ARN's own";
-const ENDPOINTS: &str = "https://HOST[:PORT], http:// on a loopback address; and one endpoint only";
+const ENDPOINTS: &str = "https://HOST[:PORT] with a host of AWS KMS, http:// or https:// on a loopback address, and one \
+                         endpoint only; name any other host in AWS_ENDPOINT_URL_KMS";
 
 /// The key URI of a key in AWS KMS.
 ///
@@ -26,6 +27,12 @@ const ENDPOINTS: &str = "https://HOST[:PORT], http:// on a loopback address; and
 /// | `awskms:///arn:PARTITION:kms:REGION:ACCOUNT:key/KEY-ID` | a key in any account; the Region is the ARN's |
 /// | `awskms:///arn:PARTITION:kms:REGION:ACCOUNT:alias/NAME` | likewise by an alias |
 /// | `awskms://HOST[:PORT]/…` | any of them, at `https://HOST[:PORT]` |
+///
+/// Session token and signed request go to the host, so a URI may name only AWS KMS itself, in any
+/// partition (`kms.eu-west-1.amazonaws.com`, `kms-fips.us-east-1.amazonaws.com`,
+/// `kms.eu-west-1.api.aws`, `vpce-….kms.eu-west-1.vpce.amazonaws.com`), or this machine. Any other
+/// host is for the configuration to name: `AWS_ENDPOINT_URL_KMS`, `endpoint_url` of the profile, or
+/// [`AwsKmsConfig::with_endpoint`].
 ///
 /// Query members: `region`, `profile` (of the AWS configuration files), `endpoint` (a URL), and
 /// those of every key URI, `alg`, `kid` and `purpose`.
@@ -97,8 +104,8 @@ impl FromStr for AwsKmsUri {
             "" => None,
             host => {
                 let endpoint: Endpoint =
-                    format!("https://{host}").parse().map_err(|_| malformed)?;
-                Some(endpoint)
+                    format!("https://{host}").parse().map_err(|_| malformed.clone())?;
+                Some(Some(endpoint).filter(may_get_a_request).ok_or(malformed)?)
             }
         };
         let mut config = AwsKmsConfig::new(key, parts.take_common()?);
@@ -116,12 +123,20 @@ impl FromStr for AwsKmsUri {
         let given = parts.take("endpoint");
         config.endpoint = match (authority, given) {
             (Some(_), Some(_)) => return Err(no_endpoint),
-            (None, Some(url)) => Some(url.parse().map_err(|_| no_endpoint)?),
+            (None, Some(url)) => {
+                let endpoint = url.parse().ok().filter(may_get_a_request);
+                Some(endpoint.ok_or(no_endpoint)?)
+            }
             (endpoint, None) => endpoint,
         };
         parts.finish()?;
         Ok(Self(config))
     }
+}
+
+/// Whether session token and signed request may go there on the word of a URI alone.
+fn may_get_a_request(endpoint: &Endpoint) -> bool {
+    endpoint.is_loopback() || is_aws_kms(endpoint.host())
 }
 
 impl fmt::Display for AwsKmsUri {
@@ -163,8 +178,15 @@ mod tests {
                 "awskms:///arn:aws:kms:eu-west-1:111122223333:key/1",
                 "awskms:///arn:aws:kms:eu-west-1:111122223333:key/1",
             ),
-            ("awskms://kms.example:8443/1234", "awskms://kms.example:8443/1234"),
-            ("awskms:///1234?endpoint=https://kms.example/", "awskms://kms.example/1234"),
+            (
+                "awskms://VPCE-0f1e-ab12.kms.eu-west-1.vpce.amazonaws.com/1234",
+                "awskms://vpce-0f1e-ab12.kms.eu-west-1.vpce.amazonaws.com/1234",
+            ),
+            ("awskms://127.0.0.1:8443/1234", "awskms://127.0.0.1:8443/1234"),
+            (
+                "awskms:///1234?endpoint=https://kms.us-east-1.api.aws:443/",
+                "awskms://kms.us-east-1.api.aws:443/1234",
+            ),
             (
                 "awskms:///1234?endpoint=http%3A//127.0.0.1:4566",
                 "awskms:///1234?endpoint=http://127.0.0.1:4566",
@@ -210,12 +232,12 @@ mod tests {
             ("awskms:///", body.clone()),
             ("awskms:///alias/", body.clone()),
             ("awskms:///arn:aws:s3:eu-west-1:111122223333:key/1", body.clone()),
-            ("awskms://user@kms.example/k", body),
+            ("awskms://user@kms.eu-west-1.amazonaws.com/k", body),
             ("awskms:///k?region=", region.clone()),
             ("awskms:///k?region=eu.west", region.clone()),
             ("awskms:///arn:aws:kms:eu-west-1:111122223333:key/1?region=us-east-1", region),
-            ("awskms:///k?endpoint=http://kms.example", endpoint.clone()),
-            ("awskms://a.example/k?endpoint=https://a.example", endpoint),
+            ("awskms:///k?endpoint=http://kms.eu-west-1.amazonaws.com", endpoint.clone()),
+            ("awskms://127.0.0.1/k?endpoint=https://127.0.0.1", endpoint),
             (
                 "awskms:///k?profile=",
                 E::Value { member: "profile", allowed: "any text that is not empty" },
@@ -231,6 +253,40 @@ mod tests {
         ] {
             assert_eq!(text.parse::<AwsKmsUri>(), Err(expected), "{text}");
         }
+    }
+
+    /// The host gets session token and signed request, and answers with whatever key it likes.
+    #[test]
+    fn f10_a_uri_names_no_host_but_aws_kms_and_this_machine() {
+        for (host, taken) in [
+            ("kms.eu-west-1.amazonaws.com", true),
+            ("KMS.EU-West-1.AmazonAWS.com:443", true),
+            ("kms-fips.us-east-1.amazonaws.com", true),
+            ("localhost:4566", true),
+            ("[::1]:4566", true),
+            ("evil.example", false),
+            ("192.0.2.1", false),
+            ("id.execute-api.eu-west-1.amazonaws.com", false),
+            ("kms.eu-west-1.amazonaws.com.evil.example", false),
+            ("kms.eu-west-1.amazonaws.com@evil.example", false),
+            ("kms.eu-west-1.amazonaws.com:443@evil.example", false),
+            ("evil.example#kms.eu-west-1.amazonaws.com", false),
+            ("evil.example%2f.kms.eu-west-1.amazonaws.com", false),
+            ("kms.eu-west-1.amazonaws.com.", false),
+            ("kms.eu-west-1。amazonaws.com", false),
+            ("kms.eu-west-1.amazonaws.cоm", false),
+            ("localhost.", false),
+            ("localhost.evil.example", false),
+        ] {
+            assert_eq!(format!("awskms://{host}/k").parse::<AwsKmsUri>().is_ok(), taken, "{host}");
+            let member = format!("awskms:///k?endpoint=https://{}", host.replace('#', "%23"));
+            assert_eq!(member.parse::<AwsKmsUri>().is_ok(), taken, "{member}");
+        }
+        // The configuration may name it: that is the operator's word.
+        let key = "alias/a".parse().unwrap();
+        let config = AwsKmsConfig::new(key, KeyPurpose::RequestSigning);
+        let config = config.with_endpoint("https://kms.internal.example".parse().unwrap());
+        assert!(config.endpoint.is_some());
     }
 
     #[test]

@@ -64,20 +64,21 @@ impl GcpKmsConfig {
     ) -> Result<Self, ProviderError> {
         let what = "the resource name of a key version, projects/…/cryptoKeyVersions/N";
         let key = environment.needed_as("KEY_VERSION", what)?;
-        let mut config = Self::new(key, environment.key_options(None)?);
-        config.endpoint = environment.parsed("ENDPOINT")?;
-        config.with_token_of(environment)
+        Self::new(key, environment.key_options(None)?).with_access_of(environment)
     }
 
-    /// Takes the access token that the environment holds, if any.
-    pub(crate) fn with_env_access_token(self) -> Result<Self, ProviderError> {
-        self.with_token_of(&Environment::of_process(VARIABLES))
+    /// Takes the endpoint that the environment names, unless there is one, and its access token.
+    pub(crate) fn with_env_access(self) -> Result<Self, ProviderError> {
+        self.with_access_of(&Environment::of_process(VARIABLES))
     }
 
-    fn with_token_of(
-        self,
+    fn with_access_of(
+        mut self,
         environment: &Environment<impl Fn(&str) -> Option<OsString>>,
     ) -> Result<Self, ProviderError> {
+        if self.endpoint.is_none() {
+            self.endpoint = environment.parsed("ENDPOINT")?;
+        }
         match environment.get("ACCESS_TOKEN")? {
             Some(token) => self.with_access_token(&token),
             None => Ok(self),
@@ -217,6 +218,21 @@ mod tests {
         assert!(config.credentials.is_some());
         let debug = format!("{config:?}");
         assert!(!debug.contains("secret"), "{debug}");
+    }
+
+    #[test]
+    fn the_endpoint_of_a_uri_comes_before_that_of_the_environment() {
+        let environment = Environment::through(VARIABLES, |name| {
+            (name == ENDPOINT).then(|| OsString::from("https://kms.example"))
+        });
+        for (uri, expected) in [
+            (format!("gcpkms://{NAME}"), "https://kms.example"),
+            (format!("gcpkms://{NAME}?endpoint=http://127.0.0.1:4589"), "http://127.0.0.1:4589"),
+        ] {
+            let config = uri.parse::<crate::GcpKmsUri>().unwrap().config();
+            let config = config.with_access_of(&environment).unwrap();
+            assert_eq!(config.endpoint.as_ref().map(Endpoint::as_str), Some(expected));
+        }
     }
 
     #[test]

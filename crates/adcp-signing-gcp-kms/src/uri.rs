@@ -14,15 +14,15 @@ use crate::{GcpKmsConfig, GcpKmsProvider, KeyVersionName};
 
 const FORM: &str =
     "gcpkms://projects/P/locations/L/keyRings/R/cryptoKeys/K/cryptoKeyVersions/N, with the version";
-const ENDPOINTS: &str =
-    "https://HOST[:PORT] with a host of googleapis.com, http:// or https:// on a loopback address";
+const ENDPOINTS: &str = "https://HOST[:PORT] with a host of Cloud KMS, http:// or https:// on a loopback address; name any other host in \
+     ADCP_GCP_KMS_ENDPOINT";
 
 /// The key URI of a key version in Cloud KMS:
 /// `gcpkms://projects/P/locations/L/keyRings/R/cryptoKeys/K/cryptoKeyVersions/N`.
 ///
 /// The version is required: an asymmetric key has no primary one. Query members: `endpoint` (a URL;
-/// a host of `googleapis.com` or of this machine, since the access token goes there), and those of
-/// every key URI, `alg`, `kid` and `purpose`.
+/// a host of Cloud KMS or of this machine, since the access token goes there), and those of every
+/// key URI, `alg`, `kid` and `purpose`.
 ///
 /// `Display` writes the URI, with the resource name in it; `Debug` does not.
 ///
@@ -52,7 +52,8 @@ impl GcpKmsUri {
 }
 
 /// `connect` takes the access token of `ADCP_GCP_KMS_ACCESS_TOKEN` where that is set, and default
-/// credentials otherwise.
+/// credentials otherwise; and the endpoint of `ADCP_GCP_KMS_ENDPOINT` where that is set and the URI
+/// names none.
 impl KeyUriScheme for GcpKmsUri {
     const SCHEMES: &'static [&'static str] = &["gcpkms"];
     const EXAMPLES: &'static [&'static str] = &[
@@ -69,7 +70,7 @@ impl KeyUriScheme for GcpKmsUri {
     }
 
     async fn connect(&self) -> Result<GcpKmsProvider, ProviderError> {
-        self.config().with_env_access_token()?.connect().await
+        self.config().with_env_access()?.connect().await
     }
 }
 
@@ -98,7 +99,25 @@ impl FromStr for GcpKmsUri {
 
 /// Whether an access token found in the environment may go there on the word of a URI alone.
 fn may_get_a_token(endpoint: &Endpoint) -> bool {
-    endpoint.is_loopback() || endpoint.host().ends_with(".googleapis.com")
+    endpoint.is_loopback() || is_cloud_kms(endpoint.host())
+}
+
+/// Whether a host is one of Cloud KMS: the global one, a location's (`LOCATION-cloudkms` or
+/// `cloudkms.LOCATION.rep`), that of a client certificate (`cloudkms.mtls`), or that of Private
+/// Service Connect (`cloudkms-NAME.p`). Others belong to customers: everybody can have a
+/// `BUCKET.storage.googleapis.com`.
+fn is_cloud_kms(host: &str) -> bool {
+    let plain = |label: &str| {
+        !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    let Some(rest) = host.strip_suffix(".googleapis.com") else { return false };
+    match *rest.split('.').collect::<Vec<_>>().as_slice() {
+        ["cloudkms"] | ["cloudkms", "mtls"] => true,
+        [label] => label.strip_suffix("-cloudkms").is_some_and(plain),
+        ["cloudkms", location, "rep"] => plain(location),
+        [label, "p"] => label.strip_prefix("cloudkms-").is_some_and(plain),
+        _ => false,
+    }
 }
 
 impl fmt::Display for GcpKmsUri {
@@ -172,8 +191,20 @@ mod tests {
     }
 
     #[test]
-    fn only_google_and_this_machine_get_a_token_on_the_word_of_a_uri() {
+    fn only_cloud_kms_and_this_machine_get_a_token_on_the_word_of_a_uri() {
         for (text, expected) in [
+            ("https://cloudkms.europe-west3.rep.googleapis.com", true),
+            ("https://europe-west3-cloudkms.googleapis.com", true),
+            ("https://cloudkms.mtls.googleapis.com", true),
+            // What customers of Google have, or that looks alike.
+            ("https://bucket.storage.googleapis.com", false),
+            ("https://cloudkms.storage.googleapis.com", false),
+            ("https://storage.googleapis.com", false),
+            ("https://cloudkms..rep.googleapis.com", false),
+            ("https://cloudkms-.p.googleapis.com", false),
+            ("https://-cloudkms.googleapis.com", false),
+            ("https://evil.cloudkms.googleapis.com", false),
+            ("https://cloudkms.googleapis.com.", false),
             ("https://cloudkms-psc.p.googleapis.com", true),
             ("https://CLOUDKMS.googleapis.com:443", true),
             ("http://127.0.0.1:4588", true),
