@@ -47,7 +47,7 @@ fn is_region(label: &str) -> bool {
         [partition, places @ .., number] => {
             letters(partition)
                 && !places.is_empty()
-                && places.iter().all(|place| letters(place))
+                && places.iter().all(letters)
                 && !number.is_empty()
                 && number.bytes().all(|byte| byte.is_ascii_digit())
         }

@@ -1,10 +1,10 @@
 //! What it takes to reach one key in Key Vault.
 
-use std::{env, ffi::OsString, fmt, fs, path::Path, sync::Arc};
+use std::{env, ffi::OsString, fmt, path::Path, sync::Arc};
 
 use adcp_signing_core::{
     ProviderError, ProviderErrorKind,
-    provider::toolkit::{Environment, KeyOptions},
+    provider::toolkit::{Environment, KeyOptions, read_trust_file},
 };
 use azure_core::credentials::TokenCredential;
 use azure_security_keyvault_keys::{KeyClient, KeyClientOptions};
@@ -17,7 +17,7 @@ use crate::{
 
 const VARIABLES: &str = "ADCP_AZURE_KEY_VAULT";
 /// The longest file of root certificates read.
-const MAX_CA_LEN: u64 = 1024 * 1024;
+const MAX_CA_LEN: usize = 1024 * 1024;
 
 /// One key in Key Vault and the way to it.
 ///
@@ -91,7 +91,7 @@ impl AzureKeyVaultConfig {
         };
         match environment.get("CA_FILE")? {
             Some(path) => {
-                let pem = read_roots(Path::new(&path))
+                let pem = read_trust_file(Path::new(&path), "file of CA certificates", MAX_CA_LEN)
                     .map_err(|why| environment.refused("CA_FILE", why))?;
                 config.with_root_certificates(&pem)
             }
@@ -205,16 +205,6 @@ impl fmt::Debug for AzureKeyVaultConfig {
     }
 }
 
-/// What a file of root certificates holds, or what is wrong with it.
-fn read_roots(path: &Path) -> Result<Vec<u8>, String> {
-    let unreadable = |error: std::io::Error| format!("the file cannot be read ({})", error.kind());
-    let metadata = fs::metadata(path).map_err(unreadable)?;
-    if !metadata.is_file() || metadata.len() > MAX_CA_LEN {
-        return Err("not a regular file of at most 1 MiB".to_owned());
-    }
-    fs::read(path).map_err(unreadable)
-}
-
 pub(crate) fn configuration(message: &'static str) -> ProviderError {
     ProviderError::new(ProviderErrorKind::Configuration, message)
 }
@@ -269,6 +259,7 @@ mod tests {
             (&[key, (PURPOSE, "secret")], PURPOSE),
             (&[key, purpose, (ALGORITHM, "secret")], ALGORITHM),
             (&[key, purpose, (CA_FILE, "/nowhere/secret")], CA_FILE),
+            (&[key, purpose, (CA_FILE, "/")], CA_FILE),
         ] {
             let error = read(variables).unwrap_err();
             assert_eq!(error.kind(), ProviderErrorKind::Configuration);

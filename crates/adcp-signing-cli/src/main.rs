@@ -14,6 +14,7 @@ mod published;
 mod shapes;
 mod signing;
 mod verifying;
+mod warnings;
 
 use std::process::ExitCode;
 
@@ -23,6 +24,7 @@ use self::{args::Args, failure::Failure};
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    warnings::show();
     let json = args.command.answers_json();
     let outcome = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {

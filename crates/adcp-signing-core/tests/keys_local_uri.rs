@@ -195,7 +195,7 @@ fn a_file_that_holds_no_key_is_refused() {
         (b"key".to_vec(), "neither a JWK"),
         (b"\xff\xfe".to_vec(), "not text"),
         (b"{}".to_vec(), "refused"),
-        (vec![b' '; 65537], "longer than 64 KiB"),
+        (vec![b' '; 65537], "longer than 65536 bytes"),
     ] {
         let message = refusal(KeyFile::new(content).open("?purpose=request-signing"));
         assert!(message.contains(says), "{message}");

@@ -1,12 +1,11 @@
 //! The PIN of a token, and where it is read from.
 
 use std::{
-    env, fmt, fs,
-    io::{self, Read as _},
+    env, fmt,
     path::{Path, PathBuf},
 };
 
-use adcp_signing_core::{ProviderError, ProviderErrorKind};
+use adcp_signing_core::{ProviderError, ProviderErrorKind, provider::toolkit::read_secret_file};
 use cryptoki::types::AuthPin;
 use zeroize::Zeroizing;
 
@@ -79,26 +78,8 @@ impl PinSource {
 }
 
 fn read_file(path: &Path) -> Result<Pin, ProviderError> {
-    let unreadable =
-        |error: io::Error| configuration("the PIN file cannot be read").with_source(error);
-    let metadata = fs::metadata(path).map_err(unreadable)?;
-    // A pipe or a device would make the open itself wait.
-    if !metadata.is_file() {
-        return Err(configuration("the PIN file is not a regular file"));
-    }
-    // All the room at once: a buffer that grows leaves copies of the PIN behind.
-    let mut content = Zeroizing::new(Vec::with_capacity(MAX_LEN + 3));
-    let file = fs::File::open(path).map_err(unreadable)?;
-    let mut room = file.take(MAX_LEN as u64 + 3);
-    let mut chunk = Zeroizing::new([0_u8; MAX_LEN + 3]);
-    loop {
-        match room.read(&mut *chunk) {
-            Ok(0) => break,
-            Ok(read) => content.extend(chunk.iter().take(read)),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(unreadable(error)),
-        }
-    }
+    // A line end after the longest PIN, so that a longer one is told by the PIN's own bound.
+    let content = read_secret_file(path, "PIN file", MAX_LEN + 3)?;
     let text =
         std::str::from_utf8(&content).map_err(|_| configuration("the PIN file is not text"))?;
     let pin = text.strip_suffix('\n').unwrap_or(text);
@@ -115,6 +96,8 @@ fn configuration(message: &'static str) -> ProviderError {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn in_file(content: &[u8]) -> Result<Option<Pin>, ProviderError> {
@@ -136,11 +119,12 @@ mod tests {
 
     #[test]
     fn other_files_are_refused() {
-        let cases: [(&[u8], &str); 5] = [
+        let cases: [(&[u8], &str); 6] = [
             (b"", "1 to 256 bytes"),
             (b"\n", "1 to 256 bytes"),
             (b"1234\n5678\n", "more than one line"),
-            (&[b'1'; 300], "1 to 256 bytes"),
+            (&[b'1'; 257], "1 to 256 bytes"),
+            (&[b'1'; 300], "longer than"),
             (&[0xff], "not text"),
         ];
         for (content, reason) in cases {
@@ -149,7 +133,11 @@ mod tests {
             assert!(error.to_string().contains(reason), "{error}");
         }
         let error = PinSource::File(PathBuf::from("/nonexistent/pin")).read().unwrap_err();
-        assert_eq!(error.to_string(), "configuration: the PIN file cannot be read");
+        let text = "configuration: the PIN file cannot be read (entity not found)";
+        assert_eq!(error.to_string(), text);
+        let folder = tempfile::tempdir().unwrap();
+        let error = PinSource::File(folder.path().to_owned()).read().unwrap_err();
+        assert!(error.to_string().contains("not a regular file"), "{error}");
     }
 
     #[test]

@@ -1,12 +1,11 @@
 //! How a client proves to the server who it is.
 
 use std::{
-    fmt, fs,
-    io::Read as _,
+    fmt,
     path::{Path, PathBuf},
 };
 
-use adcp_signing_core::ProviderError;
+use adcp_signing_core::{ProviderError, ProviderErrorKind, provider::toolkit::read_secret_file};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -17,6 +16,9 @@ use crate::{
 
 /// The longest token, secret id or service account token read from a file.
 const MAX_SECRET_LEN: usize = 16 * 1024;
+const TOKEN_FILE: &str = "file with the token";
+const SECRET_ID_FILE: &str = "file with the secret id";
+const JWT_FILE: &str = "file with the service account token";
 /// Where Kubernetes puts a pod's service account token.
 pub(crate) const KUBERNETES_JWT_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
@@ -145,11 +147,11 @@ impl VaultAuth {
     pub(crate) fn login(&self) -> Result<Login, ProviderError> {
         Ok(match &self.method {
             Method::Token(token) => Login::Token(token.clone()),
-            Method::TokenFile(path) => Login::Token(read_secret(path)?),
+            Method::TokenFile(path) => Login::Token(read_secret(path, TOKEN_FILE)?),
             Method::AppRole { role_id, secret_id } => {
                 let secret_id = match secret_id {
                     SecretId::Given(secret) => secret.clone(),
-                    SecretId::File(path) => read_secret(path)?,
+                    SecretId::File(path) => read_secret(path, SECRET_ID_FILE)?,
                 };
                 #[derive(Serialize)]
                 struct Body<'a> {
@@ -159,7 +161,7 @@ impl VaultAuth {
                 self.call("approle", &Body { role_id, secret_id: secret_id.expose() })?
             }
             Method::Kubernetes { role, jwt_file } => {
-                let jwt = read_secret(jwt_file)?;
+                let jwt = read_secret(jwt_file, JWT_FILE)?;
                 #[derive(Serialize)]
                 struct Body<'a> {
                     role: &'a str,
@@ -192,31 +194,21 @@ impl fmt::Debug for VaultAuth {
 
 /// A secret in a small regular file, without the line end. The file is local and tiny, so it is
 /// read in place.
-fn read_secret(path: &Path) -> Result<Secret, ProviderError> {
-    let unreadable = |error: std::io::Error| {
-        configuration("the file with the token, secret id or service account token cannot be read")
-            .with_source(error)
-    };
-    // A pipe would make the open itself wait.
-    if !fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(configuration(
-            "the token, secret id or service account token is not in a regular file",
-        ));
-    }
-    let mut content = Zeroizing::new(Vec::with_capacity(MAX_SECRET_LEN + 1));
-    let file = fs::File::open(path).map_err(unreadable)?;
-    file.take(MAX_SECRET_LEN as u64 + 1).read_to_end(&mut content).map_err(unreadable)?;
-    let text = std::str::from_utf8(&content).ok().map(str::trim);
-    match text {
-        Some(text) if !text.is_empty() && content.len() <= MAX_SECRET_LEN => Ok(Secret::new(text)),
-        _ => Err(configuration(
-            "the file with the token, secret id or service account token is empty, not text, or longer than 16 KiB",
+fn read_secret(path: &Path, what: &'static str) -> Result<Secret, ProviderError> {
+    let content = read_secret_file(path, what, MAX_SECRET_LEN)?;
+    match std::str::from_utf8(&content).ok().map(str::trim) {
+        Some(text) if !text.is_empty() => Ok(Secret::new(text)),
+        _ => Err(ProviderError::new(
+            ProviderErrorKind::Configuration,
+            format!("the {what} is empty, or not text"),
         )),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -252,6 +244,16 @@ mod tests {
             let error = VaultAuth::token_file(&file).login().err().unwrap();
             assert_eq!(error.kind(), adcp_signing_core::ProviderErrorKind::Configuration);
             assert!(!format!("{error:?}").contains("token-of-mine"), "{error:?}");
+        }
+        // Each file is told by what it should hold, and a directory is none.
+        let dir = dir.path();
+        for (auth, what) in [
+            (VaultAuth::token_file(dir), TOKEN_FILE),
+            (VaultAuth::app_role_with_secret_id_file("r", dir), SECRET_ID_FILE),
+            (VaultAuth::kubernetes_with_jwt_file("r", dir), JWT_FILE),
+        ] {
+            let error = auth.login().err().unwrap().to_string();
+            assert_eq!(error, format!("configuration: the {what} is not a regular file"));
         }
     }
 

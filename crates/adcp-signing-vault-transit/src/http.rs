@@ -1,8 +1,8 @@
 //! One call to the server: what is sent, how much is read back, and nothing repeated or followed.
 
-use std::{fs, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
-use adcp_signing_core::{ProviderError, ProviderErrorKind};
+use adcp_signing_core::{ProviderError, ProviderErrorKind, provider::toolkit::read_trust_file};
 use reqwest::{
     Certificate, Client, Method,
     header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
@@ -15,7 +15,7 @@ use crate::address::{Address, configuration};
 /// The longest reply read: the public keys of a thousand versions of an RSA key.
 const MAX_REPLY_LEN: usize = 1024 * 1024;
 /// The longest file of CA certificates read.
-const MAX_CA_LEN: u64 = 1024 * 1024;
+const MAX_CA_LEN: usize = 1024 * 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The server, and how to reach it.
@@ -112,16 +112,7 @@ pub(crate) fn client(address: &Address, ca_file: Option<&Path>) -> Result<Client
 }
 
 fn certificates(path: &Path) -> Result<Vec<Certificate>, ProviderError> {
-    let unreadable = |error: std::io::Error| {
-        configuration("the file of CA certificates cannot be read").with_source(error)
-    };
-    let metadata = fs::metadata(path).map_err(unreadable)?;
-    if !metadata.is_file() || metadata.len() > MAX_CA_LEN {
-        return Err(configuration(
-            "the CA certificates are not in a regular file of at most 1 MiB",
-        ));
-    }
-    let pem = fs::read(path).map_err(unreadable)?;
+    let pem = read_trust_file(path, "file of CA certificates", MAX_CA_LEN)?;
     let refused =
         |error| configuration("the file of CA certificates is not PEM").with_source(error);
     match Certificate::from_pem_bundle(&pem).map_err(refused)? {

@@ -4,7 +4,10 @@ use std::fmt;
 
 use adcp_signing_core::{
     Algorithm, KeyRef, ProviderError, PublicKey, SigningProvider,
-    provider::{Capability, Custody, KeyIdentity, Signed, toolkit::FetchOnce},
+    provider::{
+        Capability, Custody, KeyIdentity, Signed,
+        toolkit::{FetchOnce, OPERATOR},
+    },
 };
 use async_trait::async_trait;
 
@@ -82,6 +85,7 @@ impl VaultTransitProvider {
     ) -> Self {
         if key.version.is_none() && key.options.key_id.is_some() {
             tracing::warn!(
+                target: OPERATOR,
                 kid = identity.key_id(),
                 "a key id is stated and no version: after a rotation, the next start would sign with the new version \
                  under this key id; state the version"

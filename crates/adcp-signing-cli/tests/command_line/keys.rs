@@ -35,6 +35,29 @@ fn a_key_file_is_private_and_never_overwritten() {
     assert_eq!(serde_json::from_str::<Value>(&stdout(&exported)).unwrap(), jwks);
 }
 
+/// F11: the key was used in silence.
+#[cfg(unix)]
+#[test]
+fn a_key_file_that_others_can_reach_is_warned_of_once_and_used() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key.jwk");
+    run(&["keygen", "--kid", "buyer", "--out", path.to_str().unwrap()], "");
+    let uri = format!("file:{}", path.display());
+    let line = without(to_sign("3.2"), "key").to_string();
+    let lines = [line.as_str(), &line];
+    for (mode, warned) in [(0o600, false), (0o666, true)] {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        let args = ["sign", "--ndjson", "--allow-in-process-keys", "--key", &uri];
+        let signed = run(&args, &lines.join("\n"));
+        assert_eq!(code(&signed), 0, "{}", stderr(&signed));
+        assert_eq!(stdout(&signed).matches("\"ok\":true").count(), 2, "{}", stdout(&signed));
+        let warning = "warning: other users may reach the key file (mode 666); chmod 600 it\n";
+        assert_eq!(stderr(&signed), if warned { warning } else { "" });
+    }
+}
+
 #[test]
 fn a_probe_tells_a_ready_key_from_one_that_is_not() {
     let folder = tempfile::tempdir().unwrap();

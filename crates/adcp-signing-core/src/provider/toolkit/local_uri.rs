@@ -1,13 +1,10 @@
 //! Key URIs for keys in this process: `file:` and `memory:`.
 
 use std::{
-    fmt, fs,
-    io::{self, Read as _},
+    fmt, io,
     path::{Path, PathBuf},
     str::FromStr,
 };
-
-use zeroize::Zeroizing;
 
 use crate::{
     keys::{
@@ -19,7 +16,9 @@ use crate::{
         toolkit::{
             PercentEncoded,
             key_uri::{KeyUriError, KeyUriParts},
-            percent_decode, write_query,
+            percent_decode,
+            secret_file::{SecretFileError, read_secret_file},
+            write_query,
         },
     },
 };
@@ -108,7 +107,7 @@ impl LocalKeyUri {
     }
 
     fn open_file(&self, path: &Path) -> Result<InMemoryProvider, ProviderError> {
-        let content = read_bounded(path)?;
+        let content = read_secret_file(path, "key file", MAX_FILE_LEN).map_err(refused)?;
         let text = std::str::from_utf8(&content)
             .map_err(|_| configuration("the key file is not text; it must be JSON or PEM"))?
             .trim_ascii();
@@ -218,48 +217,12 @@ fn file_path(path: &str) -> Result<String, KeyUriError> {
     }
 }
 
-/// Reads a regular file of at most [`MAX_FILE_LEN`] into memory that is wiped.
-fn read_bounded(path: &Path) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
-    // A pipe or a device would make the open itself wait.
-    let metadata = fs::metadata(path).map_err(unreadable)?;
-    if !metadata.is_file() {
-        return Err(configuration("the key file is not a regular file"));
-    }
-    warn_if_open_to_others(&metadata);
-    // All the room at once: a buffer that grows leaves copies of the secret behind.
-    let mut content = Zeroizing::new(vec![0; MAX_FILE_LEN + 1]);
-    let mut file = fs::File::open(path).map_err(unreadable)?;
-    let mut len = 0;
-    while let Some(room) = content.get_mut(len..).filter(|room| !room.is_empty()) {
-        match file.read(room) {
-            Ok(0) => break,
-            Ok(read) => len += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(unreadable(error)),
-        }
-    }
-    if len > MAX_FILE_LEN {
-        return Err(configuration("the key file is longer than 64 KiB"));
-    }
-    content.truncate(len);
-    Ok(content)
-}
-
-#[cfg(unix)]
-fn warn_if_open_to_others(metadata: &fs::Metadata) {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        tracing::warn!(
-            mode = format_args!("{mode:03o}"),
-            "other users can reach the private key file; chmod 600 it"
-        );
+fn refused(error: SecretFileError) -> ProviderError {
+    match error {
+        SecretFileError::Unreadable { source, .. } => unreadable(source),
+        error => error.into(),
     }
 }
-
-#[cfg(not(unix))]
-fn warn_if_open_to_others(_: &fs::Metadata) {}
 
 fn unreadable(error: io::Error) -> ProviderError {
     let (kind, message) = match error.kind() {

@@ -1,4 +1,5 @@
-//! What authors of backends share: key URIs, options, environment variables, endpoints, and what is fetched once.
+//! What authors of backends share: key URIs, options, environment variables, endpoints, files of
+//! secrets, and what is fetched once.
 
 mod endpoint;
 mod environment;
@@ -8,6 +9,7 @@ mod local_uri;
 mod options;
 mod percent;
 mod scheme;
+mod secret_file;
 
 pub(crate) use self::options::ALGORITHMS;
 pub use self::{
@@ -19,4 +21,5 @@ pub use self::{
     options::KeyOptions,
     percent::{PercentEncoded, percent_decode, percent_decode_bytes, write_query},
     scheme::KeyUriScheme,
+    secret_file::{OPERATOR, SecretFileError, read_secret_file, read_trust_file},
 };
