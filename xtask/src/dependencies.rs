@@ -101,7 +101,12 @@ fn facade_without_backends() -> Result<Vec<String>> {
         .iter()
         .find(|package| package.name == FACADE)
         .context("there is no facade")?;
-    let adds_none = |adds: &Vec<String>| !adds.iter().any(|added| added.starts_with("dep:"));
+    // By itself, or by a feature that it turns on.
+    let adds_crate = |adds: &[String]| adds.iter().any(|added| added.starts_with("dep:"));
+    let adds_none = |adds: &Vec<String>| {
+        let turned_on = adds.iter().filter_map(|added| facade.features.get(added));
+        !adds_crate(adds) && !turned_on.map(Vec::as_slice).any(adds_crate)
+    };
     let features = facade
         .features
         .iter()

@@ -7,24 +7,23 @@ use adcp_signing_core::{
     provider::toolkit::{Endpoint, Environment, KeyOptions},
 };
 use aws_config::{
-    BehaviorVersion, Region,
-    environment::EnvironmentVariableRegionProvider,
-    meta::region::RegionProviderChain,
-    profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider},
-    provider_config::ProviderConfig,
+    BehaviorVersion, Region, environment::EnvironmentVariableRegionProvider,
+    meta::region::RegionProviderChain, profile::ProfileFileRegionProvider,
 };
 use aws_sdk_kms::{
     Client,
     config::{retry::RetryConfig, timeout::TimeoutConfig},
 };
 
-use crate::{AwsKmsProvider, KeyIdentifier, key_identifier::is_region};
+use crate::{AwsKmsProvider, KeyIdentifier, credentials, key_identifier::is_region};
 
 /// A connection that does not come about in this time will not.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// A backstop for callers without core's `Deadline`: KMS answers in tens of milliseconds, and the
 /// SDK by itself would wait for ever.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// Less than a call's, which holds the fetching of its credentials.
+const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(5);
 
 const VARIABLES: &str = "ADCP_AWS_KMS";
 
@@ -155,16 +154,11 @@ impl AwsKmsConfig {
 
     async fn client(&self) -> Result<Client, ProviderError> {
         let region = self.region().await?;
-        let mut loader =
-            aws_config::defaults(BehaviorVersion::v2026_01_12()).region(region.clone());
+        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .region(region.clone())
+            .no_credentials();
         if let Some(profile) = &self.profile {
-            // By itself the SDK prefers credentials in the environment to those of a profile that
-            // was named.
-            let credentials = ProfileFileCredentialsProvider::builder()
-                .configure(&ProviderConfig::without_region().with_region(Some(region)))
-                .profile_name(profile)
-                .build();
-            loader = loader.profile_name(profile).credentials_provider(credentials);
+            loader = loader.profile_name(profile);
         }
         let shared = loader.load().await;
         if self.endpoint.is_some() && shared.use_fips() == Some(true) {
@@ -173,14 +167,19 @@ impl AwsKmsConfig {
                  Region's FIPS endpoint; unset that, or name no endpoint",
             ));
         }
+        let timeouts = |whole| {
+            TimeoutConfig::builder()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .operation_timeout(whole)
+                .build()
+        };
+        let profile = self.profile.as_deref();
+        let credentials =
+            credentials::source(profile, region, &shared, timeouts(CREDENTIALS_TIMEOUT)).await;
         let mut config = aws_sdk_kms::config::Builder::from(&shared)
+            .credentials_provider(credentials)
             .retry_config(RetryConfig::disabled())
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .connect_timeout(CONNECT_TIMEOUT)
-                    .operation_timeout(CALL_TIMEOUT)
-                    .build(),
-            );
+            .timeout_config(timeouts(CALL_TIMEOUT));
         if let Some(endpoint) = &self.endpoint {
             config = config.endpoint_url(endpoint.as_str());
         }

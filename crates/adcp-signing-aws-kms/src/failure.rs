@@ -2,69 +2,27 @@
 //!
 //! AWS says what went wrong in a code, and the HTTP status is no guide: being throttled is a 400.
 //! Its messages repeat ARNs, and so do the texts of the SDK's errors, so neither is passed on: a
-//! [`KmsAnswer`] is the source instead.
+//! [`ServiceAnswer`] is the source instead.
 
 use std::{
     error::Error as StdError,
-    fmt, io,
+    io,
     time::{Duration, SystemTime},
 };
 
-use adcp_signing_core::{ProviderError, ProviderErrorKind};
+use adcp_signing_core::{
+    ProviderError, ProviderErrorKind,
+    provider::toolkit::{ServiceAnswer, kind_of_status, retry_after},
+};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_kms::{
     config::http::HttpResponse,
     error::{ConnectorError, ProvideErrorMetadata, SdkError},
-    primitives::{DateTime, DateTimeFormat},
 };
 
 use ProviderErrorKind as Kind;
 
-/// The longest code or request ID that is shown.
-const MAX_SHOWN_LEN: usize = 64;
-/// The longest pause that a `Retry-After` can ask for; more than that is not an answer to wait for.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
-
-/// The error answer of AWS KMS behind a [`ProviderError`], without the text that repeats ARNs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct KmsAnswer {
-    code: Option<String>,
-    status: u16,
-    request_id: Option<String>,
-}
-
-impl KmsAnswer {
-    /// The service's error code, such as `ThrottlingException`.
-    pub fn code(&self) -> Option<&str> {
-        self.code.as_deref()
-    }
-
-    /// The HTTP status.
-    pub fn status(&self) -> u16 {
-        self.status
-    }
-
-    /// The request ID, by which CloudTrail and AWS support find the call.
-    pub fn request_id(&self) -> Option<&str> {
-        self.request_id.as_deref()
-    }
-}
-
-impl fmt::Display for KmsAnswer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AWS KMS answered HTTP {}", self.status)?;
-        if let Some(code) = &self.code {
-            write!(f, " {code}")?;
-        }
-        if let Some(id) = &self.request_id {
-            write!(f, ", request {id}")?;
-        }
-        Ok(())
-    }
-}
-
-impl StdError for KmsAnswer {}
+use crate::{credentials, reply_limit::ReplyTooLong};
 
 /// What a code of the service stands for, and what to do about it.
 struct Code {
@@ -160,12 +118,21 @@ const CODES: [Code; 46] = [
     ),
 ];
 
+const NO_REQUEST: &str = "no request to AWS KMS could be made; check Region, endpoint and credentials. A FIPS endpoint \
+                          (AWS_USE_FIPS_ENDPOINT) and an endpoint that is named exclude each other";
+const TOO_LONG: &str =
+    "the reply of AWS KMS is longer than 256 KiB; check the endpoint and what stands before it";
+const NOT_KMS: &str = "not an answer of AWS KMS; check the endpoint and what stands before it";
+
 /// The error of a call, told by the service's code, and by the HTTP status only where there is no
 /// code.
 pub(crate) fn of_call<E>(error: &SdkError<E, HttpResponse>) -> ProviderError
 where
     E: ProvideErrorMetadata + StdError + 'static,
 {
+    if Chain::of(error).any(|link| link.is::<ReplyTooLong>()) {
+        return ProviderError::new(Kind::InvalidResponse, TOO_LONG);
+    }
     match error {
         SdkError::ServiceError(answered) => of_answer(answered.err().code(), answered.raw()),
         SdkError::TimeoutError(_) => ProviderError::new(
@@ -177,162 +144,158 @@ where
             Kind::Unavailable,
             "the connection to AWS KMS broke off within its answer; try again",
         )
-        .with_source(answer(None, cut.raw())),
+        .with_source(answer(KMS, None, cut.raw())),
         // Everything before the request is sent: no Region, an endpoint that is no URL.
-        _ => ProviderError::new(
-            Kind::Configuration,
-            "no request to AWS KMS could be made; check Region and endpoint",
-        ),
+        _ => ProviderError::new(Kind::Configuration, NO_REQUEST),
     }
 }
+
+const KMS: &str = "AWS KMS";
 
 fn of_answer(code: Option<&str>, response: &HttpResponse) -> ProviderError {
     let status = response.status().as_u16();
-    let known = code.and_then(|code| CODES.iter().find(|known| known.name == code));
-    let (kind, message) = match (known, code.and_then(shown_code)) {
-        (Some(known), _) => (known.kind, format!("{}: {}", known.name, known.advice)),
-        (None, shown) => {
-            let (kind, advice) = by_status(status);
-            let code =
-                shown.map_or_else(|| "an answer without a known code".to_owned(), str::to_owned);
-            (kind, format!("{code} (HTTP {status}): {advice}"))
-        }
+    let (kind, advice) = meaning(code, status, REFUSED);
+    let answer = answer(KMS, code, response);
+    let known = code.is_some_and(|code| CODES.iter().any(|known| known.name == code));
+    let message = match answer.code() {
+        Some(code) if known => format!("{code}: {advice}"),
+        Some(code) => format!("{code} (HTTP {status}), a code that is not known here: {advice}"),
+        None => format!("an answer without a known code (HTTP {status}): {advice}"),
     };
-    let error = ProviderError::new(kind, message).with_source(answer(code, response));
-    match retry_after(response, SystemTime::now()) {
-        Some(pause) if kind.is_retryable() => error.with_retry_after(pause),
-        _ => error,
-    }
+    answer.into_error(kind, message, pause_of(response))
 }
 
-/// For answers of proxies and gateways, and for codes that are yet to come.
-fn by_status(status: u16) -> (ProviderErrorKind, &'static str) {
-    match status {
-        200..=299 => (
-            Kind::InvalidResponse,
-            "not a reply of AWS KMS; check the endpoint and what stands before it",
-        ),
-        401 | 403 | 407 => (Kind::AccessDenied, "refused, by AWS KMS or something before it"),
-        408 | 504 => (Kind::Timeout, WAIT),
-        429 => (Kind::Throttled, SLOW_DOWN),
-        500..=599 => (Kind::Unavailable, WAIT),
-        400..=499 => (Kind::Configuration, REFUSED),
-        _ => (
-            Kind::InvalidResponse,
-            "not an answer of AWS KMS; check the endpoint and what stands before it",
-        ),
+/// What a code means, and the HTTP status where the code is not known: an answer of a proxy or
+/// gateway, or a code that is yet to come. `refused` is what to do about any other refusal.
+pub(crate) fn meaning(
+    code: Option<&str>,
+    status: u16,
+    refused: &'static str,
+) -> (ProviderErrorKind, &'static str) {
+    if let Some(known) = code.and_then(|code| CODES.iter().find(|known| known.name == code)) {
+        return (known.kind, known.advice);
     }
+    let kind = kind_of_status(status);
+    let advice = match kind {
+        Kind::AccessDenied => "refused, by AWS or by something before it",
+        Kind::Throttled => SLOW_DOWN,
+        Kind::Timeout | Kind::Unavailable => WAIT,
+        Kind::Configuration => refused,
+        _ => NOT_KMS,
+    };
+    (kind, advice)
 }
 
 fn of_dispatch(failure: Option<&ConnectorError>) -> ProviderError {
     let chain = || Chain(failure.map(|error| error as &(dyn StdError + 'static)));
     if let Some(error) = chain().find_map(|error| error.downcast_ref::<CredentialsError>()) {
-        return of_credentials(error);
+        return credentials::failure(error);
     }
-    let io = chain().find_map(|error| error.downcast_ref::<io::Error>()).map(io::Error::kind);
-    let http = chain().find_map(|error| error.downcast_ref::<hyper::Error>());
-    let (kind, message) = if failure.is_some_and(ConnectorError::is_timeout)
-        || io == Some(io::ErrorKind::TimedOut)
-    {
-        (
-            Kind::Timeout,
-            "no connection to AWS KMS within the client's time limit; check the network path",
-        )
-    } else if http.is_some_and(hyper::Error::is_parse) {
-        (
-            Kind::InvalidResponse,
-            "the answer is not HTTP; check the endpoint and what stands before it",
-        )
-    } else if io == Some(io::ErrorKind::InvalidData) {
-        (
-            Kind::Unavailable,
-            "no TLS connection to AWS KMS; check the endpoint, and the root certificates here",
-        )
-    } else if failure.is_some_and(ConnectorError::is_io) || http.is_some() {
-        (Kind::Unavailable, "AWS KMS could not be reached; check the network path to its endpoint")
-    } else {
-        (
-            Kind::Configuration,
-            "no request to AWS KMS could be made; check Region, endpoint and credentials",
-        )
-    };
-    let error = ProviderError::new(kind, message);
-    match io {
-        // The kind alone: the text of a connection error can hold host names.
-        Some(io) => error.with_source(io::Error::from(io)),
-        None => error,
+    if chain().any(|error| error.to_string().starts_with("identity resolver timed out")) {
+        return ProviderError::new(Kind::Timeout, credentials::SLOW);
     }
-}
-
-fn of_credentials(error: &CredentialsError) -> ProviderError {
-    let (kind, message) = match error {
-        CredentialsError::CredentialsNotLoaded(_) => (
-            Kind::Configuration,
-            "no AWS credentials were found; set a role, a profile or the AWS_ variables for this process",
-        ),
-        CredentialsError::InvalidConfiguration(_) => (
-            Kind::Configuration,
-            "the AWS credentials are configured wrong; check the profile and the AWS_ variables",
-        ),
-        CredentialsError::ProviderTimedOut(_) => {
-            (Kind::Timeout, "the source of the AWS credentials did not answer in time")
-        }
-        _ => (
-            Kind::Unavailable,
-            "the source of the AWS credentials failed; check the role and who may assume it",
-        ),
-    };
-    ProviderError::new(kind, message)
-}
-
-fn answer(code: Option<&str>, response: &HttpResponse) -> KmsAnswer {
-    let request_id = response.headers().get("x-amzn-requestid").filter(|id| is_request_id(id));
-    KmsAnswer {
-        code: code.and_then(shown_code).map(str::to_owned),
-        status: response.status().as_u16(),
-        request_id: request_id.map(str::to_owned),
-    }
-}
-
-/// A code as it may be shown: what answers in KMS' place could put anything there.
-fn shown_code(code: &str) -> Option<&str> {
-    let plain = (1..=MAX_SHOWN_LEN).contains(&code.len())
-        && code.bytes().all(|byte| byte.is_ascii_alphabetic());
-    plain.then_some(code)
-}
-
-fn is_request_id(text: &str) -> bool {
-    (1..=MAX_SHOWN_LEN).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
-}
-
-/// RFC 9110 §10.2.3, and AWS' own field in milliseconds.
-fn retry_after(response: &HttpResponse, now: SystemTime) -> Option<Duration> {
-    let headers = response.headers();
-    let milliseconds =
-        || headers.get("x-amz-retry-after")?.trim().parse().ok().map(Duration::from_millis);
-    let standard = || {
-        let value = headers.get("retry-after")?.trim();
-        match value.parse() {
-            Ok(seconds) => Some(Duration::from_secs(seconds)),
-            Err(_) => {
-                let date = DateTime::from_str(value, DateTimeFormat::HttpDate).ok()?;
-                SystemTime::try_from(date).ok()?.duration_since(now).ok()
+    match failure.and_then(network_fault) {
+        Some(fault) => fault.into_error(match fault {
+            NetworkFault::TimedOut => {
+                "no connection to AWS KMS within the client's time limit; check the network path"
             }
+            NetworkFault::NotHttp(_) => {
+                "the answer is not HTTP; check the endpoint and what stands before it"
+            }
+            NetworkFault::Tls(_) => {
+                "no TLS connection to AWS KMS; check the endpoint, and the root certificates here"
+            }
+            NetworkFault::Unreachable(_) => {
+                "AWS KMS could not be reached; check the network path to its endpoint"
+            }
+        }),
+        None => ProviderError::new(Kind::Configuration, NO_REQUEST),
+    }
+}
+
+/// How a connection failed, with the kind of the system's error.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum NetworkFault {
+    TimedOut,
+    NotHttp(Option<io::ErrorKind>),
+    Tls(Option<io::ErrorKind>),
+    Unreachable(Option<io::ErrorKind>),
+}
+
+pub(crate) fn network_fault(failure: &ConnectorError) -> Option<NetworkFault> {
+    let chain = || Chain::of(failure);
+    // The innermost says most: that of TLS is wrapped in others.
+    let io = chain().filter_map(|error| error.downcast_ref::<io::Error>()).last();
+    let io = io.map(io::Error::kind);
+    let http = chain().find_map(|error| error.downcast_ref::<hyper::Error>());
+    if failure.is_timeout() || io == Some(io::ErrorKind::TimedOut) {
+        Some(NetworkFault::TimedOut)
+    } else if http.is_some_and(hyper::Error::is_parse) {
+        Some(NetworkFault::NotHttp(io))
+    } else if io == Some(io::ErrorKind::InvalidData) {
+        Some(NetworkFault::Tls(io))
+    } else if failure.is_io() || http.is_some() {
+        Some(NetworkFault::Unreachable(io))
+    } else {
+        None
+    }
+}
+
+impl NetworkFault {
+    pub(crate) fn into_error(self, message: &'static str) -> ProviderError {
+        let (kind, io) = match self {
+            Self::TimedOut => (Kind::Timeout, None),
+            Self::NotHttp(io) => (Kind::InvalidResponse, io),
+            Self::Tls(io) | Self::Unreachable(io) => (Kind::Unavailable, io),
+        };
+        let error = ProviderError::new(kind, message);
+        match io {
+            // The kind alone: the text of a connection error can hold host names.
+            Some(io) => error.with_source(io::Error::from(io)),
+            None => error,
         }
-    };
-    milliseconds().or_else(standard).map(|pause| pause.min(MAX_RETRY_AFTER))
+    }
+}
+
+pub(crate) fn answer(
+    service: &'static str,
+    code: Option<&str>,
+    response: &HttpResponse,
+) -> ServiceAnswer {
+    ServiceAnswer::new(service, response.status().as_u16())
+        .with_code(code)
+        .with_request_id(response.headers().get("x-amzn-requestid"))
+}
+
+/// `Retry-After`, and AWS' own field in milliseconds.
+pub(crate) fn pause_of(response: &HttpResponse) -> Option<Duration> {
+    let headers = response.headers();
+    let milliseconds = headers.get("x-amz-retry-after").and_then(|field| field.trim().parse().ok());
+    milliseconds
+        .map(Duration::from_millis)
+        .or_else(|| retry_after(headers.get("retry-after")?, SystemTime::now()))
 }
 
 /// An error and what caused it, outermost first.
-struct Chain<'a>(Option<&'a (dyn StdError + 'static)>);
+pub(crate) struct Chain<'a>(Option<&'a (dyn StdError + 'static)>);
+
+impl<'a> Chain<'a> {
+    pub(crate) fn of(error: &'a (dyn StdError + 'static)) -> Self {
+        Self(Some(error))
+    }
+}
 
 impl<'a> Iterator for Chain<'a> {
     type Item = &'a (dyn StdError + 'static);
 
     fn next(&mut self) -> Option<Self::Item> {
         let error = self.0?;
-        self.0 = error.source();
+        // The source of a wrapping I/O error is that of what it wraps.
+        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        self.0 = match wrapped {
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        };
         Some(error)
     }
 }

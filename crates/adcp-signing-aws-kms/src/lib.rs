@@ -1,18 +1,19 @@
 #![doc = include_str!("../README.md")]
 
 mod config;
+mod credentials;
 mod failure;
 mod key_identifier;
 mod provider;
+mod reply_limit;
 mod service_host;
 mod signing_spec;
 mod uri;
 
-pub use adcp_signing_core::provider::toolkit::{Endpoint, EndpointError};
+pub use adcp_signing_core::provider::toolkit::{Endpoint, EndpointError, ServiceAnswer};
 
 pub use self::{
     config::AwsKmsConfig,
-    failure::KmsAnswer,
     key_identifier::{KeyIdentifier, KeyIdentifierError},
     provider::AwsKmsProvider,
     uri::AwsKmsUri,

@@ -15,7 +15,10 @@ use aws_sdk_kms::{
     types::KeyUsageType,
 };
 
-use crate::{KeyIdentifier, config::configuration, failure, signing_spec::SigningSpec};
+use crate::{
+    KeyIdentifier, config::configuration, failure, reply_limit::ReplyLimit,
+    signing_spec::SigningSpec,
+};
 
 /// Signs with one asymmetric key of AWS KMS.
 ///
@@ -82,7 +85,7 @@ impl AwsKmsProvider {
     ) -> Result<Self, ProviderError> {
         let learned = OnceLock::new();
         let ask = || async {
-            let found = fetch(&without_retries(client), &key, options.algorithm).await?;
+            let found = fetch(&bounded(client), &key, options.algorithm).await?;
             Ok(&learned.get_or_init(|| found).public_key)
         };
         let identity = options.identity_or_ask(key_ref(client, &key)?, ask).await?;
@@ -95,7 +98,7 @@ impl AwsKmsProvider {
         identity: KeyIdentity,
     ) -> Result<Self, ProviderError> {
         Ok(Self {
-            client: without_retries(client),
+            client: bounded(client),
             spec: SigningSpec::of(identity.algorithm())?,
             key,
             identity,
@@ -169,10 +172,11 @@ fn key_ref(client: &Client, key: &KeyIdentifier) -> Result<KeyRef, ProviderError
     Ok(KeyRef::new("aws-kms", &resource))
 }
 
-/// The same client, connections and credentials included, that tries each call once: retries of its
-/// own would multiply with those of core's `Retrying`.
-fn without_retries(client: &Client) -> Client {
-    Client::from_conf(client.config().to_builder().retry_config(RetryConfig::disabled()).build())
+/// The same client, connections and credentials included, that tries each call once, since retries
+/// of its own would multiply with those of core's `Retrying`, and reads no more than a reply can be.
+fn bounded(client: &Client) -> Client {
+    let config = client.config().to_builder();
+    Client::from_conf(config.retry_config(RetryConfig::disabled()).interceptor(ReplyLimit).build())
 }
 
 async fn fetch(

@@ -12,12 +12,14 @@ mod support;
 
 use std::{error::Error as _, time::Duration};
 
-use adcp_signing_aws_kms::{AwsKmsConfig, AwsKmsProvider, KmsAnswer};
+use adcp_signing_aws_kms::{AwsKmsConfig, AwsKmsProvider, ServiceAnswer};
 use adcp_signing_core::{
     Algorithm, InMemoryProvider, KeyPurpose, ProviderError, ProviderErrorKind as Kind, PublicKey,
     SigningProvider,
     provider::{KeyVersion, toolkit::KeyOptions},
 };
+use adcp_signing_emulators::{Action, FaultProxy, Traffic};
+use aws_sdk_kms::config::timeout::TimeoutConfig;
 use base64ct::{Base64, Encoding as _};
 use serde_json::json;
 
@@ -133,6 +135,21 @@ async fn answers_without_a_code_are_told_by_their_form() {
         ("nothing", String::new(), Kind::Unavailable),
         ("not HTTP", "SSH-2.0-OpenSSH_9.6\r\n\r\n\r\n".to_owned(), Kind::InvalidResponse),
         ("a hostile code", hostile, Kind::Configuration),
+        (
+            "a long reply",
+            format!("HTTP/1.1 200 OK\r\ncontent-length: 9999999\r\n\r\n{}", " ".repeat(300 * 1024)),
+            Kind::InvalidResponse,
+        ),
+        (
+            "a long reply without a length",
+            format!("HTTP/1.1 200 OK\r\n\r\n{{\"a\":\"{}\"}}", "x".repeat(300 * 1024)),
+            Kind::InvalidResponse,
+        ),
+        (
+            "a long refusal",
+            format!("HTTP/1.1 400 S\r\n\r\n{}", "x".repeat(300 * 1024)),
+            Kind::InvalidResponse,
+        ),
     ] {
         let (error, calls) = failure(Reply::bytes(bytes)).await;
         assert_eq!((error.kind(), calls), (expected, 1), "{what}: {error}");
@@ -162,6 +179,28 @@ async fn no_server_is_unavailable() {
     );
     let error = provider.unwrap().public_key().await.unwrap_err();
     assert_eq!(error.kind(), Kind::Unavailable, "{error}");
+}
+
+/// A server that takes a call and never answers, and one whose certificate nobody vouches for.
+#[tokio::test]
+async fn a_server_that_hangs_is_a_timeout_and_one_that_is_not_trusted_is_unavailable() {
+    let nobody = "127.0.0.1:9".parse::<std::net::SocketAddr>().unwrap();
+    let hanging = FaultProxy::start(nobody, Traffic::Http).await.unwrap();
+    hanging.set(Action::Hang);
+    let untrusted = FaultProxy::start_tls("127.0.0.1:9", &[]).await.unwrap();
+    for (endpoint, expected) in [
+        (format!("http://{}", hanging.address()), Kind::Timeout),
+        (format!("https://{}", untrusted.address()), Kind::Unavailable),
+    ] {
+        let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_millis(300));
+        let config = client(&endpoint).config().to_builder().timeout_config(timeouts.build());
+        let client = aws_sdk_kms::Client::from_conf(config.build());
+        let (key, purpose) = (ID.parse().unwrap(), KeyPurpose::RequestSigning);
+        let provider = AwsKmsProvider::new(&client, key, "kid-1", Algorithm::Ed25519, purpose);
+        let error = provider.unwrap().sign(b"base").await.unwrap_err();
+        assert_eq!(error.kind(), expected, "{error}");
+        assert_eq!(error.to_string().contains("TLS"), expected == Kind::Unavailable, "{error}");
+    }
 }
 
 #[tokio::test]
@@ -204,11 +243,11 @@ async fn the_pause_that_the_service_asks_for_is_passed_on_where_a_retry_makes_se
 async fn the_source_of_an_error_is_the_answer_without_its_text() {
     let headers = "x-amzn-requestid: 2b1a39f8-5a3c-4d0e-9f43-0c2f9a7e6d11\r\n";
     let (error, _) = failure(Reply::json(400, headers, r#"{"__type":"DisabledException"}"#)).await;
-    let answer: &KmsAnswer = error.source().unwrap().downcast_ref().unwrap();
+    let answer: &ServiceAnswer = error.source().unwrap().downcast_ref().unwrap();
     let id = Some("2b1a39f8-5a3c-4d0e-9f43-0c2f9a7e6d11");
     assert_eq!(
         (answer.code(), answer.status(), answer.request_id()),
-        (Some("DisabledException"), 400, id)
+        (Some("DisabledException"), Some(400), id)
     );
 }
 

@@ -31,10 +31,11 @@ impl Reply {
     }
 }
 
-/// A request: the operation, and the JSON of the body.
+/// A request: the operation, its signature, and the JSON of the body.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) operation: String,
+    pub(crate) authorization: String,
     pub(crate) body: serde_json::Value,
 }
 
@@ -65,13 +66,17 @@ impl Server {
         Self { address, asked, task }
     }
 
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().clone()
     }
 
     /// A client that would try five times if it were left to.
     pub(crate) fn client(&self) -> Client {
-        client(&format!("http://{}", self.address))
+        client(&self.url())
     }
 }
 
@@ -110,7 +115,12 @@ async fn read_request(stream: &mut TcpStream) -> Option<Asked> {
         let len: usize = field("content-length")?.parse().ok()?;
         if body.len() >= len {
             let operation = field("x-amz-target")?.trim_start_matches("TrentService.").to_owned();
-            return Some(Asked { operation, body: serde_json::from_str(body).ok()? });
+            let authorization = field("authorization").unwrap_or_default();
+            return Some(Asked {
+                operation,
+                authorization,
+                body: serde_json::from_str(body).ok()?,
+            });
         }
     }
 }

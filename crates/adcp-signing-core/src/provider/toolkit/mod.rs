@@ -1,9 +1,10 @@
 //! What authors of backends share: key URIs, options, environment variables, endpoints, files of
-//! secrets, and what is fetched once.
+//! secrets, failures of HTTP services, and what is fetched once.
 
 mod endpoint;
 mod environment;
 mod fetch_once;
+mod http_failure;
 mod key_uri;
 mod local_uri;
 mod options;
@@ -16,6 +17,7 @@ pub use self::{
     endpoint::{Endpoint, EndpointError},
     environment::Environment,
     fetch_once::FetchOnce,
+    http_failure::{MAX_RETRY_AFTER, ServiceAnswer, kind_of_status, retry_after},
     key_uri::{KeyUriError, KeyUriParts, take_pin},
     local_uri::{InProcessKeys, LocalKeyUri},
     options::KeyOptions,

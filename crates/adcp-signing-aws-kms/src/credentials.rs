@@ -1,0 +1,320 @@
+//! Where credentials come from, and what it means that there are none.
+//!
+//! The SDK tells most of its sources' failures as texts, which hold role ARNs, paths and what a
+//! process wrote to standard error. They are looked at and never repeated; a test of each holds
+//! them to the SDK's wording.
+
+use std::{error::Error as StdError, io, time::SystemTime};
+
+use adcp_signing_core::{
+    ProviderError, ProviderErrorKind as Kind, provider::toolkit::ServiceAnswer,
+};
+use aws_config::{
+    BehaviorVersion, Region, SdkConfig,
+    default_provider::credentials::DefaultCredentialsChain,
+    imds::{self, client::error::ImdsError},
+    profile::ProfileFileCredentialsProvider,
+    provider_config::ProviderConfig,
+};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::{
+    ProvideCredentials, SharedCredentialsProvider,
+    error::{CredentialsError, TokenError},
+    future,
+};
+use aws_sdk_kms::{
+    config::{http::HttpResponse, retry::RetryConfig, timeout::TimeoutConfig},
+    error::{ConnectorError, ProvideErrorMetadata, SdkError},
+};
+use aws_sdk_sts::operation::{
+    assume_role::AssumeRoleError, assume_role_with_web_identity::AssumeRoleWithWebIdentityError,
+};
+
+use crate::failure::{self, Chain, NetworkFault, answer, pause_of};
+
+/// The longest name of a profile that is shown.
+const MAX_PROFILE_LEN: usize = 64;
+
+/// The source of credentials: the named profile alone, whatever the environment holds; else where
+/// every AWS client finds them. Each of its calls is made once, and within `timeouts`.
+pub(crate) async fn source(
+    profile: Option<&str>,
+    region: Region,
+    shared: &SdkConfig,
+    timeouts: TimeoutConfig,
+) -> SharedCredentialsProvider {
+    let config = ProviderConfig::without_region()
+        .with_region(Some(region.clone()))
+        .with_behavior_version(Some(BehaviorVersion::v2026_01_12()))
+        .with_use_fips(shared.use_fips())
+        .with_use_dual_stack(shared.use_dual_stack())
+        .with_retry_config(RetryConfig::disabled())
+        .with_timeout_config(timeouts);
+    match profile {
+        Some(profile) => SharedCredentialsProvider::new(Checked {
+            source: ProfileFileCredentialsProvider::builder()
+                .configure(&config)
+                .profile_name(profile)
+                .build(),
+            profile: Some(profile.to_owned()),
+        }),
+        None => {
+            let metadata = imds::Client::builder().configure(&config).max_attempts(1).build();
+            let chain = DefaultCredentialsChain::builder()
+                .region(region)
+                .imds_client(metadata)
+                .configure(config);
+            let source = chain.build().await;
+            SharedCredentialsProvider::new(Checked { source, profile: None })
+        }
+    }
+}
+
+/// Credentials that have not expired, which those of a `credential_process` may have; and the name
+/// of the profile where it has none.
+#[derive(Debug)]
+struct Checked<P> {
+    source: P,
+    profile: Option<String>,
+}
+
+/// The credentials that a source gave had expired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the credentials have expired")]
+struct Expired;
+
+/// The profile that was named has no credentials.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the profile has no credentials")]
+struct NotInProfile {
+    profile: String,
+}
+
+impl<P: ProvideCredentials> ProvideCredentials for Checked<P> {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async {
+            match (self.source.provide_credentials().await, &self.profile) {
+                (Ok(found), _) if found.expiry().is_some_and(|end| end <= SystemTime::now()) => {
+                    Err(CredentialsError::provider_error(Expired))
+                }
+                // With a source it says more than that.
+                (Err(error @ CredentialsError::CredentialsNotLoaded(_)), Some(profile))
+                    if error.source().is_none() =>
+                {
+                    Err(CredentialsError::not_loaded(NotInProfile { profile: profile.clone() }))
+                }
+                (outcome, _) => outcome,
+            }
+        })
+    }
+
+    fn fallback_on_interrupt(&self) -> Option<Credentials> {
+        self.source.fallback_on_interrupt()
+    }
+}
+
+const NONE: &str =
+    "no AWS credentials were found; set a role, a profile or the AWS_ variables for this process";
+const CONFIGURED_WRONG: &str =
+    "the AWS credentials are configured wrong; check the profile and the AWS_ variables";
+const EXPIRED: &str = "the source of the AWS credentials gave a session that has expired; renew it";
+const PROCESS: &str = "the credential_process of the AWS profile failed; run its command by hand, as the user of this \
+                       process";
+const PROCESS_OUTPUT: &str = "the credential_process of the AWS profile printed no credentials; it must print JSON with \
+                              Version 1, AccessKeyId and SecretAccessKey";
+const SSO_LOGIN: &str =
+    "the AWS profile has no valid session of IAM Identity Center; run `aws sso login`";
+const CONSOLE_LOGIN: &str = "the AWS profile has no valid login session; run `aws login`";
+const WITHOUT_SSO: &str = "the AWS profile signs in through IAM Identity Center, which this build leaves out; build with the \
+                           feature `aws-kms-sso` of adcp-signing or adcp-signing-cli (`sso` of adcp-signing-aws-kms)";
+const WITHOUT_LOGIN: &str = "the AWS profile signs in through `aws login`, which this build leaves out; build with the \
+                             feature `aws-kms-login` of adcp-signing or adcp-signing-cli (`credentials-login` of \
+                             adcp-signing-aws-kms)";
+const TOKEN_FILE: &str = "the file with the web identity token cannot be read; check AWS_WEB_IDENTITY_TOKEN_FILE or the \
+                          profile's web_identity_token_file";
+const ASSUME: &str = "AWS STS does not let these credentials assume the role; allow sts:AssumeRole to the caller, and the \
+                      caller in the role's trust policy";
+const IDENTITY: &str = "AWS STS refused the web identity token; check its audience and issuer in the role's trust policy";
+const STS_REGION: &str =
+    "AWS STS is not activated in the Region for this account; activate it, or use another Region";
+const SSO_ROLE: &str = "IAM Identity Center does not give this session the account and role of the profile; check \
+                        sso_account_id and sso_role_name, and the assignment";
+const METADATA_DENIED: &str = "the metadata service refused to give out credentials; check the instance, container or \
+                               pod role";
+pub(crate) const SLOW: &str = "the source of the AWS credentials did not answer in time";
+const UNREACHABLE: &str = "the source of the AWS credentials could not be reached; check the network path to AWS STS, or to what the profile names";
+const TLS: &str =
+    "no TLS connection to the source of the AWS credentials; check the root certificates here";
+const FAILED: &str = "the source of the AWS credentials failed for now; try again";
+const UNKNOWN: &str = "the source of the AWS credentials failed in a way that is not known here; check it with \
+                       `aws sts get-caller-identity`";
+
+/// Why there are no credentials, by what failed: the innermost cause that is known.
+pub(crate) fn failure(error: &CredentialsError) -> ProviderError {
+    let chain = || Chain::of(error);
+    if let Some(error) = of_service(&chain) {
+        return error;
+    }
+    let connector = chain().find_map(|link| link.downcast_ref::<ConnectorError>());
+    if let Some(fault) = connector.and_then(failure::network_fault) {
+        return fault.into_error(match fault {
+            NetworkFault::TimedOut => SLOW,
+            NetworkFault::NotHttp(_) => FAILED,
+            NetworkFault::Tls(_) => TLS,
+            NetworkFault::Unreachable(_) => UNREACHABLE,
+        });
+    }
+    let (kind, message) = meaning(error, &chain);
+    let error = ProviderError::new(kind, message);
+    match chain().find_map(|link| link.downcast_ref::<io::Error>()) {
+        // The kind alone: the text can hold a path.
+        Some(io) => error.with_source(io::Error::from(io.kind())),
+        None => error,
+    }
+}
+
+type Message = std::borrow::Cow<'static, str>;
+
+fn meaning<'a>(error: &CredentialsError, chain: &impl Fn() -> Chain<'a>) -> (Kind, Message) {
+    // The texts of the SDK, the outermost first. A chain of sources has several lines.
+    let says = |part: &str| chain().any(|link| link.to_string().contains(part));
+    let is = |found: bool, kind: Kind, message: &'static str| {
+        found.then_some((kind, Message::from(message)))
+    };
+    let innermost = chain().filter_map(|link| link.downcast_ref::<CredentialsError>()).last();
+    is(chain().any(|link| link.is::<Expired>()), Kind::AccessDenied, EXPIRED)
+        .or_else(|| is(says("external process exited"), Kind::AccessDenied, PROCESS))
+        .or_else(|| {
+            let unread = says("could not parse response") || says("could not decode output");
+            is(unread, Kind::Configuration, PROCESS_OUTPUT)
+        })
+        .or_else(|| is(says("external process"), Kind::Configuration, PROCESS))
+        .or_else(|| is(says("enabled: sso"), Kind::Configuration, WITHOUT_SSO))
+        .or_else(|| is(says("enabled: credentials-login"), Kind::Configuration, WITHOUT_LOGIN))
+        .or_else(|| {
+            let of_sso = chain().any(|link| link.is::<TokenError>()) || says("SSO token");
+            is(of_sso, Kind::AccessDenied, SSO_LOGIN)
+        })
+        .or_else(|| {
+            let of_login = says("Login token") || says("/.aws/login/cache/");
+            is(of_login, Kind::AccessDenied, CONSOLE_LOGIN)
+        })
+        .or_else(|| {
+            let named = chain().find_map(|link| link.downcast_ref::<NotInProfile>());
+            named.map(|NotInProfile { profile }| {
+                let name = shown_profile(profile);
+                let message = format!(
+                    "the AWS profile{name} holds no credentials, or there is none of that name in the AWS \
+                     configuration files (~/.aws/config, or AWS_CONFIG_FILE)"
+                );
+                (Kind::Configuration, Message::from(message))
+            })
+        })
+        .or_else(|| {
+            let lines: Vec<String> = chain().map(|link| link.to_string()).collect();
+            lines
+                .iter()
+                .find_map(|text| missing_profile(text))
+                .map(|message| (Kind::Configuration, Message::from(message)))
+        })
+        .or_else(|| of_metadata(chain))
+        .or_else(|| {
+            let unread = chain().any(|link| link.is::<io::Error>());
+            is(unread, Kind::Configuration, TOKEN_FILE)
+        })
+        .unwrap_or_else(|| match innermost.unwrap_or(error) {
+            CredentialsError::CredentialsNotLoaded(_) => (Kind::Configuration, NONE.into()),
+            CredentialsError::InvalidConfiguration(_) => {
+                (Kind::Configuration, CONFIGURED_WRONG.into())
+            }
+            CredentialsError::ProviderTimedOut(_) => (Kind::Timeout, SLOW.into()),
+            _ => (Kind::Unavailable, UNKNOWN.into()),
+        })
+}
+
+/// The refusal of STS or of IAM Identity Center.
+fn of_service<'a>(chain: &impl Fn() -> Chain<'a>) -> Option<ProviderError> {
+    const STS: &str = "AWS STS";
+
+    answered::<AssumeRoleError>(STS, chain)
+        .or_else(|| answered::<AssumeRoleWithWebIdentityError>(STS, chain))
+        .or_else(|| of_identity_center(chain))
+}
+
+#[cfg(feature = "sso")]
+fn of_identity_center<'a>(chain: &impl Fn() -> Chain<'a>) -> Option<ProviderError> {
+    use aws_sdk_sso::operation::get_role_credentials::GetRoleCredentialsError;
+
+    answered::<GetRoleCredentialsError>("AWS IAM Identity Center", chain)
+}
+
+#[cfg(not(feature = "sso"))]
+fn of_identity_center<'a>(_: &impl Fn() -> Chain<'a>) -> Option<ProviderError> {
+    None
+}
+
+fn answered<'a, E>(service: &'static str, chain: &impl Fn() -> Chain<'a>) -> Option<ProviderError>
+where
+    E: ProvideErrorMetadata + StdError + 'static,
+{
+    let (code, response) =
+        chain().find_map(|link| match link.downcast_ref::<SdkError<E, HttpResponse>>()? {
+            SdkError::ServiceError(answered) => Some((answered.err().code(), answered.raw())),
+            SdkError::ResponseError(broken) => Some((None, broken.raw())),
+            _ => None,
+        })?;
+    let (kind, advice) = match code {
+        Some("AccessDenied" | "AccessDeniedException") => (Kind::AccessDenied, ASSUME),
+        Some("InvalidIdentityToken" | "IDPRejectedClaim") => (Kind::AccessDenied, IDENTITY),
+        Some("IDPCommunicationError") => (Kind::Unavailable, FAILED),
+        Some("RegionDisabledException") => (Kind::Configuration, STS_REGION),
+        // Of IAM Identity Center.
+        Some("UnauthorizedException") => (Kind::AccessDenied, SSO_LOGIN),
+        Some("ForbiddenException" | "ResourceNotFoundException") => (Kind::AccessDenied, SSO_ROLE),
+        code => failure::meaning(code, response.status().as_u16(), CONFIGURED_WRONG),
+    };
+    let answer: ServiceAnswer = answer(service, code, response);
+    let message = match answer.code() {
+        Some(code) => format!("{code}: {advice}"),
+        None => advice.to_owned(),
+    };
+    Some(answer.into_error(kind, message, pause_of(response)))
+}
+
+/// The refusal of the metadata service of an instance, container or pod.
+fn of_metadata<'a>(chain: &impl Fn() -> Chain<'a>) -> Option<(Kind, Message)> {
+    let status = chain().find_map(|link| match link.downcast_ref::<ImdsError>() {
+        Some(ImdsError::ErrorResponse(answered)) => Some(answered.response().status().as_u16()),
+        _ => {
+            let text = link.to_string();
+            let (_, status) = text.split_once("from HTTP credential provider: StatusCode(")?;
+            status.split(')').next()?.parse().ok()
+        }
+    })?;
+    Some(match status {
+        400..=407 | 410..=428 => (Kind::AccessDenied, METADATA_DENIED.into()),
+        _ => (Kind::Unavailable, FAILED.into()),
+    })
+}
+
+/// What the SDK says of a profile that is not there. The name is one of the operator's own files.
+fn missing_profile(text: &str) -> Option<String> {
+    let (before, _) = text.split_once("` was not defined")?;
+    let name = before.rsplit_once('`').map_or(before, |(_, name)| name);
+    Some(format!(
+        "there is no AWS profile{} in the AWS configuration files (~/.aws/config, or AWS_CONFIG_FILE)",
+        shown_profile(name)
+    ))
+}
+
+/// The name of a profile, where it is fit to be shown.
+fn shown_profile(name: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
+    match (1..=MAX_PROFILE_LEN).contains(&name.len()) && name.bytes().all(plain) {
+        true => format!(" `{name}`"),
+        false => String::new(),
+    }
+}

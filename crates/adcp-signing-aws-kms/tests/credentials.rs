@@ -1,0 +1,221 @@
+//! What becomes of credentials that cannot be had, by the SDK's own sources: profiles, processes,
+//! roles and sessions, in an environment of the test's own.
+//!
+//! The environment belongs to the process, so each case is a child: this test program again, with
+//! the one test that is otherwise ignored.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
+
+mod support;
+
+use std::{
+    error::Error as _,
+    process::{Command, Stdio},
+};
+
+use adcp_signing_aws_kms::AwsKmsUri;
+use adcp_signing_core::SigningProvider as _;
+use adcp_signing_emulators::{Action, CannedReply, FaultProxy, Traffic};
+use base64ct::{Base64, Encoding as _};
+use serde_json::json;
+
+use self::support::server::{Reply, Server};
+
+const URI: &str = "ADCP_TEST_CHILD_URI";
+const KEY: &str = "awskms:///1234abcd?region=us-east-1&alg=ed25519&kid=k";
+const NOWHERE: &str = "http://127.0.0.1:1";
+const STS: &str = "AWS_ENDPOINT_URL_STS";
+
+/// The child: signs once, and prints what came of it.
+#[tokio::test]
+#[ignore = "run by the other tests of this file, in an environment of its own"]
+async fn child() {
+    let uri: AwsKmsUri = std::env::var(URI).unwrap().parse().unwrap();
+    let outcome = match uri.connect().await {
+        Ok(provider) => provider.sign(b"base").await.map(|_| ()),
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok(()) => println!("\nchild: signed"),
+        Err(error) => {
+            println!("\nchild: {error}");
+            let causes = std::iter::successors(error.source(), |&cause| cause.source());
+            causes.for_each(|cause| println!("child: caused by {cause}"));
+            assert!(!format!("{error:?}").contains("s3cr3t"), "{error:?}");
+        }
+    }
+}
+
+/// What became of a signature with this `~/.aws/config`, these members of the key URI, and these
+/// variables.
+fn signed_with(config: &str, query: &str, variables: &[(&str, &str)]) -> String {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(home.path().join(".aws")).unwrap();
+    std::fs::write(home.path().join(".aws/config"), config).unwrap();
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child", "--ignored", "--nocapture", "--test-threads=1"])
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap())
+        .env("HOME", home.path())
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_ENDPOINT_URL_KMS", NOWHERE)
+        .env(URI, format!("{KEY}{query}"))
+        .envs(variables.iter().copied())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&child.stdout).into_owned();
+    let lines: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("child: ")).collect();
+    let errors = String::from_utf8_lossy(&child.stderr);
+    assert!(child.status.success() && !lines.is_empty(), "{text} {errors}");
+    let home = home.path().to_str().unwrap();
+    let lines = lines.join("\n");
+    assert!(!lines.contains("111122223333") && !lines.contains(home), "{lines}");
+    lines
+}
+
+/// A profile that assumes a role with the keys of another.
+const ROLE: &str = "[profile p]\nrole_arn = arn:aws:iam::111122223333:role/s3cr3t\nsource_profile = b\n\
+                    [profile b]\naws_access_key_id = AKIDBASE\naws_secret_access_key = s3cr3t\n";
+const SSO: &str = "[profile p]\nsso_session = s\nsso_account_id = 111122223333\nsso_role_name = R\n\
+                   [sso-session s]\nsso_region = us-east-1\nsso_start_url = https://s3cr3t.awsapps.com/start\n";
+const LOGIN: &str = "[profile p]\nlogin_session = arn:aws:iam::111122223333:user/s3cr3t\n";
+
+#[test]
+fn a_source_that_fails_by_itself_is_told_by_what_failed() {
+    let process = |command: &str| format!("[profile p]\ncredential_process = {command}\n");
+    let expired = r#"echo '{"Version":1,"AccessKeyId":"A","SecretAccessKey":"s3cr3t","Expiration":"2020-01-01T00:00:00Z"}'"#;
+    let (sso, login) = (cfg!(feature = "sso"), cfg!(feature = "credentials-login"));
+    let sso = if sso { "access_denied: |`aws sso login`" } else { "configuration: |`aws-kms-sso`" };
+    let login = match login {
+        true => "access_denied: |`aws login`",
+        false => "configuration: |`aws-kms-login`",
+    };
+    let chained =
+        "[profile p]\nrole_arn = arn:aws:iam::111122223333:role/s3cr3t\nsource_profile = gone\n";
+    let web_identity = [
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", "/nowhere/s3cr3t"),
+        ("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/s3cr3t"),
+    ];
+    for (config, query, variables, expected) in [
+        (
+            &*process("sh -c 'echo s3cr3t >&2; exit 3'"),
+            "&profile=p",
+            &[][..],
+            "access_denied: |credential_process of the AWS profile failed",
+        ),
+        (&process("echo s3cr3t"), "&profile=p", &[], "configuration: |printed no credentials"),
+        (&process(expired), "&profile=p", &[], "access_denied: |a session that has expired"),
+        (SSO, "&profile=p", &[], sso),
+        (LOGIN, "&profile=p", &[], login),
+        (LOGIN, "&profile=nope", &[], "configuration: |no AWS profile `nope`"),
+        (LOGIN, "", &[("AWS_PROFILE", "nope")], "configuration: |no AWS profile `nope`"),
+        ("", "&profile=nope", &[], "configuration: |the AWS profile `nope` holds no credentials"),
+        ("[profile p]\n", "&profile=p", &[], "configuration: |the AWS profile `p` holds no"),
+        (chained, "&profile=p", &[], "configuration: |no AWS profile `gone`"),
+        ("", "", &[], "configuration: |no AWS credentials were found"),
+        ("", "", &web_identity, "configuration: |the file with the web identity token"),
+    ] {
+        let outcome = signed_with(config, query, variables);
+        let (kind, says) = expected.split_once('|').unwrap();
+        assert!(outcome.starts_with(kind) && outcome.contains(says), "{expected}: {outcome}");
+    }
+}
+
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html> has the codes, and the
+/// form is that of every Query service.
+#[tokio::test]
+async fn a_role_that_is_refused_is_told_by_the_code_of_sts_and_asked_for_once() {
+    let id = "c6104cbe-af31-11e0-8154-cbc7ccf896c7";
+    for (status, code, kind, says) in [
+        (403, "AccessDenied", "access_denied", "allow sts:AssumeRole"),
+        (403, "InvalidClientTokenId", "access_denied", "does not know these credentials"),
+        (403, "ExpiredToken", "access_denied", "have expired"),
+        (403, "SignatureDoesNotMatch", "access_denied", "this machine's clock"),
+        (403, "RegionDisabledException", "configuration", "not activated in the Region"),
+        (400, "ValidationError", "configuration", "malformed"),
+        (400, "Throttling", "throttled", "quota"),
+        (503, "ServiceUnavailable", "unavailable", "trouble"),
+        (500, "BrandNew", "unavailable", "trouble"),
+    ] {
+        let nobody = "127.0.0.1:9".parse::<std::net::SocketAddr>().unwrap();
+        let sts = FaultProxy::start(nobody, Traffic::Http).await.unwrap();
+        let body = format!(
+            "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>\
+             <Code>{code}</Code><Message>arn:aws:iam::111122223333:role/s3cr3t</Message></Error>\
+             <RequestId>{id}</RequestId></ErrorResponse>"
+        );
+        let reply = CannedReply::new(status).header("content-type", "text/xml");
+        sts.set(Action::Reply(reply.header("x-amzn-requestid", id).body(body)));
+        let url = format!("http://{}", sts.address());
+        let outcome =
+            tokio::task::spawn_blocking(move || signed_with(ROLE, "&profile=p", &[(STS, &url)]));
+        let outcome = outcome.await.unwrap();
+        let source = format!("caused by AWS STS answered HTTP {status} {code}, request {id}");
+        let told = outcome.starts_with(&format!("{kind}: {code}: ")) && outcome.contains(says);
+        assert!(told && outcome.ends_with(&source), "{code}: {outcome}");
+        assert_eq!(sts.requests(), 1, "{code}");
+    }
+    let unreachable = signed_with(ROLE, "&profile=p", &[(STS, NOWHERE)]);
+    assert!(
+        unreachable
+            .starts_with("unavailable: the source of the AWS credentials could not be reached")
+    );
+    assert!(unreachable.ends_with("caused by connection refused"), "{unreachable}");
+}
+
+#[tokio::test]
+async fn a_container_s_endpoint_that_refuses_is_a_refusal() {
+    for (status, kind) in [(403, "access_denied"), (404, "access_denied"), (429, "unavailable")] {
+        let nobody = "127.0.0.1:9".parse::<std::net::SocketAddr>().unwrap();
+        let endpoint = FaultProxy::start(nobody, Traffic::Http).await.unwrap();
+        endpoint.set(Action::Reply(CannedReply::new(status).body("{}")));
+        let url = format!("http://{}/", endpoint.address());
+        let outcome = tokio::task::spawn_blocking(move || {
+            signed_with("", "", &[("AWS_CONTAINER_CREDENTIALS_FULL_URI", &url)])
+        });
+        let outcome = outcome.await.unwrap();
+        assert!(outcome.starts_with(kind), "{status}: {outcome}");
+    }
+}
+
+/// The SDK by itself prefers what the environment holds.
+#[tokio::test]
+async fn a_profile_that_is_named_comes_before_credentials_of_the_environment() {
+    let config = "[profile p]\naws_access_key_id = AKIDPROFILE\naws_secret_access_key = s\n";
+    let environment = [("AWS_ACCESS_KEY_ID", "AKIDENV"), ("AWS_SECRET_ACCESS_KEY", "s")];
+    for (query, expected) in [("&profile=p", "AKIDPROFILE"), ("", "AKIDENV")] {
+        let arn = "arn:aws:kms:us-east-1:111122223333:key/1234abcd";
+        let body = json!({
+            "KeyId": arn, "SigningAlgorithm": "ED25519_SHA_512",
+            "Signature": Base64::encode_string(&[7; 64]),
+        });
+        let server = Server::with([Reply::json(200, "", &body.to_string())]).await;
+        let url = server.url();
+        let outcome = tokio::task::spawn_blocking(move || {
+            let endpoint = ("AWS_ENDPOINT_URL_KMS", url.as_str());
+            signed_with(config, query, &[&environment[..], &[endpoint]].concat())
+        });
+        assert_eq!(outcome.await.unwrap(), "signed");
+        let asked = server.asked();
+        assert!(asked[0].authorization.contains(&format!("Credential={expected}/")), "{asked:?}");
+    }
+}
+
+#[test]
+fn an_endpoint_that_is_named_and_a_fips_endpoint_exclude_each_other() {
+    let fips = ("AWS_USE_FIPS_ENDPOINT", "true");
+    let keys = [("AWS_ACCESS_KEY_ID", "A"), ("AWS_SECRET_ACCESS_KEY", "s"), fips];
+    for query in ["&endpoint=http://127.0.0.1:1", ""] {
+        let outcome = signed_with("", query, &keys);
+        let told =
+            outcome.starts_with("configuration: ") && outcome.contains("AWS_USE_FIPS_ENDPOINT");
+        assert!(told, "{query}: {outcome}");
+    }
+}
