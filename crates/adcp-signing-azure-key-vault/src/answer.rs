@@ -1,25 +1,22 @@
-//! What an error answer of Azure says about itself, without the text that repeats names and
-//! identifiers.
+//! What an error answer of Azure says about itself. Its messages name vaults, keys, tenants and
+//! applications, so only status, codes and request ID are taken.
 
-use std::{error::Error as StdError, fmt};
-
-use azure_core::http::RawResponse;
+use adcp_signing_core::provider::toolkit::ServiceAnswer;
+use azure_core::http::{RawResponse, headers::HeaderName};
 use serde::Deserialize;
 
-/// The longest code that is shown.
-const MAX_CODE_LEN: usize = 64;
 /// How deep an answer is looked into; the service nests once.
 const MAX_DEPTH: usize = 8;
+/// By which the service's log and Microsoft's support find a call.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
 
-/// The error answer behind a [`ProviderError`](adcp_signing_core::ProviderError). The messages of
-/// Azure name vaults, keys, tenants and applications, so only the codes are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct AzureAnswer {
-    service: &'static str,
-    status: u16,
-    code: Option<String>,
-    inner_code: Option<String>,
+/// The codes of an answer, as they came: what they mean is looked up, and what of them is shown is
+/// decided by [`ServiceAnswer`].
+#[derive(Debug, Default)]
+pub(crate) struct Codes {
+    pub(crate) code: Option<String>,
+    /// The most precise one of the `innererror`.
+    pub(crate) inner: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -34,75 +31,49 @@ struct Detail {
     inner: Option<Box<Detail>>,
 }
 
-impl AzureAnswer {
-    /// An answer of Key Vault or Managed HSM.
-    pub(crate) fn of_key_vault(status: u16, response: Option<&RawResponse>) -> Self {
+impl Codes {
+    pub(crate) fn of(response: Option<&RawResponse>) -> Self {
         let body =
             response.and_then(|response| serde_json::from_slice::<Body>(response.body()).ok());
-        let detail = body.map(|body| body.error);
-        let inner = detail.as_ref().and_then(|detail| detail.inner.as_deref());
+        let Some(Body { error }) = body else { return Self::default() };
+        let inner = error.inner.as_deref();
         let innermost =
             std::iter::successors(inner, |detail| detail.inner.as_deref()).take(MAX_DEPTH).last();
-        Self {
-            service: "Azure Key Vault",
-            status,
-            code: detail.as_ref().and_then(Detail::shown),
-            inner_code: innermost.and_then(Detail::shown),
-        }
-    }
-
-    /// An answer of whoever gives out tokens.
-    pub(crate) fn of_credentials(status: u16, code: Option<&str>) -> Self {
-        let code =
-            code.and_then(shown).map(|code| match code.bytes().all(|byte| byte.is_ascii_digit()) {
-                true => format!("AADSTS{code}"),
-                false => code,
-            });
-        Self { service: "the source of the Azure credentials", status, code, inner_code: None }
-    }
-
-    /// The HTTP status.
-    pub fn status(&self) -> u16 {
-        self.status
-    }
-
-    /// The code, such as `Forbidden`.
-    pub fn code(&self) -> Option<&str> {
-        self.code.as_deref()
-    }
-
-    /// The most precise code of the `innererror`, such as `KeyDisabled`.
-    pub fn inner_code(&self) -> Option<&str> {
-        self.inner_code.as_deref()
+        Self { inner: innermost.and_then(|detail| detail.code.clone()), code: error.code }
     }
 }
 
-impl Detail {
-    fn shown(&self) -> Option<String> {
-        self.code.as_deref().and_then(shown)
-    }
+/// An answer of Key Vault or Managed HSM.
+pub(crate) fn of_key_service(
+    service: &'static str,
+    status: u16,
+    codes: &Codes,
+    response: Option<&RawResponse>,
+) -> ServiceAnswer {
+    ServiceAnswer::new(service, status)
+        .with_code(codes.code.as_deref())
+        .with_detail(codes.inner.as_deref())
+        .with_request_id(request_id(response))
 }
 
-/// A code, where it looks like one.
-fn shown(code: &str) -> Option<String> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    ((1..=MAX_CODE_LEN).contains(&code.len()) && code.bytes().all(plain)).then(|| code.to_owned())
+/// An answer of whoever gives out tokens. Entra numbers its codes.
+pub(crate) fn of_credentials(
+    status: u16,
+    code: Option<&str>,
+    response: Option<&RawResponse>,
+) -> ServiceAnswer {
+    let code = code.map(|code| match code.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => format!("AADSTS{code}"),
+        false => code.to_owned(),
+    });
+    ServiceAnswer::new("the source of the Azure credentials", status)
+        .with_code(code.as_deref())
+        .with_request_id(request_id(response))
 }
 
-impl fmt::Display for AzureAnswer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} answered HTTP {}", self.service, self.status)?;
-        if let Some(code) = &self.code {
-            write!(f, " {code}")?;
-        }
-        if let Some(inner) = &self.inner_code {
-            write!(f, " ({inner})")?;
-        }
-        Ok(())
-    }
+fn request_id(response: Option<&RawResponse>) -> Option<&str> {
+    response?.headers().get_optional_str(&REQUEST_ID)
 }
-
-impl StdError for AzureAnswer {}
 
 #[cfg(test)]
 mod tests {
@@ -110,10 +81,11 @@ mod tests {
 
     use super::*;
 
-    fn answer(body: &str) -> AzureAnswer {
-        let response =
-            RawResponse::from_bytes(StatusCode::Forbidden, Headers::new(), body.to_owned());
-        AzureAnswer::of_key_vault(403, Some(&response))
+    fn answer(body: &str) -> ServiceAnswer {
+        let mut headers = Headers::new();
+        headers.insert(REQUEST_ID, "b5754cbe-605c-11ed-a993-0022488d4c2b");
+        let response = RawResponse::from_bytes(StatusCode::Forbidden, headers, body.to_owned());
+        of_key_service("Azure Key Vault", 403, &Codes::of(Some(&response)), Some(&response))
     }
 
     #[test]
@@ -133,13 +105,14 @@ mod tests {
             ),
             (
                 format!(r#"{{"error":{{"code":"{message}","innererror":{{"code":"{message}"}}}}}}"#),
-                "Azure Key Vault answered HTTP 403",
+                "Azure Key Vault answered HTTP 403 with a code that is not shown",
             ),
             (r#"{"error":{"code":null,"innererror":null}}"#.to_owned(), "Azure Key Vault answered HTTP 403"),
             (r#"{"error":"Forbidden"}"#.to_owned(), "Azure Key Vault answered HTTP 403"),
             (message.to_owned(), "Azure Key Vault answered HTTP 403"),
         ] {
             let answer = answer(&body);
+            let expected = format!("{expected}, request b5754cbe-605c-11ed-a993-0022488d4c2b");
             assert_eq!(answer.to_string(), expected, "{body}");
             assert!(!format!("{answer:?}").contains("secret-vault"));
         }
@@ -156,10 +129,13 @@ mod tests {
                 Some("invalid_request"),
                 "the source of the Azure credentials answered HTTP 401 invalid_request",
             ),
-            (Some("tenant secret"), "the source of the Azure credentials answered HTTP 401"),
+            (
+                Some("tenant secret"),
+                "the source of the Azure credentials answered HTTP 401 with a code that is not shown",
+            ),
             (None, "the source of the Azure credentials answered HTTP 401"),
         ] {
-            assert_eq!(AzureAnswer::of_credentials(401, code).to_string(), expected);
+            assert_eq!(of_credentials(401, code, None).to_string(), expected);
         }
     }
 }

@@ -1,17 +1,18 @@
 //! What it takes to reach one key in Key Vault.
 
-use std::{env, ffi::OsString, fmt, path::Path, sync::Arc};
+use std::{env, ffi::OsString, fmt, path::Path, sync::Arc, time::Duration};
 
 use adcp_signing_core::{
     ProviderError, ProviderErrorKind,
     provider::toolkit::{Environment, KeyOptions, read_trust_file},
 };
-use azure_core::credentials::TokenCredential;
+use azure_core::{credentials::TokenCredential, http::ClientOptions};
 use azure_security_keyvault_keys::{KeyClient, KeyClientOptions};
 
 use crate::{
     AzureKeyVaultProvider, KeyIdentifier, credentials,
     failure::{self, Operation},
+    provider::CALL_TIMEOUT,
     transport::{self, Roots},
 };
 
@@ -46,6 +47,7 @@ pub struct AzureKeyVaultConfig {
     pub(crate) options: KeyOptions,
     credential: Option<Arc<dyn TokenCredential>>,
     roots: Option<Roots>,
+    timeout: Duration,
 }
 
 impl AzureKeyVaultConfig {
@@ -53,7 +55,7 @@ impl AzureKeyVaultConfig {
     /// they are stated.
     pub fn new(key: KeyIdentifier, options: impl Into<KeyOptions>) -> Self {
         let options = options.into();
-        Self { key, options, credential: None, roots: None }
+        Self { key, options, credential: None, roots: None, timeout: CALL_TIMEOUT }
     }
 
     /// The configuration that the environment holds: `ADCP_AZURE_KEY_VAULT_KEY` (a key identifier)
@@ -134,6 +136,14 @@ impl AzureKeyVaultConfig {
         Ok(self)
     }
 
+    /// Sets how long one call may take, the fetching of its access token included: 10 seconds
+    /// unless set. Core's `Deadline` or the retry policy limits what retries take together.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
     /// Builds a client of its own, and the provider on it.
     ///
     /// Calls the vault once, for the public key, where algorithm or `keyid` are not given, and not
@@ -145,8 +155,7 @@ impl AzureKeyVaultConfig {
     /// root certificates are given; else as
     /// [`public_key`](adcp_signing_core::SigningProvider::public_key).
     pub async fn connect(&self) -> Result<AzureKeyVaultProvider, ProviderError> {
-        let at_azure = self.key.is_at_azure();
-        if !at_azure && self.roots.is_none() {
+        if !self.key.is_at_azure() && self.roots.is_none() {
             // Whoever answers there says for which service it wants a token.
             return Err(configuration(
                 "the host of the key is none of Azure's, so its own root certificates must be given, by \
@@ -161,14 +170,23 @@ impl AzureKeyVaultConfig {
                 transport::to_credentials(self.roots.as_ref())?,
             )?,
         };
+        let client = self.client(credential, transport::to_key_vault(self.roots.as_ref())?)?;
+        self.connect_with(Arc::new(client)).await
+    }
+
+    fn client(
+        &self,
+        credential: Arc<dyn TokenCredential>,
+        client_options: ClientOptions,
+    ) -> Result<KeyClient, ProviderError> {
         let options = KeyClientOptions {
-            client_options: transport::to_key_vault(self.roots.as_ref())?,
-            verify_challenge_resource: Some(at_azure),
+            client_options,
+            // A server that is not Azure's may call itself by another name, and has roots of its own.
+            verify_challenge_resource: Some(self.key.is_at_azure()),
             ..KeyClientOptions::default()
         };
-        let client = KeyClient::new(&self.key.endpoint(), credential, Some(options))
-            .map_err(|error| failure::of_call(Operation::GetKey, &error))?;
-        self.connect_with(Arc::new(client)).await
+        KeyClient::new(&self.key.endpoint(), credential, Some(options))
+            .map_err(|error| failure::of_call(self.key.service(), Operation::GetKey, &error))
     }
 
     /// Builds the provider on the caller's client, as [`AzureKeyVaultProvider::new`]; credentials
@@ -192,7 +210,7 @@ impl AzureKeyVaultConfig {
         &self,
         client: Arc<KeyClient>,
     ) -> Result<AzureKeyVaultProvider, ProviderError> {
-        AzureKeyVaultProvider::connect(client, self.key.clone(), &self.options).await
+        AzureKeyVaultProvider::connect(client, self.key.clone(), &self.options, self.timeout).await
     }
 }
 
@@ -211,7 +229,19 @@ pub(crate) fn configuration(message: &'static str) -> ProviderError {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use adcp_signing_core::{Algorithm, KeyPurpose};
+    use async_trait::async_trait;
+    use azure_core::{
+        credentials::{AccessToken, TokenRequestOptions},
+        http::{
+            AsyncRawResponse, Context, Request, StatusCode,
+            headers::{Headers, WWW_AUTHENTICATE},
+            policies::{Policy, PolicyResult},
+        },
+        time::OffsetDateTime,
+    };
 
     use super::*;
 
@@ -265,6 +295,73 @@ mod tests {
             assert_eq!(error.kind(), ProviderErrorKind::Configuration);
             let text = error.to_string();
             assert!(text.contains(named) && !text.contains("secret"), "{text}");
+        }
+    }
+
+    /// Answers every request with a challenge.
+    #[derive(Debug)]
+    struct Challenging(&'static str);
+
+    #[async_trait]
+    #[allow(
+        elided_lifetimes_in_paths,
+        reason = "with a lifetime written it is another method than the trait's"
+    )]
+    impl Policy for Challenging {
+        async fn send(&self, _: &Context, _: &mut Request, _: &[Arc<dyn Policy>]) -> PolicyResult {
+            let mut headers = Headers::new();
+            let challenge =
+                format!(r#"Bearer authorization="https://login.example/t", resource="{}""#, self.0);
+            headers.insert(WWW_AUTHENTICATE, challenge);
+            Ok(AsyncRawResponse::from_bytes(StatusCode::Unauthorized, headers, ""))
+        }
+    }
+
+    /// Keeps what tokens were asked for.
+    #[derive(Debug, Default)]
+    struct Asked(Mutex<Vec<String>>);
+
+    #[async_trait]
+    impl TokenCredential for Asked {
+        async fn get_token(
+            &self,
+            scopes: &[&str],
+            _: Option<TokenRequestOptions<'_>>,
+        ) -> azure_core::Result<AccessToken> {
+            self.0.lock().unwrap().extend(scopes.iter().map(|scope| (*scope).to_owned()));
+            let end = OffsetDateTime::now_utc() + azure_core::time::Duration::hours(1);
+            Ok(AccessToken::new("eyJ.secret", end))
+        }
+    }
+
+    /// Else the one who answers would choose for which service the token is that it gets.
+    #[tokio::test]
+    async fn no_token_of_another_service_is_fetched_for_a_vault_or_managed_hsm() {
+        let vault = "https://v.vault.azure.net/keys/k";
+        let hsm = "https://h.managedhsm.azure.net/keys/k";
+        for (key, resource, given) in [
+            (vault, "https://vault.azure.net", true),
+            (vault, "https://management.azure.com", false),
+            (vault, "https://managedhsm.azure.net", false),
+            (vault, "https://evil-vault.azure.net", false),
+            (vault, "https://vault.azure.net.evil.example", false),
+            (hsm, "https://managedhsm.azure.net", true),
+            (hsm, "https://vault.azure.net", false),
+            ("https://v.vault.azure.cn/keys/k", "https://vault.azure.cn", true),
+            ("https://v.vault.usgovcloudapi.net/keys/k", "https://vault.azure.net", false),
+        ] {
+            let config = AzureKeyVaultConfig::new(key.parse().unwrap(), KeyPurpose::RequestSigning);
+            let asked = Arc::new(Asked::default());
+            let options = transport::options(Arc::new(Challenging(resource)));
+            let credential = Arc::clone(&asked) as Arc<dyn TokenCredential>;
+            let client = config.client(credential, options).unwrap();
+            let error = config.connect_with(Arc::new(client)).await.unwrap_err();
+            let scopes = std::mem::take(&mut *asked.0.lock().unwrap());
+            let (kind, expected) = match given {
+                true => (ProviderErrorKind::AccessDenied, vec![format!("{resource}/.default")]),
+                false => (ProviderErrorKind::Configuration, vec![]),
+            };
+            assert_eq!((error.kind(), scopes), (kind, expected), "{key} {resource}: {error}");
         }
     }
 

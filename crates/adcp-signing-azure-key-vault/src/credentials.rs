@@ -7,7 +7,10 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use adcp_signing_core::{ProviderError, provider::toolkit::Environment};
+use adcp_signing_core::{
+    ProviderError,
+    provider::toolkit::{Environment, ServiceAnswer},
+};
 use async_trait::async_trait;
 use azure_core::{
     cloud::{CloudConfiguration, CustomConfiguration},
@@ -23,7 +26,10 @@ use azure_identity::{
     WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
 };
 
-use crate::{config::configuration, failure::answer_to_credentials};
+use crate::{
+    config::configuration,
+    failure::{answer_to_credentials, may_pass},
+};
 
 /// The variables that the clients of Azure read.
 const VARIABLES: &str = "AZURE";
@@ -168,9 +174,13 @@ fn build(
 }
 
 /// No credentials were found where none are named.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no Azure credentials were found")]
-pub(crate) struct NoCredentials;
+pub(crate) struct NoCredentials {
+    /// What the metadata service answered: the machine has no identity, or is not one of Azure, and
+    /// others have a metadata service at the same address.
+    pub(crate) refused: Option<ServiceAnswer>,
+}
 
 impl NoCredentials {
     pub(crate) const ADVICE: &str = "no Azure credentials were found: run `az login`, set AZURE_TENANT_ID, AZURE_CLIENT_ID and \
@@ -193,7 +203,7 @@ impl TokenCredential for FirstOf {
         if let Some(found) = self.found.get() {
             return found.get_token(scopes, options).await;
         }
-        let mut refusal = None;
+        let mut refused = None;
         for source in &self.sources {
             match source.get_token(scopes, options.clone()).await {
                 Ok(token) => {
@@ -201,12 +211,14 @@ impl TokenCredential for FirstOf {
                     self.found.get_or_init(|| Arc::clone(source));
                     return Ok(token);
                 }
-                // An answer says more than that nothing was found.
-                Err(error) if answer_to_credentials(&error).is_some() => refusal = Some(error),
-                Err(_) => {}
+                Err(error) => match answer_to_credentials(&error) {
+                    Some(answer) if may_pass(&answer) => return Err(error),
+                    Some(answer) => refused = Some(answer),
+                    None => {}
+                },
             }
         }
-        Err(refusal.unwrap_or_else(|| Error::new(ErrorKind::Credential, NoCredentials)))
+        Err(Error::new(ErrorKind::Credential, NoCredentials { refused }))
     }
 }
 
@@ -253,7 +265,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        failure::{self, Operation},
+        failure::{self, Operation, Service},
         transport::{self, Roots},
     };
 
@@ -344,7 +356,7 @@ mod tests {
             transport::to_credentials(Some(&roots))?,
         )?;
         let token = credential.get_token(&["https://vault.azure.net/.default"], None).await;
-        token.map_err(|error| failure::of_call(Operation::GetKey, &error))
+        token.map_err(|error| failure::of_call(Service::KeyVault, Operation::GetKey, &error))
     }
 
     #[tokio::test]
@@ -414,19 +426,19 @@ mod tests {
         }
     }
 
-    /// Is refused, as a machine is that has no identity.
+    /// Is answered with this status, as by a metadata service.
     #[derive(Debug)]
-    struct Refused;
+    struct Answered(u16);
 
     #[async_trait]
-    impl TokenCredential for Refused {
+    impl TokenCredential for Answered {
         async fn get_token(
             &self,
             _: &[&str],
             _: Option<TokenRequestOptions<'_>>,
         ) -> azure_core::Result<AccessToken> {
             let kind = ErrorKind::HttpResponse {
-                status: StatusCode::BadRequest,
+                status: StatusCode::from(self.0),
                 error_code: None,
                 raw_response: None,
             };
@@ -434,13 +446,43 @@ mod tests {
         }
     }
 
+    /// A machine of another cloud answers at the same address, and one of Azure without an identity
+    /// answers 400: both have no credentials. One that is busy may have some later.
     #[tokio::test]
-    async fn a_source_that_refuses_says_more_than_one_that_is_not_there() {
-        let not_here = Arc::new(Scripted(false, 0.into()));
-        let first = FirstOf { sources: [Arc::new(Refused), not_here], found: OnceLock::new() };
-        let error = first.get_token(&["scope"], None).await.unwrap_err();
-        let failure = failure::of_call(Operation::GetKey, &error);
-        assert_eq!(failure.kind(), ProviderErrorKind::AccessDenied, "{failure}");
+    async fn a_metadata_service_that_refuses_has_no_credentials_and_a_busy_one_may() {
+        for (status, expected) in [
+            (400, ProviderErrorKind::Configuration),
+            (404, ProviderErrorKind::Configuration),
+            (429, ProviderErrorKind::Unavailable),
+            (503, ProviderErrorKind::Unavailable),
+        ] {
+            let not_here = Arc::new(Scripted(false, 0.into()));
+            let sources: [Arc<dyn TokenCredential>; 2] = [not_here, Arc::new(Answered(status))];
+            let first = FirstOf { sources, found: OnceLock::new() };
+            let error = first.get_token(&["scope"], None).await.unwrap_err();
+            let failure = failure::of_call(Service::KeyVault, Operation::GetKey, &error);
+            assert_eq!(failure.kind(), expected, "{status}: {failure}");
+            assert_eq!(
+                failure.to_string().contains("az login"),
+                expected == ProviderErrorKind::Configuration,
+                "{failure}"
+            );
+            let source = std::error::Error::source(&failure).unwrap().to_string();
+            assert!(source.contains(&format!("HTTP {status}")), "{source}");
+        }
+    }
+
+    /// The program that is asked for is not there: `sh` finds none of this name in `/bin`.
+    #[tokio::test]
+    async fn a_login_of_a_tool_that_is_not_installed_is_a_configuration_error() {
+        if std::process::Command::new("azd").arg("version").output().is_ok() {
+            return;
+        }
+        let credential = build(Source::AzureDeveloperCli, ClientOptions::default()).unwrap();
+        let error = credential.get_token(&["https://vault.azure.net/.default"], None).await;
+        let failure = failure::of_call(Service::KeyVault, Operation::GetKey, &error.unwrap_err());
+        assert_eq!(failure.kind(), ProviderErrorKind::Configuration, "{failure}");
+        assert!(failure.to_string().contains("not on the PATH"), "{failure}");
     }
 
     #[tokio::test]

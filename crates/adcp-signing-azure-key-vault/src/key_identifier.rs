@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr};
 use adcp_signing_core::{KeyRef, provider::toolkit::Endpoint};
 use azure_core::cloud::CloudConfiguration;
 
+use crate::failure::Service;
+
 /// The longest identifier read. A host name has at most 253 characters, a key's name 127 and a
 /// version 32.
 const MAX_LEN: usize = 512;
@@ -107,6 +109,14 @@ impl KeyIdentifier {
                 .strip_suffix(domain)
                 .is_some_and(|vault| !vault.is_empty() && !vault.contains(['.', ':', '[']))
         })
+    }
+
+    /// Which of the two services the host is of; what is none of Azure's stands in for a vault.
+    pub(crate) fn service(&self) -> Service {
+        match self.is_at_azure() && self.authority.contains(".managedhsm.") {
+            true => Service::ManagedHsm,
+            false => Service::KeyVault,
+        }
     }
 
     /// The cloud whose Microsoft Entra ID gives out the tokens.

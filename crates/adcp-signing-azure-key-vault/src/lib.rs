@@ -11,8 +11,9 @@ mod signing_scheme;
 mod transport;
 mod uri;
 
+pub use adcp_signing_core::provider::toolkit::ServiceAnswer;
+
 pub use self::{
-    answer::AzureAnswer,
     config::AzureKeyVaultConfig,
     key_identifier::{KeyIdentifier, KeyIdentifierError},
     provider::AzureKeyVaultProvider,

@@ -1,6 +1,6 @@
 //! The provider: `sign` and `get key`, and the checks of their replies.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use adcp_signing_core::{
     Algorithm, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey, SigningProvider,
@@ -50,9 +50,14 @@ pub struct AzureKeyVaultProvider {
     key: KeyIdentifier,
     identity: KeyIdentity,
     scheme: SigningScheme,
+    timeout: Duration,
     /// Shared by clones: a key version never changes its material.
     found: Arc<FetchOnce<Found>>,
 }
+
+/// A backstop for callers without core's `Deadline`: the service answers in tens of milliseconds,
+/// and the client by itself would wait for ever.
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A key version as the vault describes it.
 #[derive(Debug)]
@@ -79,7 +84,15 @@ impl AzureKeyVaultProvider {
         purpose: KeyPurpose,
     ) -> Result<Self, ProviderError> {
         let identity = KeyIdentity::new(key.key_ref(), key_id, algorithm, purpose)?;
-        Self::of(client.into(), key, identity, FetchOnce::new())
+        Self::of(client.into(), key, identity, CALL_TIMEOUT, FetchOnce::new())
+    }
+
+    /// Sets how long one call may take, the fetching of its access token included: 10 seconds
+    /// unless set.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
     }
 
     /// A provider with the algorithm and the thumbprint of the key that the vault has, where they
@@ -88,23 +101,26 @@ impl AzureKeyVaultProvider {
         client: Arc<KeyClient>,
         key: KeyIdentifier,
         options: &KeyOptions,
+        timeout: Duration,
     ) -> Result<Self, ProviderError> {
         // Before the vault is asked, and what it has could never be what is stated.
         options.algorithm.map(SigningScheme::of).transpose()?;
         check_vault(&client, &key)?;
         let found = FetchOnce::new();
         let ask = || async {
-            let found = found.get_or_fetch(|| fetch(&client, &key, options.algorithm)).await?;
+            let found =
+                found.get_or_fetch(|| fetch(&client, &key, options.algorithm, timeout)).await?;
             Ok(&found.public_key)
         };
         let identity = options.identity_or_ask(key.key_ref(), ask).await?;
-        Self::of(client, key, identity, found)
+        Self::of(client, key, identity, timeout, found)
     }
 
     fn of(
         client: Arc<KeyClient>,
         key: KeyIdentifier,
         identity: KeyIdentity,
+        timeout: Duration,
         found: FetchOnce<Found>,
     ) -> Result<Self, ProviderError> {
         check_vault(&client, &key)?;
@@ -113,13 +129,16 @@ impl AzureKeyVaultProvider {
             scheme: SigningScheme::of(identity.algorithm())?,
             key,
             identity,
+            timeout,
             found: Arc::new(found),
         })
     }
 
     /// The key version, checked to be of the algorithm.
     async fn found(&self) -> Result<&Found, ProviderError> {
-        self.found.get_or_fetch(|| fetch(&self.client, &self.key, Some(self.algorithm()))).await
+        self.found
+            .get_or_fetch(|| fetch(&self.client, &self.key, Some(self.algorithm()), self.timeout))
+            .await
     }
 }
 
@@ -148,10 +167,11 @@ impl SigningProvider for AzureKeyVaultProvider {
             key_version: Some(found.version.clone()),
             ..KeyClientSignOptions::default()
         };
-        let reply = self.client.sign(self.key.name(), parameters, Some(options)).await;
+        let call = self.client.sign(self.key.name(), parameters, Some(options));
+        let reply = in_time(self.timeout, call).await?;
         let reply = reply
             .and_then(|reply| reply.into_model())
-            .map_err(|error| failure::of_call(Operation::Sign, &error))?;
+            .map_err(|error| failure::of_call(self.key.service(), Operation::Sign, &error))?;
         let signed_by = reply
             .kid
             .ok_or_else(|| invalid("the reply of Azure Key Vault does not say which key signed"))?;
@@ -189,19 +209,30 @@ fn check_vault(client: &KeyClient, key: &KeyIdentifier) -> Result<(), ProviderEr
     Err(configuration("the key is in another vault than the one that the client is for"))
 }
 
+async fn in_time<T>(limit: Duration, call: impl Future<Output = T>) -> Result<T, ProviderError> {
+    tokio::time::timeout(limit, call).await.map_err(|_| {
+        ProviderError::new(
+            ProviderErrorKind::Timeout,
+            "no answer within the provider's time limit, from the vault or from the source of its access token; check the \
+             network path to both",
+        )
+    })
+}
+
 async fn fetch(
     client: &KeyClient,
     key: &KeyIdentifier,
     declared: Option<Algorithm>,
+    timeout: Duration,
 ) -> Result<Found, ProviderError> {
     let options = KeyClientGetKeyOptions {
         key_version: key.version().map(str::to_owned),
         ..KeyClientGetKeyOptions::default()
     };
-    let reply = client.get_key(key.name(), Some(options)).await;
+    let reply = in_time(timeout, client.get_key(key.name(), Some(options))).await?;
     let reply = reply
         .and_then(|reply| reply.into_model())
-        .map_err(|error| failure::of_call(Operation::GetKey, &error))?;
+        .map_err(|error| failure::of_call(key.service(), Operation::GetKey, &error))?;
     let described =
         reply.key.ok_or_else(|| invalid("the reply of Azure Key Vault holds no key"))?;
     let kid = described.kid.as_deref().unwrap_or_default();

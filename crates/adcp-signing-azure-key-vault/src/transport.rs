@@ -64,7 +64,7 @@ pub(crate) fn to_key_vault(roots: Option<&Roots>) -> Result<ClientOptions, Provi
     if let Some(Roots(roots)) = roots {
         builder = builder.tls_certs_only(roots.clone());
     }
-    Ok(options(BoundedHttp { client: build(builder)?, metadata: None }))
+    Ok(options(Arc::new(BoundedHttp { client: build(builder)?, metadata: None })))
 }
 
 /// How tokens are fetched: from Microsoft Entra ID over TLS, by these roots beside the system's, or
@@ -76,7 +76,8 @@ pub(crate) fn to_credentials(roots: Option<&Roots>) -> Result<ClientOptions, Pro
     }
     // No certificate is looked at, so the system's need not be there.
     let metadata = client(METADATA_CONNECT_TIMEOUT).tls_certs_only([]).no_proxy();
-    Ok(options(BoundedHttp { client: build(builder)?, metadata: Some(build(metadata)?) }))
+    let http = BoundedHttp { client: build(builder)?, metadata: Some(build(metadata)?) };
+    Ok(options(Arc::new(http)))
 }
 
 fn client(connect_timeout: Duration) -> ClientBuilder {
@@ -96,8 +97,7 @@ fn build(builder: ClientBuilder) -> Result<Client, ProviderError> {
     })
 }
 
-fn options(http: BoundedHttp) -> ClientOptions {
-    let http: Arc<dyn Policy> = Arc::new(http);
+pub(crate) fn options(http: Arc<dyn Policy>) -> ClientOptions {
     ClientOptions {
         retry: RetryOptions::none(),
         // Where it comes before the client's own log, which tells vault and key of every failed

@@ -8,11 +8,14 @@
     reason = "a test fails by panicking"
 )]
 
+use std::time::Duration;
+
 use adcp_signing_azure_key_vault::{AzureKeyVaultConfig, AzureKeyVaultProvider};
 use adcp_signing_core::{
     Algorithm, InMemoryProvider, KeyPurpose, ProviderError,
     ProviderErrorKind::{
-        self, AccessDenied, AlgorithmMismatch, InvalidResponse, PublicKeyMismatch, Unavailable,
+        self, AccessDenied, AlgorithmMismatch, InvalidResponse, PublicKeyMismatch, Timeout,
+        Unavailable,
     },
     PublicKey, SigningProvider,
     provider::toolkit::KeyOptions,
@@ -236,6 +239,14 @@ async fn a_server_with_another_root_gets_no_request() {
         .unwrap();
     assert_refused("another root", config.connect().await, Unavailable);
     assert_eq!(server.requests(), 0);
+}
+
+#[tokio::test]
+async fn a_vault_that_never_answers_is_a_timeout() {
+    let server = server().await;
+    let provider = ready(&server).await.with_timeout(Duration::from_millis(200));
+    server.set(Action::Hang);
+    assert_refused("no answer", provider.sign(BASE).await, Timeout);
 }
 
 /// The first request goes without the token and without the digest; the challenge brings both.

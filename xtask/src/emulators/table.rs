@@ -236,7 +236,7 @@ pub(crate) const SERVERS: &[Server] = &[
         native_files: &[],
         lies: &[
             Lie {
-                what: "answers 500 to a disabled key, and to an algorithm or operation that the key has not",
+                what: "answers 404 to a disabled key, and 500 to an algorithm or operation that the key has not",
                 so: "exceptions there, with Java's names for codes; not asserted against it (`refusals`)",
             },
             Lie {

@@ -97,7 +97,9 @@ impl Harness for AzureKeyVault {
             KeyState::Missing => format!("{}-of-nobody", name_of(&self.ready)),
             KeyState::MissingVersion => format!("{}/{NO_VERSION}", name_of(&self.ready)),
             KeyState::Disabled if self.server.lacks("refusals") => {
-                return Err(HarnessError::not_applicable("the server says 500 of a disabled key"));
+                return Err(HarnessError::not_applicable(
+                    "the server has a code of its own for a disabled key",
+                ));
             }
             KeyState::Disabled => path_of(&self.disabled).to_owned(),
             KeyState::AccessDenied => {

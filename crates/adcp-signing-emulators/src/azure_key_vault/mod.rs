@@ -22,9 +22,12 @@ mod key;
 mod query;
 mod store;
 
-use std::io;
+use std::{
+    io,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
-use http::{StatusCode, header, request::Parts};
+use http::{HeaderValue, StatusCode, header, request::Parts};
 use hyper::body::Bytes;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::spawn_blocking};
@@ -131,13 +134,25 @@ impl Service for FakeAzureKeyVault {
     async fn answer(&self, head: Parts, body: Option<Bytes>) -> Reply {
         let vault = self.clone();
         // Making an RSA key takes seconds.
-        match spawn_blocking(move || vault.perform(&head, body.as_deref())).await {
+        let reply = match spawn_blocking(move || vault.perform(&head, body.as_deref())).await {
             Ok(Ok(Some(reply))) => Reply::json(StatusCode::OK, reply),
             Ok(Ok(None)) => Reply::empty(StatusCode::NO_CONTENT),
             Ok(Err(refused)) => refused.into(),
             Err(_) => Refused::internal().into(),
-        }
+        };
+        reply.with_header(REQUEST_ID, request_id())
     }
+}
+
+/// By which the service's log and support find a call.
+const REQUEST_ID: header::HeaderName = header::HeaderName::from_static("x-ms-request-id");
+
+/// An ID in the form of the service's, another for each call.
+fn request_id() -> HeaderValue {
+    static CALLS: AtomicU64 = AtomicU64::new(0);
+    let call = CALLS.fetch_add(1, Ordering::Relaxed);
+    HeaderValue::try_from(format!("00000000-0000-4000-8000-{call:012x}"))
+        .unwrap_or(HeaderValue::from_static("0"))
 }
 
 /// The vault's URL, as the client calls it.
