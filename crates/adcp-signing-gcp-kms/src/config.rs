@@ -1,6 +1,6 @@
 //! What it takes to reach one key version in Cloud KMS.
 
-use std::{ffi::OsString, fmt};
+use std::{ffi::OsString, fmt, time::Duration};
 
 use adcp_signing_core::{
     ProviderError, ProviderErrorKind,
@@ -10,7 +10,7 @@ use google_cloud_auth::credentials::Credentials;
 use google_cloud_gax::retry_policy::NeverRetry;
 use google_cloud_kms_v1::client::KeyManagementService;
 
-use crate::{GcpKmsProvider, KeyVersionName, credentials, failure};
+use crate::{GcpKmsProvider, KeyVersionName, credentials, failure, provider::CALL_TIMEOUT};
 
 const VARIABLES: &str = "ADCP_GCP_KMS";
 
@@ -39,6 +39,7 @@ pub struct GcpKmsConfig {
     pub(crate) options: KeyOptions,
     pub(crate) endpoint: Option<Endpoint>,
     credentials: Option<Credentials>,
+    timeout: Duration,
 }
 
 impl GcpKmsConfig {
@@ -46,7 +47,7 @@ impl GcpKmsConfig {
     /// they are stated.
     pub fn new(key: KeyVersionName, options: impl Into<KeyOptions>) -> Self {
         let options = options.into();
-        Self { key, options, endpoint: None, credentials: None }
+        Self { key, options, endpoint: None, credentials: None, timeout: CALL_TIMEOUT }
     }
 
     /// The configuration that the environment holds: `ADCP_GCP_KMS_KEY_VERSION` (a resource name)
@@ -115,6 +116,14 @@ impl GcpKmsConfig {
         Ok(self.with_credentials(credentials::static_token(token)?))
     }
 
+    /// Sets how long one call may take, the fetching of its access token included: 10 seconds
+    /// unless set. Core's `Deadline` or the retry policy limits what retries take together.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
     /// Builds a client of its own, and the provider on it.
     ///
     /// Calls Cloud KMS once, for the public key, where algorithm or `keyid` are not given, and not
@@ -156,7 +165,7 @@ impl GcpKmsConfig {
         &self,
         client: KeyManagementService,
     ) -> Result<GcpKmsProvider, ProviderError> {
-        GcpKmsProvider::connect(client, self.key.clone(), &self.options).await
+        GcpKmsProvider::connect(client, self.key.clone(), &self.options, self.timeout).await
     }
 }
 

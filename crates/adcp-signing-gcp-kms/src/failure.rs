@@ -1,11 +1,17 @@
 //! From what Cloud KMS answered, or did not, to a [`ProviderError`].
 //!
 //! The service's messages repeat resource names, and so do the texts of the client's errors, so
-//! neither is passed on: a [`KmsAnswer`] is the source instead.
+//! neither is passed on: a [`ServiceAnswer`] is the source instead.
 
-use std::{error::Error as StdError, fmt, time::Duration};
+use std::{
+    error::Error as StdError,
+    time::{Duration, SystemTime},
+};
 
-use adcp_signing_core::{ProviderError, ProviderErrorKind};
+use adcp_signing_core::{
+    ProviderError, ProviderErrorKind,
+    provider::toolkit::{self, ServiceAnswer, kind_of_status},
+};
 use google_cloud_gax::{
     client_builder,
     error::{
@@ -13,95 +19,76 @@ use google_cloud_gax::{
         rpc::{Code, Status, StatusDetails},
     },
 };
-use http::{HeaderMap, header::RETRY_AFTER};
+use http::header::RETRY_AFTER;
 
 use ProviderErrorKind as Kind;
 
-/// The longest reason that is shown.
-const MAX_REASON_LEN: usize = 64;
-/// The longest pause that an answer can ask for; more than that is not an answer to wait for.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
-
-/// The error answer behind a [`ProviderError`], without the text that repeats resource names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct KmsAnswer {
-    code: Option<&'static str>,
-    reason: Option<String>,
-    status: Option<u16>,
-}
-
-impl KmsAnswer {
-    /// The `google.rpc.Code`, such as `RESOURCE_EXHAUSTED`.
-    pub fn code(&self) -> Option<&'static str> {
-        self.code
-    }
-
-    /// The reason of the answer's `google.rpc.ErrorInfo`, such as `RATE_LIMIT_EXCEEDED`.
-    pub fn reason(&self) -> Option<&str> {
-        self.reason.as_deref()
-    }
-
-    /// The HTTP status.
-    pub fn status(&self) -> Option<u16> {
-        self.status
-    }
-}
-
-impl fmt::Display for KmsAnswer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Cloud KMS answered")?;
-        if let Some(status) = self.status {
-            write!(f, " HTTP {status}")?;
-        }
-        if let Some(code) = self.code {
-            write!(f, " {code}")?;
-        }
-        if let Some(reason) = &self.reason {
-            write!(f, " ({reason})")?;
-        }
-        Ok(())
-    }
-}
-
-impl StdError for KmsAnswer {}
+const KMS: &str = "Cloud KMS";
 
 const ALLOW: &str = "the credentials may not use the key version, or it does not exist; grant \
                      roles/cloudkms.signerVerifier on the key, and check the name";
 const CREDENTIALS: &str = "Cloud KMS does not take the credentials; has the access token expired, or was the account disabled?";
 const FIND: &str = "no such key version; check project, location, key ring, key and version";
-const STATE: &str = "the key version is not enabled: it is disabled, destroyed, or not generated yet; see \
-                     `gcloud kms keys versions describe`";
+const DENIED: &str = "the call was refused for a reason that is not known here; see the reason in the error's source, and \
+                      the audit log of Cloud KMS";
+const PERIMETER: &str = "a perimeter of VPC Service Controls keeps the call out; add this network, project or identity to \
+                         its access level or ingress rules";
+const QUOTA_PROJECT: &str = "the credentials may not use the project that the call is billed to; grant \
+                             roles/serviceusage.serviceUsageConsumer there, or change the quota project";
+const SCOPE: &str =
+    "the access token lacks the scope of Cloud KMS; ask for `cloud-platform` or `cloudkms`";
+const POLICY: &str =
+    "a policy of the organization refuses the call, for its location or for its origin";
+const STATE: &str =
+    "the key version cannot be used in its state; see `gcloud kms keys versions describe`";
+const DISABLED: &str = "the key version is disabled; `gcloud kms keys versions enable`";
+const PENDING: &str =
+    "the key version is not generated or imported yet; wait some seconds, or minutes in an HSM";
+const DESTROYED: &str = "the key version is destroyed, or about to be: before its time is up `gcloud kms keys versions \
+                         restore` brings it back, disabled";
+const NEVER_MADE: &str =
+    "the key version could not be generated or imported and never can be used; create another";
+const EXTERNAL: &str =
+    "the key version's external key was destroyed, or could not be; create another";
+const DAMAGED: &str = "the request reached Cloud KMS damaged: its checksum did not fit, twice";
 const USAGE: &str = "Cloud KMS refused the request for this key version; its purpose must be ASYMMETRIC_SIGN and \
                      its algorithm the one that the provider is set up for";
 const SLOW_DOWN: &str = "over the project's quota of cryptographic or read requests; sign less, or ask for a higher quota";
 const SLOW: &str = "Cloud KMS did not answer in its own time; try again";
 const WAIT: &str = "Cloud KMS has trouble of its own; try again";
 const NOT_KMS: &str = "the endpoint does not know the call; is it one of Cloud KMS?";
+const UNREADABLE: &str = "the reply of Cloud KMS cannot be read";
+const TOO_LATE: &str = "no answer from Cloud KMS in time; check the network path to it, and to the source of the credentials";
 const API: &str =
     "Cloud KMS cannot be used in the project: enable the API cloudkms.googleapis.com and billing";
+
+const NO_CREDENTIALS: &str = "no Google credentials can be used; run `gcloud auth application-default login`, or set \
+                              GOOGLE_APPLICATION_CREDENTIALS to a file that can be read";
 
 /// What went wrong in a call.
 pub(crate) fn of_call(error: &Error) -> ProviderError {
     let status = error.http_status_code();
     // The service's code decides, and the HTTP status only where there is none.
     if let Some(service) = error.status().filter(|service| service.code != Code::Unknown) {
-        let reason = reason(service);
-        let (kind, advice) = of_code(service.code, reason.as_deref());
-        let answer = KmsAnswer { code: Some(service.code.name()), reason, status };
-        return with_pause(ProviderError::new(kind, advice).with_source(answer), error);
+        let told = Told::by(service);
+        let (kind, advice) = of_code(service.code, &told);
+        return ServiceAnswer::new(KMS, status)
+            .with_code(Some(service.code.name()))
+            .with_detail(told.reason.or(told.violation))
+            .with_request_id(told.request_id)
+            .into_error(kind, advice, pause(error));
     }
     if let Some(status) = status {
-        let (kind, advice) = of_http_status(status);
-        let answer = KmsAnswer { code: None, reason: None, status: Some(status) };
-        return with_pause(ProviderError::new(kind, advice).with_source(answer), error);
+        let kind = kind_of_status(status);
+        let answer = ServiceAnswer::new(KMS, status);
+        return answer.into_error(kind, advice_of(kind, status), pause(error));
     }
     let (kind, advice) = if error.is_timeout() {
-        (Kind::Timeout, "no answer from Cloud KMS in time")
+        (Kind::Timeout, TOO_LATE)
     } else if error.is_authentication() {
         of_credentials(error)
     } else if error.is_deserialization() {
-        (Kind::InvalidResponse, "the reply of Cloud KMS cannot be read")
+        (Kind::InvalidResponse, UNREADABLE)
     } else if error.is_binding() || error.is_serialization() {
         (Kind::Configuration, "the request to Cloud KMS could not be built")
     } else if error.is_connect() {
@@ -115,11 +102,88 @@ pub(crate) fn of_call(error: &Error) -> ProviderError {
     ProviderError::new(kind, advice)
 }
 
+/// Nothing came in the provider's own time limit.
+pub(crate) fn too_late() -> ProviderError {
+    ProviderError::new(Kind::Timeout, TOO_LATE)
+}
+
+/// Whether the service says that the request reached it damaged: it refuses one whose CRC32C does
+/// not fit as an invalid argument.
+pub(crate) fn is_damage(error: &Error) -> bool {
+    error.status().is_some_and(|service| {
+        service.code == Code::InvalidArgument && Told::by(service).names_checksum(service)
+    })
+}
+
+/// The error of a request that reached the service damaged.
+pub(crate) fn damaged(error: &Error) -> ProviderError {
+    let code = error.status().map(|service| service.code.name());
+    ServiceAnswer::new(KMS, error.http_status_code()).with_code(code).into_error(
+        Kind::InvalidResponse,
+        DAMAGED,
+        None,
+    )
+}
+
+/// What the details of an answer tell (AIP-193).
+#[derive(Default)]
+struct Told<'a> {
+    /// Of `ErrorInfo`: <https://github.com/googleapis/googleapis/blob/master/google/api/error_reason.proto>.
+    reason: Option<&'a str>,
+    /// The type of the first violation of `PreconditionFailure`.
+    violation: Option<&'a str>,
+    /// The state in the text of an answer, which older ones have alone.
+    state: Option<&'a str>,
+    /// The fields of `BadRequest`.
+    fields: Vec<&'a str>,
+    request_id: Option<&'a str>,
+}
+
+impl<'a> Told<'a> {
+    fn by(service: &'a Status) -> Self {
+        let mut told = Self::default();
+        for detail in &service.details {
+            match detail {
+                StatusDetails::ErrorInfo(info) => told.reason = filled(&info.reason),
+                StatusDetails::PreconditionFailure(failure) => {
+                    told.violation =
+                        failure.violations.first().and_then(|first| filled(&first.r#type));
+                }
+                StatusDetails::BadRequest(request) => {
+                    told.fields
+                        .extend(request.field_violations.iter().map(|field| field.field.as_str()));
+                }
+                StatusDetails::RequestInfo(info) => told.request_id = filled(&info.request_id),
+                _ => {}
+            }
+        }
+        let state = service.message.rsplit_once("current state is: ").map(|(_, state)| state);
+        told.state = state.map(|state| state.trim_end_matches(['.', '"', ' ']));
+        told
+    }
+
+    fn names_checksum(&self, service: &Status) -> bool {
+        let is_checksum = |text: &str| {
+            let text = text.to_ascii_lowercase();
+            text.contains("crc32c") || text.contains("checksum")
+        };
+        self.fields.iter().any(|field| is_checksum(field)) || is_checksum(&service.message)
+    }
+
+    /// The state of the key version, as the violation or the text names it.
+    fn state_of_key(&self) -> Option<&str> {
+        self.violation.and_then(|kind| kind.strip_prefix("KEY_")).or(self.state)
+    }
+}
+
+fn filled(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
 /// Why no client could be built.
 pub(crate) fn of_client(error: &client_builder::Error) -> ProviderError {
     let message = if error.is_default_credentials() {
-        "no Google credentials can be used; run `gcloud auth application-default login`, or set \
-         GOOGLE_APPLICATION_CREDENTIALS to a file that can be read"
+        NO_CREDENTIALS
     } else if error.is_universe_domain_mismatch() {
         "the credentials are for another universe domain than the endpoint"
     } else {
@@ -129,20 +193,42 @@ pub(crate) fn of_client(error: &client_builder::Error) -> ProviderError {
 }
 
 /// README.md has the same table.
-fn of_code(code: Code, reason: Option<&str>) -> (ProviderErrorKind, &'static str) {
-    match (code, reason) {
-        (
-            Code::PermissionDenied,
-            Some("SERVICE_DISABLED" | "BILLING_DISABLED" | "CONSUMER_INVALID"),
-        ) => (Kind::Configuration, API),
-        (Code::PermissionDenied, _) => (Kind::AccessDenied, ALLOW),
-        (Code::Unauthenticated, _) => (Kind::AccessDenied, CREDENTIALS),
-        (Code::NotFound, _) => (Kind::KeyNotFound, FIND),
-        (Code::FailedPrecondition, _) => (Kind::KeyDisabled, STATE),
-        (Code::InvalidArgument, _) => (Kind::AlgorithmMismatch, USAGE),
-        (Code::ResourceExhausted, _) => (Kind::Throttled, SLOW_DOWN),
-        (Code::DeadlineExceeded, _) => (Kind::Timeout, SLOW),
-        (Code::Unimplemented | Code::OutOfRange | Code::AlreadyExists, _) => {
+fn of_code(code: Code, told: &Told<'_>) -> (ProviderErrorKind, &'static str) {
+    let (reason, violation) = (told.reason, told.violation);
+    match code {
+        Code::PermissionDenied | Code::FailedPrecondition
+            if matches!(
+                reason,
+                Some(
+                    "SERVICE_DISABLED"
+                        | "BILLING_DISABLED"
+                        | "CONSUMER_INVALID"
+                        | "CONSUMER_SUSPENDED"
+                )
+            ) =>
+        {
+            (Kind::Configuration, API)
+        }
+        Code::PermissionDenied => {
+            let perimeter = violation == Some("VPC_SERVICE_CONTROLS");
+            let advice = match reason {
+                _ if perimeter => PERIMETER,
+                Some("SECURITY_POLICY_VIOLATED") => PERIMETER,
+                Some("USER_PROJECT_DENIED") => QUOTA_PROJECT,
+                Some("ACCESS_TOKEN_SCOPE_INSUFFICIENT") => SCOPE,
+                Some("LOCATION_POLICY_VIOLATED" | "ORG_RESTRICTION_VIOLATION") => POLICY,
+                None | Some("IAM_PERMISSION_DENIED") => ALLOW,
+                Some(_) => DENIED,
+            };
+            (Kind::AccessDenied, advice)
+        }
+        Code::Unauthenticated => (Kind::AccessDenied, CREDENTIALS),
+        Code::NotFound => (Kind::KeyNotFound, FIND),
+        Code::FailedPrecondition => (Kind::KeyDisabled, of_state(told.state_of_key())),
+        Code::InvalidArgument => (Kind::AlgorithmMismatch, USAGE),
+        Code::ResourceExhausted => (Kind::Throttled, SLOW_DOWN),
+        Code::DeadlineExceeded => (Kind::Timeout, SLOW),
+        Code::Unimplemented | Code::OutOfRange | Code::AlreadyExists => {
             (Kind::Configuration, NOT_KMS)
         }
         // UNAVAILABLE, INTERNAL, ABORTED, CANCELLED, DATA_LOSS, and what may come.
@@ -150,60 +236,58 @@ fn of_code(code: Code, reason: Option<&str>) -> (ProviderErrorKind, &'static str
     }
 }
 
-fn of_http_status(status: u16) -> (ProviderErrorKind, &'static str) {
-    match status {
-        401 => (Kind::AccessDenied, CREDENTIALS),
-        403 | 407 => (Kind::AccessDenied, "a proxy or the service refused the request"),
-        408 | 504 => (Kind::Timeout, SLOW),
-        429 => (Kind::Throttled, SLOW_DOWN),
-        500..=599 => (Kind::Unavailable, WAIT),
-        400..=499 => (Kind::Configuration, NOT_KMS),
-        _ => (Kind::InvalidResponse, "the reply of Cloud KMS cannot be read"),
+/// The states of `CryptoKeyVersionState` that are not `ENABLED`.
+fn of_state(state: Option<&str>) -> &'static str {
+    match state {
+        Some("DISABLED") => DISABLED,
+        Some("PENDING_GENERATION" | "PENDING_IMPORT") => PENDING,
+        Some("DESTROYED" | "DESTROY_SCHEDULED") => DESTROYED,
+        Some("GENERATION_FAILED" | "IMPORT_FAILED") => NEVER_MADE,
+        Some("PENDING_EXTERNAL_DESTRUCTION" | "EXTERNAL_DESTRUCTION_FAILED") => EXTERNAL,
+        _ => STATE,
+    }
+}
+
+/// What to do about an answer without a code.
+fn advice_of(kind: ProviderErrorKind, status: u16) -> &'static str {
+    match kind {
+        Kind::AccessDenied if status == 401 => CREDENTIALS,
+        Kind::AccessDenied => "a proxy or the service refused the request",
+        Kind::Timeout => SLOW,
+        Kind::Throttled => SLOW_DOWN,
+        Kind::Unavailable => WAIT,
+        Kind::Configuration => NOT_KMS,
+        _ => UNREADABLE,
     }
 }
 
 fn of_credentials(error: &Error) -> (ProviderErrorKind, &'static str) {
-    let mut cause: Option<&(dyn StdError + 'static)> = error.source();
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<CredentialsError>() {
-            return if error.is_transient() {
-                (Kind::Unavailable, "the source of the Google credentials failed; try again")
-            } else {
-                (
-                    Kind::AccessDenied,
-                    "no access token can be had with the Google credentials; renew them",
-                )
-            };
-        }
-        cause = error.source();
+    let chain = || std::iter::successors(error.source(), |&cause| cause.source());
+    // The client takes it for something that may pass that no metadata server is there.
+    if chain().any(|cause| cause.to_string().contains("application-default login")) {
+        return (Kind::Configuration, NO_CREDENTIALS);
     }
-    (Kind::AccessDenied, "no access token can be had with the Google credentials; renew them")
+    let transient =
+        chain().find_map(|cause| cause.downcast_ref()).is_some_and(CredentialsError::is_transient);
+    match transient {
+        true => (Kind::Unavailable, "the source of the Google credentials failed; try again"),
+        false => (
+            Kind::AccessDenied,
+            "no access token can be had with the Google credentials; renew them",
+        ),
+    }
 }
 
-/// The reason of the answer, where it looks like one: an upper-case constant (AIP-193).
-fn reason(status: &Status) -> Option<String> {
-    let constant = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
-    status.details.iter().find_map(|detail| match detail {
-        StatusDetails::ErrorInfo(info) => Some(info.reason.as_str())
-            .filter(|reason| !reason.is_empty() && reason.len() <= MAX_REASON_LEN)
-            .filter(|reason| reason.bytes().all(constant))
-            .map(str::to_owned),
-        _ => None,
-    })
-}
-
-fn with_pause(error: ProviderError, answer: &Error) -> ProviderError {
-    let pause = answer
+/// How long the service asks to wait: by `google.rpc.RetryInfo`, its own way to say it, or by
+/// `Retry-After`.
+fn pause(error: &Error) -> Option<Duration> {
+    let field = || error.http_headers()?.get(RETRY_AFTER)?.to_str().ok();
+    error
         .status()
         .and_then(retry_info)
-        .or_else(|| answer.http_headers().and_then(retry_after));
-    match pause {
-        Some(pause) if error.is_retryable() => error.with_retry_after(pause.min(MAX_RETRY_AFTER)),
-        _ => error,
-    }
+        .or_else(|| toolkit::retry_after(field()?, SystemTime::now()))
 }
 
-/// `google.rpc.RetryInfo`, the service's own way to say it.
 fn retry_info(status: &Status) -> Option<Duration> {
     status.details.iter().find_map(|detail| match detail {
         StatusDetails::RetryInfo(info) => Duration::try_from(info.retry_delay?).ok(),
@@ -211,24 +295,25 @@ fn retry_info(status: &Status) -> Option<Duration> {
     })
 }
 
-/// `Retry-After` in seconds (RFC 9110 §10.2.3); the front ends of Google send no dates.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
-}
-
 #[cfg(test)]
 mod tests {
+    use adcp_signing_core::provider::toolkit::MAX_RETRY_AFTER;
+    use http::HeaderMap;
+
     use super::*;
 
     const PROJECT: &str = "projects/secret-project";
 
-    fn answered(status: u16, body: &str, headers: HeaderMap) -> ProviderError {
+    fn answer(status: u16, body: &str, headers: HeaderMap) -> Error {
         let body = body.as_bytes().to_vec().into();
-        let error = match Status::try_from(&body) {
+        match Status::try_from(&body) {
             Ok(service) => Error::service_with_http_metadata(service, Some(status), Some(headers)),
             Err(_) => Error::http(status, headers, body),
-        };
-        of_call(&error)
+        }
+    }
+
+    fn answered(status: u16, body: &str, headers: HeaderMap) -> ProviderError {
+        of_call(&answer(status, body, headers))
     }
 
     fn service(status: u16, code: &str, details: &str) -> ProviderError {
@@ -268,6 +353,103 @@ mod tests {
                 "{status} {code} {details}"
             );
         }
+    }
+
+    fn detail(kind: &str, rest: &str) -> String {
+        format!(r#"{{"@type":"type.googleapis.com/google.rpc.{kind}",{rest}}}"#)
+    }
+
+    /// The reasons of <https://github.com/googleapis/googleapis/blob/master/google/api/error_reason.proto>,
+    /// and the violation that VPC Service Controls adds:
+    /// <https://github.com/GoogleCloudPlatform/terraform-google-cloud-functions/issues/109>.
+    #[test]
+    fn a_denial_is_told_by_its_reason_and_only_iam_s_advises_a_role() {
+        let info = |reason: &str| detail("ErrorInfo", &format!(r#""reason":"{reason}""#));
+        let perimeter = detail(
+            "PreconditionFailure",
+            r#""violations":[{"type":"VPC_SERVICE_CONTROLS","description":"VQQn"}]"#,
+        );
+        for (details, kind, says) in [
+            (String::new(), Kind::AccessDenied, "roles/cloudkms.signerVerifier"),
+            (info("IAM_PERMISSION_DENIED"), Kind::AccessDenied, "roles/cloudkms.signerVerifier"),
+            (info("SECURITY_POLICY_VIOLATED"), Kind::AccessDenied, "VPC Service Controls"),
+            (perimeter, Kind::AccessDenied, "VPC Service Controls"),
+            (info("USER_PROJECT_DENIED"), Kind::AccessDenied, "serviceUsageConsumer"),
+            (info("ACCESS_TOKEN_SCOPE_INSUFFICIENT"), Kind::AccessDenied, "scope"),
+            (info("LOCATION_POLICY_VIOLATED"), Kind::AccessDenied, "organization"),
+            (info("CONSUMER_SUSPENDED"), Kind::Configuration, "billing"),
+            (info("A_LATER_REASON"), Kind::AccessDenied, "not known here"),
+        ] {
+            let error = service(403, "PERMISSION_DENIED", &details);
+            assert_eq!(error.kind(), kind, "{details}");
+            let text = error.to_string();
+            assert!(text.contains(says), "{details}: {text}");
+            assert_eq!(text.contains("signerVerifier"), says.contains("signerVerifier"), "{text}");
+        }
+    }
+
+    /// The type of the violation is that of the service, `KEY_` and the state, as clients of it
+    /// compare it (`KEY_PENDING_GENERATION`); older answers have the state in their text alone.
+    #[test]
+    fn a_key_version_that_is_not_enabled_is_told_by_its_state() {
+        for (state, says) in [
+            ("DISABLED", "versions enable"),
+            ("PENDING_GENERATION", "wait some seconds"),
+            ("PENDING_IMPORT", "wait some seconds"),
+            ("DESTROYED", "destroyed"),
+            ("DESTROY_SCHEDULED", "restore"),
+            ("GENERATION_FAILED", "create another"),
+            ("IMPORT_FAILED", "create another"),
+            ("EXTERNAL_DESTRUCTION_FAILED", "external key"),
+            ("PENDING_EXTERNAL_DESTRUCTION", "external key"),
+            ("A_LATER_STATE", "versions describe"),
+        ] {
+            let violation = format!(
+                r#""violations":[{{"type":"KEY_{state}","subject":"{PROJECT}","description":"{PROJECT}"}}]"#
+            );
+            let by_violation =
+                service(400, "FAILED_PRECONDITION", &detail("PreconditionFailure", &violation));
+            let text = format!(
+                r#"{{"error":{{"code":400,"message":"{PROJECT} is not enabled, current state is: {state}.","status":"FAILED_PRECONDITION"}}}}"#
+            );
+            for error in [by_violation, answered(400, &text, HeaderMap::new())] {
+                assert_eq!(error.kind(), Kind::KeyDisabled, "{state}");
+                assert!(error.to_string().contains(says), "{state}: {error}");
+                assert!(!format!("{error:?}").contains(PROJECT), "{error:?}");
+            }
+        }
+    }
+
+    /// The form of a refused checksum is not documented: the field that AIP-193 asks for, and the
+    /// words that the service's own reference has for it.
+    #[test]
+    fn a_checksum_that_the_service_refuses_is_damage_and_not_the_algorithm() {
+        let field = detail("BadRequest", r#""fieldViolations":[{"field":"data_crc32c"}]"#);
+        let other = detail("BadRequest", r#""fieldViolations":[{"field":"digest"}]"#);
+        let status = |details: &str, message: &str| {
+            let body = format!(
+                r#"{{"error":{{"code":400,"message":"{message}","status":"INVALID_ARGUMENT","details":[{details}]}}}}"#
+            );
+            answer(400, &body, HeaderMap::new())
+        };
+        for (details, message, damage) in [
+            (&*field, "", true),
+            ("", "The checksum in field digest_crc32c did not match the data.", true),
+            ("", "Digest CRC32C mismatch", true),
+            (&other, "The digest has the wrong length.", false),
+            ("", "", false),
+        ] {
+            assert_eq!(is_damage(&status(details, message)), damage, "{details} {message}");
+        }
+    }
+
+    #[test]
+    fn the_request_id_is_in_the_source() {
+        let id = "2b1a39f8-5a3c-4d0e-9f43-0c2f9a7e6d11";
+        let info = detail("RequestInfo", &format!(r#""requestId":"{id}""#));
+        let error = service(503, "UNAVAILABLE", &info);
+        let expected = format!("Cloud KMS answered HTTP 503 UNAVAILABLE, request {id}");
+        assert_eq!(error.source().unwrap().to_string(), expected);
     }
 
     #[test]
@@ -317,6 +499,13 @@ mod tests {
             (Error::ser(PROJECT), Kind::Configuration),
             (Error::authentication(CredentialsError::from_msg(true, PROJECT)), Kind::Unavailable),
             (Error::authentication(CredentialsError::from_msg(false, PROJECT)), Kind::AccessDenied),
+            (
+                Error::authentication(CredentialsError::from_msg(
+                    true,
+                    "To setup local credentials, run `gcloud auth application-default login`. ",
+                )),
+                Kind::Configuration,
+            ),
         ] {
             let failure = of_call(&error);
             assert_eq!(failure.kind(), expected, "{error}");
@@ -331,7 +520,8 @@ mod tests {
         );
         let error = service(403, "PERMISSION_DENIED", &odd);
         let source = error.source().unwrap();
-        assert_eq!(source.to_string(), "Cloud KMS answered HTTP 403 PERMISSION_DENIED");
+        let expected = "Cloud KMS answered HTTP 403 PERMISSION_DENIED";
+        assert_eq!(source.to_string(), expected);
         for text in [format!("{error:?}"), error.to_string(), format!("{source:?}")] {
             assert!(!text.contains(PROJECT), "{text}");
         }

@@ -8,11 +8,10 @@ mod provider;
 mod signing_scheme;
 mod uri;
 
-pub use adcp_signing_core::provider::toolkit::{Endpoint, EndpointError};
+pub use adcp_signing_core::provider::toolkit::{Endpoint, EndpointError, ServiceAnswer};
 
 pub use self::{
     config::GcpKmsConfig,
-    failure::KmsAnswer,
     key_version_name::{KeyVersionName, KeyVersionNameError},
     provider::GcpKmsProvider,
     uri::GcpKmsUri,

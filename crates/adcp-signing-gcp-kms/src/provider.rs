@@ -1,6 +1,6 @@
 //! The provider: `AsymmetricSign` and `GetPublicKey`, and the checks of their replies.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use adcp_signing_core::{
     Algorithm, KeyError, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey, SigningProvider,
@@ -46,9 +46,14 @@ pub struct GcpKmsProvider {
     key: KeyVersionName,
     identity: KeyIdentity,
     scheme: SigningScheme,
+    timeout: Duration,
     /// Shared by clones: a key version never changes its material.
     public_key: Arc<FetchOnce<PublicKey>>,
 }
+
+/// A backstop for callers without core's `Deadline`: the service answers in tens of milliseconds,
+/// and the client by itself would wait for ever.
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl GcpKmsProvider {
     /// A provider on the caller's client: its endpoint, credentials and timeouts are used, its
@@ -64,7 +69,15 @@ impl GcpKmsProvider {
         purpose: KeyPurpose,
     ) -> Result<Self, ProviderError> {
         let identity = KeyIdentity::new(key.key_ref(), key_id, algorithm, purpose)?;
-        Self::of(client, key, identity, FetchOnce::new())
+        Self::of(client, key, identity, CALL_TIMEOUT, FetchOnce::new())
+    }
+
+    /// Sets how long one call may take, the fetching of its access token included: 10 seconds
+    /// unless set.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
     }
 
     /// A provider with the algorithm and the thumbprint of the key that Cloud KMS has, where they
@@ -73,17 +86,19 @@ impl GcpKmsProvider {
         client: KeyManagementService,
         key: KeyVersionName,
         options: &KeyOptions,
+        timeout: Duration,
     ) -> Result<Self, ProviderError> {
         let public_key = FetchOnce::new();
-        let ask = || public_key.get_or_fetch(|| fetch(&client, &key, options.algorithm));
+        let ask = || public_key.get_or_fetch(|| fetch(&client, &key, options.algorithm, timeout));
         let identity = options.identity_or_ask(key.key_ref(), ask).await?;
-        Self::of(client, key, identity, public_key)
+        Self::of(client, key, identity, timeout, public_key)
     }
 
     fn of(
         client: KeyManagementService,
         key: KeyVersionName,
         identity: KeyIdentity,
+        timeout: Duration,
         public_key: FetchOnce<PublicKey>,
     ) -> Result<Self, ProviderError> {
         Ok(Self {
@@ -91,14 +106,39 @@ impl GcpKmsProvider {
             scheme: SigningScheme::of(identity.algorithm())?,
             key,
             identity,
+            timeout,
             public_key: Arc::new(public_key),
         })
+    }
+
+    async fn sign_once(&self, signature_base: &[u8]) -> Result<Signed, Failed> {
+        let reply = self
+            .client
+            .asymmetric_sign()
+            .with_request(self.scheme.request(signature_base).set_name(self.key.expose()))
+            .with_retry_policy(NeverRetry)
+            .send()
+            .await
+            .map_err(Failed::of_call)?;
+        check_name(&self.key, &reply.name)?;
+        if !self.scheme.request_was_verified(&reply) {
+            return Err(Failed::Damaged(invalid(
+                "Cloud KMS did not check the checksum of what it was given to sign",
+            )));
+        }
+        if reply.signature_crc32c != Some(checksum(&reply.signature)) {
+            return Err(Failed::Damaged(invalid(
+                "the signature in the reply of Cloud KMS does not have the reply's checksum",
+            )));
+        }
+        let signature = self.scheme.signature(&reply.signature)?;
+        Ok(Signed::new(signature).with_key_version(KeyVersion::new(reply.name)))
     }
 
     /// The public key, checked to be of the algorithm.
     async fn checked_key(&self) -> Result<&PublicKey, ProviderError> {
         self.public_key
-            .get_or_fetch(|| fetch(&self.client, &self.key, Some(self.algorithm())))
+            .get_or_fetch(|| fetch(&self.client, &self.key, Some(self.algorithm()), self.timeout))
             .await
     }
 }
@@ -125,27 +165,7 @@ impl SigningProvider for GcpKmsProvider {
         // No reply to a signature says the algorithm, and Cloud KMS hashes data for a P-256 key by
         // itself.
         self.checked_key().await?;
-        let reply = self
-            .client
-            .asymmetric_sign()
-            .with_request(self.scheme.request(message).set_name(self.key.expose()))
-            .with_retry_policy(NeverRetry)
-            .send()
-            .await
-            .map_err(|error| failure::of_call(&error))?;
-        check_name(&self.key, &reply.name)?;
-        if !self.scheme.request_was_verified(&reply) {
-            return Err(invalid(
-                "Cloud KMS did not check the checksum of what it was given to sign",
-            ));
-        }
-        if reply.signature_crc32c != Some(checksum(&reply.signature)) {
-            return Err(invalid(
-                "the signature in the reply of Cloud KMS does not have the reply's checksum",
-            ));
-        }
-        let signature = self.scheme.signature(&reply.signature)?;
-        Ok(Signed::new(signature).with_key_version(KeyVersion::new(reply.name)))
+        repaired(self.timeout, || self.sign_once(message)).await
     }
 }
 
@@ -155,32 +175,78 @@ impl fmt::Debug for GcpKmsProvider {
     }
 }
 
+/// Why a call failed.
+enum Failed {
+    /// Request or reply were changed on the way, as a checksum tells. What Google asks for then is
+    /// to throw the reply away and to call again, a limited number of times:
+    /// <https://cloud.google.com/kms/docs/data-integrity-guidelines>.
+    Damaged(ProviderError),
+    Else(ProviderError),
+}
+
+impl Failed {
+    fn of_call(error: google_cloud_kms_v1::Error) -> Self {
+        match failure::is_damage(&error) {
+            true => Self::Damaged(failure::damaged(&error)),
+            false => Self::Else(failure::of_call(&error)),
+        }
+    }
+}
+
+impl From<ProviderError> for Failed {
+    fn from(error: ProviderError) -> Self {
+        Self::Else(error)
+    }
+}
+
+/// Makes a call within the time limit, and once more where it was damaged on the way.
+async fn repaired<T, F>(limit: Duration, call: impl Fn() -> F) -> Result<T, ProviderError>
+where
+    F: Future<Output = Result<T, Failed>>,
+{
+    let calls = async {
+        match call().await {
+            Err(Failed::Damaged(_)) => call().await,
+            outcome => outcome,
+        }
+    };
+    match tokio::time::timeout(limit, calls).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(Failed::Damaged(error) | Failed::Else(error))) => Err(error),
+        Err(_) => Err(failure::too_late()),
+    }
+}
+
 async fn fetch(
     client: &KeyManagementService,
     key: &KeyVersionName,
     declared: Option<Algorithm>,
+    timeout: Duration,
 ) -> Result<PublicKey, ProviderError> {
-    let reply = client
-        .get_public_key()
-        .set_name(key.expose())
-        .with_retry_policy(NeverRetry)
-        .send()
-        .await
-        .map_err(|error| failure::of_call(&error))?;
-    checked_public_key(key, &reply, declared)
+    let call = || async {
+        let reply = client
+            .get_public_key()
+            .set_name(key.expose())
+            .with_retry_policy(NeverRetry)
+            .send()
+            .await
+            .map_err(Failed::of_call)?;
+        check_name(key, &reply.name)?;
+        if reply.pem_crc32c != Some(checksum(reply.pem.as_bytes())) {
+            return Err(Failed::Damaged(invalid(
+                "the public key in the reply of Cloud KMS does not have the reply's checksum",
+            )));
+        }
+        Ok(reply)
+    };
+    checked_public_key(&repaired(timeout, call).await?, declared)
 }
 
+/// The public key of a reply that is whole, and about the key version that was asked for.
 fn checked_public_key(
-    key: &KeyVersionName,
     reply: &model::PublicKey,
     declared: Option<Algorithm>,
 ) -> Result<PublicKey, ProviderError> {
-    check_name(key, &reply.name)?;
-    if reply.pem_crc32c != Some(checksum(reply.pem.as_bytes())) {
-        return Err(invalid(
-            "the public key in the reply of Cloud KMS does not have the reply's checksum",
-        ));
-    }
     let Some(scheme) = SigningScheme::of_service(&reply.algorithm) else {
         return Err(mismatch(
             "the key version is for an algorithm that is not used here; create a key with EC_SIGN_ED25519, \

@@ -8,11 +8,14 @@
     reason = "a test fails by panicking"
 )]
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use adcp_signing_core::{
     Algorithm, InMemoryProvider, KeyPurpose,
-    ProviderErrorKind::{self, AlgorithmMismatch, Configuration, InvalidResponse},
+    ProviderErrorKind::{self, AlgorithmMismatch, Configuration, InvalidResponse, Timeout},
     SigningProvider,
     provider::toolkit::KeyOptions,
 };
@@ -57,10 +60,12 @@ async fn ready(server: &FaultProxy, algorithm: Algorithm) -> GcpKmsProvider {
     provider
 }
 
+fn json_reply(body: &Value) -> CannedReply {
+    CannedReply::new(200).header("content-type", "application/json").body(body.to_string())
+}
+
 fn answer(server: &FaultProxy, body: &Value) {
-    let reply =
-        CannedReply::new(200).header("content-type", "application/json").body(body.to_string());
-    server.set(Action::Reply(reply));
+    server.set(Action::Reply(json_reply(body)));
 }
 
 fn checksum(bytes: &[u8]) -> String {
@@ -176,6 +181,54 @@ async fn a_public_key_counts_only_with_name_checksum_and_algorithm_in_order() {
         assert_refused(what, ed25519.sign(BASE).await, expected);
         assert_refused(what, ed25519.public_key().await, expected);
     }
+}
+
+/// <https://cloud.google.com/kms/docs/data-integrity-guidelines>: throw the reply away, and call
+/// again a limited number of times.
+#[tokio::test]
+async fn what_was_damaged_on_the_way_is_asked_for_once_more() {
+    let server = server().await;
+    let provider = ready(&server, Algorithm::Ed25519).await;
+    let right = || signed(&[7; 64]);
+    let refused = r#"{"error":{"code":400,"message":"data_crc32c does not match","status":"INVALID_ARGUMENT"}}"#;
+    for (what, damaged) in [
+        (
+            "the request, by its flag",
+            json_reply(&with(right(), "verifiedDataCrc32c", json!(false))),
+        ),
+        ("the request, by refusal", CannedReply::new(400).body(refused)),
+        ("the reply", json_reply(&with(right(), "signatureCrc32c", json!("1")))),
+    ] {
+        let asked = server.requests();
+        answer(&server, &right());
+        server.next(1, &Action::Reply(damaged.clone()));
+        assert!(provider.sign(BASE).await.is_ok(), "{what}");
+        assert_eq!(server.requests() - asked, 2, "{what}");
+        server.set(Action::Reply(damaged));
+        assert_refused(what, provider.sign(BASE).await, InvalidResponse);
+        assert_eq!(server.requests() - asked, 4, "{what}");
+    }
+    // What is wrong in another way stays wrong.
+    let asked = server.requests();
+    answer(&server, &with(right(), "name", json!(NAME.replace("Versions/1", "Versions/2"))));
+    assert_refused("another version", provider.sign(BASE).await, InvalidResponse);
+    assert_eq!(server.requests() - asked, 1);
+
+    // The public key likewise.
+    let key = InMemoryProvider::generate(Algorithm::Ed25519, KeyPurpose::RequestSigning).unwrap();
+    let key = public_key(&key.verifying_key().to_spki_pem(), "EC_SIGN_ED25519");
+    answer(&server, &key);
+    server.next(1, &Action::Reply(json_reply(&with(key, "pemCrc32c", json!("1")))));
+    assert!(self::provider(&server, Algorithm::Ed25519).await.public_key().await.is_ok());
+}
+
+#[tokio::test]
+async fn a_service_that_never_answers_is_a_timeout() {
+    let server = server().await;
+    let provider =
+        ready(&server, Algorithm::Ed25519).await.with_timeout(Duration::from_millis(200));
+    server.set(Action::Hang);
+    assert_refused("no answer", provider.sign(BASE).await, Timeout);
 }
 
 #[tokio::test]

@@ -32,14 +32,17 @@ pub(super) fn asymmetric_sign(
 ) -> Answer {
     let (_, pair) = store.enabled(name)?;
     let input = to_sign(body)?;
-    let (bytes, given, verified) = match &input {
-        ToSign::Data(data) => (data, &body["dataCrc32c"], "verifiedDataCrc32c"),
-        ToSign::Digest(_, digest) => (digest, &body["digestCrc32c"], "verifiedDigestCrc32c"),
+    let (bytes, field, given, verified) = match &input {
+        ToSign::Data(data) => (data, "data_crc32c", &body["dataCrc32c"], "verifiedDataCrc32c"),
+        ToSign::Digest(_, digest) => {
+            (digest, "digest_crc32c", &body["digestCrc32c"], "verifiedDigestCrc32c")
+        }
     };
     let mut reply = Map::new();
     if !given.is_null() {
         if int64(given) != Some(checksum(bytes)) {
-            return Err(Status::invalid_argument("The checksum does not match what was received."));
+            let message = "The checksum does not match what was received.";
+            return Err(Status::invalid_field(field, message));
         }
         reply.insert(verified.to_owned(), true.into());
     }

@@ -14,6 +14,8 @@ pub(super) struct Status {
     code: &'static str,
     message: String,
     reason: Option<&'static str>,
+    /// More details, as they go on the wire.
+    detail: Option<Value>,
     retry_after: Option<Duration>,
 }
 
@@ -22,15 +24,34 @@ pub(super) type Answer = Result<Value, Status>;
 
 impl Status {
     fn new(http: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self { http, code, message: message.into(), reason: None, retry_after: None }
+        Self { http, code, message: message.into(), reason: None, detail: None, retry_after: None }
     }
 
     pub(super) fn invalid_argument(message: impl Into<String>) -> Self {
         Self::new(400, "INVALID_ARGUMENT", message)
     }
 
-    pub(super) fn failed_precondition(message: impl Into<String>) -> Self {
-        Self::new(400, "FAILED_PRECONDITION", message)
+    /// A field that is refused.
+    pub(super) fn invalid_field(field: &str, message: &str) -> Self {
+        let detail = json!({
+            "@type": "type.googleapis.com/google.rpc.BadRequest",
+            "fieldViolations": [{"field": field, "description": message}],
+        });
+        Self { detail: Some(detail), ..Self::invalid_argument(message) }
+    }
+
+    /// A precondition that fails: its type, such as `KEY_DISABLED`, and what it fails for.
+    pub(super) fn failed_precondition(
+        kind: &str,
+        subject: &str,
+        message: impl Into<String>,
+    ) -> Self {
+        let message = message.into();
+        let detail = json!({
+            "@type": "type.googleapis.com/google.rpc.PreconditionFailure",
+            "violations": [{"type": kind, "subject": subject, "description": &message}],
+        });
+        Self { detail: Some(detail), ..Self::new(400, "FAILED_PRECONDITION", message) }
     }
 
     pub(super) fn unauthenticated() -> Self {
@@ -86,6 +107,7 @@ impl Status {
                 "domain": "googleapis.com",
             }));
         }
+        details.extend(self.detail.clone());
         if let Some(wait) = self.retry_after {
             details.push(json!({
                 "@type": "type.googleapis.com/google.rpc.RetryInfo",

@@ -352,11 +352,12 @@ fn is(value: &Value, (name, number): (&str, u64)) -> bool {
 }
 
 fn not_in_state(name: &VersionName, state: State) -> Status {
-    Status::failed_precondition(format!(
-        "{} is not enabled, current state is: {}.",
-        name.full(),
-        state.wire().0
-    ))
+    let (full, (state, _)) = (name.full(), state.wire());
+    Status::failed_precondition(
+        &format!("KEY_{state}"),
+        &full,
+        format!("{full} is not enabled, current state is: {state}."),
+    )
 }
 
 fn ring_json(name: &str) -> Value {
