@@ -3,7 +3,6 @@
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use adcp_signing_core::ProviderError;
-use reqwest::header::HeaderValue;
 
 use crate::{
     Product, VaultAuth,
@@ -55,7 +54,9 @@ impl VaultClientOptions {
         environment::options(product, |name| std::env::var_os(name))
     }
 
-    /// Makes all calls, logins included, in this namespace.
+    /// Makes all calls, logins included, in this namespace, by paths that begin with it. OpenBao,
+    /// Vault Enterprise and HCP Vault have namespaces; the free edition of Vault has none, and
+    /// refuses these paths.
     #[must_use]
     pub fn with_namespace(mut self, namespace: impl Into<String>) -> Self {
         self.namespace = Some(namespace.into());
@@ -151,11 +152,7 @@ impl VaultClient {
                     "the namespace is not a path such as `team` or `team/eu`",
                 ));
             }
-            Some(namespace) => Some(
-                HeaderValue::try_from(namespace)
-                    .map_err(|_| configuration("the namespace cannot be sent"))?,
-            ),
-            None => None,
+            namespace => namespace,
         };
         let client = match client {
             Some(client) => client,
@@ -167,9 +164,8 @@ impl VaultClient {
 
     /// What makes a key of this name on this server another than one of the same name elsewhere.
     pub(crate) fn identity(&self) -> String {
-        let namespace =
-            self.0.http.namespace.as_ref().and_then(|namespace| namespace.to_str().ok());
-        format!("{} {}", self.0.http.address.as_str(), namespace.unwrap_or_default())
+        let http = &self.0.http;
+        format!("{} {}", http.address.as_str(), http.namespace.as_deref().unwrap_or_default())
     }
 
     pub(crate) async fn read_key(&self, path: &str) -> Result<Reply, ProviderError> {

@@ -3,7 +3,7 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use adcp_signing_core::{ProviderError, provider::toolkit::Environment};
+use adcp_signing_core::{ProviderError, ProviderErrorKind, provider::toolkit::Environment};
 
 use crate::{
     VaultAuth, VaultClientOptions,
@@ -34,9 +34,10 @@ pub(crate) fn options(
         Product::OpenBao => ["BAO", "VAULT"],
     };
     let [first, second] = families.map(|prefix| Environment::through(prefix, &variable));
-    let (environment, address) = match (first.get("ADDR")?, second.get("ADDR")?) {
-        (Some(address), _) => (first, address),
-        (None, Some(address)) => (second, address),
+    let [of_first, of_second] = families;
+    let (environment, family, address) = match (first.get("ADDR")?, second.get("ADDR")?) {
+        (Some(address), _) => (first, of_first, address),
+        (None, Some(address)) => (second, of_second, address),
         (None, None) => {
             return Err(configuration(
                 "no server address; set VAULT_ADDR or BAO_ADDR, such as https://vault.example:8200",
@@ -47,13 +48,13 @@ pub(crate) fn options(
         .get("SKIP_VERIFY")?
         .is_some_and(|value| !matches!(value.to_ascii_lowercase().as_str(), "0" | "f" | "false"))
     {
-        return Err(configuration(
-            "VAULT_SKIP_VERIFY would let anyone between here and the server read the token; unset it, and name the \
-             server's CA in VAULT_CACERT",
-        ));
+        return Err(refused(format!(
+            "{family}_SKIP_VERIFY would let anyone between here and the server read the token; unset it, and name the \
+             server's CA in {family}_CACERT"
+        )));
     }
     let home = variable("HOME").filter(|home| !home.is_empty());
-    let auth = auth(&environment, || Some(PathBuf::from(home?).join(".vault-token")))?;
+    let auth = auth(&environment, family, || Some(PathBuf::from(home?).join(".vault-token")))?;
     let mut options = VaultClientOptions::new(address, auth);
     if let Some(namespace) = environment.get("NAMESPACE")? {
         options = options.with_namespace(namespace.trim_matches('/'));
@@ -64,15 +65,18 @@ pub(crate) fn options(
     Ok(options)
 }
 
+/// The family is that of the address: variables of the other one are not looked at, so an error
+/// that named them would not help.
 fn auth(
     environment: &Environment<impl Fn(&str) -> Option<OsString>>,
+    family: &str,
     home_token: impl FnOnce() -> Option<PathBuf>,
 ) -> Result<VaultAuth, ProviderError> {
     let secret_id = match (environment.get("SECRET_ID")?, environment.get("SECRET_ID_FILE")?) {
         (Some(_), Some(_)) => {
-            return Err(configuration(
-                "VAULT_SECRET_ID and VAULT_SECRET_ID_FILE are both set; keep one",
-            ));
+            return Err(refused(format!(
+                "{family}_SECRET_ID and {family}_SECRET_ID_FILE are both set; keep one"
+            )));
         }
         (Some(secret), None) => Some(SecretId::Given(secret.into())),
         (None, Some(path)) => Some(SecretId::File(path.into())),
@@ -87,9 +91,9 @@ fn auth(
         (None, Some(role_id), None) => match secret_id {
             Some(secret_id) => Method::AppRole { role_id, secret_id },
             None => {
-                return Err(configuration(
-                    "VAULT_ROLE_ID needs VAULT_SECRET_ID or VAULT_SECRET_ID_FILE",
-                ));
+                return Err(refused(format!(
+                    "{family}_ROLE_ID needs {family}_SECRET_ID or {family}_SECRET_ID_FILE"
+                )));
             }
         },
         (None, None, Some(role)) => {
@@ -101,15 +105,16 @@ fn auth(
         (None, None, None) => match home_token().filter(|path| path.is_file()) {
             Some(path) => Method::TokenFile(path),
             None => {
-                return Err(configuration(
-                    "no login; set VAULT_TOKEN, or VAULT_ROLE_ID and VAULT_SECRET_ID, or VAULT_KUBERNETES_ROLE",
-                ));
+                return Err(refused(format!(
+                    "no login; set {family}_TOKEN, or {family}_ROLE_ID and {family}_SECRET_ID, or \
+                     {family}_KUBERNETES_ROLE: all variables are of the family of the address, {family}_ADDR"
+                )));
             }
         },
         _ => {
-            return Err(configuration(
-                "more than one login is set; keep one of VAULT_TOKEN, VAULT_ROLE_ID and VAULT_KUBERNETES_ROLE",
-            ));
+            return Err(refused(format!(
+                "more than one login is set; keep one of {family}_TOKEN, {family}_ROLE_ID and {family}_KUBERNETES_ROLE"
+            )));
         }
     };
     let auth = VaultAuth::from(method);
@@ -117,6 +122,10 @@ fn auth(
         Some(mount) => auth.with_mount(mount.trim_matches('/')),
         None => auth,
     })
+}
+
+fn refused(message: String) -> ProviderError {
+    ProviderError::new(ProviderErrorKind::Configuration, message)
 }
 
 #[cfg(test)]
@@ -178,6 +187,30 @@ mod tests {
         assert_eq!(other.address, "https://vault.example");
         let mixed = [("VAULT_ADDR", "https://vault.example"), ("BAO_TOKEN", "t")];
         assert!(read(Product::Vault, &mixed).unwrap_err().to_string().contains("no login"));
+    }
+
+    /// What an error says to set is looked at, and nothing of the other family is named.
+    #[test]
+    fn an_error_names_the_variables_of_the_family_in_use() {
+        for (family, other) in [("BAO", "VAULT"), ("VAULT", "BAO")] {
+            for product in [Product::Vault, Product::OpenBao] {
+                for (set, named) in [
+                    (&[][..], "TOKEN"),
+                    (&[("ROLE_ID", "r")][..], "SECRET_ID"),
+                    (&[("TOKEN", "t"), ("ROLE_ID", "r")][..], "KUBERNETES_ROLE"),
+                    (&[("SECRET_ID", "s"), ("SECRET_ID_FILE", "f")][..], "SECRET_ID_FILE"),
+                    (&[("SKIP_VERIFY", "1")][..], "CACERT"),
+                ] {
+                    let address = (format!("{family}_ADDR"), "https://v.example");
+                    let set = set.iter().map(|(name, value)| (format!("{family}_{name}"), *value));
+                    let set: Vec<_> = set.chain([address]).collect();
+                    let set: Vec<_> = set.iter().map(|(name, value)| (&**name, *value)).collect();
+                    let text = read(product, &set).unwrap_err().to_string();
+                    assert!(text.contains(&format!("{family}_{named}")), "{text}");
+                    assert!(!text.contains(&format!("{other}_")), "{text}");
+                }
+            }
+        }
     }
 
     #[test]

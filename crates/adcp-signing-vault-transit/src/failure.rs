@@ -4,7 +4,10 @@
 //! key version that is not there is 500. The server's text tells those apart; it is never shown,
 //! because it names paths.
 
-use adcp_signing_core::{ProviderError, ProviderErrorKind as Kind};
+use adcp_signing_core::{
+    ProviderError, ProviderErrorKind as Kind,
+    provider::toolkit::{ServiceAnswer, kind_of_status},
+};
 
 use crate::http::Reply;
 
@@ -24,15 +27,33 @@ pub(crate) enum Operation {
 /// The error for a reply that is not a success.
 pub(crate) fn refusal(operation: Operation, reply: &Reply) -> ProviderError {
     let shown = reply.body.get(..MAX_TEXT_LEN).unwrap_or(&reply.body);
-    let (kind, message) = meaning(operation, reply.status, &String::from_utf8_lossy(shown));
-    let error = ProviderError::new(kind, message);
-    match reply.retry_after {
-        Some(wait) if kind.is_retryable() => error.with_retry_after(wait),
-        _ => error,
-    }
+    let text = String::from_utf8_lossy(shown);
+    let (kind, message) = meaning(operation, reply.status, &text, reply.in_namespace);
+    ServiceAnswer::new("Vault or OpenBao", reply.status).into_error(
+        kind,
+        message,
+        reply.retry_after,
+    )
 }
 
-fn meaning(operation: Operation, status: u16, text: &str) -> (Kind, &'static str) {
+const DENIED: &str = "the server denied the call: the token has ended or was revoked, or its policy does not let it `read` the \
+                      key and `update` its sign path";
+const DENIED_IN_NAMESPACE: &str = "the server denied the call: the token has ended or was revoked, its policy does not let it \
+                                   `read` the key and `update` its sign path, or the server has no such namespace (the \
+                                   free edition of Vault has none)";
+const NO_NAMESPACE: &str = "the server has no such namespace, or no such mount in it; namespaces are in OpenBao, Vault \
+                            Enterprise and HCP Vault, and not in the free edition of Vault";
+const LOGIN: &str = "the server refused the login; check the role, its secret id or service account, and where the method is \
+                     mounted";
+const LOGIN_IN_NAMESPACE: &str = "the server refused the login; check the role, its secret id or service account, where the \
+                                  method is mounted, and the namespace (the free edition of Vault has none)";
+
+fn meaning(
+    operation: Operation,
+    status: u16,
+    text: &str,
+    in_namespace: bool,
+) -> (Kind, &'static str) {
     let says = |part: &str| text.contains(part);
     match status {
         429 => (Kind::Throttled, "a rate limit quota of the server turned the call away"),
@@ -44,22 +65,15 @@ fn meaning(operation: Operation, status: u16, text: &str) -> (Kind, &'static str
             Kind::Unavailable,
             "the server is in standby and redirects, which is not followed; name the active node or a load balancer",
         ),
-        404 if says("namespace not found") => {
-            (Kind::Configuration, "the server has no such namespace")
+        404 if says("namespace not found") => (Kind::Configuration, NO_NAMESPACE),
+        404 if in_namespace && says("no handler for route") => (Kind::Configuration, NO_NAMESPACE),
+        400 | 401 | 403 | 404 if operation == Operation::LogIn => {
+            (Kind::AccessDenied, if in_namespace { LOGIN_IN_NAMESPACE } else { LOGIN })
         }
-        400 | 401 | 403 | 404 if operation == Operation::LogIn => (
-            Kind::AccessDenied,
-            "the server refused the login; check the role, its secret id or service account, and where the method is \
-             mounted",
-        ),
-        401 | 403 => (
-            Kind::AccessDenied,
-            "the server denied the call: the token has ended or was revoked, or its policy does not let it `read` the \
-             key and `update` its sign path",
-        ),
+        401 | 403 => (Kind::AccessDenied, if in_namespace { DENIED_IN_NAMESPACE } else { DENIED }),
         404 if says("no handler for route") => (
             Kind::Configuration,
-            "no secrets engine is mounted there; enable transit, or name its mount and namespace",
+            "no secrets engine is mounted there; enable transit, or name its mount",
         ),
         404 => (Kind::KeyNotFound, "the Transit engine has no key of this name"),
         _ if says("signing key not found") => {
@@ -81,13 +95,20 @@ fn meaning(operation: Operation, status: u16, text: &str) -> (Kind, &'static str
         413 => (Kind::MessageTooLarge, "the server takes no request this long (max_request_size)"),
         // A performance standby that has not caught up yet.
         412 => (Kind::Unavailable, "the server has not caught up with its leader yet"),
-        400..=499 => (
-            Kind::Configuration,
-            "the server does not take the request; does its version have the Transit options that signing needs?",
-        ),
-        500..=599 => (Kind::Unavailable, "the server failed; its log has the cause"),
         _ => {
-            (Kind::InvalidResponse, "the server answered with a status that this API does not have")
+            let kind = kind_of_status(status);
+            let message = match kind {
+                Kind::AccessDenied => "a proxy refused the request",
+                Kind::Timeout => {
+                    "the server, or what stands before it, did not answer in its own time"
+                }
+                Kind::Configuration => {
+                    "the server does not take the request; does its version have the Transit options that signing needs?"
+                }
+                Kind::Unavailable => "the server failed; its log has the cause",
+                _ => "the server answered with a status that this API does not have",
+            };
+            (kind, message)
         }
     }
 }
@@ -102,7 +123,8 @@ mod tests {
 
     fn reply(status: u16, text: &str, retry_after: Option<u64>) -> Reply {
         let body = Zeroizing::new(format!(r#"{{"errors":["{text}"]}}"#).into_bytes());
-        Reply { status, retry_after: retry_after.map(Duration::from_secs), body }
+        let retry_after = retry_after.map(Duration::from_secs);
+        Reply { status, retry_after, body, in_namespace: false }
     }
 
     #[test]
@@ -142,6 +164,8 @@ mod tests {
             (Sign, 307, "", Kind::Unavailable),
             (Sign, 412, "", Kind::Unavailable),
             (Sign, 502, "", Kind::Unavailable),
+            (Sign, 504, "", Kind::Timeout),
+            (Sign, 407, "", Kind::AccessDenied),
             (Sign, 299, "", Kind::InvalidResponse),
         ] {
             let error = refusal(operation, &reply(status, text, None));
@@ -151,9 +175,30 @@ mod tests {
 
     #[test]
     fn retry_after_is_kept_for_what_may_be_repeated() {
-        for (status, expected) in [(429, Some(7)), (503, Some(7)), (403, None)] {
-            let error = refusal(Operation::Sign, &reply(status, "", Some(7)));
+        for (status, pause, expected) in
+            [(429, 7, Some(7)), (503, 7, Some(7)), (503, 1_000_000, Some(3600)), (403, 7, None)]
+        {
+            let error = refusal(Operation::Sign, &reply(status, "", Some(pause)));
             assert_eq!(error.retry_after(), expected.map(Duration::from_secs), "{status}");
+        }
+    }
+
+    /// A server without namespaces takes one for the beginning of a path that leads nowhere.
+    #[test]
+    fn in_a_namespace_a_path_that_leads_nowhere_may_be_the_namespace_s_fault() {
+        use Operation::{LogIn, ReadKey, Token};
+
+        for (operation, status, text, kind) in [
+            (Token, 404, "no handler for route", Kind::Configuration),
+            (LogIn, 404, "no handler for route", Kind::Configuration),
+            (ReadKey, 404, "no handler for route", Kind::Configuration),
+            (LogIn, 403, "permission denied", Kind::AccessDenied),
+            (ReadKey, 403, "permission denied", Kind::AccessDenied),
+        ] {
+            let reply = Reply { in_namespace: true, ..reply(status, text, None) };
+            let error = refusal(operation, &reply);
+            assert_eq!(error.kind(), kind, "{operation:?} {status}");
+            assert!(error.to_string().contains("free edition"), "{error}");
         }
     }
 

@@ -1,11 +1,17 @@
 //! One call to the server: what is sent, how much is read back, and nothing repeated or followed.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
-use adcp_signing_core::{ProviderError, ProviderErrorKind, provider::toolkit::read_trust_file};
+use adcp_signing_core::{
+    ProviderError, ProviderErrorKind,
+    provider::toolkit::{self, read_trust_file},
+};
 use reqwest::{
     Certificate, Client, Method,
-    header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
+    header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER},
     redirect, retry,
 };
 use zeroize::Zeroizing;
@@ -22,7 +28,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) struct Http {
     pub(crate) client: Client,
     pub(crate) address: Address,
-    pub(crate) namespace: Option<HeaderValue>,
+    /// A path that stands before every API path. In a header it would be lost on a server without
+    /// namespaces, which would answer from its root instead.
+    pub(crate) namespace: Option<String>,
     pub(crate) timeout: Duration,
 }
 
@@ -48,6 +56,8 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) retry_after: Option<Duration>,
     pub(crate) body: Zeroizing<Vec<u8>>,
+    /// Whether the call was made in a namespace.
+    pub(crate) in_namespace: bool,
 }
 
 impl Http {
@@ -61,22 +71,21 @@ impl Http {
     ) -> Result<Reply, ProviderError> {
         let mut request = self
             .client
-            .request(call.method.clone(), self.address.url(call.path))
+            .request(call.method.clone(), self.url(call.path))
             .timeout(self.timeout)
             // An agent in front of the server may be set to refuse requests without it.
             .header("X-Vault-Request", "true");
         if let Some(token) = token {
             request = request.header("X-Vault-Token", token);
         }
-        if let Some(namespace) = &self.namespace {
-            request = request.header("X-Vault-Namespace", namespace);
-        }
         if call.method == Method::POST {
             request = request.header(CONTENT_TYPE, "application/json").body(call.body.to_vec());
         }
         let mut response = request.send().await.map_err(no_reply)?;
         let status = response.status().as_u16();
-        let retry_after = retry_after(response.headers());
+        let retry_after = response.headers().get(RETRY_AFTER).and_then(|field| field.to_str().ok());
+        let retry_after =
+            retry_after.and_then(|field| toolkit::retry_after(field, SystemTime::now()));
         let mut body = Zeroizing::new(Vec::new());
         while let Some(chunk) = response.chunk().await.map_err(no_reply)? {
             if body.len() + chunk.len() > MAX_REPLY_LEN {
@@ -87,7 +96,14 @@ impl Http {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Reply { status, retry_after, body })
+        Ok(Reply { status, retry_after, body, in_namespace: self.namespace.is_some() })
+    }
+
+    fn url(&self, path: &str) -> String {
+        match &self.namespace {
+            Some(namespace) => self.address.url(&format!("{namespace}/{path}")),
+            None => self.address.url(path),
+        }
     }
 }
 
@@ -121,11 +137,6 @@ fn certificates(path: &Path) -> Result<Vec<Certificate>, ProviderError> {
         }
         certificates => Ok(certificates),
     }
-}
-
-/// Whole seconds (RFC 9110 §10.2.3): what these servers send.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
 fn no_reply(error: reqwest::Error) -> ProviderError {

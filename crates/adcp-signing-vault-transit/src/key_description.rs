@@ -28,8 +28,10 @@ struct Reply {
 struct Description {
     #[serde(rename = "type")]
     key_type: String,
-    /// Of symmetric keys a version is a number, not an object.
+    /// Of symmetric keys a version is a number, not an object; of some types there are none.
+    #[serde(default)]
     keys: HashMap<String, Value>,
+    #[serde(default)]
     latest_version: u32,
     #[serde(default)]
     min_encryption_version: u32,
@@ -54,6 +56,9 @@ pub(crate) fn signing_version(
         )
     })?;
     check_algorithm(algorithm, declared)?;
+    if key.latest_version == 0 {
+        return Err(invalid("the server's description of the key names no version"));
+    }
     if key.derived {
         return Err(configuration(
             "the key is a derived one, which is another key for each context; make one without",
@@ -187,6 +192,9 @@ mod tests {
             (with("type", json!("ecdsa-p256")), None, Kind::AlgorithmMismatch),
             (with("type", json!("ecdsa-p384")), None, Kind::AlgorithmMismatch),
             (with("type", json!("aes256-gcm96")), None, Kind::AlgorithmMismatch),
+            (json!({ "data": { "type": "hmac" } }), None, Kind::AlgorithmMismatch),
+            (json!({ "data": { "type": "ed25519" } }), None, Kind::InvalidResponse),
+            (json!({ "data": {} }), None, Kind::InvalidResponse),
             (with("derived", json!(true)), None, Kind::Configuration),
             (with("soft_deleted", json!(true)), None, Kind::KeyDisabled),
             (with("min_encryption_version", json!(3)), Some(2), Kind::KeyDisabled),

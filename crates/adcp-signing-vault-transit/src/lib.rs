@@ -14,6 +14,8 @@ mod session;
 mod sign_request;
 mod uri;
 
+pub use adcp_signing_core::provider::toolkit::ServiceAnswer;
+
 pub use self::{
     auth::VaultAuth,
     client::{VaultClient, VaultClientOptions},

@@ -114,6 +114,8 @@ by_each_server! {
     rate_limit by a_rate_limit_quota_throttles_by_openbao, a_rate_limit_quota_throttles_by_vault;
     wrong_places by a_wrong_mount_and_a_wrong_key_are_told_apart_by_openbao,
         a_wrong_mount_and_a_wrong_key_are_told_apart_by_vault;
+    no_namespace by a_namespace_that_is_not_there_gives_no_key_by_openbao,
+        a_namespace_that_is_not_there_gives_no_key_by_vault;
     unusable_keys by keys_that_cannot_sign_say_so_by_openbao, keys_that_cannot_sign_say_so_by_vault;
 }
 
@@ -444,11 +446,16 @@ async fn wrong_places(server: Server) {
 async fn unusable_keys(server: Server) {
     let setup = Setup::new(server, json!({})).await;
     let client = setup.server.client(VaultAuth::token(&*setup.server.token));
-    for (options, kind) in [
-        (json!({ "type": "aes256-gcm96" }), Kind::AlgorithmMismatch),
-        (json!({ "type": "ecdsa-p384" }), Kind::AlgorithmMismatch),
-        (json!({ "type": "ed25519", "derived": true }), Kind::Configuration),
-    ] {
+    // Every type that both products have and that does not sign what is signed here.
+    let types =
+        ["aes128-gcm96", "aes256-gcm96", "chacha20-poly1305", "ecdsa-p384", "ecdsa-p521", "hmac"];
+    let of_type = |name| match name {
+        "hmac" => json!({ "type": name, "key_size": 32 }),
+        _ => json!({ "type": name }),
+    };
+    let types = types.map(|name| (of_type(name), Kind::AlgorithmMismatch));
+    let derived = (json!({ "type": "ed25519", "derived": true }), Kind::Configuration);
+    for (options, kind) in types.into_iter().chain([derived]) {
         let name = support::unique("adcp-key");
         setup.server.call("POST", &setup.transit.path("keys", &name), options.clone()).await;
         let key = VaultTransitConfig::new(&name, KeyPurpose::RequestSigning)
@@ -493,6 +500,25 @@ async fn a_namespace_holds_login_and_key_by_openbao() {
     let elsewhere = VaultClient::new(options().with_namespace("adcp-no-such-namespace")).unwrap();
     let error = key.connect_with_client(elsewhere).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Configuration, "{error}");
+}
+
+/// The free edition of Vault does not know namespaces: told one in a header, it answers from its
+/// root. The key is there, by root and by role, and is not to be had in a namespace that is not.
+async fn no_namespace(server: Server) {
+    let setup = Setup::new(server, json!({})).await;
+    signs(&setup.provider(setup.role.auth())).await;
+    let root = VaultAuth::token(&*setup.server.token);
+    for (auth, kinds) in [
+        (root, &[Kind::Configuration][..]),
+        // Who may not know what exists is denied.
+        (setup.role.auth(), &[Kind::Configuration, Kind::AccessDenied]),
+    ] {
+        let options = setup.server.options(auth).with_namespace("adcp-no-such-namespace");
+        let client = VaultClient::new(options).unwrap();
+        let error = VaultTransit::new(client, setup.key()).unwrap().public_key().await.unwrap_err();
+        assert!(kinds.contains(&error.kind()), "{error}");
+        assert!(error.to_string().contains("namespace"), "{error}");
+    }
 }
 
 /// Runs the test after it in a process of its own, whose environment says where the server is.
