@@ -231,11 +231,7 @@ mod tests {
         let usual: Vec<&str> =
             named(&[], Server::usual).unwrap().iter().map(|server| server.name).collect();
         assert!(usual.starts_with(&["localstack", "ministack", "openbao", "softhsm"]), "{usual:?}");
-        assert!(
-            usual
-                .iter()
-                .all(|name| !["vault", "lowkey-vault", "floci-gcp", "redis"].contains(name))
-        );
+        assert!(usual.iter().all(|name| !["vault", "lowkey-vault", "redis"].contains(name)));
     }
 
     #[test]

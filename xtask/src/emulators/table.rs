@@ -258,40 +258,6 @@ pub(crate) const SERVERS: &[Server] = &[
         ],
     },
     Server {
-        name: "floci-gcp",
-        purpose: "Google Cloud KMS: P-256",
-        port: Some(4588),
-        probe: Probe::Http { path: "/health", says: "" },
-        native: Native::DockerOnly,
-        image: Some(Image {
-            reference: "floci/floci-gcp:0.4.0",
-            port: 4588,
-            more_ports: &[],
-            environment: &[],
-            command: &[],
-            health: &[],
-        }),
-        instead_of: Some("fake-gcp-kms"),
-        variables: &[
-            ("ADCP_TEST_GCP_KMS_SERVER", "floci"),
-            ("ADCP_TEST_GCP_KMS_ENDPOINT", "http://127.0.0.1:{port}"),
-            ("ADCP_TEST_GCP_KMS_TOKEN", "any-token"),
-            ("ADCP_TEST_GCP_KMS_PARENT", "projects/adcp-test-project/locations/global"),
-            ("ADCP_TEST_GCP_KMS_LACKS", "ed25519 rsa-pss-sha512 checksums"),
-        ],
-        native_files: &[],
-        lies: &[
-            Lie {
-                what: "has P-256 and RSA PKCS#1 only",
-                so: "Ed25519 and RSA-PSS are not implemented; our own fake judges them",
-            },
-            Lie {
-                what: "does not say that it checked the request's CRC32C",
-                so: "not implemented; the backend refuses its signatures, which is all that is tested (`checksums`)",
-            },
-        ],
-    },
-    Server {
         name: "fake-azure-key-vault",
         purpose: "Azure Key Vault: our own fake, kept honest by Microsoft's Python client",
         port: Some(8444),

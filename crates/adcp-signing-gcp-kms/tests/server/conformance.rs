@@ -31,11 +31,12 @@ struct GcpKms {
 
 impl GcpKms {
     async fn new(server: Server, algorithm: Algorithm) -> Outcome<Self> {
-        let other = match algorithm {
-            Algorithm::EcdsaP256Sha256 => Algorithm::Ed25519,
-            _ => Algorithm::EcdsaP256Sha256,
-        };
-        let (this, other) = (service_name(algorithm), service_name(other));
+        let other = [Algorithm::EcdsaP256Sha256, Algorithm::Ed25519]
+            .into_iter()
+            .find(|other| *other != algorithm && !server.lacks(other.rfc9421_name()));
+        // RSA with PKCS#1 v1.5 is none that is used here.
+        let other = other.map_or(CryptoKeyVersionAlgorithm::RsaSignPkcs13072Sha256, service_name);
+        let this = service_name(algorithm);
         let disabled = first(&server.create_key("disabled", this.clone()).await?);
         server.set_state(&disabled, CryptoKeyVersionState::Disabled).await?;
         Ok(Self {
@@ -99,6 +100,9 @@ impl Harness for GcpKms {
             KeyState::Missing => first(&format!("{}-of-nobody", self.ready)),
             KeyState::MissingVersion => format!("{}/cryptoKeyVersions/99", self.ready),
             KeyState::Disabled => self.disabled.clone(),
+            KeyState::AccessDenied if self.server.lacks("denials") => {
+                return Err(HarnessError::not_applicable("the server denies nobody anything"));
+            }
             KeyState::AccessDenied => {
                 let (_, rest) = self.ready.split_once("/locations/").unwrap_or_default();
                 first(&format!("projects/{FOREIGN_PROJECT}/locations/{rest}"))

@@ -57,8 +57,8 @@ impl Server {
         })
     }
 
-    /// Whether the server is known not to have this: an algorithm, by its RFC 9421 name, or
-    /// `checksums`.
+    /// Whether the server is known not to have this: an algorithm, by its RFC 9421 name,
+    /// `denials` or `checksums`.
     pub(crate) fn lacks(&self, what: &str) -> bool {
         self.lacks.split_whitespace().any(|lacked| lacked == what)
     }
