@@ -8,33 +8,38 @@ use super::{
 };
 use crate::text::class::Class;
 
-/// A position in a field value. No production of the grammar takes a byte that is not ASCII, so
-/// every offset that is reached is a character boundary.
+/// What is left of a field value. No production of the grammar takes a byte that is not ASCII, so it
+/// always begins at a character.
 pub(super) struct Cursor<'a> {
-    text: &'a str,
-    at: usize,
+    rest: &'a str,
+    /// The length of the whole value, which offsets in errors are counted from.
+    length: usize,
 }
 
-type Parsed<T> = Result<T, ParseError>;
+/// Boxed, so that a refusal takes no room in the answers of the happy path, which most productions
+/// then return in registers.
+type Parsed<T> = Result<T, Box<ParseError>>;
 
 impl<'a> Cursor<'a> {
     /// Parses a whole field value with `parse` (RFC 8941 §4.2).
     pub(super) fn field<T>(
         value: &'a [u8],
         parse: impl FnOnce(&mut Self) -> Parsed<T>,
-    ) -> Parsed<T> {
+    ) -> Result<T, ParseError> {
         if value.len() > MAX_FIELD_LEN {
-            let kind = ParseErrorKind::TooLong { actual: value.len() };
-            return Err(ParseError { offset: MAX_FIELD_LEN, kind });
+            return Err(ParseError {
+                offset: MAX_FIELD_LEN,
+                kind: ParseErrorKind::TooLong { actual: value.len() },
+            });
         }
         let text = std::str::from_utf8(value).map_err(|_| not_ascii(value))?;
-        let mut cursor = Self { text, at: 0 };
+        let mut cursor = Self { rest: text, length: text.len() };
         cursor.skip_spaces();
-        let parsed = parse(&mut cursor)?;
+        let parsed = parse(&mut cursor).map_err(|error| *error)?;
         cursor.skip_spaces();
         match cursor.peek() {
             None => Ok(parsed),
-            Some(_) => Err(cursor.unexpected("the end of the value")),
+            Some(_) => Err(*cursor.unexpected("the end of the value")),
         }
     }
 
@@ -42,16 +47,13 @@ impl<'a> Cursor<'a> {
     pub(super) fn dictionary(&mut self) -> Parsed<Dictionary<'a>> {
         let mut dictionary = Dictionary::empty();
         self.members(|cursor| {
-            let start = cursor.at;
+            let start = cursor.offset();
             let key = cursor.key()?;
             if dictionary.get(key).is_some() {
-                return Err(ParseError {
-                    offset: start,
-                    kind: ParseErrorKind::DuplicateKey(key.to_owned()),
-                });
+                return Err(error_at(start, ParseErrorKind::DuplicateKey(key.to_owned())));
             }
-            let has_value = cursor.eat(b'=');
-            let from = cursor.at;
+            let has_value = cursor.eat('=');
+            let from = cursor.rest;
             let value = if has_value {
                 cursor.item_or_inner_list()?
             } else {
@@ -89,13 +91,13 @@ impl<'a> Cursor<'a> {
             if self.peek().is_none() {
                 return Ok(());
             }
-            let comma = self.at;
-            if !self.eat(b',') {
+            let comma = self.offset();
+            if !self.eat(',') {
                 return Err(self.unexpected("',' or the end of the value"));
             }
             self.skip_ows();
             if self.peek().is_none() {
-                return Err(ParseError { offset: comma, kind: ParseErrorKind::TrailingComma });
+                return Err(error_at(comma, ParseErrorKind::TrailingComma));
             }
         }
         Err(self.error(ParseErrorKind::TooManyMembers))
@@ -110,11 +112,11 @@ impl<'a> Cursor<'a> {
 
     /// RFC 8941 §4.2.1.2.
     fn inner_list(&mut self) -> Parsed<InnerList<'a>> {
-        self.eat(b'(');
+        self.eat('(');
         let mut items = Vec::with_capacity(8);
         loop {
             self.skip_spaces();
-            if self.eat(b')') {
+            if self.eat(')') {
                 return Ok(InnerList { items, params: self.params()? });
             }
             if items.len() == MAX_INNER_ITEMS {
@@ -128,24 +130,28 @@ impl<'a> Cursor<'a> {
     }
 
     /// RFC 8941 §4.2.3.2.
+    #[inline]
     fn params(&mut self) -> Parsed<Params<'a>> {
+        if self.peek() == Some(b';') { self.some_params() } else { Ok(Params::default()) }
+    }
+
+    fn some_params(&mut self) -> Parsed<Params<'a>> {
         let mut entries: Vec<(&'a str, BareItem<'a>)> = Vec::new();
-        while self.eat(b';') {
+        while self.eat(';') {
             self.skip_spaces();
-            let start = self.at;
+            let start = self.offset();
             let name = self.key()?;
             if entries.iter().any(|(entry, _)| *entry == name) {
-                let kind = ParseErrorKind::DuplicateParameter(name.to_owned());
-                return Err(ParseError { offset: start, kind });
+                return Err(error_at(start, ParseErrorKind::DuplicateParameter(name.to_owned())));
             }
             if entries.len() == MAX_PARAMS {
-                return Err(ParseError { offset: start, kind: ParseErrorKind::TooManyParameters });
+                return Err(error_at(start, ParseErrorKind::TooManyParameters));
             }
             if entries.is_empty() {
                 // A signature has six.
                 entries.reserve(8);
             }
-            let value = if self.eat(b'=') { self.bare_item()? } else { BareItem::Boolean(true) };
+            let value = if self.eat('=') { self.bare_item()? } else { BareItem::Boolean(true) };
             entries.push((name, value));
         }
         Ok(Params { entries })
@@ -177,24 +183,25 @@ impl<'a> Cursor<'a> {
 
     /// RFC 8941 §4.2.4.
     fn number(&mut self) -> Parsed<BareItem<'a>> {
-        let start = self.at;
-        let negative = self.eat(b'-');
+        let from = self.rest;
+        let start = self.offset();
+        let negative = self.eat('-');
         let digits = self.take_while(Class::DIGIT)?;
         if digits.is_empty() {
             return Err(self.unexpected("a digit"));
         }
-        if self.eat(b'.') {
+        if self.eat('.') {
             let fraction = self.take_while(Class::DIGIT)?;
             if fraction.is_empty() {
                 return Err(self.unexpected("a digit after the decimal point"));
             }
             if digits.len() > 12 || fraction.len() > 3 {
-                return Err(ParseError { offset: start, kind: ParseErrorKind::DecimalTooLong });
+                return Err(error_at(start, ParseErrorKind::DecimalTooLong));
             }
-            return Ok(BareItem::Decimal(self.since(start)?));
+            return Ok(BareItem::Decimal(self.since(from)?));
         }
         if digits.len() > 15 {
-            return Err(ParseError { offset: start, kind: ParseErrorKind::IntegerTooLong });
+            return Err(error_at(start, ParseErrorKind::IntegerTooLong));
         }
         let magnitude = digits.bytes().fold(0_i64, |sum, digit| sum * 10 + i64::from(digit - b'0'));
         Ok(BareItem::Integer(if negative { -magnitude } else { magnitude }))
@@ -202,36 +209,36 @@ impl<'a> Cursor<'a> {
 
     /// RFC 8941 §4.2.5.
     fn string(&mut self) -> Parsed<Cow<'a, str>> {
-        self.eat(b'"');
+        self.eat('"');
         let mut chunk = self.take_while(Class::PLAIN_STRING)?;
-        if self.eat(b'"') {
+        if self.eat('"') {
             return Ok(Cow::Borrowed(chunk));
         }
         let mut unescaped = String::new();
         loop {
             unescaped.push_str(chunk);
-            if self.eat(b'"') {
+            if self.eat('"') {
                 return Ok(Cow::Owned(unescaped));
             }
-            if !self.eat(b'\\') {
+            if !self.eat('\\') {
                 return Err(
                     self.unexpected("a printable ASCII character or the closing '\"' of a string")
                 );
             }
-            match self.peek() {
-                Some(byte @ (b'"' | b'\\')) => unescaped.push(char::from(byte)),
-                _ => return Err(self.unexpected("'\"' or '\\' after the '\\' of a string")),
-            }
-            self.at += 1;
+            let escaped = ['"', '\\'].into_iter().find(|escaped| self.eat(*escaped));
+            unescaped.push(
+                escaped
+                    .ok_or_else(|| self.unexpected("'\"' or '\\' after the '\\' of a string"))?,
+            );
             chunk = self.take_while(Class::PLAIN_STRING)?;
         }
     }
 
     /// RFC 8941 §4.2.7, with the base64url characters admitted and decoding left to the caller.
     fn byte_sequence(&mut self) -> Parsed<ByteSequence<'a>> {
-        self.eat(b':');
+        self.eat(':');
         let raw = self.take_while(Class::BASE64)?;
-        if self.eat(b':') {
+        if self.eat(':') {
             Ok(ByteSequence::new(raw))
         } else {
             Err(self.unexpected("a base64 character or the closing ':' of a byte sequence"))
@@ -240,10 +247,10 @@ impl<'a> Cursor<'a> {
 
     /// RFC 8941 §4.2.8.
     fn boolean(&mut self) -> Parsed<bool> {
-        self.eat(b'?');
-        if self.eat(b'1') {
+        self.eat('?');
+        if self.eat('1') {
             Ok(true)
-        } else if self.eat(b'0') {
+        } else if self.eat('0') {
             Ok(false)
         } else {
             Err(self.unexpected("'0' or '1' after the '?' of a boolean"))
@@ -251,48 +258,62 @@ impl<'a> Cursor<'a> {
     }
 
     fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
+        self.rest.as_bytes().first().copied()
     }
 
-    fn eat(&mut self, byte: u8) -> bool {
-        let found = self.peek() == Some(byte);
-        self.at += usize::from(found);
-        found
+    fn eat(&mut self, character: char) -> bool {
+        match self.rest.strip_prefix(character) {
+            Some(rest) => {
+                self.rest = rest;
+                true
+            }
+            None => false,
+        }
     }
 
     #[inline]
     fn take_while(&mut self, class: Class) -> Parsed<&'a str> {
-        let start = self.at;
-        let rest = self.text.as_bytes().get(start..).unwrap_or(&[]);
-        self.at += class.prefix_of(rest);
-        self.since(start)
+        let taken = self.rest.split_at_checked(class.prefix_of(self.rest.as_bytes()));
+        let (taken, rest) = taken.ok_or_else(|| self.unexpected("ASCII"))?;
+        self.rest = rest;
+        Ok(taken)
     }
 
-    fn since(&self, start: usize) -> Parsed<&'a str> {
-        // Only ASCII was passed, so this is always a slice of the text.
-        self.text.get(start..self.at).ok_or_else(|| self.unexpected("ASCII"))
+    /// What was taken since `from` was left.
+    fn since(&self, from: &'a str) -> Parsed<&'a str> {
+        let taken = from.len().saturating_sub(self.rest.len());
+        from.get(..taken).ok_or_else(|| self.unexpected("ASCII"))
     }
 
     fn skip_spaces(&mut self) {
-        while self.eat(b' ') {}
+        while self.eat(' ') {}
     }
 
     fn skip_ows(&mut self) {
-        while self.eat(b' ') || self.eat(b'\t') {}
+        while self.eat(' ') || self.eat('\t') {}
+    }
+
+    fn offset(&self) -> usize {
+        self.length.saturating_sub(self.rest.len())
     }
 
     #[cold]
-    fn error(&self, kind: ParseErrorKind) -> ParseError {
-        ParseError { offset: self.at, kind }
+    fn error(&self, kind: ParseErrorKind) -> Box<ParseError> {
+        error_at(self.offset(), kind)
     }
 
     #[cold]
-    fn unexpected(&self, expected: &'static str) -> ParseError {
+    fn unexpected(&self, expected: &'static str) -> Box<ParseError> {
         match self.peek() {
             Some(byte) if !byte.is_ascii() => self.error(ParseErrorKind::NotAscii(byte)),
             found => self.error(ParseErrorKind::Unexpected { found, expected }),
         }
     }
+}
+
+#[cold]
+fn error_at(offset: usize, kind: ParseErrorKind) -> Box<ParseError> {
+    Box::new(ParseError { offset, kind })
 }
 
 /// The first byte of `value` that is not ASCII.
