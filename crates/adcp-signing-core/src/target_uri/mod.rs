@@ -225,10 +225,11 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn of(url: &'a str) -> Result<Self, TargetUriError> {
-        let (scheme, rest) = url.split_once(':').ok_or(TargetUriError::Scheme)?;
-        let scheme = Scheme::parse(scheme)?;
+        let (scheme, rest) = cut(url, ':');
+        let (scheme, rest) = (Scheme::parse(scheme)?, rest.ok_or(TargetUriError::Scheme)?);
         let rest = rest.strip_prefix("//").ok_or(TargetUriError::MissingAuthority)?;
-        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let ends = |byte: u8| matches!(byte, b'/' | b'?' | b'#');
+        let end = rest.bytes().position(ends).unwrap_or(rest.len());
         let (authority, rest) =
             rest.split_at_checked(end).ok_or(TargetUriError::MissingAuthority)?;
         if authority.is_empty() {
