@@ -164,8 +164,7 @@ fn components<'r>(
     received: &Received<'_>,
     list: InnerList<'r>,
 ) -> Result<Vec<Component<'r>>, Rejection> {
-    let mut components: Vec<Component<'r>> = Vec::with_capacity(list.items.len());
-    for item in list.items {
+    let known = |item: Item<'r>| {
         let component = match item {
             Item { bare: BareItem::String(Cow::Borrowed(name)), params } if params.is_empty() => {
                 Component::new(name, &[])
@@ -174,14 +173,19 @@ fn components<'r>(
             // component's.
             other => return Err(unusual_component(received, &other)),
         };
-        let component = component.map_err(|error| received.malformed(error.to_string()))?;
-        if !is_known(&component) {
-            return Err(undefined_component(received, &component));
+        match component {
+            Ok(component) if is_known(&component) => Ok(component),
+            Ok(component) => Err(undefined_component(received, &component)),
+            Err(error) => Err(received.malformed(error.to_string())),
         }
-        if components.contains(&component) {
+    };
+    let components = list.items.into_iter().map(known).collect::<Result<Vec<_>, _>>()?;
+    let mut rest = components.as_slice();
+    while let [component, later @ ..] = rest {
+        if later.contains(component) {
             return Err(received.malformed(format!("component {component} is listed twice")));
         }
-        components.push(component);
+        rest = later;
     }
     Ok(components)
 }
