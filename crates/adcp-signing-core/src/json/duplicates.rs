@@ -42,8 +42,8 @@ impl DuplicateKeys {
 
     /// Adds the names that occur more than once among the members of one object.
     #[cold]
-    fn add_from(&mut self, members: &[Text<'_>]) {
-        let mut members: Vec<_> = members.iter().map(|name| Name::new(name.unescape())).collect();
+    fn add_from(&mut self, members: &[&str]) {
+        let mut members: Vec<_> = members.iter().map(|raw| Name::of(raw)).collect();
         if members.len() > MAX_PAIRWISE {
             members.sort_unstable_by(|left, right| left.text.cmp(&right.text));
             for same in members.chunk_by(Name::eq) {
@@ -69,7 +69,9 @@ struct Name<'a> {
 }
 
 impl<'a> Name<'a> {
-    fn new(text: Cow<'a, str>) -> Self {
+    /// The name that is written so.
+    fn of(raw: &'a str) -> Self {
+        let text = Text { raw, has_escapes: raw.contains('\\') }.unescape();
         Self { mark: mark(text.as_bytes()), text }
     }
 
@@ -170,7 +172,8 @@ pub(crate) fn scan_body<'a>(
 
 /// The members of all open objects, innermost last.
 struct Members<'a> {
-    names: Vec<Text<'a>>,
+    /// As written: most are never compared, and those that are get unescaped then.
+    names: Vec<&'a str>,
     objects: Vec<Object>,
     duplicates: DuplicateKeys,
 }
@@ -189,14 +192,10 @@ struct Object {
 impl Object {
     #[inline(always)]
     fn add(&mut self, name: &Text<'_>) {
-        if name.has_escapes {
-            self.suspect = true;
-            return;
-        }
         let hash = mark(name.raw.as_bytes()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let (bit, other) = (1 << (hash >> 58), 1 << (hash >> 52 & 63));
         let (seen, others) = (&mut self.seen.0, &mut self.seen.1);
-        self.suspect |= (*seen & bit != 0) & (*others & other != 0);
+        self.suspect |= name.has_escapes | (*seen & bit != 0) & (*others & other != 0);
         *seen |= bit;
         *others |= other;
     }
@@ -245,7 +244,7 @@ impl<'a> Reader<'a> for Members<'a> {
             // As above: compare them all.
             None => self.objects.push(Object { suspect: true, ..Object::default() }),
         }
-        self.names.push(name);
+        self.names.push(name.raw);
     }
 
     #[inline(always)]

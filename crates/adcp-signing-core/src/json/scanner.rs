@@ -139,6 +139,8 @@ fn hex4(text: &str) -> Option<(u32, &str)> {
 }
 
 /// Reads `body` as one document within the limits. The reader sees everything before an error.
+// Not inlined: the loops of two readers in one function spill more of their state to the stack.
+#[inline(never)]
 pub(super) fn scan<'a>(
     body: &'a [u8],
     limits: &JsonLimits,
