@@ -196,7 +196,7 @@ fn message(params: Value<'_, '_>, resolved: &mut Resolved) -> Result<(), Operati
     object(data, "params.message.parts.data")?;
     distinct(data, "params.message.parts.data")?;
     let skill = text(data, "skill", "params.message.parts.data.skill")?;
-    resolved.add_operation(skill.into_owned());
+    resolved.add_operation(&skill);
     if let Some(task) = task_id(message)? {
         resolved.add_task(task);
     }

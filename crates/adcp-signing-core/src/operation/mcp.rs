@@ -39,6 +39,6 @@ pub(super) fn call(
     }
     let params = required(root, "params", "params", Kind::Object)?;
     let name = text(params, "name", "params.name")?;
-    resolved.add_operation(name.into_owned());
+    resolved.add_operation(&name);
     Ok(())
 }

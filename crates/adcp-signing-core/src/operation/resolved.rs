@@ -1,6 +1,6 @@
 //! `Resolved`: what a request asks for, in the two namespaces of the capability.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 /// What a request asks for, in the two namespaces of the capability.
 ///
@@ -18,7 +18,7 @@ use std::borrow::Cow;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved {
-    operation: Option<String>,
+    operation: Option<Arc<str>>,
     further_operations: Vec<String>,
     protocol_methods: Vec<ProtocolMethod>,
     task_ids: Vec<String>,
@@ -27,7 +27,7 @@ pub struct Resolved {
 
 impl Resolved {
     /// A request that carries this AdCP operation.
-    pub fn of_operation(name: impl Into<String>) -> Self {
+    pub fn of_operation(name: impl Into<Arc<str>>) -> Self {
         Self { operation: Some(name.into()), ..Self::nothing() }
     }
 
@@ -57,6 +57,11 @@ impl Resolved {
     /// The AdCP operation, such as `create_media_buy`.
     pub fn operation(&self) -> Option<&str> {
         self.operation.as_deref()
+    }
+
+    /// The AdCP operation, to keep beyond the request.
+    pub(crate) fn shared_operation(&self) -> Option<Arc<str>> {
+        self.operation.clone()
     }
 
     /// Other operations that the request may be dispatched as: a path names one and an envelope in
@@ -91,11 +96,11 @@ impl Resolved {
         self.is_undetermined |= doubt;
     }
 
-    pub(super) fn add_operation(&mut self, name: String) {
-        match &self.operation {
-            None => self.operation = Some(name),
-            Some(known) if *known == name => {}
-            Some(_) => self.further_operations.push(name),
+    pub(super) fn add_operation(&mut self, name: &str) {
+        match self.operation() {
+            None => self.operation = Some(name.into()),
+            Some(known) if known == name => {}
+            Some(_) => self.further_operations.push(name.to_owned()),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::json::{Kind, Value};
 pub(super) fn routed(name: &str) -> Resolved {
     let mut resolved = Resolved::nothing();
     if is_operation(name) {
-        resolved.add_operation(name.to_owned());
+        resolved.add_operation(name);
         return resolved;
     }
     let is_method = is_protocol_method(name);
@@ -34,7 +34,7 @@ pub(super) fn from_path(
     let mut resolved = Resolved::nothing();
     let segments = target.segments();
     match segments.as_deref().and_then(<[String]>::last).filter(|last| is_operation(last)) {
-        Some(operation) => resolved.add_operation(operation.clone()),
+        Some(operation) => resolved.add_operation(operation),
         None => resolved.undetermined_if(true),
     }
     for method in segments.map(|segments| bound_methods(target, &segments)).unwrap_or_default() {

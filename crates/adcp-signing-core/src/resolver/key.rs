@@ -28,7 +28,7 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerificationKey {
     kid: String,
     declared: Result<Declared, Unusable>,
@@ -36,7 +36,7 @@ pub struct VerificationKey {
     revocation_issuer: Option<String>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Declared {
     public: PublicKey,
     purpose: KeyPurpose,
@@ -44,7 +44,7 @@ struct Declared {
 }
 
 /// Both URLs are canonical.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Agent {
     url: String,
     origin: String,

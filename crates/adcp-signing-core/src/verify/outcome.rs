@@ -1,10 +1,13 @@
 //! What a verifier answers: whether a message is signed, and by whom.
 
+use std::sync::Arc;
+
 use super::{Rejection, Step, driver::record};
 use crate::{
     clock::UnixSeconds,
     keys::{Algorithm, KeyPurpose},
     profile::{Fault, MessageKind, Profile},
+    resolver::VerificationKey,
 };
 
 /// A message that may be processed, and on whose authority. The three cases mean very different
@@ -47,14 +50,13 @@ pub enum Verified {
 /// may call their keys alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedSigner {
-    pub(super) keyid: String,
-    pub(super) agent_url: Option<String>,
+    pub(super) key: Arc<VerificationKey>,
     pub(super) purpose: KeyPurpose,
     pub(super) algorithm: Algorithm,
     pub(super) created: UnixSeconds,
     pub(super) expires: UnixSeconds,
     pub(super) verified_at: UnixSeconds,
-    pub(super) operation: Option<String>,
+    pub(super) operation: Option<Arc<str>>,
     pub(super) covers_body: bool,
     pub(super) signature_base: Vec<u8>,
 }
@@ -123,12 +125,12 @@ fn not_signed(profile: &Profile) -> Rejection {
 impl VerifiedSigner {
     /// The key that signed.
     pub fn keyid(&self) -> &str {
-        &self.keyid
+        self.key.kid()
     }
 
     /// The agent that published the key, where the resolver knows it.
     pub fn agent_url(&self) -> Option<&str> {
-        self.agent_url.as_deref()
+        self.key.agent_url()
     }
 
     /// What the key is published for.

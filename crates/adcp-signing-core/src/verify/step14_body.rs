@@ -14,7 +14,7 @@ impl VerifiedSigner {
     pub(super) fn check(committed: Committed<'_>, now: UnixSeconds) -> Result<Self, Rejection> {
         let Committed(authentic) = committed;
         let verified = authentic.0;
-        let keyed = &verified.keyed;
+        let keyed = verified.keyed;
         let claims = &keyed.announced.claims;
         let received = claims.signature.received;
         let fault = received.body_fault().filter(|fault| match fault {
@@ -28,15 +28,14 @@ impl VerifiedSigner {
             keyed.refuse(Step::Purpose, Fault::KeyPurposeInvalid, reason.to_string())
         })?;
         Ok(Self {
-            keyid: claims.keyid.clone().into_owned(),
-            agent_url: keyed.key.agent_url().map(str::to_owned),
             purpose: purpose.clone(),
             algorithm: keyed.announced.algorithm,
             created: UnixSeconds::new(claims.created),
             expires: UnixSeconds::new(claims.expires),
             verified_at: now,
-            operation: claims.signature.asked.resolved.operation().map(str::to_owned),
+            operation: claims.signature.asked.resolved.shared_operation(),
             covers_body: claims.signature.covers(CONTENT_DIGEST),
+            key: keyed.key,
             signature_base: verified.base,
         })
     }

@@ -33,7 +33,7 @@ fn the_strongest_list_of_either_namespace_decides() {
         );
     }
     let mut hidden = names(Some("a"), None);
-    hidden.add_operation("c".into());
+    hidden.add_operation("c");
     assert_eq!(capability.posture(&hidden), Posture::Required);
     let mut hidden = names(None, Some("tasks/get"));
     hidden.add_method("SendMessage", false);

@@ -64,7 +64,7 @@ fn any_other_continuation_is_an_invalid_request() {
 #[test]
 fn a_continuation_without_exactly_one_operation_is_an_invalid_request() {
     let mut two = continuing("t-1", GET);
-    two.add_operation("create_media_buy".to_owned());
+    two.add_operation("create_media_buy");
     let unclear = doubtful(continuing("t-1", GET));
     for resolved in [two, unclear] {
         let refusal = check(&resolved, BUYER).unwrap_err();

@@ -89,7 +89,7 @@ fn by_path(path: &str, body: impl AsRef<[u8]>) -> Result<Resolved, OperationErro
 /// What a JSON-RPC request of these names resolves to.
 fn names(operation: Option<&str>, protocol_method: Option<&str>) -> Resolved {
     let mut resolved = Resolved::nothing();
-    operation.into_iter().for_each(|name| resolved.add_operation(name.to_owned()));
+    operation.into_iter().for_each(|name| resolved.add_operation(name));
     protocol_method.into_iter().for_each(|name| resolved.add_method(name.to_owned(), false));
     resolved
 }
