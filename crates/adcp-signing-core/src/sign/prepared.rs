@@ -75,10 +75,9 @@ impl<'a> Parameters<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prepared {
     base: Vec<u8>,
+    signature_input: String,
     /// The label and `=`, with which both fields start, and room for the signature.
-    member: String,
-    /// The covered components and the parameters.
-    list: String,
+    signature: String,
     digest: Option<String>,
     algorithm: Algorithm,
     alphabet: Alphabet,
@@ -155,22 +154,24 @@ pub(super) fn prepare_target(
         alg: Some(Cow::Borrowed(parameters.algorithm.rfc9421_name())),
         tag: Some(Cow::Borrowed(profile.tag())),
     };
-    let mut member = String::with_capacity(parameters.label.len().saturating_add(96));
-    push_key(&mut member, parameters.label)
+    let mut signature = String::with_capacity(parameters.label.len().saturating_add(96));
+    push_key(&mut signature, parameters.label)
         .map_err(|source| SignError::Parameter { what: "the label", source })?;
-    member.push('=');
-    let mut list = String::with_capacity(288);
-    push_inner_list(&mut list, covered, &params)
+    signature.push('=');
+    let mut signature_input = String::with_capacity(signature.len().saturating_add(288));
+    signature_input.push_str(&signature);
+    push_inner_list(&mut signature_input, covered, &params)
         .map_err(|source| SignError::Parameter { what: "the signature parameters", source })?;
+    let list = signature_input.strip_prefix(signature.as_str()).unwrap_or_default();
     let known = KnownFields {
         content_digest: digest.as_deref().map(str::as_bytes),
         ..KnownFields::default()
     };
-    let base = signature_base(covered, &list, &AdcpComponents::new(request, &target, known))?;
+    let base = signature_base(covered, list, &AdcpComponents::new(request, &target, known))?;
     Ok(Prepared {
         base,
-        member,
-        list,
+        signature_input,
+        signature,
         digest,
         algorithm: parameters.algorithm,
         alphabet: profile.signature_alphabet(),
@@ -231,12 +232,8 @@ impl Prepared {
                 signed: signature.algorithm(),
             });
         }
-        let Self { member, list, .. } = self;
-        let mut signature_input = String::with_capacity(member.len().saturating_add(list.len()));
-        signature_input.push_str(&member);
-        signature_input.push_str(&list);
-        let mut value = member;
+        let Self { signature_input, signature: mut value, digest, .. } = self;
         push_byte_sequence(&mut value, signature.as_bytes(), self.alphabet);
-        Ok(SignedFields { signature_input, signature: value, content_digest: self.digest })
+        Ok(SignedFields { signature_input, signature: value, content_digest: digest })
     }
 }
