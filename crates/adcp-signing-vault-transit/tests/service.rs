@@ -515,7 +515,11 @@ async fn no_namespace(server: Server) {
     ] {
         let options = setup.server.options(auth).with_namespace("adcp-no-such-namespace");
         let client = VaultClient::new(options).unwrap();
-        let error = VaultTransit::new(client, setup.key()).unwrap().public_key().await.unwrap_err();
+        let opened = setup.key().connect_with_client(client).await;
+        let error = match opened {
+            Ok(provider) => provider.public_key().await.unwrap_err(),
+            Err(error) => error,
+        };
         assert!(kinds.contains(&error.kind()), "{error}");
         assert!(error.to_string().contains("namespace"), "{error}");
     }
