@@ -260,12 +260,13 @@ fn answered<'a, E>(service: &'static str, chain: &impl Fn() -> Chain<'a>) -> Opt
 where
     E: ProvideErrorMetadata + StdError + 'static,
 {
-    let (code, response) =
-        chain().find_map(|link| match link.downcast_ref::<SdkError<E, HttpResponse>>()? {
-            SdkError::ServiceError(answered) => Some((answered.err().code(), answered.raw())),
-            SdkError::ResponseError(broken) => Some((None, broken.raw())),
-            _ => None,
-        })?;
+    let failed = chain().find_map(|link| link.downcast_ref::<SdkError<E, HttpResponse>>())?;
+    let (code, response) = match failed {
+        SdkError::ServiceError(answered) => (answered.err().code(), answered.raw()),
+        SdkError::ResponseError(broken) => (None, broken.raw()),
+        SdkError::TimeoutError(_) => return Some(ProviderError::new(Kind::Timeout, SLOW)),
+        _ => return None,
+    };
     let (kind, advice) = match code {
         Some("AccessDenied" | "AccessDeniedException") => (Kind::AccessDenied, ASSUME),
         Some("InvalidIdentityToken" | "IDPRejectedClaim") => (Kind::AccessDenied, IDENTITY),

@@ -171,6 +171,19 @@ async fn a_role_that_is_refused_is_told_by_the_code_of_sts_and_asked_for_once() 
 }
 
 #[tokio::test]
+async fn a_role_service_that_never_answers_is_a_timeout_of_the_credentials() {
+    let nobody = "127.0.0.1:9".parse::<std::net::SocketAddr>().unwrap();
+    let sts = FaultProxy::start(nobody, Traffic::Http).await.unwrap();
+    sts.set(Action::Hang);
+    let url = format!("http://{}", sts.address());
+    let outcome =
+        tokio::task::spawn_blocking(move || signed_with(ROLE, "&profile=p", &[(STS, &url)]));
+    let outcome = outcome.await.unwrap();
+    assert!(outcome.starts_with("timeout: the source of the AWS credentials"), "{outcome}");
+    assert_eq!(sts.requests(), 1);
+}
+
+#[tokio::test]
 async fn a_container_s_endpoint_that_refuses_is_a_refusal() {
     for (status, kind) in [(403, "access_denied"), (404, "access_denied"), (429, "unavailable")] {
         let nobody = "127.0.0.1:9".parse::<std::net::SocketAddr>().unwrap();
