@@ -22,8 +22,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// A backstop for callers without core's `Deadline`: KMS answers in tens of milliseconds, and the
 /// SDK by itself would wait for ever.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-/// Less than a call's, which holds the fetching of its credentials.
-const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(5);
 
 const VARIABLES: &str = "ADCP_AWS_KMS";
 
@@ -52,6 +50,7 @@ pub struct AwsKmsConfig {
     pub(crate) region: Option<String>,
     pub(crate) profile: Option<String>,
     pub(crate) endpoint: Option<Endpoint>,
+    timeout: Duration,
 }
 
 impl AwsKmsConfig {
@@ -59,7 +58,7 @@ impl AwsKmsConfig {
     /// they are stated.
     pub fn new(key: KeyIdentifier, options: impl Into<KeyOptions>) -> Self {
         let options = options.into();
-        Self { key, options, region: None, profile: None, endpoint: None }
+        Self { key, options, region: None, profile: None, endpoint: None, timeout: CALL_TIMEOUT }
     }
 
     /// The configuration that the environment holds: `ADCP_AWS_KMS_KEY` (a key ID, an ARN or an
@@ -108,6 +107,14 @@ impl AwsKmsConfig {
     #[must_use]
     pub fn with_endpoint(mut self, endpoint: Endpoint) -> Self {
         self.endpoint = Some(endpoint);
+        self
+    }
+
+    /// Sets how long one call may take, the fetching of its credentials included: 10 seconds unless
+    /// set. Core's `Deadline` or the retry policy limits what retries take together.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 
@@ -167,6 +174,7 @@ impl AwsKmsConfig {
                  Region's FIPS endpoint; unset that, or name no endpoint",
             ));
         }
+        // What credentials take is part of a call.
         let timeouts = |whole| {
             TimeoutConfig::builder()
                 .connect_timeout(CONNECT_TIMEOUT)
@@ -175,11 +183,11 @@ impl AwsKmsConfig {
         };
         let profile = self.profile.as_deref();
         let credentials =
-            credentials::source(profile, region, &shared, timeouts(CREDENTIALS_TIMEOUT)).await;
+            credentials::source(profile, region, &shared, timeouts(self.timeout / 2)).await;
         let mut config = aws_sdk_kms::config::Builder::from(&shared)
             .credentials_provider(credentials)
             .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts(CALL_TIMEOUT));
+            .timeout_config(timeouts(self.timeout));
         if let Some(endpoint) = &self.endpoint {
             config = config.endpoint_url(endpoint.as_str());
         }
@@ -297,6 +305,19 @@ mod tests {
                 expected,
                 "{config:?}"
             );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_tries_once_and_for_so_long_only() {
+        let config = AwsKmsConfig::new(ARN.parse().unwrap(), KeyPurpose::RequestSigning);
+        for (config, seconds) in
+            [(config.clone(), 10), (config.with_timeout(Duration::from_secs(3)), 3)]
+        {
+            let client = config.client().await.unwrap();
+            let timeouts = client.config().timeout_config().unwrap();
+            assert_eq!(timeouts.operation_timeout(), Some(Duration::from_secs(seconds)));
+            assert_eq!(client.config().retry_config().unwrap().max_attempts(), 1);
         }
     }
 
