@@ -6,12 +6,15 @@ use std::{
 };
 
 use adcp_signing_core::{ProviderError, ProviderErrorKind, provider::toolkit::read_secret_file};
-use serde::Serialize;
-use zeroize::Zeroizing;
+use vaultrs::api::auth::{
+    approle::requests::LoginWithApproleRequest, kubernetes::requests::LoginWithKubernetesRequest,
+};
+use zeroize::Zeroize as _;
 
 use crate::{
     Secret,
     address::{configuration, is_path},
+    http::Call,
 };
 
 /// The longest token, secret id or service account token read from a file.
@@ -56,7 +59,7 @@ pub(crate) enum SecretId {
 /// What gets a token: one that is there already, or a login.
 pub(crate) enum Login {
     Token(Secret),
-    Call { path: String, body: Zeroizing<Vec<u8>> },
+    Call(Call),
 }
 
 impl VaultAuth {
@@ -153,30 +156,30 @@ impl VaultAuth {
                     SecretId::Given(secret) => secret.clone(),
                     SecretId::File(path) => read_secret(path, SECRET_ID_FILE)?,
                 };
-                #[derive(Serialize)]
-                struct Body<'a> {
-                    role_id: &'a str,
-                    secret_id: &'a str,
-                }
-                self.call("approle", &Body { role_id, secret_id: secret_id.expose() })?
+                let mut login = LoginWithApproleRequest {
+                    mount: self.mount("approle"),
+                    role_id: role_id.clone(),
+                    secret_id: secret_id.expose().to_owned(),
+                };
+                let call = Call::of(&login);
+                login.secret_id.zeroize();
+                Login::Call(call?)
             }
             Method::Kubernetes { role, jwt_file } => {
-                let jwt = read_secret(jwt_file, JWT_FILE)?;
-                #[derive(Serialize)]
-                struct Body<'a> {
-                    role: &'a str,
-                    jwt: &'a str,
-                }
-                self.call("kubernetes", &Body { role, jwt: jwt.expose() })?
+                let mut login = LoginWithKubernetesRequest {
+                    mount: self.mount("kubernetes"),
+                    role: role.clone(),
+                    jwt: read_secret(jwt_file, JWT_FILE)?.expose().to_owned(),
+                };
+                let call = Call::of(&login);
+                login.jwt.zeroize();
+                Login::Call(call?)
             }
         })
     }
 
-    fn call(&self, default_mount: &str, body: &impl Serialize) -> Result<Login, ProviderError> {
-        let mount = self.mount.as_deref().unwrap_or(default_mount);
-        let body = serde_json::to_vec(body)
-            .map_err(|_| configuration("the login could not be written as JSON"))?;
-        Ok(Login::Call { path: format!("auth/{mount}/login"), body: Zeroizing::new(body) })
+    fn mount(&self, default: &str) -> String {
+        self.mount.as_deref().unwrap_or(default).to_owned()
     }
 }
 
@@ -218,12 +221,12 @@ mod tests {
         let auth = VaultAuth::kubernetes_with_jwt_file("signer", &jwt).with_mount("eu/kubernetes");
         for content in ["first\n", "second"] {
             fs::write(&jwt, content).unwrap();
-            let Ok(Login::Call { path, body }) = auth.login() else { panic!("a call") };
+            let Ok(Login::Call(Call { path, body, .. })) = auth.login() else { panic!("a call") };
             assert_eq!(path, "auth/eu/kubernetes/login");
             let expected = format!(r#"{{"role":"signer","jwt":"{}"}}"#, content.trim());
             assert_eq!(std::str::from_utf8(&body).unwrap(), expected);
         }
-        let Ok(Login::Call { path, body }) = VaultAuth::app_role("r", "s").login() else {
+        let Ok(Login::Call(Call { path, body, .. })) = VaultAuth::app_role("r", "s").login() else {
             panic!("a call")
         };
         assert_eq!(

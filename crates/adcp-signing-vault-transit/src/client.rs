@@ -4,12 +4,14 @@ use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use adcp_signing_core::ProviderError;
 
+use rustify::endpoint::Endpoint;
+
 use crate::{
     Product, VaultAuth,
     address::{Address, configuration, is_path},
     environment,
     failure::{Operation, refusal},
-    http::{self, Call, Http, Reply},
+    http::{self, Call, Http, Reply, Tls},
     session::Session,
 };
 
@@ -114,7 +116,8 @@ impl VaultClient {
     /// [`Configuration`](adcp_signing_core::ProviderErrorKind::Configuration) when the address, namespace, auth mount or
     /// CA file cannot be used.
     pub fn new(options: VaultClientOptions) -> Result<Self, ProviderError> {
-        Self::build(options, None)
+        let tls = Tls { only: options.ca_file.clone(), ..Tls::default() };
+        Self::with_tls(options, &tls)
     }
 
     /// A client over the caller's connections: its TLS roots, client certificate and proxy. The CA
@@ -129,7 +132,14 @@ impl VaultClient {
         options: VaultClientOptions,
         client: reqwest::Client,
     ) -> Result<Self, ProviderError> {
-        Self::build(options, Some(client))
+        let address = Address::parse(&options.address, options.plaintext)?;
+        Self::build(options, address, client)
+    }
+
+    pub(crate) fn with_tls(options: VaultClientOptions, tls: &Tls) -> Result<Self, ProviderError> {
+        let address = Address::parse(&options.address, options.plaintext)?;
+        let client = http::client(&address, tls)?;
+        Self::build(options, address, client)
     }
 
     /// A client as the environment sets it: [`VaultClientOptions::from_environment`].
@@ -142,9 +152,9 @@ impl VaultClient {
 
     fn build(
         options: VaultClientOptions,
-        client: Option<reqwest::Client>,
+        address: Address,
+        client: reqwest::Client,
     ) -> Result<Self, ProviderError> {
-        let address = Address::parse(&options.address, options.plaintext)?;
         options.auth.check()?;
         let namespace = match options.namespace {
             Some(namespace) if !is_path(&namespace) => {
@@ -153,10 +163,6 @@ impl VaultClient {
                 ));
             }
             namespace => namespace,
-        };
-        let client = match client {
-            Some(client) => client,
-            None => http::client(&address, options.ca_file.as_deref())?,
         };
         let http = Http { client, address, namespace, timeout: options.timeout };
         Ok(Self(Arc::new(Session::new(http, options.auth))))
@@ -168,16 +174,13 @@ impl VaultClient {
         format!("{} {}", http.address.as_str(), http.namespace.as_deref().unwrap_or_default())
     }
 
-    pub(crate) async fn read_key(&self, path: &str) -> Result<Reply, ProviderError> {
-        self.succeed(Operation::ReadKey, &Call::get(path)).await
-    }
-
-    pub(crate) async fn sign(&self, path: &str, body: &[u8]) -> Result<Reply, ProviderError> {
-        self.succeed(Operation::Sign, &Call::post(path, body)).await
-    }
-
-    async fn succeed(&self, operation: Operation, call: &Call<'_>) -> Result<Reply, ProviderError> {
-        match self.0.call(call).await? {
+    /// What the server answers to a call that succeeded.
+    pub(crate) async fn call(
+        &self,
+        operation: Operation,
+        endpoint: &impl Endpoint,
+    ) -> Result<Reply, ProviderError> {
+        match self.0.call(&Call::of(endpoint)?).await? {
             reply if reply.status == 200 => Ok(reply),
             reply => Err(refusal(operation, &reply)),
         }

@@ -1,7 +1,7 @@
 //! One call to the server: what is sent, how much is read back, and nothing repeated or followed.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
@@ -10,10 +10,11 @@ use adcp_signing_core::{
     provider::toolkit::{self, read_trust_file},
 };
 use reqwest::{
-    Certificate, Client, Method,
+    Certificate, Client, Identity, Method, Proxy,
     header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER},
     redirect, retry,
 };
+use rustify::{endpoint::Endpoint, enums::RequestMethod};
 use zeroize::Zeroizing;
 
 use crate::address::{Address, configuration};
@@ -34,20 +35,28 @@ pub(crate) struct Http {
     pub(crate) timeout: Duration,
 }
 
-/// A request to the API.
-pub(crate) struct Call<'a> {
+/// A request to the API. The body may hold a secret.
+pub(crate) struct Call {
     pub(crate) method: Method,
-    pub(crate) path: &'a str,
-    pub(crate) body: &'a [u8],
+    pub(crate) path: String,
+    pub(crate) body: Zeroizing<Vec<u8>>,
 }
 
-impl<'a> Call<'a> {
-    pub(crate) fn get(path: &'a str) -> Self {
-        Self { method: Method::GET, path, body: &[] }
-    }
-
-    pub(crate) fn post(path: &'a str, body: &'a [u8]) -> Self {
-        Self { method: Method::POST, path, body }
+impl Call {
+    /// The call that an endpoint describes. `vaultrs` describes the API; it sends nothing.
+    pub(crate) fn of(endpoint: &impl Endpoint) -> Result<Self, ProviderError> {
+        let method = match endpoint.method() {
+            RequestMethod::GET => Method::GET,
+            RequestMethod::POST => Method::POST,
+            _ => return Err(configuration("no call of this crate has another method")),
+        };
+        let body = endpoint
+            .body()
+            .map_err(|_| configuration("the call could not be written as JSON"))?
+            .unwrap_or_default();
+        // The path of one endpoint starts with a tab.
+        let path = endpoint.path().trim().trim_start_matches('/').to_owned();
+        Ok(Self { method, path, body: Zeroizing::new(body) })
     }
 }
 
@@ -66,12 +75,12 @@ impl Http {
     /// Any status is a reply. An error is a call that brought none.
     pub(crate) async fn send(
         &self,
-        call: &Call<'_>,
+        call: &Call,
         token: Option<&HeaderValue>,
     ) -> Result<Reply, ProviderError> {
         let mut request = self
             .client
-            .request(call.method.clone(), self.url(call.path))
+            .request(call.method.clone(), self.url(&call.path))
             .timeout(self.timeout)
             // An agent in front of the server may be set to refuse requests without it.
             .header("X-Vault-Request", "true");
@@ -107,9 +116,20 @@ impl Http {
     }
 }
 
+/// Whom the TLS client trusts, who it is, and through what it goes.
+#[derive(Default)]
+pub(crate) struct Tls {
+    /// The CA certificates in this file, and no others.
+    pub(crate) only: Option<PathBuf>,
+    /// The CA certificates in these files, besides the system's.
+    pub(crate) also: Vec<PathBuf>,
+    pub(crate) identity: Option<Identity>,
+    pub(crate) proxy: Option<String>,
+}
+
 /// The client for a server: no redirects, which would carry the token to another host, and no
 /// retries of its own.
-pub(crate) fn client(address: &Address, ca_file: Option<&Path>) -> Result<Client, ProviderError> {
+pub(crate) fn client(address: &Address, tls: &Tls) -> Result<Client, ProviderError> {
     let mut builder = Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(redirect::Policy::none())
@@ -119,8 +139,20 @@ pub(crate) fn client(address: &Address, ca_file: Option<&Path>) -> Result<Client
         // No certificate is looked at, so the system's need not be there; and a proxy would see the
         // token.
         builder = builder.tls_certs_only([]).no_proxy();
-    } else if let Some(path) = ca_file {
+    } else if let Some(path) = &tls.only {
         builder = builder.tls_certs_only(certificates(path)?);
+    } else {
+        for path in &tls.also {
+            builder = builder.tls_certs_merge(certificates(path)?);
+        }
+    }
+    if let Some(identity) = &tls.identity {
+        builder = builder.identity(identity.clone());
+    }
+    if let Some(proxy) = &tls.proxy {
+        let proxy = Proxy::all(proxy)
+            .map_err(|error| configuration("the proxy's address is refused").with_source(error))?;
+        builder = builder.proxy(proxy);
     }
     builder
         .build()

@@ -9,12 +9,15 @@ mod failure;
 mod http;
 mod key_description;
 mod provider;
+mod ready_client;
 mod secret;
 mod session;
 mod sign_request;
 mod uri;
 
 pub use adcp_signing_core::provider::toolkit::ServiceAnswer;
+
+pub use vaultrs;
 
 pub use self::{
     auth::VaultAuth,

@@ -10,9 +10,11 @@ use adcp_signing_core::{
     },
 };
 use async_trait::async_trait;
+use vaultrs::api::transit::requests::ReadKeyRequest;
 
 use crate::{
     VaultClient, VaultTransitConfig,
+    failure::Operation,
     key_description::{SigningVersion, signing_version},
     sign_request,
 };
@@ -36,8 +38,8 @@ use crate::{
 /// ```
 pub struct VaultTransitProvider {
     client: VaultClient,
-    key_path: String,
-    sign_path: String,
+    mount: String,
+    name: String,
     version: Option<u32>,
     identity: KeyIdentity,
     signing: FetchOnce<SigningVersion>,
@@ -67,10 +69,10 @@ impl VaultTransitProvider {
     ) -> Result<Self, ProviderError> {
         key.check()?;
         let signing = FetchOnce::new();
-        let (path, declared) = (key_path(&key), key.options.algorithm);
+        let (read, declared) = (read_key(&key.mount, &key.name), key.options.algorithm);
         let ask = || async {
             let found =
-                signing.get_or_fetch(|| fetch(&client, &path, key.version, declared)).await?;
+                signing.get_or_fetch(|| fetch(&client, &read, key.version, declared)).await?;
             Ok(&found.public_key)
         };
         let identity = key.options.identity_or_ask(key_ref(&client, &key), ask).await?;
@@ -91,41 +93,38 @@ impl VaultTransitProvider {
                  under this key id; state the version"
             );
         }
-        Self {
-            key_path: key_path(&key),
-            sign_path: format!("{}/sign/{}", key.mount, key.name),
-            version: key.version,
-            identity,
-            client,
-            signing,
-        }
+        Self { version: key.version, mount: key.mount, name: key.name, identity, client, signing }
     }
 
     async fn signing_version(&self) -> Result<&SigningVersion, ProviderError> {
         self.signing
             .get_or_fetch(|| {
-                fetch(&self.client, &self.key_path, self.version, Some(self.algorithm()))
+                let (read, declared) = (read_key(&self.mount, &self.name), self.algorithm());
+                async move { fetch(&self.client, &read, self.version, Some(declared)).await }
             })
             .await
     }
 }
 
-fn key_path(key: &VaultTransitConfig) -> String {
-    format!("{}/keys/{}", key.mount, key.name)
+fn read_key(mount: &str, name: &str) -> ReadKeyRequest {
+    ReadKeyRequest { mount: mount.to_owned(), name: name.to_owned() }
 }
 
 fn key_ref(client: &VaultClient, key: &VaultTransitConfig) -> KeyRef {
     let version = key.version.map_or_else(|| "latest".to_owned(), |version| version.to_string());
-    KeyRef::new("vault-transit", &format!("{} {} {version}", client.identity(), key_path(key)))
+    KeyRef::new(
+        "vault-transit",
+        &format!("{} {}/keys/{} {version}", client.identity(), key.mount, key.name),
+    )
 }
 
 async fn fetch(
     client: &VaultClient,
-    path: &str,
+    read: &ReadKeyRequest,
     version: Option<u32>,
     declared: Option<Algorithm>,
 ) -> Result<SigningVersion, ProviderError> {
-    let reply = client.read_key(path).await?;
+    let reply = client.call(Operation::ReadKey, read).await?;
     signing_version(&reply.body, version, declared)
 }
 
@@ -145,8 +144,9 @@ impl SigningProvider for VaultTransitProvider {
 
     async fn sign(&self, message: &[u8]) -> Result<Signed, ProviderError> {
         let version = self.signing_version().await?.version;
-        let body = sign_request::body(self.algorithm(), version, message)?;
-        let reply = self.client.sign(&self.sign_path, &body).await?;
+        let key = (&*self.mount, &*self.name);
+        let request = sign_request::request(key, self.algorithm(), version, message)?;
+        let reply = self.client.call(Operation::Sign, &request).await?;
         sign_request::signed(self.algorithm(), version, &reply.body)
     }
 }

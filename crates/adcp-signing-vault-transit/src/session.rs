@@ -16,6 +16,7 @@ use adcp_signing_core::{ProviderError, ProviderErrorKind, provider::toolkit::Fet
 use parking_lot::{Mutex, RwLock};
 use reqwest::header::HeaderValue;
 use serde::Deserialize;
+use vaultrs::api::token::requests::{LookupTokenSelfRequest, RenewTokenSelfRequest};
 
 use crate::{
     Secret, VaultAuth,
@@ -75,7 +76,7 @@ impl Session {
     }
 
     /// Sends a call under the token. A 403 is the answer only where a new login does not change it.
-    pub(crate) async fn call(&self, call: &Call<'_>) -> Result<Reply, ProviderError> {
+    pub(crate) async fn call(&self, call: &Call) -> Result<Reply, ProviderError> {
         let login = self.live_login().await?;
         let token = self.token(&login).await?;
         let reply = self.http.send(call, Some(&token.header)).await?;
@@ -170,7 +171,7 @@ impl Session {
         let asked = Instant::now();
         let reply = self
             .http
-            .send(&Call::post("auth/token/renew-self", b"{}"), Some(&token.header))
+            .send(&Call::of(&RenewTokenSelfRequest::default())?, Some(&token.header))
             .await?;
         let granted = read_auth(Operation::Token, &reply)?;
         tracing::debug!(
@@ -189,8 +190,8 @@ impl Session {
                 let lifetime = self.look_up(&secret, asked).await?;
                 (secret, lifetime)
             }
-            auth::Login::Call { path, body } => {
-                let reply = self.http.send(&Call::post(&path, &body), None).await?;
+            auth::Login::Call(call) => {
+                let reply = self.http.send(&call, None).await?;
                 let granted = read_auth(Operation::LogIn, &reply)?;
                 let lifetime = Lifetime::new(asked, granted.lease_duration, granted.renewable);
                 tracing::debug!(
@@ -221,7 +222,7 @@ impl Session {
             renewable: bool,
         }
         let reply =
-            self.http.send(&Call::get("auth/token/lookup-self"), Some(&header(secret)?)).await?;
+            self.http.send(&Call::of(&LookupTokenSelfRequest {})?, Some(&header(secret)?)).await?;
         match reply.status {
             200 => {
                 let Body { data } = serde_json::from_slice(&reply.body).map_err(|_| {

@@ -4,34 +4,66 @@ use adcp_signing_core::{
     Algorithm, ProviderError, ProviderErrorKind, Signature, provider::KeyVersion, provider::Signed,
 };
 use base64ct::{Base64, Base64UrlUnpadded, Encoding as _};
+use rustify::{
+    endpoint::Endpoint,
+    enums::{RequestMethod, RequestType, ResponseType},
+    errors::ClientError,
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256, Sha512};
+use vaultrs::api::transit::{HashAlgorithm, MarshalingAlgorithm, SignatureAlgorithm};
 
 use crate::{address::configuration, key_description::invalid};
 
-#[derive(Serialize)]
-struct Body {
+/// `POST :mount/sign/:name`. The type of `vaultrs` has no `salt_length`, without which the engine
+/// salts RSA-PSS as RFC 9421 §3.3.1 does not.
+#[derive(Debug, Serialize)]
+pub(crate) struct SignRequest {
+    #[serde(skip)]
+    path: String,
     input: String,
     key_version: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     prehashed: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    hash_algorithm: Option<&'static str>,
+    hash_algorithm: Option<HashAlgorithm>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    marshaling_algorithm: Option<&'static str>,
+    marshaling_algorithm: Option<MarshalingAlgorithm>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    signature_algorithm: Option<&'static str>,
+    signature_algorithm: Option<SignatureAlgorithm>,
     #[serde(skip_serializing_if = "Option::is_none")]
     salt_length: Option<&'static str>,
 }
 
-/// The JSON body that signs `message` with one version of a key.
-pub(crate) fn body(
+impl Endpoint for SignRequest {
+    type Response = ();
+
+    const REQUEST_BODY_TYPE: RequestType = RequestType::JSON;
+    const RESPONSE_BODY_TYPE: ResponseType = ResponseType::JSON;
+
+    fn path(&self) -> String {
+        self.path.clone()
+    }
+
+    fn method(&self) -> RequestMethod {
+        RequestMethod::POST
+    }
+
+    fn body(&self) -> Result<Option<Vec<u8>>, ClientError> {
+        let json = serde_json::to_vec(self);
+        json.map(Some).map_err(|error| ClientError::DataParseError { source: error.into() })
+    }
+}
+
+/// The call that signs `message` with one version of a key.
+pub(crate) fn request(
+    (mount, name): (&str, &str),
     algorithm: Algorithm,
     version: u32,
     message: &[u8],
-) -> Result<Vec<u8>, ProviderError> {
-    let whole = Body {
+) -> Result<SignRequest, ProviderError> {
+    let whole = SignRequest {
+        path: format!("{mount}/sign/{name}"),
         input: String::new(),
         key_version: version,
         prehashed: None,
@@ -40,30 +72,27 @@ pub(crate) fn body(
         signature_algorithm: None,
         salt_length: None,
     };
-    let body = match algorithm {
+    Ok(match algorithm {
         // Pure Ed25519 signs the message itself; `prehashed` would ask some servers for Ed25519ph.
-        Algorithm::Ed25519 => Body { input: Base64::encode_string(message), ..whole },
-        Algorithm::EcdsaP256Sha256 => Body {
+        Algorithm::Ed25519 => SignRequest { input: Base64::encode_string(message), ..whole },
+        Algorithm::EcdsaP256Sha256 => SignRequest {
             input: Base64::encode_string(&Sha256::digest(message)),
             prehashed: Some(true),
-            hash_algorithm: Some("sha2-256"),
-            marshaling_algorithm: Some("jws"),
+            hash_algorithm: Some(HashAlgorithm::Sha2_256),
+            marshaling_algorithm: Some(MarshalingAlgorithm::Jws),
             ..whole
         },
-        Algorithm::RsaPssSha512 => Body {
+        Algorithm::RsaPssSha512 => SignRequest {
             input: Base64::encode_string(&Sha512::digest(message)),
             prehashed: Some(true),
-            hash_algorithm: Some("sha2-512"),
-            signature_algorithm: Some("pss"),
-            // The engine's default is the longest salt that fits, which RFC 9421 §3.3.1 does not
-            // have.
+            hash_algorithm: Some(HashAlgorithm::Sha2_512),
+            signature_algorithm: Some(SignatureAlgorithm::Pss),
+            // The engine's default is the longest salt that fits.
             salt_length: Some("hash"),
             ..whole
         },
         _ => return Err(configuration("the Transit engine cannot sign with this algorithm")),
-    };
-    serde_json::to_vec(&body)
-        .map_err(|_| configuration("the sign call could not be written as JSON"))
+    })
 }
 
 /// The signature in the reply to the body above.
@@ -115,6 +144,12 @@ mod tests {
 
     use super::*;
 
+    fn body(algorithm: Algorithm) -> String {
+        let request = request(("transit", "buyer"), algorithm, 3, b"x").unwrap();
+        assert_eq!(request.path(), "transit/sign/buyer");
+        String::from_utf8(request.body().unwrap().unwrap()).unwrap()
+    }
+
     #[test]
     fn each_algorithm_is_asked_for_as_rfc_9421_has_it() {
         for (algorithm, expected) in [
@@ -124,15 +159,15 @@ mod tests {
                 r#"{"input":"LXEWQrcmsEQBYnyp+6wy9chTD7GQPMTbAiWHF5IaSIE=","key_version":3,"prehashed":true,"#,
             ),
         ] {
-            let body = String::from_utf8(body(algorithm, 3, b"x").unwrap()).unwrap();
+            let body = body(algorithm);
             assert!(body.starts_with(expected), "{body}");
         }
-        let p256 = String::from_utf8(body(Algorithm::EcdsaP256Sha256, 3, b"x").unwrap()).unwrap();
+        let p256 = body(Algorithm::EcdsaP256Sha256);
         assert!(
             p256.ends_with(r#""hash_algorithm":"sha2-256","marshaling_algorithm":"jws"}"#),
             "{p256}"
         );
-        let rsa = String::from_utf8(body(Algorithm::RsaPssSha512, 3, b"x").unwrap()).unwrap();
+        let rsa = body(Algorithm::RsaPssSha512);
         let options = r#""prehashed":true,"hash_algorithm":"sha2-512","signature_algorithm":"pss","salt_length":"hash"}"#;
         assert!(rsa.ends_with(options), "{rsa}");
     }

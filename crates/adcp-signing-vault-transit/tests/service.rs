@@ -570,3 +570,52 @@ async fn a_redirect_is_not_followed_and_the_token_stays_here() {
     assert_eq!(refused(&provider).await, Kind::Unavailable);
     assert_eq!(target.requests(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_that_goes_on_is_refused_and_not_kept() {
+    let Some(server) = openbao() else { return };
+    let setup = Setup::new(server, json!({})).await;
+    let (provider, proxy) = setup.counted().await;
+    signs(&provider).await;
+    let body = vec![b'['; 2 * 1024 * 1024];
+    proxy.set(Action::Reply(CannedReply::new(200).body(body)));
+    let error = provider.sign(BASE).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::InvalidResponse);
+    assert!(error.to_string().contains("longer than 1 MiB"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_cannot_be_sent_is_refused_without_a_panic_or_a_call() {
+    let Some(server) = openbao() else { return };
+    let setup = Setup::new(server, json!({})).await;
+    let proxy = FaultProxy::start(setup.server.socket().await, Traffic::Http).await.unwrap();
+    for token in ["hvs.one\nhvs.two", "hvs.\u{0}", "hvs.\r\nX-Vault-Namespace: other"] {
+        let address = format!("http://{}", proxy.address());
+        let options = VaultClientOptions::new(address, VaultAuth::token(token));
+        let client = VaultClient::new(options).unwrap();
+        let error = VaultTransitProvider::new(client, setup.key()).unwrap().sign(BASE).await;
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), Kind::Configuration);
+        assert!(!format!("{error:?}").contains("hvs."), "{error:?}");
+    }
+    assert_eq!(proxy.requests(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ready_client_of_vaultrs_gives_its_address_and_its_token() {
+    use adcp_signing_vault_transit::vaultrs::client::{
+        VaultClient as Ready, VaultClientSettingsBuilder,
+    };
+
+    let Some(server) = openbao() else { return };
+    let setup = Setup::new(server, json!({})).await;
+    let proxy = FaultProxy::start(setup.server.socket().await, Traffic::Http).await.unwrap();
+    let mut settings = VaultClientSettingsBuilder::default();
+    settings.address(format!("http://{}", proxy.address())).token(&setup.server.token);
+    settings.ca_certs(Vec::new()).identity(None).verify(true);
+    let ready = Ready::new(settings.build().unwrap()).unwrap();
+    let client = VaultClient::from_vaultrs(&ready).unwrap();
+    let provider = setup.key().connect_with_client(client).await.unwrap();
+    signs(&provider).await;
+    assert!(proxy.requests() > 0);
+}
