@@ -6,7 +6,9 @@
     reason = "helpers of tests"
 )]
 
-use adcp_signing_core::{Algorithm, InvalidSignature, KeyError, PublicKey, Signature};
+use adcp_signing_core::{
+    Algorithm, InvalidSignature, KeyError, PublicKey, Signature, keys::PemError,
+};
 
 fn unhex(text: &str) -> Vec<u8> {
     (0..text.len())
@@ -208,8 +210,7 @@ fn spki_round_trips_and_is_strict() {
     assert_eq!(PublicKey::from_spki_der(&[]), Err(KeyError::Spki));
     assert_eq!(PublicKey::from_spki_der(&[0x30; 4000]), Err(KeyError::Spki));
     for (wrong, expected) in [
-        (include_str!("keys_data/ed25519.pkcs8.pem"), KeyError::Pem),
-        ("", KeyError::Pem),
+        ("", PemError::NoBlock { wanted: "PUBLIC KEY" }.into()),
         (
             include_str!("keys_data/ed448.spki.pem"),
             KeyError::Unsupported { oid: "1.3.101.113".to_owned() },
@@ -221,6 +222,8 @@ fn spki_round_trips_and_is_strict() {
     ] {
         assert_eq!(PublicKey::from_spki_pem(wrong), Err(expected), "{wrong}");
     }
+    let private = PublicKey::from_spki_pem(include_str!("keys_data/ed25519.pkcs8.pem"));
+    assert!(matches!(private, Err(KeyError::Pem(PemError::Label { .. }))), "{private:?}");
 }
 
 #[test]

@@ -164,15 +164,32 @@ fn pkcs8_keys_that_are_not_used_here_are_refused_with_the_reason() {
         assert_eq!(key_error(&read(pem)), Some(&KeyError::Unsupported { oid: oid.to_owned() }));
     }
     for (pem, says) in [
-        (include_str!("keys_data/ed25519.spki.pem").to_owned(), "not a PRIVATE KEY"),
+        (include_str!("keys_data/ed25519.spki.pem").to_owned(), "name the file of the private key"),
         (P256_PEM.replace("PRIVATE", "EC PRIVATE"), "openssl pkcs8 -topk8 -nocrypt"),
-        (P256_PEM.replace("PRIVATE", "ENCRYPTED PRIVATE"), "openssl pkcs8 -topk8 -nocrypt"),
-        (P256_PEM.repeat(2), "not one PEM block"),
-        (String::new(), "not one PEM block"),
-        ("-".repeat(20_000), "longer than any private key"),
+        (P256_PEM.repeat(2), "there are 2 PEM blocks `PRIVATE KEY`"),
+        (String::new(), "there is no line `-----BEGIN PRIVATE KEY-----`"),
     ] {
-        let message = configuration(&read(&pem));
-        assert!(message.contains(says), "{message}");
+        let error = read(&pem);
+        assert_eq!(configuration(&error), "configuration: the key is refused");
+        let Some(KeyError::Pem(cause)) = key_error(&error) else { panic!("{error:?}") };
+        assert!(cause.to_string().contains(says), "{cause}");
+    }
+}
+
+#[test]
+fn a_private_key_is_read_from_files_as_programs_write_them() {
+    let certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let key = |pem: &str| {
+        let provider = InMemoryProvider::from_pkcs8_pem(pem, KeyPurpose::RequestSigning);
+        provider.unwrap().verifying_key().clone()
+    };
+    for pem in [
+        format!("\u{feff}{ED25519_PEM}"),
+        format!("Bag Attributes\n    localKeyID: 01\n{certificate}Key Attributes\n{ED25519_PEM}\n"),
+        ED25519_PEM.replace('\n', " \r\n"),
+        ED25519_PEM.replace('\n', " "),
+    ] {
+        assert_eq!(key(&pem), key(ED25519_PEM), "{pem}");
     }
 }
 

@@ -8,7 +8,9 @@
 
 use adcp_signing_core::{
     Algorithm, Jwk, JwkError, JwkSet, KeyError, KeyPurpose, PrivateJwk, PublicKey,
-    json::StrictJsonError, keys::AdcpUse, provider::InMemoryProvider,
+    json::StrictJsonError,
+    keys::{AdcpUse, Misencoding},
+    provider::InMemoryProvider,
 };
 use serde_json::{Value, json};
 
@@ -121,7 +123,7 @@ fn the_rsa_thumbprint_is_that_of_rfc_7638() {
 #[test]
 fn a_key_that_does_not_hold_together_is_refused_with_the_reason() {
     let missing = |member| Err(JwkError::Missing { member });
-    let encoding = |member| Err(JwkError::Encoding { member });
+    let encoding = |member, found| Err(JwkError::Encoding { member, found });
     let length = |member, actual| Err(JwkError::MemberLength { member, expected: 32, actual });
     let mismatch = |expected| Err(JwkError::AlgMismatch { expected });
     let unsupported = || Err(JwkError::UnsupportedKeyType);
@@ -150,12 +152,16 @@ fn a_key_that_does_not_hold_together_is_refused_with_the_reason() {
         (set("x", ""), length("x", 0)),
         (set("x", &X[..42]), length("x", 31)),
         (set("x", &format!("{X}A")), length("x", 33)),
-        (set("x", &format!("{X}=")), encoding("x")),
-        (set("x", &X.replace('_', "/").replacen('g', "+", 1)), encoding("x")),
-        (set("x", &format!(" {X}")), encoding("x")),
-        (set("x", &X.replacen('g', "é", 1)), encoding("x")),
+        (set("x", &format!("{X}=")), encoding("x", Misencoding::Padded)),
+        (
+            set("x", &X.replace('_', "/").replacen('g', "+", 1)),
+            encoding("x", Misencoding::Standard),
+        ),
+        (set("x", &"0f".repeat(32)), encoding("x", Misencoding::Hex)),
+        (set("x", &format!(" {X}")), encoding("x", Misencoding::WhiteSpace)),
+        (set("x", &X.replacen('g', "é", 1)), encoding("x", Misencoding::Other)),
         // The last character holds two bits that must be zero.
-        (set("x", &X.replace("DJo", "DJp")), encoding("x")),
+        (set("x", &X.replace("DJo", "DJp")), encoding("x", Misencoding::Other)),
         (set_ec("x", EC_Y), p256_error(KeyError::NotOnCurve(Algorithm::EcdsaP256Sha256))),
         (
             set_ec("y", &"A".repeat(43)),
@@ -366,6 +372,7 @@ fn jwk_with_alg(jwk: &Value) -> Value {
 fn a_private_key_that_does_not_hold_together_is_refused_with_the_reason() {
     let set = |member: &str, value: Value| with(ed25519(), member, value);
     let secret = "_private_d_for_test_only";
+    let encoding = |member, found| JwkError::Encoding { member, found };
     let cases = [
         (without(ed25519(), secret), JwkError::Missing { member: "d" }),
         (without(ed25519(), "x"), JwkError::Missing { member: "x" }),
@@ -379,7 +386,11 @@ fn a_private_key_that_does_not_hold_together_is_refused_with_the_reason() {
             set(secret, json!(&D[..42])),
             JwkError::MemberLength { member: "d", expected: 32, actual: 31 },
         ),
-        (set(secret, json!(format!("{D}="))), JwkError::Encoding { member: "d" }),
+        (set(secret, json!(format!("{D}="))), encoding("d", Misencoding::Padded)),
+        (set(secret, json!(format!("{D}\n"))), encoding("d", Misencoding::WhiteSpace)),
+        (set(secret, json!(format!("/{}", &D[1..]))), encoding("d", Misencoding::Standard)),
+        (set(secret, json!("0F".repeat(32))), encoding("d", Misencoding::Hex)),
+        (set(secret, json!(format!("*{}", &D[1..]))), encoding("d", Misencoding::Other)),
         (set("alg", json!("ES256")), JwkError::AlgMismatch { expected: "EdDSA" }),
         (set("crv", json!("Ed448")), JwkError::UnsupportedKeyType),
         (set("use", json!("enc")), JwkError::NotForSignatures),
@@ -399,6 +410,16 @@ fn a_private_key_that_does_not_hold_together_is_refused_with_the_reason() {
         assert_eq!(error, expected, "{jwk}");
         assert!(!format!("{error}{error:?}").contains(&D[..20]), "{error:?}");
     }
+}
+
+#[test]
+fn one_half_or_one_shape_in_place_of_the_other_is_named() {
+    let public = without(ed25519(), "_private_d_for_test_only");
+    let error = private(&public).unwrap_err().to_string();
+    assert!(error.contains("is a public key, and the private one is needed"), "{error}");
+    let set = json!({"keys": [public]}).to_string();
+    assert_eq!(PublicKey::from_jwk_json(set.as_bytes()), Err(JwkError::IsASet));
+    assert_eq!(JwkSet::parse(public.to_string().as_bytes()), Err(JwkError::NotASet));
 }
 
 #[test]

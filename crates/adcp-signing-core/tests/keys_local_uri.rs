@@ -189,11 +189,30 @@ fn a_pem_file_is_for_requests_unless_the_uri_says_otherwise() {
 }
 
 #[test]
+fn text_and_a_byte_order_mark_around_a_key_are_skipped() {
+    let jwk = private_jwk("k1", KeyPurpose::RequestSigning);
+    for content in [
+        format!("\u{feff}{ED25519_PEM}"),
+        format!("Bag Attributes\n    friendlyName: a\n{ED25519_PEM}\n\n"),
+        format!("\u{feff}\r\n{jwk}\r\n"),
+    ] {
+        assert!(KeyFile::new(&content).open("?purpose=request-signing").is_ok(), "{content}");
+    }
+}
+
+#[test]
 fn a_file_that_holds_no_key_is_refused() {
+    let der = pkcs8::der::pem::decode_vec(ED25519_PEM.as_bytes()).unwrap().1;
+    let utf16: Vec<u8> = "\u{feff}{}".encode_utf16().flat_map(u16::to_le_bytes).collect();
     for (content, says) in [
-        (b"".to_vec(), "neither a JWK"),
-        (b"key".to_vec(), "neither a JWK"),
-        (b"\xff\xfe".to_vec(), "not text"),
+        (b"".to_vec(), "neither JSON nor PEM"),
+        (b"key".to_vec(), "neither JSON nor PEM"),
+        (b"\xc3".to_vec(), "neither JSON nor PEM"),
+        (utf16, "is UTF-16 text; save it as UTF-8"),
+        (der, "is DER; convert it with `openssl pkey -inform DER"),
+        ("0f".repeat(32).into_bytes(), "is hex digits"),
+        (b"PuTTY-User-Key-File-3: ssh-ed25519\n".to_vec(), "is a PuTTY key"),
+        (b"ssh-ed25519 AAAA a@b\n".to_vec(), "is an SSH public key"),
         (b"{}".to_vec(), "refused"),
         (vec![b' '; 65537], "longer than 65536 bytes"),
     ] {

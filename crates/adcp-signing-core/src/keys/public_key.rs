@@ -8,7 +8,6 @@ use pkcs8::{
     der::{
         self, Decode as _, Encode as _, Reader as _, Tag,
         asn1::{AnyRef, BitStringRef, UintRef},
-        pem,
     },
     spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef},
 };
@@ -17,6 +16,7 @@ use crate::keys::{
     Algorithm, Signature,
     crypto::{self, VerifyKey},
     jwk::Jwk,
+    pem::{self, Half, PemError},
 };
 
 const ID_ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
@@ -27,8 +27,6 @@ const ID_RSASSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.11
 
 /// The longest SPKI read: an RSA key of 8192 bits takes 1062 bytes.
 const MAX_SPKI_LEN: usize = 2048;
-/// The longest PEM text read: four characters for three bytes of the SPKI, line ends, labels.
-const MAX_PEM_LEN: usize = 4096;
 /// The length of a line of PEM (RFC 7468 §2).
 const PEM_LINE_LEN: usize = 64;
 
@@ -106,9 +104,9 @@ pub enum KeyError {
     /// Not one DER `SubjectPublicKeyInfo`.
     #[error("not a DER SubjectPublicKeyInfo (RFC 5280 §4.1), or bytes follow it")]
     Spki,
-    /// Not one PEM block with the label `PUBLIC KEY`.
-    #[error("not one PEM block with the label PUBLIC KEY (RFC 7468 §13)")]
-    Pem,
+    /// The text does not have the one PEM block that is wanted.
+    #[error(transparent)]
+    Pem(#[from] PemError),
     /// A key type, curve or parameters that this crate does not support.
     #[error("key type {oid} is not supported; use Ed25519, EC P-256 or RSA without PSS parameters")]
     Unsupported {
@@ -199,18 +197,13 @@ impl PublicKey {
         Self::from_subject_public_key(algorithm_of(&spki.algorithm)?, bits)
     }
 
-    /// A key from one PEM block with the label `PUBLIC KEY`.
+    /// A key from the only PEM block with the label `PUBLIC KEY` (RFC 7468 §13). Other text and
+    /// blocks with other labels may stand around it.
     ///
     /// # Errors
     /// [`KeyError::Pem`], else as [`from_spki_der`](Self::from_spki_der).
     pub fn from_spki_pem(text: &str) -> Result<Self, KeyError> {
-        if text.len() > MAX_PEM_LEN {
-            return Err(KeyError::Pem);
-        }
-        match pem::decode_vec(text.as_bytes()) {
-            Ok(("PUBLIC KEY", der)) => Self::from_spki_der(&der),
-            _ => Err(KeyError::Pem),
-        }
+        Self::from_spki_der(&pem::decode_key(text, Half::Public)?)
     }
 
     /// A key from the text of a public JWK. For a key that is already parsed see

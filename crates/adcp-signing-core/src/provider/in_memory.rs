@@ -3,8 +3,6 @@
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
-use pkcs8::der::pem;
-use zeroize::Zeroizing;
 
 use super::{
     Capability, Custody, KeyIdentity, ProviderError, ProviderErrorKind, Signed, SigningProvider,
@@ -13,11 +11,10 @@ use crate::keys::{
     Algorithm, KeyError, KeyPurpose, KeyRef, PublicKey, Signature,
     crypto::{GenerateError, SigningKey},
     jwk::{AdcpUse, Jwk, JwkError, PrivateJwk},
+    pem::{self, Half},
 };
 
 const BACKEND: &str = "in-memory";
-/// The longest PEM text read: two-prime RSA of 8192 bits takes about 6.4 KiB.
-const MAX_PEM_LEN: usize = 16 * 1024;
 
 /// A [`SigningProvider`] over a key in this process' memory, wiped when dropped.
 ///
@@ -104,25 +101,15 @@ impl InMemoryProvider {
             .and_then(|key| Self::from_key(key, purpose))
     }
 
-    /// The PEM form of [`from_pkcs8_der`](Self::from_pkcs8_der), with the label `PRIVATE KEY`.
+    /// The PEM form of [`from_pkcs8_der`](Self::from_pkcs8_der): the only block with the label
+    /// `PRIVATE KEY` (RFC 7468 §10). Other text and blocks with other labels may stand around it.
     ///
     /// # Errors
-    /// As [`from_pkcs8_der`](Self::from_pkcs8_der), and for other labels, with what to do about
-    /// them.
+    /// As [`from_pkcs8_der`](Self::from_pkcs8_der); the source of a refused text is
+    /// [`KeyError::Pem`], which says what to do about other labels.
     pub fn from_pkcs8_pem(text: &str, purpose: KeyPurpose) -> Result<Self, ProviderError> {
-        if text.len() > MAX_PEM_LEN {
-            return Err(configuration("the PEM text is longer than any private key"));
-        }
-        let mut der = Zeroizing::new(vec![0; text.len()]);
-        let not_pem = |_| configuration("the text is not one PEM block of a private key");
-        let (label, der) = pem::decode(text.as_bytes(), &mut der).map_err(not_pem)?;
-        match label {
-            "PRIVATE KEY" => Self::from_pkcs8_der(der, purpose),
-            "EC PRIVATE KEY" | "RSA PRIVATE KEY" | "ENCRYPTED PRIVATE KEY" => Err(configuration(
-                "the PEM block must be an unencrypted PRIVATE KEY; convert it with `openssl pkcs8 -topk8 -nocrypt`",
-            )),
-            _ => Err(configuration("the PEM block is not a PRIVATE KEY")),
-        }
+        let der = pem::decode_key(text, Half::Private).map_err(|error| refused(error.into()))?;
+        Self::from_pkcs8_der(&der, purpose)
     }
 
     /// Sets the `keyid` to sign with, which is the `kid` of the published JWK.

@@ -1,6 +1,7 @@
-//! Plain text, for several rooms: character classes, percent-encoding.
+//! Plain text, for several rooms: character classes, percent-encoding, formats told by their start.
 
 pub(crate) mod class;
+pub(crate) mod format;
 pub(crate) mod percent;
 
 /// Whether every byte passes the test. No early exit, so the loop vectorizes.

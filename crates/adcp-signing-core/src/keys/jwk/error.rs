@@ -28,8 +28,14 @@ pub enum JwkError {
         member: &'static str,
     },
     /// The JSON text is not an object with an array `keys`.
-    #[error("not a JWK set: it must be a JSON object with an array `keys` (RFC 7517 §5)")]
+    #[error(
+        "not a JWK set: it must be a JSON object with an array `keys` (RFC 7517 §5); put a single \
+         JWK into one"
+    )]
     NotASet,
+    /// The JSON text is a JWK set where one JWK is wanted.
+    #[error("this is a JWK set, and one JWK is wanted; take the key out of its array `keys`")]
+    IsASet,
     /// The set has more keys than are read.
     #[error("a JWK set may have {MAX_KEYS} keys, not {count}")]
     TooManyKeys {
@@ -55,8 +61,12 @@ pub enum JwkError {
         /// The type it must have.
         expected: &'static str,
     },
-    /// A member that the key needs is missing.
-    #[error("the JWK lacks the member `{member}`")]
+    /// A member that the key needs is missing. Without `d` it is a public key where the private one
+    /// is needed.
+    #[error(
+        "the JWK lacks the member `{member}`{}",
+        if *.member == "d" { ": it is a public key, and the private one is needed" } else { "" }
+    )]
     Missing {
         /// The member.
         member: &'static str,
@@ -71,10 +81,15 @@ pub enum JwkError {
         expected: &'static str,
     },
     /// A member is not base64url without padding in its one canonical form.
-    #[error("the JWK member `{member}` is not canonical base64url without padding (RFC 7515 §2)")]
+    #[error(
+        "the JWK member `{member}` must be base64url without padding (RFC 7515 §2); {}",
+        .found.cure()
+    )]
     Encoding {
         /// The member.
         member: &'static str,
+        /// What it is instead.
+        found: Misencoding,
     },
     /// A member has a wrong length once decoded.
     #[error("the JWK member `{member}` must be {expected} bytes long once decoded, not {actual}")]
@@ -101,4 +116,46 @@ pub enum JwkError {
     /// The key itself is refused.
     #[error(transparent)]
     Key(#[from] KeyError),
+}
+
+/// What the value of a JWK member is in place of base64url without padding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Misencoding {
+    /// It ends with `=`.
+    Padded,
+    /// It has `+` or `/`, which are of the standard alphabet.
+    Standard,
+    /// It has white space.
+    WhiteSpace,
+    /// It is hex digits, twice as many as the member has bytes.
+    Hex,
+    /// Anything else, such as another character, a length that no bytes have, or stray bits.
+    Other,
+}
+
+impl Misencoding {
+    pub(super) fn of(value: &str) -> Self {
+        if value.contains(|character: char| character.is_whitespace()) {
+            Self::WhiteSpace
+        } else if value.contains(['+', '/']) {
+            Self::Standard
+        } else if value.ends_with('=') {
+            Self::Padded
+        } else {
+            Self::Other
+        }
+    }
+
+    fn cure(self) -> &'static str {
+        match self {
+            Self::Padded => "it is padded: remove the `=` at its end",
+            Self::Standard => {
+                "it is standard Base64: write `-` for `+` and `_` for `/`, and no `=`"
+            }
+            Self::WhiteSpace => "it has white space: remove it",
+            Self::Hex => "it is hex: encode the bytes anew",
+            Self::Other => "it has another character, is cut off, or ends with stray bits",
+        }
+    }
 }

@@ -7,7 +7,11 @@ mod set;
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serde::{Serialize, Serializer};
 
-pub use self::{error::JwkError, private::PrivateJwk, set::JwkSet};
+pub use self::{
+    error::{JwkError, Misencoding},
+    private::PrivateJwk,
+    set::JwkSet,
+};
 use crate::{
     json::{Document, JsonLimits, Kind, Value},
     keys::{Algorithm, KeyParts, KeyPurpose, PublicKey},
@@ -95,7 +99,12 @@ impl Jwk {
     /// [`JwkError::TooLong`], [`JwkError::Json`], [`JwkError::NotAnObject`] or
     /// [`JwkError::PrivateMember`]. Everything else is reported when the key is used.
     pub fn parse(json: &[u8]) -> Result<Self, JwkError> {
-        Self::from_value(parse(json)?.root())
+        let document = parse(json)?;
+        let jwk = document.root();
+        if jwk.member("kty").is_none() && jwk.member("keys").is_some() {
+            return Err(JwkError::IsASet);
+        }
+        Self::from_value(jwk)
     }
 
     /// The key, checked: `alg` is present and agrees with `kty` and `crv`, and the coordinates are
@@ -292,11 +301,17 @@ impl Jwk {
         }
     }
 
+    /// Refuses a JWK with a known member of a wrong type.
+    pub(crate) fn check_types(&self) -> Result<(), JwkError> {
+        match self.malformed {
+            Some(Malformed { member, expected }) => Err(JwkError::MemberType { member, expected }),
+            None => Ok(()),
+        }
+    }
+
     /// The algorithm that `kty` and `crv` stand for, with which `alg` must agree.
     fn checked_algorithm(&self, alg_member: AlgMember) -> Result<Algorithm, JwkError> {
-        if let Some(Malformed { member, expected }) = self.malformed {
-            return Err(JwkError::MemberType { member, expected });
-        }
+        self.check_types()?;
         let kty = self.kty().ok_or(JwkError::Missing { member: "kty" })?;
         let algorithm = Algorithm::ALL
             .into_iter()
@@ -349,12 +364,19 @@ fn coordinate(member: &'static str, value: Option<&str>) -> Result<[u8; 32], Jwk
     // 43 characters are 32 bytes. A wrong length has an error of its own.
     match Base64UrlUnpadded::decode(value, &mut bytes) {
         Ok(&[_, ..]) if value.len() == 43 => Ok(bytes),
-        _ => match decoded_len(value) {
-            Some(actual) if actual != 32 => {
-                Err(JwkError::MemberLength { member, expected: 32, actual })
-            }
-            _ => Err(JwkError::Encoding { member }),
-        },
+        _ => Err(not_32_bytes(member, value)),
+    }
+}
+
+/// Why a value does not stand for 32 bytes. Looks at the shape of the value only: it may be secret.
+#[cold]
+fn not_32_bytes(member: &'static str, value: &str) -> JwkError {
+    if value.len() == 64 && value.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return JwkError::Encoding { member, found: Misencoding::Hex };
+    }
+    match decoded_len(value) {
+        Some(actual) if actual != 32 => JwkError::MemberLength { member, expected: 32, actual },
+        _ => JwkError::Encoding { member, found: Misencoding::of(value) },
     }
 }
 
@@ -364,7 +386,9 @@ fn integer(member: &'static str, value: Option<&str>) -> Result<Vec<u8>, JwkErro
     let mut bytes = vec![0; MAX_INTEGER_LEN];
     let len = match Base64UrlUnpadded::decode(value, &mut bytes) {
         Ok(decoded) => decoded.len(),
-        Err(_) => return Err(JwkError::Encoding { member }),
+        Err(_) => {
+            return Err(JwkError::Encoding { member, found: Misencoding::of(value) });
+        }
     };
     bytes.truncate(len);
     Ok(bytes)

@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, sync::Arc};
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use zeroize::Zeroizing;
 
-use super::{AdcpUse, AlgMember, Jwk, JwkError, MAX_INTEGER_LEN, decoded_len, parse};
+use super::{AdcpUse, AlgMember, Jwk, JwkError, MAX_INTEGER_LEN, Misencoding, not_32_bytes, parse};
 use crate::{
     json::{Kind, Value},
     keys::{
@@ -247,12 +247,7 @@ fn secret_32(member: &'static str, text: &str) -> Result<Zeroizing<[u8; 32]>, Jw
     let mut bytes = Zeroizing::new([0; 32]);
     match Base64UrlUnpadded::decode(text, bytes.as_mut()) {
         Ok(decoded) if decoded.len() == 32 => Ok(bytes),
-        _ => match decoded_len(text) {
-            Some(actual) if actual != 32 => {
-                Err(JwkError::MemberLength { member, expected: 32, actual })
-            }
-            _ => Err(JwkError::Encoding { member }),
-        },
+        _ => Err(not_32_bytes(member, text)),
     }
 }
 
@@ -260,7 +255,7 @@ fn secret_integer(member: &'static str, text: &str) -> Result<Zeroizing<Vec<u8>>
     let mut bytes = Zeroizing::new(vec![0; MAX_INTEGER_LEN]);
     let len = match Base64UrlUnpadded::decode(text, bytes.as_mut_slice()) {
         Ok(decoded) if !decoded.is_empty() => decoded.len(),
-        _ => return Err(JwkError::Encoding { member }),
+        _ => return Err(JwkError::Encoding { member, found: Misencoding::of(text) }),
     };
     bytes.truncate(len);
     Ok(bytes)

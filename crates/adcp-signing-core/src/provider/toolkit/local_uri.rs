@@ -21,6 +21,7 @@ use crate::{
             write_query,
         },
     },
+    text::format::{Format, without_bom},
 };
 
 /// The longest key file read.
@@ -29,8 +30,8 @@ const FORMS: &str = "`file:PATH` (or `file:///PATH`), or as `memory:` without a 
 
 /// A key URI that stands for a key in this process' memory.
 ///
-/// `file:PATH` is a private JWK, a private JWK set or an unencrypted PKCS#8 PEM; `memory:` is a
-/// fresh key each time it is opened, `ed25519` unless the URI says otherwise. Both take the query
+/// `file:PATH` is a private JWK, a private JWK set or an unencrypted PKCS#8 PEM, which may have other
+/// text around it and start with a byte order mark; `memory:` is a fresh key each time it is opened, `ed25519` unless the URI says otherwise. Both take the query
 /// members `alg` (an RFC 9421 name), `kid` and `purpose` (an `adcp_use` value). What the URI and
 /// the file both state must agree; where neither states a purpose it is `request-signing`. In a
 /// file with several keys `kid` chooses one.
@@ -108,9 +109,7 @@ impl LocalKeyUri {
 
     fn open_file(&self, path: &Path) -> Result<InMemoryProvider, ProviderError> {
         let content = read_secret_file(path, "key file", MAX_FILE_LEN).map_err(refused)?;
-        let text = std::str::from_utf8(&content)
-            .map_err(|_| configuration("the key file is not text; it must be JSON or PEM"))?
-            .trim_ascii();
+        let text = key_text(&content)?;
         let provider = if text.starts_with('{') {
             let jwk = PrivateJwk::parse_sole(text.as_bytes(), self.key_id.as_deref())
                 .map_err(|error| configuration("the key file is refused").with_source(error))?;
@@ -121,10 +120,10 @@ impl LocalKeyUri {
                 }
                 (_, _) => InMemoryProvider::from_jwk_for(jwk, self.purpose_or_default())?,
             }
-        } else if text.starts_with("-----BEGIN ") {
+        } else if text.contains("-----BEGIN ") {
             InMemoryProvider::from_pkcs8_pem(text, self.purpose_or_default())?
         } else {
-            return Err(configuration("the key file is neither a JWK, a JWK set nor PEM"));
+            return Err(not_a_key(text.as_bytes()));
         };
         match self.algorithm {
             Some(algorithm) if algorithm != provider.algorithm() => Err(ProviderError::new(
@@ -215,6 +214,32 @@ fn file_path(path: &str) -> Result<String, KeyUriError> {
         path if path.is_empty() => Err(KeyUriError::Body { expected: FORMS }),
         path => Ok(path),
     }
+}
+
+/// The text of a key file, without a byte order mark and without white space around it.
+fn key_text(content: &[u8]) -> Result<&str, ProviderError> {
+    match std::str::from_utf8(without_bom(content)) {
+        Ok(text) => Ok(text.trim_ascii()),
+        Err(_) => Err(not_a_key(content)),
+    }
+}
+
+/// Names what a file has in place of a key.
+#[cold]
+fn not_a_key(content: &[u8]) -> ProviderError {
+    const EXPECTED: &str = "a key file is a private JWK, a JWK set, or PKCS#8 in PEM";
+
+    let found = match Format::of(content) {
+        Some(Format::Der) => {
+            "the key file is DER; convert it with `openssl pkey -inform DER -in KEY.der -out \
+             KEY.pem`"
+                .into()
+        }
+        Some(Format::Utf16) => "the key file is UTF-16 text; save it as UTF-8".into(),
+        Some(format) => format!("the key file is {}; {EXPECTED}", format.name()),
+        None => format!("the key file is neither JSON nor PEM; {EXPECTED}"),
+    };
+    ProviderError::new(ProviderErrorKind::Configuration, found)
 }
 
 fn refused(error: SecretFileError) -> ProviderError {
