@@ -8,6 +8,9 @@ use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use super::{RawHost, RootDot, Rules, Scheme, TargetUriError, cut};
 use crate::text::{all_bytes, class::Class};
 
+/// The full stops that separate the labels of a domain name (UTS 46 §4, step 2 after its mapping).
+const LABEL_SEPARATORS: [char; 4] = ['.', '\u{3002}', '\u{ff0e}', '\u{ff61}'];
+
 /// The parts of an authority, as written.
 pub(super) struct Authority<'a> {
     pub(super) userinfo: Option<&'a str>,
@@ -109,17 +112,44 @@ fn push_host(out: &mut String, host: &str, rules: Rules) -> Result<(), TargetUri
     if !host.is_ascii() {
         return match rules.raw_host {
             RawHost::Refuse => Err(TargetUriError::RawNonAsciiHost),
-            RawHost::Convert => push_labels(out, &to_ascii(host)?, rules.root_dot),
+            RawHost::Convert => {
+                check_ascii(host)?;
+                push_labels(out, &converted(host)?, rules.root_dot)
+            }
         };
     }
-    if let Some(offset) = host.bytes().position(|byte| !Class::HOST.has(byte)) {
-        return Err(TargetUriError::HostCharacter { offset });
-    }
+    check_ascii(host)?;
     // An A-label may be invalid Punycode, or decode to characters that UTS-46 forbids.
     if has_pair(host, *b"--") && host.split('.').any(is_a_label) {
-        return push_labels(out, &to_ascii(host)?, rules.root_dot);
+        return push_labels(out, &converted(host)?, rules.root_dot);
     }
     push_labels(out, host, rules.root_dot)
+}
+
+/// Refuses a host with an ASCII character that no host name can have.
+fn check_ascii(host: &str) -> Result<(), TargetUriError> {
+    let refused = |byte: u8| byte.is_ascii() && !Class::HOST.has(byte);
+    match host.bytes().position(refused) {
+        Some(offset) => Err(TargetUriError::HostCharacter { offset }),
+        None => Ok(()),
+    }
+}
+
+/// The host with each label converted that is internationalized. The others are ASCII already, and
+/// are judged as in a host that has no such label: hyphens in third and fourth place are in use.
+fn converted(host: &str) -> Result<String, TargetUriError> {
+    let mut out = String::with_capacity(host.len() * 2);
+    for (index, label) in host.split(LABEL_SEPARATORS).enumerate() {
+        if index > 0 {
+            out.push('.');
+        }
+        if label.is_ascii() && !is_a_label(label) {
+            out.push_str(label);
+        } else {
+            out.push_str(&to_ascii(label)?);
+        }
+    }
+    Ok(out)
 }
 
 fn has_pair(host: &str, [left, right]: [u8; 2]) -> bool {
@@ -134,11 +164,11 @@ fn is_a_label(label: &str) -> bool {
     label.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("xn--"))
 }
 
-/// UTS-46 nontransitional ToASCII with CheckHyphens, CheckBidi and UseSTD3ASCIIRules. The root-dot
-/// rule decides about empty labels.
-fn to_ascii(host: &str) -> Result<Cow<'_, str>, TargetUriError> {
+/// UTS-46 nontransitional ToASCII of a label, with CheckHyphens, CheckBidi and UseSTD3ASCIIRules. The
+/// root-dot rule decides about empty labels.
+fn to_ascii(label: &str) -> Result<Cow<'_, str>, TargetUriError> {
     Uts46::new()
-        .to_ascii(host.as_bytes(), AsciiDenyList::STD3, Hyphens::Check, DnsLength::Ignore)
+        .to_ascii(label.as_bytes(), AsciiDenyList::STD3, Hyphens::Check, DnsLength::Ignore)
         .map_err(|_| TargetUriError::Idna)
 }
 

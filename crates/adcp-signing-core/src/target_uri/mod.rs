@@ -99,6 +99,19 @@ impl TargetUri {
         Ok(Self { uri, scheme, path_at })
     }
 
+    /// The same URI with `http` in place of `https`, or the reverse.
+    pub(crate) fn with_other_scheme(&self, rules: Rules) -> Result<Self, TargetUriError> {
+        let other = match self.scheme {
+            Scheme::Http => Scheme::Https,
+            Scheme::Https => Scheme::Http,
+        };
+        let (authority, path_and_query) = self.split();
+        let authority = Authority::of_host_port(authority)?.canonical(other, rules)?;
+        let uri = [other.prefix(), &authority, path_and_query].concat();
+        let path_at = other.prefix().len() + authority.len();
+        Ok(Self { uri, scheme: other, path_at })
+    }
+
     /// The whole canonical URI, without a fragment.
     pub fn as_str(&self) -> &str {
         &self.uri

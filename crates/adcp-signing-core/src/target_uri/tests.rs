@@ -21,6 +21,7 @@ fn each_step_gives_the_specified_bytes() {
         ),
         ("https://faß.example/p", "https://xn--fa-hia.example/p", "xn--fa-hia.example"),
         ("https://a。b/p", "https://a.b/p", "a.b"),
+        ("https://ü．b｡c/p", "https://xn--tda.b.c/p", "xn--tda.b.c"),
         ("https://[2001:DB8::1]/p", "https://[2001:db8::1]/p", "[2001:db8::1]"),
         ("https://[::1]:8443/p", "https://[::1]:8443/p", "[::1]:8443"),
         ("https://[::1]:443/p", "https://[::1]/p", "[::1]"),
@@ -113,6 +114,55 @@ fn malformed_urls_are_refused_by_name() {
         ("https://h.example/%+1", PercentEncoding { offset: 1 }),
     ] {
         assert_eq!(TargetUri::canonicalize(url, SIGNER), Err(why), "{url}");
+    }
+}
+
+/// Hosts such as `r2---sn-huoa.example` are in use. A label is ASCII, or it is converted.
+#[test]
+fn a_label_is_judged_the_same_whatever_its_neighbors() {
+    let with = |label: &str, neighbor: &str| {
+        let url = format!("https://{label}.{neighbor}/p");
+        let canonical = TargetUri::canonicalize(&url, SIGNER)?;
+        let host = canonical.authority().to_owned();
+        Ok::<_, TargetUriError>(host.split('.').next().unwrap().to_owned())
+    };
+    for (label, canonical) in [
+        ("r2---sn-huoa", "r2---sn-huoa"),
+        ("AB--cd", "ab--cd"),
+        ("-a", "-a"),
+        ("a-", "a-"),
+        ("_dmarc", "_dmarc"),
+        ("0", "0"),
+        ("ü", "xn--tda"),
+        ("XN--tda", "xn--tda"),
+    ] {
+        for neighbor in ["example", "bücher.example", "xn--bcher-kva.example", "\u{5d0}.example"] {
+            let found = with(label, neighbor);
+            assert_eq!(found.as_deref(), Ok(canonical), "{label} {neighbor}");
+        }
+    }
+    for (label, error) in [
+        ("xn--abc-", TargetUriError::Idna),
+        ("-ü", TargetUriError::Idna),
+        ("a%", TargetUriError::HostCharacter { offset: 1 }),
+    ] {
+        for neighbor in ["example", "bücher.example", "xn--bcher-kva.example"] {
+            assert_eq!(with(label, neighbor), Err(error), "{label} {neighbor}");
+        }
+    }
+}
+
+#[test]
+fn the_same_uri_under_the_other_scheme_has_its_default_port() {
+    for (url, other) in [
+        ("https://h.example/p?q", "http://h.example/p?q"),
+        ("http://h.example/p", "https://h.example/p"),
+        ("http://h.example:443/", "https://h.example/"),
+        ("https://[::1]:8443/", "http://[::1]:8443/"),
+    ] {
+        let uri = TargetUri::canonicalize(url, VERIFIER).unwrap();
+        let swapped = uri.with_other_scheme(VERIFIER).unwrap();
+        assert_eq!(Ok(swapped), TargetUri::canonicalize(other, VERIFIER), "{url}");
     }
 }
 
