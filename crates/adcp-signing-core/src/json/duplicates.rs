@@ -160,13 +160,13 @@ pub(crate) fn scan_body<'a>(
 ) -> Result<Scanned<'a>, StrictJsonError> {
     if keep_document {
         let mut readers = (Members::new(), Nodes::for_body(body));
-        scan(body, limits, &mut readers)?;
+        scan(body, limits, &mut readers).map_err(|error| error.of_document(body))?;
         let (members, nodes) = readers;
         let document = Some(nodes.into_document()?);
         return Ok(Scanned { document, duplicates: members.into_duplicates() });
     }
     let mut members = Members::new();
-    scan(body, limits, &mut members)?;
+    scan(body, limits, &mut members).map_err(|error| error.of_document(body))?;
     Ok(Scanned { document: None, duplicates: members.into_duplicates() })
 }
 

@@ -21,6 +21,8 @@ pub use sanitize::{is_non_printable, sanitize_key_name};
 
 use thiserror::Error;
 
+use crate::text::format::{self, Format};
+
 /// A body is not strict JSON, or exceeds the [`JsonLimits`]. Offsets are in bytes. Messages show no
 /// bytes of the body except sanitized key names.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -55,7 +57,41 @@ pub enum StrictJsonError {
     },
 }
 
+/// The name of the format of some data, where it is one that often comes in place of JSON or of a
+/// key, to follow "is".
+pub fn format_name(data: &[u8]) -> Option<&'static str> {
+    Format::of(data).map(Format::name)
+}
+
+/// The data without a UTF-8 byte order mark at its start, which files may have and bodies may not.
+pub fn without_bom(data: &[u8]) -> &[u8] {
+    format::without_bom(data)
+}
+
 impl StrictJsonError {
+    /// Names the format of a document that is not JSON at all, where it is known.
+    #[cold]
+    pub(crate) fn of_document(self, document: &[u8]) -> Self {
+        match (self, Format::of(document)) {
+            (Self::Invalid { offset, .. }, Some(format)) => {
+                Self::Invalid { offset, what: format.not_json() }
+            }
+            (error, _) => error,
+        }
+    }
+
+    /// Names the cause where the document is a body with a `Content-Encoding`.
+    #[cold]
+    pub(crate) fn of_encoded_body(self) -> Self {
+        const ENCODED: &str = "the body is compressed, or encoded in another way, as its \
+            Content-Encoding states; send it without one";
+
+        match self {
+            Self::Invalid { offset, .. } => Self::Invalid { offset, what: ENCODED },
+            error => error,
+        }
+    }
+
     /// Whether a limit was exceeded, which is answered 413, and not the syntax violated.
     pub fn exceeds_limit(&self) -> bool {
         matches!(self, Self::TooDeep { .. } | Self::TooManyMembers { .. })

@@ -265,7 +265,10 @@ impl<'a> Cursor<'a> {
             what: "not UTF-8",
         })?;
         if text.starts_with('\u{feff}') {
-            return Err(StrictJsonError::Invalid { offset: 0, what: "byte order mark" });
+            return Err(StrictJsonError::Invalid {
+                offset: 0,
+                what: "a byte order mark (BOM); write the text without it",
+            });
         }
         Ok(Self { text, offset: 0, specials: Specials::of_block(body, 0) })
     }

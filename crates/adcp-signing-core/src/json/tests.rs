@@ -86,7 +86,7 @@ fn what_is_no_strict_json_is_refused_where_it_breaks() {
     for (body, offset, what) in [
         (&b""[..], 0, "the document ends early"),
         (b" ", 1, "the document ends early"),
-        (b"\xef\xbb\xbf{}", 0, "byte order mark"),
+        (b"\xef\xbb\xbf{}", 0, "a byte order mark (BOM); write the text without it"),
         (b"{\"a\":\"\xff\"}", 6, "not UTF-8"),
         (b"{} x", 3, "content after the document"),
         (b"{}{}", 2, "content after the document"),

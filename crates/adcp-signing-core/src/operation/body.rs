@@ -38,7 +38,7 @@ impl<'m, 'a> BodyView<'m, 'a> {
 
     /// Whether the body is declared as plain UTF-8: not compressed, and in no other charset.
     pub(super) fn is_declared_plain(&self) -> bool {
-        self.is_identity_coded() && self.content_type.is_none_or(declares_utf8)
+        is_identity_coded(self.content_encoding) && self.content_type.is_none_or(declares_utf8)
     }
 
     /// Whether the body is form data, and no decoder of JSON finds an object or array in it.
@@ -64,13 +64,14 @@ impl<'m, 'a> BodyView<'m, 'a> {
         .into_iter()
         .find_map(|(name, form)| media_type.eq_ignore_ascii_case(name.as_bytes()).then_some(form))
     }
+}
 
-    fn is_identity_coded(&self) -> bool {
-        self.content_encoding.is_none_or(|codings| {
-            let codings = codings.trim_ascii();
-            codings.is_empty() || codings.eq_ignore_ascii_case(b"identity")
-        })
-    }
+/// Whether the values of all `Content-Encoding` lines, joined, leave the body as it is.
+pub(crate) fn is_identity_coded(content_encoding: Option<&[u8]>) -> bool {
+    content_encoding.is_none_or(|codings| {
+        let codings = codings.trim_ascii();
+        codings.is_empty() || codings.eq_ignore_ascii_case(b"identity")
+    })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,7 +17,7 @@ mod resolved;
 mod rest;
 mod webhook;
 
-pub(crate) use body::BodyView;
+pub(crate) use body::{BodyView, is_identity_coded};
 pub use capability::{
     Advice, CapabilityError, DigestPolicy, List, OperationSource, Posture,
     RequestSigningCapability, SigningProfile,

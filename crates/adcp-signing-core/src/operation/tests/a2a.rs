@@ -59,7 +59,10 @@ fn hardening_1_a_body_that_is_not_one_request_object_is_refused() {
         ("7".into(), Type { member: "the body", expected: "an object" }),
         (
             format!("\u{feff}{}", parts(GET)),
-            Json(StrictJsonError::Invalid { offset: 0, what: "byte order mark" }),
+            Json(StrictJsonError::Invalid {
+                offset: 0,
+                what: "a byte order mark (BOM); write the text without it",
+            }),
         ),
         (
             String::new(),

@@ -63,7 +63,13 @@ fn a_tool_call_without_one_name_is_refused() {
         (" [", Batch),
         ("7", Type { member: "the body", expected: "an object" }),
         ("", Json(StrictJsonError::Invalid { offset: 0, what: "the document ends early" })),
-        ("\u{feff}{}", Json(StrictJsonError::Invalid { offset: 0, what: "byte order mark" })),
+        (
+            "\u{feff}{}",
+            Json(StrictJsonError::Invalid {
+                offset: 0,
+                what: "a byte order mark (BOM); write the text without it",
+            }),
+        ),
     ] {
         assert_eq!(mcp(body), Err(why), "{body}");
     }
