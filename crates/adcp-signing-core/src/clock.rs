@@ -47,6 +47,25 @@ impl UnixSeconds {
         Self(self.0.saturating_sub(seconds))
     }
 
+    /// The finer unit that the number looks like it is in: as seconds it lies thousands of years
+    /// ahead. Whatever reads such a time refuses it and names the unit.
+    ///
+    /// ```
+    /// use adcp_signing_core::UnixSeconds;
+    ///
+    /// assert_eq!(UnixSeconds::new(1_776_520_800).finer_unit(), None);
+    /// assert_eq!(UnixSeconds::new(1_776_520_800_000).finer_unit(), Some("milliseconds"));
+    /// ```
+    pub const fn finer_unit(self) -> Option<&'static str> {
+        match self.0 {
+            // The year 5138 in seconds, and 1973 in milliseconds.
+            100_000_000_000..=99_999_999_999_999 => Some("milliseconds"),
+            100_000_000_000_000..=99_999_999_999_999_999 => Some("microseconds"),
+            100_000_000_000_000_000.. => Some("nanoseconds"),
+            _ => None,
+        }
+    }
+
     /// How many seconds this lies after `earlier`; negative where it lies before.
     pub const fn since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0)
@@ -136,6 +155,23 @@ mod tests {
         assert_eq!(UnixSeconds::new(i64::MAX).plus(1), UnixSeconds::new(i64::MAX));
         assert_eq!(UnixSeconds::new(i64::MIN).minus(1), UnixSeconds::new(i64::MIN));
         assert_eq!(UnixSeconds::new(i64::MAX).since(UnixSeconds::new(i64::MIN)), i64::MAX);
+    }
+
+    #[test]
+    fn a_time_in_a_finer_unit_is_told_by_its_size() {
+        for (number, unit) in [
+            (i64::MIN, None),
+            (0, None),
+            (1_776_520_800, None),
+            (99_999_999_999, None),
+            (100_000_000_000, Some("milliseconds")),
+            (1_776_520_800_000, Some("milliseconds")),
+            (1_776_520_800_000_000, Some("microseconds")),
+            (1_776_520_800_000_000_000, Some("nanoseconds")),
+            (i64::MAX, Some("nanoseconds")),
+        ] {
+            assert_eq!(UnixSeconds::new(number).finer_unit(), unit, "{number}");
+        }
     }
 
     #[test]

@@ -8,7 +8,8 @@ use crate::{
     target_uri::{Rules, TargetUri},
 };
 
-/// The source of the components that the AdCP profiles cover.
+/// The source of the components that the AdCP profiles cover. They take `@method` in upper case,
+/// which therefore is how it has to be sent: routers tell `patch` from `PATCH`.
 pub(crate) struct AdcpComponents<'a> {
     request: &'a Request<'a>,
     target: &'a TargetUri,
@@ -40,6 +41,11 @@ impl ComponentSource for AdcpComponents<'_> {
         component: &Component<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), ComponentError> {
+        if component.name() == ComponentName::Method
+            && self.request.method.bytes().any(|byte| byte.is_ascii_lowercase())
+        {
+            return Err(ComponentError::MethodCase);
+        }
         let known = match component.name() {
             ComponentName::TargetUri => Some(self.target.as_str().as_bytes()),
             ComponentName::Authority => Some(self.target.authority().as_bytes()),

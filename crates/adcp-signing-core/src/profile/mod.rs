@@ -16,12 +16,8 @@ mod wire;
 
 use std::fmt;
 
-pub(crate) use self::{
-    body::check_body,
-    components::{AdcpComponents, KnownFields, check_authority, is_known},
-    content_type::{content_type, declares_json, has_top_level_comma},
-};
 pub use self::{
+    body::LengthMismatch,
     bounds::Bounds,
     code::{ErrorCode, Fault, Recovery, recovery_of_challenge},
     content_type::SeveralContentTypes,
@@ -33,6 +29,11 @@ pub use self::{
         RegistrationError,
     },
     wire::WireVersion,
+};
+pub(crate) use self::{
+    body::{check_body, check_length},
+    components::{AdcpComponents, KnownFields, check_authority, is_known},
+    content_type::{content_type, declares_json, has_top_level_comma},
 };
 use crate::{
     keys::Algorithm,

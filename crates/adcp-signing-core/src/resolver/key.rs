@@ -60,10 +60,10 @@ pub enum Unusable {
     /// `key_ops` is absent or lacks `verify`.
     #[error("the JWK's `key_ops` does not include \"verify\"")]
     KeyOps,
-    /// `adcp_use` is absent or not one string.
-    #[error("the JWK has no `adcp_use`; it must be one string")]
+    /// `adcp_use` is absent.
+    #[error("the JWK has no `adcp_use`; add what the key is for, as one string")]
     Purpose,
-    /// `alg`, `kty`, `crv` or the key material is wrong.
+    /// A member has a wrong type, or `alg`, `kty`, `crv` or the key material is wrong.
     #[error("the JWK is unusable: {0}")]
     Material(String),
     /// Another key of the same set has the same `kid`.
@@ -172,6 +172,8 @@ impl VerificationKey {
 
 impl Declared {
     fn from_jwk(jwk: &Jwk) -> Result<Self, Unusable> {
+        // Such a member reads as absent, and must not be reported as missing.
+        jwk.check_types().map_err(|error| Unusable::Material(error.to_string()))?;
         if jwk.key_use() != Some("sig") {
             return Err(Unusable::Use(jwk.key_use().map(str::to_owned)));
         }
@@ -227,6 +229,20 @@ mod tests {
             (format!(r#","x":"{X}","use":"sig","adcp_use":"request-signing""#), "`key_ops`"),
             (format!(r#","x":"{X}","use":"sig","key_ops":["verify"]"#), "`adcp_use`"),
             (format!(r#","x":"AQ","use":"sig"{rest}"#), "unusable"),
+            // Members of a wrong type are there, and are not called absent.
+            (
+                format!(
+                    r#","x":"{X}","use":"sig","key_ops":["verify"],"adcp_use":["request-signing"]"#
+                ),
+                "`adcp_use` must be one string",
+            ),
+            (format!(r#","x":"{X}","use":["sig"]{rest}"#), "`use` must be a string"),
+            (
+                format!(
+                    r#","x":"{X}","use":"sig","key_ops":"verify","adcp_use":"request-signing""#
+                ),
+                "`key_ops` must be an array of strings",
+            ),
         ];
         for (members, reason) in cases {
             let Ok(jwk) = Jwk::parse(

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     clock::UnixSeconds,
-    json::{Document, JsonLimits, Kind, StrictJsonError},
+    json::{Document, JsonLimits, Kind, StrictJsonError, Value},
     resolver::canonical_url,
     target_uri::TargetUriError,
 };
@@ -108,8 +108,11 @@ pub enum RevocationListError {
         /// The canonical issuer whose list it should be.
         expected: String,
     },
-    /// A timestamp is not RFC 3339 in UTC.
-    #[error("`{member}` of the revocation list is not an RFC 3339 timestamp in UTC")]
+    /// A timestamp is not RFC 3339 in UTC, but a number of seconds or milliseconds or another text.
+    #[error(
+        "`{member}` of the revocation list is not an RFC 3339 timestamp in UTC, such as \
+         \"2026-04-18T14:00:00Z\"; numbers of seconds or milliseconds are not read"
+    )]
     Timestamp {
         /// `updated` or `next_update`.
         member: &'static str,
@@ -139,6 +142,10 @@ impl<'a> Payload<'a> {
         let wrong = |member| RevocationListError::Member { member };
         let text =
             |member| root.member(member).and_then(|value| value.as_str()).ok_or(wrong(member));
+        let time = |member| match root.member(member).map(Value::kind) {
+            Some(Kind::Number) => Err(RevocationListError::Timestamp { member }),
+            _ => text(member),
+        };
         let strings = |member| {
             let value = root.member(member).filter(|value| value.kind() == Kind::Array);
             let entries = value.ok_or(wrong(member))?.elements();
@@ -157,8 +164,8 @@ impl<'a> Payload<'a> {
                 .and_then(|value| value.as_u64())
                 .ok_or(wrong("version"))?,
             issuer: text("issuer")?,
-            updated: text("updated")?,
-            next_update: text("next_update")?,
+            updated: time("updated")?,
+            next_update: time("next_update")?,
             entries: kids.len() + jtis.len(),
             revoked_jtis: jtis.into_iter().collect(),
             revoked_kids: kids.into_iter().collect(),
@@ -351,6 +358,14 @@ mod tests {
             ),
             (good.replace("14:00:00Z", "14:00:00"), E::Timestamp { member: "updated" }),
             (good.replace("14:15:00Z", "soon"), E::Timestamp { member: "next_update" }),
+            (
+                good.replace("\"2026-04-18T14:15:00Z\"", "1776521700"),
+                E::Timestamp { member: "next_update" },
+            ),
+            (
+                good.replace("2026-04-18T14:00:00Z", "1776520800000"),
+                E::Timestamp { member: "updated" },
+            ),
             (good.replace("14:15:00Z", "14:00:00Z"), E::NextUpdateNotAfter),
             (
                 "x".repeat(RevocationList::MAX_BYTES + 1),

@@ -106,6 +106,19 @@ pub enum RevocationLoadError {
         /// When it was fetched.
         now: UnixSeconds,
     },
+    /// The time of the fetch is in another unit than seconds, so that the list would never go stale.
+    #[error(
+        "the revocation list of {issuer} was fetched at {fetched_at}, which looks like {unit}; give \
+         Unix seconds"
+    )]
+    Unit {
+        /// The canonical issuer.
+        issuer: String,
+        /// The time that was given.
+        fetched_at: UnixSeconds,
+        /// The unit that it looks like it is in.
+        unit: &'static str,
+    },
     /// The issuer revoked more keys over time than are remembered.
     #[error("the lists of {issuer} revoked {kids} keys over time; at most {max} are remembered")]
     TooMany {
@@ -157,7 +170,8 @@ impl InMemoryRevocation {
     }
 
     /// From the second after `last_fresh` on, every key that is not revoked is
-    /// [`RevocationStatus::Stale`].
+    /// [`RevocationStatus::Stale`]. A `last_fresh` in a finer unit than seconds would never come: it
+    /// makes the keys stale at once.
     pub fn stale_after(&self, last_fresh: UnixSeconds) {
         self.state.write().last_fresh = Some(last_fresh);
     }
@@ -177,6 +191,9 @@ impl InMemoryRevocation {
     ) -> Result<(), RevocationLoadError> {
         let issuer = list.issuer().to_owned();
         let (updated, now) = (list.updated(), fetched_at);
+        if let Some(unit) = now.finer_unit() {
+            return Err(RevocationLoadError::Unit { issuer, fetched_at, unit });
+        }
         if updated > now.plus(MAX_LEAD) {
             return Err(RevocationLoadError::FromTheFuture { issuer, updated, now });
         }
@@ -225,7 +242,7 @@ impl RevocationSource for InMemoryRevocation {
         if listed || state.by_hand.contains(key.kid()) {
             return Ok(RevocationStatus::Revoked);
         }
-        if state.last_fresh.is_some_and(|last| now > last) {
+        if state.last_fresh.is_some_and(|last| now > last || last.finer_unit().is_some()) {
             return Ok(RevocationStatus::Stale);
         }
         match of_issuer {
@@ -356,6 +373,19 @@ mod tests {
         assert_eq!(check(&source, &other, last.plus(1)), Some(RevocationStatus::Stale));
         // The age of one issuer's list is not compared with another's.
         source.load(list(B, NOW.minus(1), &[]), NOW).unwrap();
+    }
+
+    #[test]
+    fn a_time_in_milliseconds_keeps_nothing_fresh() {
+        let milliseconds = UnixSeconds::new(NOW.as_i64() * 1000);
+        let source = InMemoryRevocation::default();
+        let refused = source.load(list(A, NOW, &[]), milliseconds);
+        let issuer = format!("{A}/");
+        let (fetched_at, unit) = (milliseconds, "milliseconds");
+        assert_eq!(refused, Err(RevocationLoadError::Unit { issuer, fetched_at, unit }));
+
+        source.stale_after(milliseconds);
+        assert_eq!(check(&source, &key("k", None), NOW), Some(RevocationStatus::Stale));
     }
 
     #[test]

@@ -315,6 +315,11 @@ fn check_params(
     Ok(())
 }
 
+/// Whether a text is a token (RFC 9110 §5.6.2), as the name of a method is.
+pub(super) fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| is_field_name_byte(byte.to_ascii_lowercase()))
+}
+
 /// A `tchar` of RFC 9110 §5.6.2 that is not upper-case.
 const fn is_field_name_byte(byte: u8) -> bool {
     matches!(

@@ -133,8 +133,23 @@ pub enum ComponentError {
         /// The identifier.
         component: String,
     },
-    /// A value outside ASCII (RFC 9421 §2.5); a field can be covered with `;bs` instead.
-    #[error("the value of component {component} is not ASCII; a field can be covered with ';bs'")]
+    /// A method that is not a token (RFC 9110 §9.1).
+    #[error(
+        "the HTTP method is not a token such as POST (RFC 9110 §9.1): it has another character"
+    )]
+    Method,
+    /// A method with lower-case letters, which AdCP signs in upper case. Methods are case-sensitive,
+    /// so what is signed would not be what is sent.
+    #[error(
+        "the HTTP method has lower-case letters, and AdCP signs it in upper case; send it in upper \
+         case, such as PATCH for patch"
+    )]
+    MethodCase,
+    /// A value outside ASCII (RFC 9421 §2.5).
+    #[error(
+        "the value of component {component} is not ASCII; percent-encode it in a URL, or leave the \
+         field uncovered"
+    )]
     NotAscii {
         /// The identifier.
         component: String,

@@ -1,5 +1,6 @@
 //! The values of components in plain RFC 9421: from a request, or from a response and its request.
 
+use super::component::is_token;
 use super::field::append_field;
 use super::{
     Component, ComponentError, ComponentName, ComponentParam, ComponentSource, Request, Response,
@@ -81,7 +82,10 @@ fn append_of_request(
 ) -> Result<(), ComponentError> {
     let target = || PlainTarget::parse(request.url);
     match component.name() {
-        ComponentName::Method => out.extend_from_slice(request.method.as_bytes()),
+        ComponentName::Method if is_token(request.method) => {
+            out.extend_from_slice(request.method.as_bytes())
+        }
+        ComponentName::Method => return Err(ComponentError::Method),
         ComponentName::TargetUri => {
             out.extend_from_slice(agreed(target()?, request)?.uri().as_bytes())
         }
@@ -243,6 +247,19 @@ mod tests {
             for name in ["@target-uri", "@authority", "@path"] {
                 assert_eq!(derived("GET", url, name), Err(error.into()), "{url} {name}");
             }
+        }
+    }
+
+    #[test]
+    fn the_method_is_a_token_in_the_case_of_the_wire() {
+        let url = "https://www.example.com/";
+        for method in ["patch", "M-SEARCH", "Get"] {
+            assert_eq!(derived(method, url, "@method").unwrap(), method);
+        }
+        for method in
+            ["", " GET", "GET ", "GET /", "G\u{e9}T", "\u{feff}GET", "GET\n", "A:B", "(x)"]
+        {
+            assert_eq!(derived(method, url, "@method"), Err(ComponentError::Method), "{method:?}");
         }
     }
 

@@ -3,12 +3,17 @@
 #[cfg(feature = "http")]
 use crate::http_message::OriginError;
 use crate::{
+    clock::UnixSeconds,
     json::StrictJsonError,
     keys::{Algorithm, KeyPurpose},
     nonce::NonceError,
-    profile::{Fault, SeveralContentTypes},
+    profile::{Fault, LengthMismatch, MAX_VALIDITY, SeveralContentTypes},
     provider::ProviderError,
-    rfc9421::{AuthorityError, ComponentError, digest::DigestError, structured_fields::WriteError},
+    rfc9421::{
+        AuthorityError, ComponentError,
+        digest::{DigestError, DigestMismatch},
+        structured_fields::WriteError,
+    },
     target_uri::{AmbiguousUrl, TargetUriError},
 };
 
@@ -38,19 +43,31 @@ pub enum SignError {
     Digest(#[from] DigestError),
     /// The message already has a `Content-Digest`, of another body.
     #[error(
-        "the Content-Digest already set is not the body's; remove it, or set it over the bytes that are sent"
+        "the Content-Digest already set is not the body's: {0}; remove it, or set it over the bytes \
+         that are sent"
     )]
-    DigestMismatch,
-    /// The body has duplicate keys, or is declared to be JSON and is not. `duplicate_key_input` in
-    /// AdCP's words.
+    DigestMismatch(DigestMismatch),
+    /// `Content-Length` announces another body.
+    #[error(transparent)]
+    Length(#[from] LengthMismatch),
+    /// The body has duplicate keys, which AdCP calls `duplicate_key_input`, or is declared to be JSON
+    /// and is not.
     #[error("the body is not signed: {0}")]
     Body(#[from] StrictJsonError),
     /// The profile requires the digest to be covered.
     #[error("{0} requires content-digest to be covered; do not ask for a signature without it")]
     DigestRequired(String),
     /// The window is not one a verifier accepts.
-    #[error("a signature is valid for 1 to 300 seconds, not {0}")]
+    #[error("a signature is valid for 1 to 300 seconds, not {0}{hint}", hint = milliseconds_hint(*.0))]
     Validity(i64),
+    /// The time of the signature is in another unit than seconds.
+    #[error("created {created} looks like {unit}; give Unix seconds")]
+    Unit {
+        /// The time that was given.
+        created: UnixSeconds,
+        /// The unit that it looks like it is in.
+        unit: &'static str,
+    },
     /// No nonce could be made, or the caller's is not one a verifier accepts.
     #[error(transparent)]
     Nonce(#[from] NonceError),
@@ -103,6 +120,15 @@ pub enum SignError {
     TooManyFields,
 }
 
+/// Names milliseconds, where the length of a window looks like them.
+fn milliseconds_hint(validity: i64) -> &'static str {
+    if validity % 1000 == 0 && (1..=MAX_VALIDITY).contains(&(validity / 1000)) {
+        "; this looks like milliseconds"
+    } else {
+        ""
+    }
+}
+
 impl SignError {
     /// What a verifier would have refused the message for, where it would have.
     pub fn fault(&self) -> Option<Fault> {
@@ -116,9 +142,9 @@ impl SignError {
             Self::SeveralContentTypes(_) | Self::Digest(_) | Self::Parameter { .. } => {
                 Some(Fault::HeaderMalformed)
             }
-            Self::DigestMismatch => Some(Fault::DigestMismatch),
+            Self::DigestMismatch(_) | Self::Length(_) => Some(Fault::DigestMismatch),
             Self::DigestRequired(_) => Some(Fault::ComponentsIncomplete),
-            Self::Validity(_) => Some(Fault::WindowInvalid),
+            Self::Validity(_) | Self::Unit { .. } => Some(Fault::WindowInvalid),
             Self::Algorithm(_) => Some(Fault::AlgNotAllowed),
             Self::Purpose { .. } => Some(Fault::KeyPurposeInvalid),
             #[cfg(feature = "http")]

@@ -9,7 +9,7 @@ use crate::{
     nonce::Nonce,
     profile::{
         AdcpComponents, KnownFields, LABEL, MAX_VALIDITY, Profile, check_authority, check_body,
-        content_type,
+        check_length, content_type,
     },
     rfc9421::{
         Component, ComponentName, Request, SignatureParams,
@@ -132,10 +132,14 @@ pub(super) fn prepare_target(
     if !(1..=MAX_VALIDITY).contains(&validity) {
         return Err(SignError::Validity(validity));
     }
+    if let Some(unit) = parameters.created.finer_unit() {
+        return Err(SignError::Unit { created: parameters.created, unit });
+    }
     let cover_digest = parameters
         .coverage
         .resolve(profile, !request.body.is_empty())
         .ok_or_else(|| SignError::DigestRequired(profile.to_string()))?;
+    check_length(request)?;
     check_body(request)?;
     let rules = profile.signer_uri_rules();
     let target = match target {
@@ -201,7 +205,8 @@ fn digest_of(profile: &Profile, request: &Request<'_>) -> Result<Option<String>,
         None => Ok(Some(content_digest(request.body, profile.emitted_digest_alphabet()))),
         Some(value) => {
             let present = ContentDigest::parse(&value, profile.digest_alphabets())?;
-            if present.matches(request.body) { Ok(None) } else { Err(SignError::DigestMismatch) }
+            present.check(request.body).map_err(SignError::DigestMismatch)?;
+            Ok(None)
         }
     }
 }

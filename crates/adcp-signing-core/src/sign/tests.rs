@@ -17,7 +17,10 @@ use crate::{
         SigningProvider,
         scripted::{Scripted, Step},
     },
-    rfc9421::{AuthorityError, FieldLine, Request, digest::DigestError},
+    rfc9421::{
+        AuthorityError, ComponentError, FieldLine, Request,
+        digest::{DigestError, DigestMismatch},
+    },
     target_uri::{AmbiguousUrl, TargetUriError},
 };
 
@@ -238,6 +241,69 @@ fn a_body_and_a_webhook_need_one_content_type() {
     assert_eq!(signed.content_digest, None);
 }
 
+/// AdCP signs the method in upper case, so one that is sent in another case is not signed.
+#[test]
+fn a_method_is_signed_as_it_is_sent_and_in_upper_case() {
+    let fields = [JSON];
+    let request = |method| Request::new(method, URL, &fields, BODY);
+    for method in ["patch", "Patch", "m-Search"] {
+        let refused = refusal(newest(), &request(method));
+        let is_case = matches!(refused, SignError::Component(ComponentError::MethodCase));
+        assert!(is_case, "{method}: {refused}");
+    }
+    for method in ["", "PATCH ", "\u{feff}PATCH", "PATCH / HTTP/1.1"] {
+        let refused = refusal(newest(), &request(method));
+        let is_token = matches!(refused, SignError::Component(ComponentError::Method));
+        assert!(is_token, "{method}: {refused}");
+    }
+    let prepared =
+        block_on(signer_of(newest()).prepare(&request("M-SEARCH"), &SignOptions::default()))
+            .unwrap();
+    assert!(prepared.signature_base().starts_with(b"\"@method\": M-SEARCH\n"));
+}
+
+#[test]
+fn a_time_in_another_unit_than_seconds_is_not_signed() {
+    let signer = signer_of(newest());
+    let fields = [JSON];
+    let request = post(&fields, BODY);
+    let created = UnixSeconds::new(NOW.as_i64() * 1000);
+    let options = SignOptions { created: Some(created), ..SignOptions::default() };
+    let refused = block_on(signer.prepare(&request, &options)).unwrap_err();
+    assert!(matches!(refused, SignError::Unit { unit: "milliseconds", .. }), "{refused}");
+    assert_eq!(refused.fault(), Some(Fault::WindowInvalid));
+    for (expires_in, is_named) in [(300_000, true), (301_000, false), (301, false)] {
+        let options = SignOptions { expires_in: Some(expires_in), ..SignOptions::default() };
+        let refused = block_on(signer.prepare(&request, &options)).unwrap_err();
+        assert!(matches!(refused, SignError::Validity(_)), "{refused}");
+        assert_eq!(refused.to_string().contains("milliseconds"), is_named, "{refused}");
+    }
+}
+
+#[test]
+fn a_body_of_another_length_than_announced_is_not_signed() {
+    let with = |value| [JSON, FieldLine::new("Content-Length", value)];
+    assert!(block_on(signer_of(newest()).sign(&post(&with("7"), BODY))).is_ok());
+    for length in ["6", "8", "0", "7, 7", "x"] {
+        let refused = refusal(newest(), &post(&with(length), BODY));
+        assert!(matches!(refused, SignError::Length(_)), "{length}: {refused}");
+        assert_eq!(refused.fault(), Some(Fault::DigestMismatch));
+    }
+}
+
+#[test]
+fn a_body_that_is_encoded_is_named_as_such() {
+    let gzip = [0x1f, 0x8b, 0x08, 0];
+    for (coding, cause) in
+        [("gzip", "as its Content-Encoding states"), ("identity", "compressed (gzip)")]
+    {
+        let fields = [JSON, FieldLine::new("Content-Encoding", coding)];
+        let refused = refusal(newest(), &post(&fields, &gzip));
+        assert!(matches!(refused, SignError::Body(StrictJsonError::Invalid { .. })), "{refused}");
+        assert!(refused.to_string().contains(cause), "{refused}");
+    }
+}
+
 #[test]
 fn a_content_digest_that_is_there_must_be_the_bodys() {
     let with = |value| [JSON, FieldLine::new("Content-Digest", value)];
@@ -246,8 +312,11 @@ fn a_content_digest_that_is_there_must_be_the_bodys() {
     let digest = block_on(signer.sign(&post(&fields, BODY))).unwrap().content_digest.unwrap();
 
     let refused = refusal(newest(), &post(&with(&digest), br#"{"a":2}"#));
-    assert!(matches!(refused, SignError::DigestMismatch), "{refused}");
+    assert!(matches!(refused, SignError::DigestMismatch(DigestMismatch::Differs)), "{refused}");
     assert_eq!(refused.fault(), Some(Fault::DigestMismatch));
+
+    let refused = refusal(newest(), &post(&with("sha-512=:AAAA:"), BODY));
+    assert!(matches!(refused, SignError::DigestMismatch(DigestMismatch::NoSha256)), "{refused}");
 
     for (value, is_expected) in [
         ("sha-256=", (|error| matches!(error, DigestError::Syntax(_))) as fn(&DigestError) -> bool),

@@ -5,8 +5,8 @@ use std::{borrow::Cow, fmt};
 use super::{Bound, Reason, Rejection, Step};
 use crate::{
     json::{Document, DuplicateKeys, JsonLimits, StrictJsonError, scan_body},
-    operation::{BodyView, METHOD_OVERRIDE_FIELDS, Target},
-    profile::{Bounds, Fault, Profile, SeveralContentTypes, has_top_level_comma},
+    operation::{BodyView, METHOD_OVERRIDE_FIELDS, Target, is_identity_coded},
+    profile::{Bounds, Fault, LengthMismatch, Profile, SeveralContentTypes, has_top_level_comma},
     rfc9421::{FieldLine, Request, structured_fields::trim_ows},
     target_uri::{TargetUri, TargetUriError},
 };
@@ -30,6 +30,7 @@ pub(super) struct Fields<'a> {
     pub(super) content_digest: Joined<'a>,
     pub(super) content_type: Joined<'a>,
     content_encoding: Joined<'a>,
+    content_length: Joined<'a>,
     overrides_method: bool,
 }
 
@@ -88,7 +89,8 @@ impl<'a> Received<'a> {
         }
         let fields = Fields::of(request.fields);
         let keeps_document = reading == BodyReading::Document || fields.are_unsigned();
-        let body = Json::read(request.body, &bounds, keeps_document)?;
+        let body = Json::read(request.body, &bounds, keeps_document)?
+            .coded(fields.content_encoding.value());
         let target = TargetUri::canonicalize(request.url, profile.verifier_uri_rules());
         Ok(Self { profile, request, fields, target, body })
     }
@@ -119,6 +121,12 @@ impl<'a> Received<'a> {
             content_type: self.fields.content_type.value(),
             content_encoding: self.fields.content_encoding.value(),
         }
+    }
+
+    /// Whether the body has the length that `Content-Length` announces. A body that was not read yet
+    /// must not pass for an empty one.
+    pub(super) fn check_length(&self) -> Result<(), LengthMismatch> {
+        LengthMismatch::check(self.fields.content_length.value(), self.request.body)
     }
 
     /// What the scan of step 14 found: the duplicate keys of a JSON body, or why it is not JSON.
@@ -168,6 +176,7 @@ impl<'a> Fields<'a> {
             let (name, field) = match line.name.len() {
                 9 => ("signature", &mut fields.signature),
                 12 => ("content-type", &mut fields.content_type),
+                14 if line.is("content-length") => ("content-length", &mut fields.content_length),
                 14 => ("content-digest", &mut fields.content_digest),
                 15 => ("signature-input", &mut fields.signature_input),
                 16 => ("content-encoding", &mut fields.content_encoding),
@@ -247,6 +256,16 @@ impl<'a> Json<'a> {
                 Err(exceeds(Bound::BodyComplexity, error.to_string()))
             }
             Err(error) => Ok(Self::Other(error)),
+        }
+    }
+
+    /// With the cause of what is not JSON, where the body has a `Content-Encoding`.
+    fn coded(self, content_encoding: Option<&[u8]>) -> Self {
+        match self {
+            Self::Other(error) if !is_identity_coded(content_encoding) => {
+                Self::Other(error.of_encoded_body())
+            }
+            body => body,
         }
     }
 }

@@ -66,7 +66,8 @@ impl<'r> Received<'r> {
     /// its operation.
     ///
     /// # Errors
-    /// `request_body_malformed` where the body must name the operation and does not,
+    /// `request_body_malformed` where the body must name the operation and does not, or where an
+    /// unsigned request has another body than `Content-Length` announces,
     /// `request_target_uri_malformed` for an unsigned request whose URL cannot be canonicalized,
     /// and `request_signature_required`.
     pub fn check_operation(
@@ -90,6 +91,9 @@ impl<'r> Received<'r> {
                 Fault::TargetUriMalformed,
                 format!("the request is unsigned and its target cannot be told: {error}"),
             ));
+        }
+        if is_unsigned && let Err(mismatch) = self.check_length() {
+            return Err(self.refuse(Step::Precheck, Fault::BodyMalformed, mismatch.to_string()));
         }
         let resolved = resolve(transport, &self.target(), &self.body()).map_err(|error| {
             self.refuse(Step::Precheck, Fault::BodyMalformed, error.to_string())

@@ -14,6 +14,7 @@ use crate::{
         signature_base,
         structured_fields::{BareItem, Dictionary, InnerList, Item, Member, MemberValue},
     },
+    target_uri::TargetUri,
 };
 
 /// A message whose signature fields parse (step 1).
@@ -107,6 +108,12 @@ impl ParsedSignature<'_> {
         let rules = received.profile.verifier_uri_rules();
         check_authority(received.request, target, rules)
             .map_err(|error| malformed(error.to_string()))?;
+        self.base_over(target)
+    }
+
+    /// The base over a target URI.
+    pub(super) fn base_over(&self, target: &TargetUri) -> Result<Vec<u8>, Rejection> {
+        let received = self.received;
         let known = KnownFields {
             content_type: received.fields.content_type.value(),
             content_digest: received.fields.content_digest.value(),
@@ -115,6 +122,19 @@ impl ParsedSignature<'_> {
         signature_base(&self.components, self.raw, &source).map_err(|error| {
             received.refuse(Step::Signature, Fault::SignatureInvalid, error.to_string())
         })
+    }
+
+    /// The bytes of the signature, however many, for the message of a refusal.
+    #[cold]
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        let value = self.received.fields.signature.value().unwrap_or_default();
+        let member = Dictionary::parse(value).ok().and_then(|members| members.into_member(LABEL));
+        match member.map(|member| member.value) {
+            Some(MemberValue::Item(Item { bare: BareItem::ByteSequence(bytes), .. })) => {
+                bytes.decode(self.received.profile.signature_alphabet()).unwrap_or_default()
+            }
+            _ => Vec::new(),
+        }
     }
 }
 

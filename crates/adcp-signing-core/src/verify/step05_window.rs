@@ -28,7 +28,7 @@ impl<'r> InWindow<'r> {
         } else {
             None
         };
-        match refused {
+        match refused.map(|detail| detail + &unit_hint(created, expires, now)) {
             Some(detail) => Err(claims.refuse(Step::Window, Fault::WindowInvalid, detail)),
             None => Ok(Self(announced)),
         }
@@ -42,4 +42,16 @@ impl<'r> InWindow<'r> {
     pub fn check_components(self) -> Result<Covered<'r>, Rejection> {
         Covered::check(self.0)
     }
+}
+
+/// Names a unit that is not seconds, where one of the times looks like it.
+#[cold]
+fn unit_hint(created: i64, expires: i64, now: i64) -> String {
+    [("created", created), ("expires", expires), ("the verifier's clock", now)]
+        .into_iter()
+        .find_map(|(name, time)| {
+            let unit = UnixSeconds::new(time).finer_unit()?;
+            Some(format!("; {name} looks like {unit}, and Unix seconds are wanted"))
+        })
+        .unwrap_or_default()
 }

@@ -1,11 +1,11 @@
-//! Step 11: the body has the covered digest.
+//! Step 11: the body has the length that is announced, and the covered digest.
 
 use super::{Rejection, Step, step10_signature::SignatureVerified, step12_replay::Committed};
 use crate::{
     clock::UnixSeconds,
     profile::{Fault, MAX_SKEW},
     replay::{InsertOutcome, ReplayEntry},
-    rfc9421::digest::CONTENT_DIGEST,
+    rfc9421::digest::{CONTENT_DIGEST, DigestMismatch},
 };
 
 /// A message whose signature and digest verify (steps 10 and 11). Only such a message has a replay
@@ -16,19 +16,23 @@ pub struct Authentic<'r>(pub(super) SignatureVerified<'r>);
 impl<'r> Authentic<'r> {
     pub(super) fn check(verified: SignatureVerified<'r>) -> Result<Self, Rejection> {
         let signature = &verified.keyed.announced.claims.signature;
-        let matches = match &signature.digest {
-            Some(digest) => digest.matches(signature.received.request.body),
-            None => !signature.covers(CONTENT_DIGEST),
+        let received = signature.received;
+        let refuse =
+            |detail: String| verified.keyed.refuse(Step::Digest, Fault::DigestMismatch, detail);
+        received.check_length().map_err(|mismatch| refuse(mismatch.to_string()))?;
+        let outcome = match &signature.digest {
+            Some(digest) => digest.check(received.request.body),
+            None if signature.covers(CONTENT_DIGEST) => Err(DigestMismatch::NoSha256),
+            None => Ok(()),
         };
-        if !matches {
-            return Err(verified.keyed.refuse(
-                Step::Digest,
-                Fault::DigestMismatch,
-                "Content-Digest has no sha-256 of the received body; was the body re-serialized on \
-                 the way?",
-            ));
+        match outcome {
+            Ok(()) => Ok(Self(verified)),
+            Err(DigestMismatch::Differs) => Err(refuse(format!(
+                "{}; was the body re-serialized or decompressed on the way?",
+                DigestMismatch::Differs
+            ))),
+            Err(mismatch) => Err(refuse(mismatch.to_string())),
         }
-        Ok(Self(verified))
     }
 
     /// What the replay store has to remember, until 60 s past `expires`.

@@ -70,8 +70,11 @@ pub enum HmacSignError {
     /// The body is not strict JSON, so it cannot be checked for duplicate keys.
     #[error("the webhook body cannot be signed: {0}")]
     NotJson(StrictJsonError),
-    /// The time lies before 1970.
-    #[error("the time {0} is before 1970; check the clock")]
+    /// The time lies before 1970, or is in another unit than seconds.
+    #[error(
+        "the time {0} is not one in Unix seconds since 1970{unit}; check the clock",
+        unit = looks_like(*.0)
+    )]
     Time(UnixSeconds),
 }
 
@@ -92,10 +95,15 @@ pub enum HmacRejection {
     #[error("`X-AdCP-Timestamp` is not a decimal integer of unix seconds")]
     TimestampNotNumeric,
     /// The timestamp is more than 300 s from now.
-    #[error("`X-AdCP-Timestamp` is {distance} s from now; 300 s are allowed")]
+    #[error(
+        "`X-AdCP-Timestamp` is {distance} s from now; 300 s are allowed{}",
+        looks_like(*.timestamp)
+    )]
     OutsideWindow {
         /// The distance in seconds, either way.
         distance: u64,
+        /// The timestamp.
+        timestamp: UnixSeconds,
     },
     /// The signature is not `sha256=` and 64 hex digits.
     #[error("`X-AdCP-Signature` is not `sha256=` and 64 hex digits")]
@@ -229,7 +237,8 @@ impl LegacyHmac {
     }
 
     /// Accepts, when verifying, the previous secret up to and with `until`. The standard wants no
-    /// more than 300 s after the rotation. Signing uses the current secret alone.
+    /// more than 300 s after the rotation. Signing uses the current secret alone. An `until` in a
+    /// finer unit than seconds would never come: the previous secret is not accepted then.
     #[must_use]
     pub fn accepting_previous(mut self, secret: HmacSecret, until: UnixSeconds) -> Self {
         self.previous = Some((secret, until));
@@ -247,7 +256,7 @@ impl LegacyHmac {
             StrictJsonError::Duplicate(keys) => HmacSignError::DuplicateKeyInput(keys),
             other => HmacSignError::NotJson(other),
         })?;
-        if now < UnixSeconds::new(0) {
+        if now < UnixSeconds::new(0) || now.finer_unit().is_some() {
             return Err(HmacSignError::Time(now));
         }
         let timestamp = now.to_string();
@@ -284,14 +293,25 @@ impl LegacyHmac {
         let seconds = seconds(timestamp).ok_or(HmacRejection::TimestampNotNumeric)?;
         let distance = now.as_i64().abs_diff(seconds);
         if distance > WINDOW_SECONDS {
-            return Err(HmacRejection::OutsideWindow { distance });
+            let timestamp = UnixSeconds::new(seconds);
+            return Err(HmacRejection::OutsideWindow { distance, timestamp });
         }
         let signature = digest(signature).ok_or(HmacRejection::SignatureMalformed)?;
         let by_current = self.secret.matches(timestamp, body, &signature);
         let by_previous = self.previous.as_ref().is_some_and(|(secret, until)| {
-            now <= *until && secret.matches(timestamp, body, &signature)
+            now <= *until
+                && until.finer_unit().is_none()
+                && secret.matches(timestamp, body, &signature)
         });
         if by_current || by_previous { Ok(()) } else { Err(HmacRejection::SignatureMismatch) }
+    }
+}
+
+/// Names the unit of a time that is not in seconds.
+fn looks_like(time: UnixSeconds) -> String {
+    match time.finer_unit() {
+        Some(unit) => format!("; it looks like {unit}, and Unix seconds are wanted"),
+        None => String::new(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The checklist over edges that answer as told: its order, its edges, its answer, and step 0.
 
+mod causes;
 mod edges;
 mod fields;
 mod logging;

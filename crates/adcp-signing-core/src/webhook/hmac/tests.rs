@@ -87,8 +87,12 @@ fn every_published_rejection_is_refused_for_its_reason() {
                 HmacRejection::SignatureMalformed
             }
             "empty-signature" | "missing-signature" => HmacRejection::Missing(SIGNATURE),
-            "timestamp-too-old" => HmacRejection::OutsideWindow { distance: 601 },
-            "timestamp-too-future" => HmacRejection::OutsideWindow { distance: 401 },
+            "timestamp-too-old" => {
+                HmacRejection::OutsideWindow { distance: 601, timestamp: NOW.minus(601) }
+            }
+            "timestamp-too-future" => {
+                HmacRejection::OutsideWindow { distance: 401, timestamp: NOW.plus(401) }
+            }
             "non-numeric-timestamp" => HmacRejection::TimestampNotNumeric,
             "body-tampered" | "signer-spaced-wire-compact" => HmacRejection::SignatureMismatch,
             other => panic!("no expectation for {other}"),
@@ -151,8 +155,11 @@ fn the_signer_refuses_every_published_duplicate_and_signs_the_clean_input() {
 fn what_cannot_be_checked_is_not_signed() {
     let scheme = LegacyHmac::new(HmacSecret::new(SECRET.into()).unwrap());
     assert!(matches!(scheme.sign(b"{", NOW), Err(HmacSignError::NotJson(_))));
-    let before = UnixSeconds::new(-1);
-    assert_eq!(scheme.sign(b"{}", before), Err(HmacSignError::Time(before)));
+    for wrong in [-1, NOW.as_i64() * 1000].map(UnixSeconds::new) {
+        assert_eq!(scheme.sign(b"{}", wrong), Err(HmacSignError::Time(wrong)));
+    }
+    let milliseconds = HmacSignError::Time(UnixSeconds::new(NOW.as_i64() * 1000)).to_string();
+    assert!(milliseconds.contains("looks like milliseconds"), "{milliseconds}");
 }
 
 #[test]
@@ -160,10 +167,29 @@ fn the_window_is_300_seconds_either_way() {
     let scheme = LegacyHmac::new(HmacSecret::new(SECRET.into()).unwrap());
     let headers = scheme.sign(b"{}", NOW).unwrap();
     let fields = delivery(&headers.signature, &headers.timestamp);
-    let outside = || Err(HmacRejection::OutsideWindow { distance: 301 });
+    let outside = || Err(HmacRejection::OutsideWindow { distance: 301, timestamp: NOW });
     for (offset, expected) in [(-301, outside()), (-300, Ok(())), (300, Ok(())), (301, outside())] {
         assert_eq!(scheme.verify(&fields, b"{}", NOW.plus(offset)), expected, "{offset}");
     }
+}
+
+#[test]
+fn a_time_in_milliseconds_is_named_and_never_extends_a_secret() {
+    let [old, new] =
+        [[SECRET, b"old"].concat(), SECRET.to_vec()].map(|secret| HmacSecret::new(secret).unwrap());
+    let milliseconds = UnixSeconds::new(NOW.as_i64() * 1000);
+    let headers = LegacyHmac::new(old.clone()).sign(b"{}", NOW).unwrap();
+    let fields = delivery(&headers.signature, &headers.timestamp);
+    let rotated = |until| LegacyHmac::new(new.clone()).accepting_previous(old.clone(), until);
+    assert_eq!(rotated(NOW).verify(&fields, b"{}", NOW), Ok(()));
+    let refused = rotated(milliseconds).verify(&fields, b"{}", NOW);
+    assert_eq!(refused, Err(HmacRejection::SignatureMismatch));
+
+    let timestamp = milliseconds.to_string();
+    let fields = delivery(&headers.signature, &timestamp);
+    let refused = rotated(NOW).verify(&fields, b"{}", NOW).unwrap_err();
+    assert_eq!(refused.fault(), Fault::WindowInvalid);
+    assert!(refused.to_string().contains("looks like milliseconds"), "{refused}");
 }
 
 #[test]
