@@ -1,9 +1,9 @@
 //! What went wrong, as a line of JSON, as a sentence and as an exit code.
 
-use std::process::ExitCode;
+use std::{error::Error, process::ExitCode};
 
 use adcp_signing::{
-    OpenError, ProviderError,
+    OpenError, ProviderError, StrictJsonError,
     profile::{MessageKind, Profile},
     sign::SignError,
     verify::{Bound, Reason, Rejection, Step},
@@ -75,15 +75,16 @@ impl Failure {
 
     /// A signer's refusal has the code that a verifier would have answered with.
     pub(crate) fn from_sign(error: &SignError, profile: &Profile) -> Self {
-        let message = error.to_string();
+        let message = chain(error);
         match (error, error.fault()) {
-            (SignError::Provider(error), _) => {
-                Self::Unavailable { code: error.kind().as_str(), message }
-            }
+            (SignError::Provider(error), _) => error.into(),
             (SignError::Body(error), _) if error.exceeds_limit() => {
                 Self::refused(Reason::Bound(Bound::BodyComplexity).as_str(), message)
             }
-            (SignError::Body(_), _) => Self::refused("duplicate_key_input", message),
+            // The specification's code for this and nothing else.
+            (SignError::Body(StrictJsonError::Duplicate(_)), _) => {
+                Self::refused("duplicate_key_input", message)
+            }
             (SignError::Ambiguous(_), _) => Self::refused("ambiguous_target_uri", message),
             (_, Some(fault)) => Self::refused(profile.code(fault).as_str(), message),
             (_, None) => Self::Invalid(message),
@@ -101,6 +102,20 @@ impl Failure {
             operation: None,
         }))
     }
+}
+
+/// An error and what caused it: the last part is often the one that helps.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let part = error.to_string();
+        if !text.ends_with(&part) {
+            text = format!("{text}: {part}");
+        }
+        cause = error.source();
+    }
+    text
 }
 
 /// A number as the published vectors have it, and `9a`.
@@ -137,7 +152,7 @@ impl From<Rejection> for Failure {
     fn from(rejection: Rejection) -> Self {
         match rejection.reason() {
             Reason::Unavailable => {
-                Self::Unavailable { code: "store_unavailable", message: rejection.to_string() }
+                Self::Unavailable { code: "store_unavailable", message: chain(&rejection) }
             }
             Reason::Misconfigured => Self::Invalid(rejection.detail().to_owned()),
             reason => Self::Refused(Box::new(Refused {
@@ -155,9 +170,15 @@ impl From<Rejection> for Failure {
     }
 }
 
+impl From<&ProviderError> for Failure {
+    fn from(error: &ProviderError) -> Self {
+        Self::Unavailable { code: error.kind().as_str(), message: chain(error) }
+    }
+}
+
 impl From<ProviderError> for Failure {
     fn from(error: ProviderError) -> Self {
-        Self::Unavailable { code: error.kind().as_str(), message: error.to_string() }
+        Self::from(&error)
     }
 }
 
@@ -165,7 +186,7 @@ impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         match error {
             OpenError::Provider(error) => error.into(),
-            other => Self::Invalid(other.to_string()),
+            other => Self::Invalid(chain(&other)),
         }
     }
 }
@@ -175,5 +196,27 @@ pub(crate) fn kind_name(kind: MessageKind) -> &'static str {
     match kind {
         MessageKind::Request => "request",
         MessageKind::Webhook => "webhook",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use adcp_signing::ProviderErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn a_failure_of_a_key_shows_every_cause_once() {
+        let root = ProviderError::new(ProviderErrorKind::Unavailable, "no route");
+        let middle = ProviderError::new(ProviderErrorKind::Timeout, "no answer").with_source(root);
+        let top = ProviderError::new(ProviderErrorKind::Configuration, "refused");
+        let failure = Failure::from(top.with_source(middle));
+        assert_eq!(
+            failure.to_string(),
+            "configuration: refused: timeout: no answer: unavailable: no route"
+        );
+        // Some errors repeat their cause in their own text.
+        let said = SignError::Provider(ProviderError::new(ProviderErrorKind::Timeout, "no answer"));
+        assert_eq!(chain(&said), "timeout: no answer");
     }
 }

@@ -1,16 +1,24 @@
 //! HTTP message files: a request line, field lines, an empty line, the body to the last byte.
 
+use adcp_signing::json::{format_name, without_bom};
 use base64ct::{Base64, Encoding as _};
 
 use crate::{
     failure::Failure,
-    shapes::{Headers, Message},
+    shapes::{Headers, Message, shorten},
 };
 
 /// Reads a message file. Lines before the request line may be empty or start with `#`; lines end
-/// with LF or CRLF. A target that is a path is completed with `https` and the `Host` field.
+/// with LF or CRLF. A target that is a path is completed with `https` and the `Host` field. A body
+/// has the length of the `Content-Length` field, where there is one.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Message, Failure> {
-    let mut rest = bytes;
+    if let Some(format) = format_name(bytes) {
+        return Err(Failure::invalid(format!(
+            "this is {format}, not a message file such as `POST https://host/path HTTP/1.1` and what \
+             follows"
+        )));
+    }
+    let mut rest = without_bom(bytes);
     let mut number = 0_usize;
     let mut next = || {
         number += 1;
@@ -31,19 +39,20 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Message, Failure> {
             }
         }
     };
-    let (method, target) = request_target(text(at, request_line)?)
-        .ok_or_else(|| broken(at, "the request line is not `METHOD target HTTP/1.1`"))?;
+    let request_line = text(at, request_line)?;
+    let (method, target) =
+        request_target(request_line).ok_or_else(|| broken(at, not_a_request_line(request_line)))?;
     let mut headers = Vec::new();
     // A message without a body may end with its last field line.
     while let Some((at, line)) = next().filter(|(_, line)| !line.is_empty()) {
-        let (name, value) = text(at, line)?
-            .split_once(':')
-            .ok_or_else(|| broken(at, "a field line is `Name: value`"))?;
-        if name.is_empty() || name.contains([' ', '\t']) {
-            return Err(broken(at, "a field name has no spaces; folded lines are not supported"));
+        let line = text(at, line)?;
+        let (name, value) = line.split_once(':').ok_or_else(|| broken(at, not_a_field(line)))?;
+        if name.is_empty() || !name.bytes().all(is_token_byte) {
+            return Err(broken(at, not_a_field(line)));
         }
         headers.push((name.to_owned(), value.trim_matches([' ', '\t']).to_owned()));
     }
+    check_framing(&headers, rest)?;
     let url = absolute(target, &headers)?;
     let (body, body_b64) = match std::str::from_utf8(rest) {
         Ok("") => (None, None),
@@ -83,8 +92,72 @@ pub(crate) fn write(message: &Message, headers: &Headers, body: &[u8]) -> Result
 fn request_target(line: &str) -> Option<(&str, &str)> {
     let (method, rest) = line.split_once(' ')?;
     let (target, version) = rest.rsplit_once(' ').unwrap_or((rest, "HTTP/1.1"));
-    let whole = !method.is_empty() && !target.is_empty() && !target.contains(' ');
+    let is_method = !method.is_empty() && method.bytes().all(is_token_byte);
+    let whole = is_method && !target.is_empty() && !target.contains(' ');
     (whole && version.starts_with("HTTP/")).then_some((method, target))
+}
+
+/// A byte of a token (RFC 9110 §5.6.2), as methods and field names are.
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+const PSEUDO_HEADERS: &str = "HTTP/2 pseudo-headers such as :method and :authority are not read; \
+    write the request line `METHOD https://host/path HTTP/1.1` in their place";
+const CURL: &str = "remove the `> ` that curl writes before each line";
+
+/// What a line is in place of a request line.
+fn not_a_request_line(line: &str) -> &'static str {
+    if line.starts_with(':') {
+        PSEUDO_HEADERS
+    } else if line.starts_with("HTTP/") {
+        "this is a response, and requests are read"
+    } else if line.starts_with("> ") {
+        CURL
+    } else {
+        "the request line is not `METHOD target HTTP/1.1`"
+    }
+}
+
+/// What a line is in place of a field line.
+fn not_a_field(line: &str) -> &'static str {
+    if line.starts_with(':') {
+        PSEUDO_HEADERS
+    } else if line.starts_with("> ") {
+        CURL
+    } else if line.starts_with([' ', '\t']) {
+        "folded lines are not supported; write the field in one line"
+    } else if line.contains(':') {
+        "a field name has letters, digits and hyphens, and no spaces before the colon"
+    } else {
+        "a field line is `Name: value`"
+    }
+}
+
+/// Refuses a body that is not the one of the fields that frame it: it was cut off, or an editor
+/// added a line break.
+fn check_framing(headers: &[(String, String)], body: &[u8]) -> Result<(), Failure> {
+    let field = |wanted: &str| {
+        let mut fields = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        fields.next().map(|(_, value)| value.as_str())
+    };
+    if let Some(length) = field("content-length")
+        && (length.starts_with('+') || length.parse() != Ok(body.len()))
+    {
+        return Err(Failure::invalid(format!(
+            "Content-Length is {:?}, and the body of the message file has {} bytes; restore the body \
+             to its last byte, or remove what an editor added",
+            shorten(length),
+            body.len()
+        )));
+    }
+    let is_chunked = field("transfer-encoding").is_some_and(|coding| coding.contains("chunked"));
+    if is_chunked && body.ends_with(b"\r\n0\r\n\r\n") {
+        return Err(Failure::invalid(
+            "the body of the message file is in chunks (Transfer-Encoding); write the content alone",
+        ));
+    }
+    Ok(())
 }
 
 fn absolute(target: &str, headers: &[(String, String)]) -> Result<String, Failure> {
@@ -163,6 +236,54 @@ mod tests {
             (&message("#GET", "https://x.example/"), Headers::default()),
         ] {
             assert!(write(message, &headers, b"body").is_err(), "{message:?} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_message() {
+        let message = parse("\u{feff}POST https://x.example/ HTTP/1.1\n\n".as_bytes()).unwrap();
+        assert_eq!(message.method, "POST");
+    }
+
+    #[test]
+    fn what_is_not_a_message_file_is_named() {
+        for (file, cause) in [
+            (&b"\xff\xfeP\0O\0"[..], "UTF-16"),
+            (b"<html></html>", "HTML"),
+            (b"\x1f\x8b\x08\0", "gzip"),
+            (b":method: POST\n:path: /\n\n", "line 1 of the message file: HTTP/2 pseudo-headers"),
+            (b"POST / HTTP/2\n:authority: x\n\n", "line 2 of the message file: HTTP/2 pseudo"),
+            (b"HTTP/1.1 200 OK\n\n", "this is a response"),
+            (b"> POST / HTTP/1.1\n\n", "curl"),
+            (b"POST / HTTP/1.1\n> Host: x\n\n", "curl"),
+            (b"P@ST / HTTP/1.1\n\n", "the request line is not"),
+            (b"POST / HTTP/1.1\nHost : x\n\n", "no spaces before the colon"),
+            (b"POST / HTTP/1.1\nHost: x\n y\n\n", "folded lines"),
+            (
+                b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+                "in chunks",
+            ),
+        ] {
+            let error = parse(file).unwrap_err().to_string();
+            assert!(error.contains(cause), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_body_has_the_length_that_is_announced() {
+        let file = |length: &str, body: &str| {
+            parse(
+                format!("POST https://x/ HTTP/1.1\nContent-Length: {length}\n\n{body}").as_bytes(),
+            )
+        };
+        for (length, body) in [("2", "{}"), ("0", "")] {
+            assert!(file(length, body).is_ok(), "{length} {body:?}");
+        }
+        for (length, body) in
+            [("2", ""), ("2", "{"), ("2", "{}\n"), ("0", "{}"), ("x", ""), ("+0", "")]
+        {
+            let error = file(length, body).unwrap_err().to_string();
+            assert!(error.contains("Content-Length"), "{error}");
         }
     }
 

@@ -8,7 +8,7 @@ use reqwest::{
     redirect, retry,
 };
 
-use crate::published::Served;
+use crate::{failure::chain, published::Served};
 
 /// The longest JWKS that a verifier reads, in bytes.
 const MAX_LEN: usize = 64 * 1024;
@@ -49,7 +49,7 @@ pub(crate) async fn get(url: Url) -> Result<Served, String> {
         } else {
             "broke off".to_owned()
         };
-        format!("the published JWKS {what}: {}", chain(error.without_url()))
+        format!("the published JWKS {what}: {}", chain(&error.without_url()))
     };
     let client = Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
@@ -105,15 +105,4 @@ fn max_age(headers: &HeaderMap) -> Option<Duration> {
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name)?.to_str().ok().map(str::trim)
-}
-
-/// An error and what caused it: the last part is the one that helps.
-fn chain(error: reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

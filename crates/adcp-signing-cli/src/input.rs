@@ -6,6 +6,8 @@ use std::{
     path::Path,
 };
 
+use adcp_signing::json;
+
 use crate::failure::Failure;
 
 /// The largest input that is read whole, in bytes.
@@ -25,9 +27,24 @@ pub(crate) fn read(path: Option<&Path>) -> Result<Vec<u8>, Failure> {
     }
 }
 
-/// The text of a file.
-pub(crate) fn read_text(path: Option<&Path>) -> Result<String, Failure> {
-    String::from_utf8(read(path)?).map_err(|_| Failure::invalid("the input is not UTF-8"))
+/// Some bytes as text, without the byte order mark that editors and shells put before it.
+pub(crate) fn text(bytes: &[u8]) -> Result<&str, Failure> {
+    str::from_utf8(json::without_bom(bytes)).map_err(|_| {
+        Failure::invalid(match json::format_name(bytes) {
+            Some(format) => format!("the input is {format}, not UTF-8 text"),
+            None => "the input is not UTF-8 text".to_owned(),
+        })
+    })
+}
+
+/// Explains why a text is not the JSON that it should be. A text of another format has no place
+/// where it goes wrong.
+pub(crate) fn not_json(text: &[u8], error: &serde_json::Error) -> String {
+    match json::format_name(text) {
+        _ if error.is_data() => error.to_string(),
+        Some(format) => format!("not JSON: it is {format}"),
+        None => format!("not JSON: {error}"),
+    }
 }
 
 fn read_bounded(from: impl Read, what: &str) -> Result<Vec<u8>, Failure> {

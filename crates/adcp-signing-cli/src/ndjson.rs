@@ -2,9 +2,10 @@
 
 use std::io::{BufRead, Read as _, Write};
 
+use adcp_signing::json;
 use serde_json::Value;
 
-use crate::{failure::Failure, output::json};
+use crate::{failure::Failure, output};
 
 /// The longest line that is read, in bytes.
 const MAX_LINE: usize = 16 << 20;
@@ -13,7 +14,7 @@ const MAX_LINE: usize = 16 << 20;
 /// goes on.
 pub(crate) async fn run(
     mut input: impl BufRead,
-    mut output: impl Write,
+    mut to: impl Write,
     mut answer: impl AsyncFnMut(&str) -> Result<Value, Failure>,
 ) -> Result<(), Failure> {
     let broken = |error: std::io::Error| Failure::invalid(format!("the stream broke off: {error}"));
@@ -23,7 +24,7 @@ pub(crate) async fn run(
             Line::Text(text) => answer(&text).await.unwrap_or_else(|failure| failure.to_json()),
             Line::Unreadable(reason) => Failure::invalid(reason).to_json(),
         };
-        match writeln!(output, "{}", json(&reply)).and_then(|()| output.flush()) {
+        match writeln!(to, "{}", output::json(&reply)).and_then(|()| to.flush()) {
             // The reader has seen enough.
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
             outcome => outcome.map_err(broken)?,
@@ -49,7 +50,10 @@ fn next_line(input: &mut impl BufRead) -> std::io::Result<Option<Line>> {
     }
     Ok(Some(match String::from_utf8(bytes) {
         Ok(text) => Line::Text(text),
-        Err(_) => Line::Unreadable("the line is not UTF-8".to_owned()),
+        Err(error) => Line::Unreadable(match json::format_name(error.as_bytes()) {
+            Some(format) => format!("the line is {format}, not UTF-8 text"),
+            None => "the line is not UTF-8".to_owned(),
+        }),
     }))
 }
 

@@ -1,9 +1,9 @@
 //! The JSON shapes that commands read and write, one object a message.
 
-use std::fmt;
+use std::{error::Error, fmt};
 
 use adcp_signing::{
-    InMemoryProvider, PrivateJwk,
+    InMemoryProvider, PrivateJwk, json,
     keys::AdcpUse,
     profile::{Profile, WireVersion},
     rfc9421::FieldLine,
@@ -15,7 +15,10 @@ use serde::{
 };
 use serde_json::{Value, value::RawValue};
 
-use crate::failure::Failure;
+use crate::{
+    failure::{Failure, chain},
+    input,
+};
 
 /// A message, as `sign`, `verify` and `explain` read it.
 #[derive(Debug, Clone, Deserialize)]
@@ -118,8 +121,15 @@ impl<T: for<'de> Deserialize<'de>> Input<T> {
     /// Reads one JSON object.
     pub(crate) fn from_json(json: &str) -> Result<Self, Failure> {
         // Each part would also read itself from a list of its members.
-        if !json.trim_start().starts_with('{') {
-            return Err(Failure::invalid("the input is not a JSON object; a message is `{...}`"));
+        let start = json.trim_start_matches('\u{feff}').trim_start();
+        if !start.starts_with('{') {
+            let found = match json::format_name(json.as_bytes()) {
+                Some(format) => format!("the input is {format}, "),
+                None => "the input is ".to_owned(),
+            };
+            return Err(Failure::invalid(format!(
+                "{found}not a JSON object; a message is `{{...}}`"
+            )));
         }
         Ok(Self {
             selector: from_json(json)?,
@@ -131,7 +141,10 @@ impl<T: for<'de> Deserialize<'de>> Input<T> {
 
 /// Reads one shape, and says what is wrong with it and where.
 pub(crate) fn from_json<T: for<'de> Deserialize<'de>>(json: &str) -> Result<T, Failure> {
-    serde_json::from_str(json).map_err(|error| Failure::invalid(error.to_string()))
+    // A stream may start with the mark that some programs write before any text.
+    let json = json.strip_prefix('\u{feff}').unwrap_or(json);
+    serde_json::from_str(json)
+        .map_err(|error| Failure::invalid(input::not_json(json.as_bytes(), &error)))
 }
 
 /// What an option says, else what the message says. A message that contradicts an option is an
@@ -277,15 +290,14 @@ pub(crate) fn inline_key(
     key: &PrivateText,
     profile: &Profile,
 ) -> Result<InMemoryProvider, Failure> {
-    let invalid = |error: String| Failure::invalid(format!("key: {error}"));
-    let jwk =
-        PrivateJwk::parse(key.0.get().as_bytes()).map_err(|error| invalid(error.to_string()))?;
+    let invalid = |error: &dyn Error| Failure::invalid(format!("key: {}", chain(error)));
+    let jwk = PrivateJwk::parse(key.0.get().as_bytes()).map_err(|error| invalid(&error))?;
     let provider = if *jwk.adcp_use() != AdcpUse::Absent {
         InMemoryProvider::from_jwk(jwk)
     } else {
         InMemoryProvider::from_jwk_for(jwk, profile.purpose_to_publish())
     };
-    provider.map_err(|error| invalid(error.to_string()))
+    provider.map_err(|error| invalid(&error))
 }
 
 /// The beginning of a foreign text, to be quoted in a message with `{:?}`.

@@ -41,7 +41,7 @@ pub(crate) async fn verify(
 ) -> Result<Accepted, Failure> {
     let profile = input.selector.profile()?;
     let kind = profile.kind();
-    let now = now(input);
+    let now = now(input)?;
     let keys = keys(input)?;
     for seen in &input.options.replay_seed {
         // A nonce of a `keyid` that no key has cannot matter.
@@ -92,8 +92,14 @@ pub(crate) fn signature_base(input: &VerifyInput) -> Option<String> {
 }
 
 /// The time of the verification.
-pub(crate) fn now(input: &VerifyInput) -> UnixSeconds {
-    input.options.now.map_or_else(|| SystemClock.now(), UnixSeconds::new)
+pub(crate) fn now(input: &VerifyInput) -> Result<UnixSeconds, Failure> {
+    let Some(now) = input.options.now.map(UnixSeconds::new) else { return Ok(SystemClock.now()) };
+    match now.finer_unit() {
+        Some(unit) => Err(Failure::invalid(format!(
+            "now {now} looks like {unit}: write the time in Unix seconds"
+        ))),
+        None => Ok(now),
+    }
 }
 
 fn request<'a>(

@@ -24,9 +24,7 @@ pub(crate) async fn run(args: &DemoArgs) -> Result<ExitCode, Failure> {
     let selector = Selector { kind: Some(args.kind.clone()), ..Selector::default() }.or_newest();
     let profile = selector.profile()?;
     let purpose = profile.purpose_to_publish();
-    let key = InMemoryProvider::generate(Algorithm::Ed25519, purpose).map_err(|error| {
-        Failure::Unavailable { code: error.kind().as_str(), message: error.to_string() }
-    })?;
+    let key = InMemoryProvider::generate(Algorithm::Ed25519, purpose)?;
     outln!(
         "{DIM}A fresh {} key, {}, signs {} as {profile}.{DIM:#}",
         key.algorithm(),

@@ -2,7 +2,7 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use adcp_signing::{profile::Profile, verify::Step};
+use adcp_signing::{UnixSeconds, profile::Profile, verify::Step};
 use serde_json::json;
 
 use super::verify::{print_refusal, read};
@@ -20,7 +20,8 @@ pub(crate) async fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     }
     let mut input = read(args).await?;
     // The time that is shown is the one that decides.
-    input.options.now = Some(now(&input).as_i64());
+    let now = now(&input)?;
+    input.options.now = Some(now.as_i64());
     let profile = input.selector.profile()?;
     let checklist = verify(&input, &Arc::default()).await;
     if let Err(failure @ (Failure::Invalid(_) | Failure::Unavailable { .. })) = checklist {
@@ -30,7 +31,7 @@ pub(crate) async fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
         .as_ref()
         .ok()
         .and_then(|accepted| accepted.require_signer(args.allow_unsigned).err());
-    let explained = Explained { input, profile, checklist, unsigned };
+    let explained = Explained { input, now, profile, checklist, unsigned };
     if args.stream.json {
         explained.print_json()
     } else {
@@ -41,6 +42,7 @@ pub(crate) async fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
 
 struct Explained {
     input: VerifyInput,
+    now: UnixSeconds,
     profile: Profile,
     /// What the verifier answers.
     checklist: Result<Accepted, Failure>,
@@ -83,7 +85,7 @@ impl Explained {
             "{} {} {DIM}as {profile} at {}{DIM:#}",
             shown(&input.message.method),
             shown(&input.message.url),
-            now(input).as_i64()
+            self.now.as_i64()
         );
         heading("Checklist");
         for (step, state) in self.steps() {

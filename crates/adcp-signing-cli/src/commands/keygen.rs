@@ -26,9 +26,7 @@ pub(crate) fn keygen(args: &KeygenArgs) -> Result<ExitCode, Failure> {
         KeyAlgorithm::Ed25519 => Algorithm::Ed25519,
         KeyAlgorithm::EcdsaP256Sha256 => Algorithm::EcdsaP256Sha256,
     };
-    let mut provider = InMemoryProvider::generate(algorithm, purpose).map_err(|error| {
-        Failure::Unavailable { code: error.kind().as_str(), message: error.to_string() }
-    })?;
+    let mut provider = InMemoryProvider::generate(algorithm, purpose)?;
     if let Some(kid) = &args.kid {
         provider = provider.with_key_id(kid);
     }
@@ -46,10 +44,7 @@ pub(crate) async fn jwks(args: &JwksArgs) -> Result<ExitCode, Failure> {
     let mut jwks = Vec::with_capacity(args.keys.len());
     for uri in &args.keys {
         let provider = keys::open(uri, args.uri.options(), keys::Attempts::Few).await?;
-        let jwk = provider.public_jwk().await.map_err(|error| Failure::Unavailable {
-            code: error.kind().as_str(),
-            message: error.to_string(),
-        })?;
+        let jwk = provider.public_jwk().await?;
         if jwks.iter().any(|known: &Jwk| known.kid() == jwk.kid()) {
             return Err(Failure::invalid(format!(
                 "two keys are named {:?}; a kid is unique in a JWKS, so write ?kid= in one key URI",

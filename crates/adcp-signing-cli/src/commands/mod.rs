@@ -16,7 +16,7 @@ use std::{
     process::ExitCode,
 };
 
-use adcp_signing::UriOptions;
+use adcp_signing::{UriOptions, json};
 use clap::CommandFactory as _;
 
 use crate::{
@@ -83,13 +83,12 @@ fn read_one<T: for<'de> serde::Deserialize<'de> + Default>(
     stream: &StreamArgs,
     profile: &ProfileArgs,
 ) -> Result<Input<T>, Failure> {
-    let bytes = input::read(stream.file.as_deref())?;
+    let read = input::read(stream.file.as_deref())?;
+    let bytes = json::without_bom(&read);
     if bytes.trim_ascii_start().starts_with(b"{") {
-        let text =
-            String::from_utf8(bytes).map_err(|_| Failure::invalid("the input is not UTF-8"))?;
-        return Input::from_json(&text);
+        return Input::from_json(input::text(bytes)?);
     }
-    let message: Message = http_file::parse(&bytes)?;
+    let message: Message = http_file::parse(bytes)?;
     let selector = profile.selector().or_newest();
     Ok(Input { selector, message, options: T::default() })
 }

@@ -80,10 +80,13 @@ struct Options<'a> {
 impl<'a> Options<'a> {
     async fn read(args: &'a VerifyArgs) -> Result<Self, Failure> {
         let read_json = |bytes: Vec<u8>, from: &dyn std::fmt::Display| {
-            let invalid =
-                |error: &dyn std::fmt::Display| Failure::invalid(format!("{from}: {error}"));
-            let text = String::from_utf8(bytes).map_err(|_| invalid(&"not UTF-8"))?;
-            RawValue::from_string(text.trim().to_owned()).map_err(|error| invalid(&error))
+            let invalid = |error: String| Failure::invalid(format!("{from}: {error}"));
+            let text = input::text(&bytes).map_err(|failure| match failure {
+                Failure::Invalid(message) => invalid(message),
+                other => other,
+            })?;
+            RawValue::from_string(text.trim().to_owned())
+                .map_err(|error| invalid(input::not_json(&bytes, &error)))
         };
         let jwks = match &args.jwks {
             Some(place) => Some(read_json(place.read().await?, place)?),

@@ -1,7 +1,15 @@
 //! The program as a user runs it: input, output and exit codes.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "a test fails by panicking"
+)]
 
+mod cases;
+mod causes;
 #[cfg(unix)]
 mod documented;
 mod keys;

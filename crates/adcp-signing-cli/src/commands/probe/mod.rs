@@ -6,12 +6,16 @@ mod signatures;
 
 use std::{path::Path, process::ExitCode, sync::Arc};
 
-use adcp_signing::{JwkSet, ProviderError, PublicKey, SigningProvider, profile::Profile};
+use adcp_signing::{
+    JwkError, JwkSet, ProviderError, PublicKey, SigningProvider,
+    json::{format_name, without_bom},
+    profile::Profile,
+};
 
 use self::{report::Check, signatures::Signatures};
 use crate::{
     args::ProbeArgs,
-    failure::Failure,
+    failure::{Failure, chain},
     input, keys,
     output::{json, outln},
     published::{Place, Published},
@@ -94,12 +98,29 @@ impl Probe {
 
 /// A pin is a public key as SPKI PEM or as a JWK.
 fn read_pin(path: &Path) -> Result<PublicKey, Failure> {
-    let text = input::read_text(Some(path))?;
+    const EXPECTED: &str = "a pin is a public key as SPKI PEM or as a JWK";
+
+    let bytes = input::read(Some(path))?;
     let invalid = |error: String| Failure::invalid(format!("{}: {error}", path.display()));
-    if text.trim_start().starts_with('{') {
-        PublicKey::from_jwk_json(text.as_bytes()).map_err(|error| invalid(error.to_string()))
-    } else {
-        PublicKey::from_spki_pem(&text).map_err(|error| invalid(error.to_string()))
+    let text = std::str::from_utf8(without_bom(&bytes)).ok();
+    match (text.map(str::trim), format_name(&bytes)) {
+        (Some(text), _) if text.starts_with('{') => {
+            PublicKey::from_jwk_json(text.as_bytes()).map_err(|error| invalid(match error {
+                JwkError::PrivateMember { .. } => {
+                    format!("this is a private JWK; {EXPECTED}, so name the public one")
+                }
+                error => chain(&error),
+            }))
+        }
+        (Some(text), _) if text.contains("-----BEGIN ") => {
+            PublicKey::from_spki_pem(text).map_err(|error| invalid(chain(&error)))
+        }
+        (_, Some("DER")) => Err(invalid(
+            "this is DER; convert it with `openssl pkey -pubin -inform DER -in PIN.der -out PIN.pem`"
+                .to_owned(),
+        )),
+        (_, Some(format)) => Err(invalid(format!("this is {format}; {EXPECTED}"))),
+        (_, None) => Err(invalid(format!("this is neither JSON nor PEM; {EXPECTED}"))),
     }
 }
 
@@ -119,5 +140,6 @@ async fn read_jwks(place: &Place) -> Result<(Published, Result<JwkSet, String>),
 }
 
 fn cure(error: &ProviderError) -> String {
-    if error.is_retryable() { format!("{error} (try again)") } else { error.to_string() }
+    let cause = chain(error);
+    if error.is_retryable() { format!("{cause} (try again)") } else { cause }
 }
