@@ -210,6 +210,8 @@ fn a_file_that_holds_no_key_is_refused() {
         (b"\xc3".to_vec(), "neither JSON nor PEM"),
         (utf16, "is UTF-16 text; save it as UTF-8"),
         (der, "is DER; convert it with `openssl pkey -inform DER"),
+        (b"\x30\x03\x02\x01\x03".to_vec(), "is PKCS#12; convert it with `openssl pkcs12 -nodes"),
+        (b"\x30\x02\x30\x00".to_vec(), "is DER; a key file is a private JWK"),
         ("0f".repeat(32).into_bytes(), "is hex digits"),
         (b"PuTTY-User-Key-File-3: ssh-ed25519\n".to_vec(), "is a PuTTY key"),
         (b"ssh-ed25519 AAAA a@b\n".to_vec(), "is an SSH public key"),

@@ -75,7 +75,7 @@ fn a_pin_is_read_as_programs_write_it_or_named_for_what_it_is() {
         (private.to_string().as_bytes(), "this is a private JWK"),
         (json!({"keys": [jwk]}).to_string().as_bytes(), "this is a JWK set"),
         (padded.to_string().as_bytes(), "`x` must be base64url without padding"),
-        (&der, "this is DER; convert it with `openssl pkey -pubin"),
+        (&der, "this is DER; convert a public key with `openssl pkey -pubin"),
         ("0f".repeat(32).as_bytes(), "this is hex digits"),
         (b"ssh-ed25519 AAAA a@b", "this is an SSH public key"),
         (b"\xff\xfe-\0", "this is UTF-16 text"),

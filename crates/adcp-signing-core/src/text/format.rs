@@ -18,6 +18,8 @@ pub(crate) enum Format {
     Pem,
     SshPublicKey,
     PuttyKey,
+    Pkcs12,
+    PrivateKeyDer,
     Der,
     Hex,
 }
@@ -31,7 +33,13 @@ impl Format {
             [0x78, 0x01 | 0x9c | 0xda, ..] => return Some(Self::Zlib),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => return Some(Self::Zstandard),
             [b'P', b'K', 0x03, 0x04, ..] => return Some(Self::Zip),
-            [0x30, rest @ ..] if is_der_content(rest) => return Some(Self::Der),
+            [0x30, rest @ ..] => match der_content(rest) {
+                Some([0x02, 0x01, 0x03, ..]) => return Some(Self::Pkcs12),
+                // The versions of PKCS#8 and PKCS#1, and that of SEC 1.
+                Some([0x02, 0x01, 0x00 | 0x01, ..]) => return Some(Self::PrivateKeyDer),
+                Some(_) => return Some(Self::Der),
+                None => {}
+            },
             _ => {}
         }
         let text = without_bom(data).trim_ascii();
@@ -84,6 +92,8 @@ impl Format {
             Self::Pem => named!("PEM"),
             Self::SshPublicKey => named!("an SSH public key"),
             Self::PuttyKey => named!("a PuTTY key"),
+            Self::Pkcs12 => named!("PKCS#12"),
+            Self::PrivateKeyDer => named!("a private key in DER"),
             Self::Der => named!("DER"),
             Self::Hex => named!("hex digits"),
         }
@@ -95,16 +105,17 @@ pub(crate) fn without_bom(data: &[u8]) -> &[u8] {
     data.strip_prefix(BOM).unwrap_or(data)
 }
 
-/// Whether the bytes after the tag of a DER sequence are its length and exactly its content.
-fn is_der_content(rest: &[u8]) -> bool {
-    match rest {
-        [length @ 0..=0x7f, content @ ..] => content.len() == usize::from(*length),
-        [0x81, length, content @ ..] => content.len() == usize::from(*length),
+/// The content of a DER sequence, from the bytes after its tag: a length, and as many bytes.
+fn der_content(rest: &[u8]) -> Option<&[u8]> {
+    let (length, content) = match rest {
+        [length @ 0..=0x7f, content @ ..] => (usize::from(*length), content),
+        [0x81, length, content @ ..] => (usize::from(*length), content),
         [0x82, high, low, content @ ..] => {
-            content.len() == usize::from(u16::from_be_bytes([*high, *low]))
+            (usize::from(u16::from_be_bytes([*high, *low])), content)
         }
-        _ => false,
-    }
+        _ => return None,
+    };
+    (content.len() == length).then_some(content)
 }
 
 fn is_hex(text: &[u8]) -> bool {
@@ -141,6 +152,9 @@ mod tests {
             (b"PuTTY-User-Key-File-3: ssh-ed25519", Some(Format::PuttyKey)),
             (b" -----BEGIN PRIVATE KEY-----", Some(Format::Pem)),
             (b"\x30\x03\x02\x01\x05", Some(Format::Der)),
+            (b"\x30\x03\x02\x01\x03", Some(Format::Pkcs12)),
+            (b"\x30\x03\x02\x01\x00", Some(Format::PrivateKeyDer)),
+            (b"\x30\x03\x02\x01\x01", Some(Format::PrivateKeyDer)),
             (&der_128, Some(Format::Der)),
             (&der_256, Some(Format::Der)),
             (hex.as_bytes(), Some(Format::Hex)),

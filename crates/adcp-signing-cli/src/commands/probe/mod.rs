@@ -116,7 +116,8 @@ fn read_pin(path: &Path) -> Result<PublicKey, Failure> {
             PublicKey::from_spki_pem(text).map_err(|error| invalid(chain(&error)))
         }
         (_, Some("DER")) => Err(invalid(
-            "this is DER; convert it with `openssl pkey -pubin -inform DER -in PIN.der -out PIN.pem`"
+            "this is DER; convert a public key with `openssl pkey -pubin -inform DER -in PIN.der -out \
+             PIN.pem`, and a certificate with `openssl x509 -inform DER -in PIN.der -noout -pubkey`"
                 .to_owned(),
         )),
         (_, Some(format)) => Err(invalid(format!("this is {format}; {EXPECTED}"))),

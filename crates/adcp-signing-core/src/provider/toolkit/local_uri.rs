@@ -230,8 +230,13 @@ fn not_a_key(content: &[u8]) -> ProviderError {
     const EXPECTED: &str = "a key file is a private JWK, a JWK set, or PKCS#8 in PEM";
 
     let found = match Format::of(content) {
-        Some(Format::Der) => {
+        Some(Format::PrivateKeyDer) => {
             "the key file is DER; convert it with `openssl pkey -inform DER -in KEY.der -out \
+             KEY.pem`"
+                .into()
+        }
+        Some(Format::Pkcs12) => {
+            "the key file is PKCS#12; convert it with `openssl pkcs12 -nodes -in KEY.p12 -out \
              KEY.pem`"
                 .into()
         }
