@@ -15,7 +15,7 @@ pub(crate) const CONTENT_DIGEST: &str = "content-digest";
 #[non_exhaustive]
 pub enum DigestError {
     /// Not a dictionary.
-    #[error("Content-Digest is not a dictionary of digests: {0}")]
+    #[error("Content-Digest is not a dictionary of digests such as `sha-256=:BASE64:`: {0}")]
     Syntax(#[from] ParseError),
     /// A member is not a byte sequence in the expected alphabet.
     #[error(

@@ -141,9 +141,11 @@ fn integer(params: &Params<'_>, name: &'static str) -> Result<Option<i64>, Signa
     match params.get(name) {
         None => Ok(None),
         Some(BareItem::Integer(value)) => Ok(Some(*value)),
-        Some(other) => {
-            Err(SignatureParamsError { name, found: other.type_name(), expected: "an integer" })
-        }
+        Some(other) => Err(SignatureParamsError {
+            name,
+            found: other.type_name(),
+            expected: "an integer of Unix seconds",
+        }),
     }
 }
 
@@ -198,14 +200,16 @@ mod tests {
 
     #[test]
     fn unknown_parameters_are_passed_over_and_wrong_types_are_named() {
+        const SECONDS: &str = "an integer of Unix seconds";
+
         with_params(";other=1;created=5", |params| {
             let expected = SignatureParams { created: Some(5), ..Default::default() };
             assert_eq!(SignatureParams::from_params(params), Ok(expected));
         });
         for (text, name, found, expected) in [
-            (";created=\"1\"", "created", "string", "an integer"),
-            (";created=1.0", "created", "decimal", "an integer"),
-            (";expires", "expires", "boolean", "an integer"),
+            (";created=\"1\"", "created", "string", SECONDS),
+            (";created=1.0", "created", "decimal", SECONDS),
+            (";expires", "expires", "boolean", SECONDS),
             (";nonce=abc", "nonce", "token", "a quoted string"),
             (";keyid=:AA==:", "keyid", "byte sequence", "a quoted string"),
             (";alg=ed25519", "alg", "token", "a quoted string"),

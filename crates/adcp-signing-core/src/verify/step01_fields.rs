@@ -12,7 +12,9 @@ use crate::{
         Component, ComponentName, Request, SignatureParams,
         digest::{CONTENT_DIGEST, ContentDigest},
         signature_base,
-        structured_fields::{BareItem, Dictionary, InnerList, Item, Member, MemberValue},
+        structured_fields::{
+            BareItem, Dictionary, InnerList, Item, Member, MemberValue, ParseErrorKind,
+        },
     },
     target_uri::TargetUri,
 };
@@ -154,8 +156,14 @@ fn labelled<'r>(received: &'r Received<'_>) -> Result<Labelled<'r>, Rejection> {
         }
         (None, None) => return Err(received.malformed("the message carries no signature")),
     };
-    let inputs = Dictionary::parse(input)
-        .map_err(|error| received.malformed(format!("Signature-Input: {error}")))?;
+    let inputs = Dictionary::parse(input).map_err(|error| {
+        let hint = match error.kind {
+            // Microseconds are the first unit that has so many.
+            ParseErrorKind::IntegerTooLong => "; created and expires are Unix seconds",
+            _ => "",
+        };
+        received.malformed(format!("Signature-Input: {error}{hint}"))
+    })?;
     let signatures = Dictionary::parse(signature)
         .map_err(|error| received.malformed(format!("Signature: {error}")))?;
     let Some(Member { value: MemberValue::InnerList(list), raw, .. }) = inputs.into_member(LABEL)
@@ -165,7 +173,10 @@ fn labelled<'r>(received: &'r Received<'_>) -> Result<Labelled<'r>, Rejection> {
     let Some(MemberValue::Item(Item { bare: BareItem::ByteSequence(bytes), params })) =
         signatures.into_member(LABEL).map(|member| member.value)
     else {
-        return Err(received.malformed("Signature has no byte sequence labelled sig1"));
+        return Err(received.malformed(
+            "Signature has no byte sequence labelled sig1; write `sig1=:`, the Base64 of the \
+             signature's bytes, and `:`",
+        ));
     };
     // Nothing signs them, and neither RFC 9421 nor AdCP gives one a meaning.
     if !params.is_empty() {

@@ -159,6 +159,32 @@ fn a_time_in_milliseconds_is_named() {
     assert!(!rejection.detail().contains("looks like"), "{rejection}");
 }
 
+/// Structured fields have integers of 15 digits at most.
+#[test]
+fn what_is_no_integer_of_seconds_or_no_byte_sequence_is_malformed_and_named() {
+    let key = key();
+    let message = Message::default();
+    let refused = "request_signature_header_malformed";
+    let now = NOW.as_i64();
+    let time = |to: &str| {
+        let input = message.signed(&key).into_iter().find(|(name, _)| name == "Signature-Input");
+        input.unwrap().1.replace(&format!("created={now}"), &format!("created={to}"))
+    };
+    for (name, value, cause) in [
+        ("Signature-Input", time(&format!("{now}000000")), "Unix seconds"),
+        ("Signature-Input", time(&format!("{now}.5")), "Unix seconds"),
+        ("Signature-Input", time(&format!("\"{now}\"")), "Unix seconds"),
+        ("Signature", "sig1=deadbeef".to_owned(), "write `sig1=:`"),
+        ("Content-Digest", "sha-256=47DEQpj8".to_owned(), "such as `sha-256=:BASE64:`"),
+        ("Content-Digest", "sha-256=deadbeef".to_owned(), "write `:`, the Base64"),
+    ] {
+        let mut fields = message.signed(&key);
+        fields.iter_mut().find(|(field, _)| field == name).unwrap().1 = value;
+        let rejection = message.received(&key, &fields).unwrap_err();
+        assert_refused(&rejection, Step::Parse, refused, cause);
+    }
+}
+
 #[test]
 fn a_signature_of_another_form_is_named() {
     let key = key();
