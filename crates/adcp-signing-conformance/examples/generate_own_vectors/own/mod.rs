@@ -48,6 +48,7 @@ pub(crate) fn generate() -> Result<BTreeMap<PathBuf, String>> {
     // After the others, whose numbers stay.
     parsing::add_later(&mut suite, &keys)?;
     gate::add(&mut suite, &keys)?;
+    transport::add_later(&mut suite, &keys)?;
     suite.into_files(&keys)
 }
 

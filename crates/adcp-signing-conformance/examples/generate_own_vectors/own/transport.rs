@@ -332,3 +332,72 @@ fn bodies(suite: &mut Suite, keys: &Keys) -> Result<()> {
     );
     Ok(())
 }
+
+/// Methods in another case than upper, bodies of another length than `Content-Length` announces, and
+/// labels next to an A-label.
+pub(crate) fn add_later(suite: &mut Suite, keys: &Keys) -> Result<()> {
+    const METHOD: &str =
+        "#adcp-rfc-9421-profile covered components; #verifier-checklist-requests step 10";
+    const LENGTH: &str = "RFC 9110 section 8.6; #verifier-checklist-requests step 11";
+
+    for (slug, name, message) in [
+        ("method-lower-case-as-sent", "The method is signed in lower case, as it is sent", {
+            request().method("post")
+        }),
+        ("method-lower-case", "The method is signed in upper case and sent in lower case", {
+            request().method("post").uncover("@method").cover_as("\"@method\"", "POST")
+        }),
+        ("method-mixed-case", "The method is signed in upper case and sent in mixed case", {
+            request().method("Post").uncover("@method").cover_as("\"@method\"", "POST")
+        }),
+    ] {
+        let sent = message.sign(keys, ED25519)?;
+        suite.add(Vector::new(FOLDER, slug, name, METHOD, sent).refused("invalid", 10));
+    }
+    for (slug, name, length) in [
+        ("content-length-longer", "Content-Length announces more than the body has", "23"),
+        ("content-length-shorter", "Content-Length announces less than the body has", "21"),
+        ("content-length-list", "Content-Length has the right length twice", "22, 22"),
+    ] {
+        let sent = request().sign(keys, ED25519)?.header("Content-Length", length);
+        suite.add(Vector::new(FOLDER, slug, name, LENGTH, sent).refused("digest_mismatch", 11));
+    }
+    let empty = || {
+        request().method("GET").body("").without_header("content-type").covering(&[
+            "@method",
+            "@target-uri",
+            "@authority",
+        ])
+    };
+    let name = "Signed without a body, and Content-Length announces one that was not read";
+    let sent = empty().sign(keys, ED25519)?.header("Content-Length", "22");
+    suite.add(
+        Vector::new(FOLDER, "content-length-without-body", name, LENGTH, sent)
+            .refused("digest_mismatch", 11),
+    );
+    let name = "Unsigned, and Content-Length announces a body that was not read";
+    let sent = empty().header("Content-Length", "22").unsigned();
+    suite.add(
+        Vector::new(FOLDER, "content-length-unsigned", name, LENGTH, sent)
+            .refused("body_malformed", 0),
+    );
+    let name = "Content-Length is the length of the body";
+    let sent = request().sign(keys, ED25519)?.header("Content-Length", "22");
+    suite.add(Vector::new(FOLDER, "content-length", name, LENGTH, sent));
+    for (slug, name, url) in [
+        (
+            "host-hyphens-next-to-a-label",
+            "A label with hyphens in third and fourth place stands next to an A-label",
+            "https://r2---sn-huoa.xn--bcher-kva.example/adcp/create_media_buy",
+        ),
+        (
+            "host-hyphens",
+            "A label with hyphens in third and fourth place",
+            "https://r2---sn-huoa.example/adcp/create_media_buy",
+        ),
+    ] {
+        let sent = request().url(url).sign(keys, ED25519)?;
+        suite.add(Vector::new(FOLDER, slug, name, URL, sent));
+    }
+    Ok(())
+}
