@@ -31,6 +31,9 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Message, Failure> {
         match next() {
             Some((_, line)) if line.is_empty() || line.starts_with(b"#") => {}
             Some(line) => break line,
+            None if bytes.contains(&b'\r') => {
+                return Err(broken(1, "lines end with CR alone; end them with LF or CRLF"));
+            }
             None => {
                 return Err(broken(
                     1,
@@ -125,6 +128,8 @@ fn not_a_field(line: &str) -> &'static str {
         PSEUDO_HEADERS
     } else if line.starts_with("> ") {
         CURL
+    } else if line.starts_with(['{', '[']) {
+        "an empty line has to stand between the fields and the body"
     } else if line.starts_with([' ', '\t']) {
         "folded lines are not supported; write the field in one line"
     } else if line.contains(':') {
@@ -256,6 +261,8 @@ mod tests {
             (b"HTTP/1.1 200 OK\n\n", "this is a response"),
             (b"> POST / HTTP/1.1\n\n", "curl"),
             (b"POST / HTTP/1.1\n> Host: x\n\n", "curl"),
+            (b"POST / HTTP/1.1\rHost: x\r\r{}", "lines end with CR alone"),
+            (b"POST / HTTP/1.1\nHost: x\n{\"a\":1}\n", "line 3 of the message file: an empty line"),
             (b"P@ST / HTTP/1.1\n\n", "the request line is not"),
             (b"POST / HTTP/1.1\nHost : x\n\n", "no spaces before the colon"),
             (b"POST / HTTP/1.1\nHost: x\n y\n\n", "folded lines"),

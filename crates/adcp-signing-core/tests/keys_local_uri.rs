@@ -213,6 +213,12 @@ fn a_file_that_holds_no_key_is_refused() {
         (b"\x30\x03\x02\x01\x03".to_vec(), "is PKCS#12; convert it with `openssl pkcs12 -nodes"),
         (b"\x30\x02\x30\x00".to_vec(), "is DER; a key file is a private JWK"),
         ("0f".repeat(32).into_bytes(), "is hex digits"),
+        (
+            ED25519_PEM.lines().nth(1).unwrap().into(),
+            "the Base64 of a key without the lines of PEM; put it between",
+        ),
+        (b"LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tCg==".to_vec(), "the Base64 of PEM; decode it"),
+        (b"eyJrdHkiOiJPS1AiLCJjcnYiOiJFZDI1NTE5In0=".to_vec(), "the Base64 of JSON; decode it"),
         (b"PuTTY-User-Key-File-3: ssh-ed25519\n".to_vec(), "is a PuTTY key"),
         (b"ssh-ed25519 AAAA a@b\n".to_vec(), "is an SSH public key"),
         (b"{}".to_vec(), "refused"),

@@ -2,8 +2,8 @@
 
 /// UTF-8's byte order mark.
 const BOM: &[u8] = b"\xef\xbb\xbf";
-/// Fewer hex digits than this may be a word or a number.
-const MIN_HEX_DIGITS: usize = 32;
+/// Fewer digits of hex or Base64 than this may be a word or a number.
+const MIN_DIGITS: usize = 32;
 
 /// A format that is told by its first bytes, or by its alphabet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,9 @@ pub(crate) enum Format {
     Pkcs12,
     PrivateKeyDer,
     Der,
+    Base64OfPem,
+    Base64OfJson,
+    Base64OfDer,
     Hex,
 }
 
@@ -60,8 +63,21 @@ impl Format {
             Some(Self::Pem)
         } else if is_hex(text) {
             Some(Self::Hex)
+        } else if is_base64(text) {
+            Self::of_base64(text)
         } else {
             None
+        }
+    }
+
+    /// What some Base64 stands for, from its first characters: it may be secret, and is not decoded.
+    fn of_base64(text: &[u8]) -> Option<Self> {
+        match text {
+            [b'L', b'S', b'0', b't', b'L', b'S', b'1', b'C', ..] => Some(Self::Base64OfPem),
+            [b'e', b'y', b'J' | b'A' | b'I' | b'K' | b'N', ..] => Some(Self::Base64OfJson),
+            // The tag of a sequence, and a length in one byte or in up to 15 bytes after it.
+            [b'M', b'A'..=b'I', ..] => Some(Self::Base64OfDer),
+            _ => None,
         }
     }
 
@@ -95,6 +111,9 @@ impl Format {
             Self::Pkcs12 => named!("PKCS#12"),
             Self::PrivateKeyDer => named!("a private key in DER"),
             Self::Der => named!("DER"),
+            Self::Base64OfPem => named!("the Base64 of PEM"),
+            Self::Base64OfJson => named!("the Base64 of JSON"),
+            Self::Base64OfDer => named!("the Base64 of DER"),
             Self::Hex => named!("hex digits"),
         }
     }
@@ -124,7 +143,16 @@ fn is_hex(text: &[u8]) -> bool {
         digits += usize::from(byte.is_ascii_hexdigit());
         byte.is_ascii_hexdigit() || byte.is_ascii_whitespace() || *byte == b':'
     });
-    all && digits >= MIN_HEX_DIGITS && digits.is_multiple_of(2)
+    all && digits >= MIN_DIGITS && digits.is_multiple_of(2)
+}
+
+fn is_base64(text: &[u8]) -> bool {
+    text.len() >= MIN_DIGITS
+        && text.iter().all(|byte| {
+            byte.is_ascii_alphanumeric()
+                || byte.is_ascii_whitespace()
+                || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_' | b'.')
+        })
 }
 
 #[cfg(test)]
@@ -159,6 +187,13 @@ mod tests {
             (&der_256, Some(Format::Der)),
             (hex.as_bytes(), Some(Format::Hex)),
             (colons.as_bytes(), Some(Format::Hex)),
+            (b"LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tCg==", Some(Format::Base64OfPem)),
+            (b"eyJrdHkiOiJPS1AiLCJjcnYiOiJFZDI1NTE5In0=\n", Some(Format::Base64OfJson)),
+            (b"MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp", Some(Format::Base64OfDer)),
+            (b"MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0w", Some(Format::Base64OfDer)),
+            (b"MJGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0w", None),
+            (b"MC4CAQAwBQYDK2Vw", None),
+            (b"MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp?", None),
             (b"\x30\x03\x02\x01", None),
             (b"0: not DER", None),
             (b"xenon", None),

@@ -30,10 +30,11 @@ const FORMS: &str = "`file:PATH` (or `file:///PATH`), or as `memory:` without a 
 
 /// A key URI that stands for a key in this process' memory.
 ///
-/// `file:PATH` is a private JWK, a private JWK set or an unencrypted PKCS#8 PEM, which may have other
-/// text around it and start with a byte order mark; `memory:` is a fresh key each time it is opened, `ed25519` unless the URI says otherwise. Both take the query
-/// members `alg` (an RFC 9421 name), `kid` and `purpose` (an `adcp_use` value). What the URI and
-/// the file both state must agree; where neither states a purpose it is `request-signing`. In a
+/// `file:PATH` is a private JWK, a private JWK set or an unencrypted PKCS#8 PEM, which may have
+/// other text around it and start with a byte order mark; `memory:` is a fresh key each time it is
+/// opened, `ed25519` unless the URI says otherwise. Both take the query members `alg` (an RFC 9421
+/// name), `kid` and `purpose` (an `adcp_use` value). What the URI and the file both state must
+/// agree; where neither states a purpose it is `request-signing`. In a
 /// file with several keys `kid` chooses one.
 ///
 /// ```
@@ -239,6 +240,14 @@ fn not_a_key(content: &[u8]) -> ProviderError {
             "the key file is PKCS#12; convert it with `openssl pkcs12 -nodes -in KEY.p12 -out \
              KEY.pem`"
                 .into()
+        }
+        Some(Format::Base64OfDer) => {
+            "the key file is the Base64 of a key without the lines of PEM; put it between \
+             `-----BEGIN PRIVATE KEY-----` and `-----END PRIVATE KEY-----`"
+                .into()
+        }
+        Some(format @ (Format::Base64OfPem | Format::Base64OfJson)) => {
+            format!("the key file is {}; decode it first (`base64 -d`)", format.name())
         }
         Some(Format::Utf16) => "the key file is UTF-16 text; save it as UTF-8".into(),
         Some(format) => format!("the key file is {}; {EXPECTED}", format.name()),
