@@ -55,7 +55,53 @@ pub(crate) fn suggest(uri: &str, known: &BTreeSet<&str>) -> Suggestion {
     Suggestion(Some(meant(uri, known)).flatten())
 }
 
+/// The scheme and form of what a text names without a scheme of its own.
+fn named(uri: &str) -> Option<&'static str> {
+    let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| uri.starts_with(prefix));
+    if uri.starts_with('{') || uri.contains("-----BEGIN") {
+        return Some("file:PATH, with the key in that file and not in the URI");
+    }
+    if is_uuid(uri) || starts(&["mrk-"]) {
+        return Some("awskms:///KEY-ID");
+    }
+    if uri.contains("/cryptoKeys/") {
+        return Some("gcpkms://projects/…/cryptoKeyVersions/N");
+    }
+    if uri.contains(".vault.azure.net") || uri.contains(".managedhsm.azure.net") {
+        return Some("azurekeyvault://HOST/keys/KEY/VERSION");
+    }
+    if starts(&["transit/"]) || uri.contains("/transit/") {
+        return Some(
+            "hashivault://KEY or openbao://KEY, with the address in the environment and ?mount= for \
+             another engine than transit",
+        );
+    }
+    if starts(&["token=", "object=", "slot-id="]) {
+        return Some("pkcs11:token=LABEL;object=LABEL");
+    }
+    match uri.as_bytes() {
+        // A drive of Windows, or no scheme at all.
+        [letter, b':', b'\\' | b'/', ..] if letter.is_ascii_alphabetic() => {
+            Some("file:PATH, for a key file")
+        }
+        _ if !uri.contains(':') && uri.contains(['/', '\\', '.']) => {
+            Some("file:PATH, for a key file")
+        }
+        _ if !uri.contains(':') => {
+            Some("file:PATH, for a key file, or SCHEME://KEY, for a key of a service")
+        }
+        _ => None,
+    }
+}
+
+/// `1234abcd-12ab-34cd-56ef-1234567890ab`.
+fn is_uuid(text: &str) -> bool {
+    text.split('-').map(str::len).eq([8, 4, 4, 4, 12])
+        && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+}
+
 fn meant(uri: &str, known: &BTreeSet<&str>) -> Option<String> {
+    let uri = uri.trim();
     if uri.starts_with("arn:") && uri.contains(":kms:") {
         return Some("awskms:///arn:…, with the ARN after the three slashes".to_owned());
     }
@@ -67,6 +113,9 @@ fn meant(uri: &str, known: &BTreeSet<&str>) -> Option<String> {
     }
     if uri.starts_with("https://") && uri.contains("/keys/") {
         return Some("azurekeyvault://…, with what follows https://".to_owned());
+    }
+    if let Some(form) = named(uri) {
+        return Some(form.to_owned());
     }
     let Some((scheme, _)) = uri.split_once(':').filter(|(scheme, _)| !scheme.contains('/')) else {
         // Without a scheme it is most likely the path of a file.
@@ -113,6 +162,19 @@ mod tests {
             ("hashivalt://buyer", "hashivault://"),
             ("azure-key-vault://v/keys/k", "azurekeyvault://"),
             ("pkcs-11:token=t", "pkcs11:"),
+            ("1234abcd-12ab-34cd-56ef-1234567890ab", "awskms:///KEY-ID"),
+            ("mrk-1234abcd12ab34cd56ef1234567890ab", "awskms:///KEY-ID"),
+            ("locations/l/keyRings/r/cryptoKeys/k", "gcpkms://projects/"),
+            ("v.vault.azure.net/keys/buyer", "azurekeyvault://HOST/keys/KEY"),
+            ("https://v.managedhsm.azure.net/buyer", "azurekeyvault://HOST/keys/KEY"),
+            ("transit/keys/buyer", "hashivault://KEY or openbao://KEY"),
+            ("https://vault.example:8200/v1/transit/sign/buyer", "hashivault://KEY"),
+            ("token=hsm;object=buyer", "pkcs11:token="),
+            ("C:\\keys\\buyer.pem", "file:PATH, for a key file?"),
+            ("{\"kty\":\"OKP\"}", "file:PATH, with the key in that file and not in the URI"),
+            ("-----BEGIN PRIVATE KEY-----", "file:PATH, with the key in that file"),
+            ("buyer", "file:PATH, for a key file, or SCHEME://KEY"),
+            (" alias/adcp\n", "awskms:///alias/"),
             ("buyer.jwk", "file:PATH"),
             ("/run/secrets/buyer.pem", "file:PATH"),
         ] {
