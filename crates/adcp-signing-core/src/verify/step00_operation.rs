@@ -172,7 +172,8 @@ impl<'r> Signed<'r> {
     /// authenticate the request.
     ///
     /// A malformed header pair, target URI or body never is: none can be told from an attack on the
-    /// parser. Nor is a registration of webhook credentials, which has to be signed.
+    /// parser. Nor is a registration of webhook credentials, which has to be signed, or a body of
+    /// another length than announced, which may hold one.
     pub fn is_shadowed(&self, rejection: &Rejection) -> bool {
         let is_hard = match rejection.code() {
             None => true,
@@ -183,6 +184,7 @@ impl<'r> Signed<'r> {
         };
         self.asked.posture == Posture::Warn
             && !is_hard
+            && self.received.check_length().is_ok()
             && !registers_webhook_credentials(&self.received.body(), &self.asked.resolved)
     }
 

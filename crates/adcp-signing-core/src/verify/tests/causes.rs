@@ -5,6 +5,7 @@ use futures_executor::block_on;
 use super::support::{KEYID, NONCE, NOW, Scene, URL, key, listed, route};
 use crate::{
     keys::{Algorithm, KeyPurpose},
+    operation::List,
     provider::InMemoryProvider,
     rfc9421::{
         Component, FieldLine, Request,
@@ -12,7 +13,7 @@ use crate::{
         signature_base,
         structured_fields::{Alphabet, push_byte_sequence},
     },
-    verify::{Context, Rejection, Step, Verified},
+    verify::{Context, FallbackCredential, Rejection, Step, Verified},
 };
 
 const BODY: &[u8] = br#"{"budget":1000}"#;
@@ -277,6 +278,18 @@ fn a_body_of_another_length_than_announced_is_not_verified() {
     let unsigned = [("Content-Length".to_owned(), "15".to_owned())];
     let rejection = message.received(&key, &unsigned).unwrap_err();
     assert_refused(&rejection, Step::Precheck, "request_body_malformed", "announces 15 bytes");
+    // So it could in shadow mode, under another credential.
+    let scene = Scene {
+        capability: listed(Some(List::Warn)),
+        fallback: FallbackCredential::Valid,
+        ..Scene::default()
+    };
+    let (mut fields, body) = scene.message(&key);
+    assert!(scene.verify_message(&key, &fields, b"").is_ok(), "the digest alone is shadowed");
+    fields.push(("Content-Length".to_owned(), body.len().to_string()));
+    let rejection = scene.verify_message(&key, &fields, b"").unwrap_err();
+    assert_refused(&rejection, Step::Digest, refused, "and the body has 0");
+
     let unsigned = [("Content-Length".to_owned(), "0".to_owned())];
     assert!(matches!(message.received(&key, &unsigned), Ok(Verified::Anonymous(_))));
 }
