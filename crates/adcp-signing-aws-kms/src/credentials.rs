@@ -149,8 +149,22 @@ const UNREACHABLE: &str = "the source of the AWS credentials could not be reache
 const TLS: &str =
     "no TLS connection to the source of the AWS credentials; check the root certificates here";
 const FAILED: &str = "the source of the AWS credentials failed for now; try again";
+const BUSY: &str = "the source of the AWS credentials is asked too often; try again";
 const UNKNOWN: &str = "the source of the AWS credentials failed in a way that is not known here; check it with \
                        `aws sts get-caller-identity`";
+
+/// What the SDK says, and what it means. The first that fits counts.
+const TEXTS: [(&str, Kind, &str); 9] = [
+    ("external process exited", Kind::AccessDenied, PROCESS),
+    ("could not parse response", Kind::Configuration, PROCESS_OUTPUT),
+    ("could not decode output", Kind::Configuration, PROCESS_OUTPUT),
+    ("external process", Kind::Configuration, PROCESS),
+    ("enabled: sso", Kind::Configuration, WITHOUT_SSO),
+    ("enabled: credentials-login", Kind::Configuration, WITHOUT_LOGIN),
+    ("SSO token", Kind::AccessDenied, SSO_LOGIN),
+    ("Login token", Kind::AccessDenied, CONSOLE_LOGIN),
+    ("/.aws/login/cache/", Kind::AccessDenied, CONSOLE_LOGIN),
+];
 
 /// Why there are no credentials, by what failed: the innermost cause that is known.
 pub(crate) fn failure(error: &CredentialsError) -> ProviderError {
@@ -179,60 +193,41 @@ pub(crate) fn failure(error: &CredentialsError) -> ProviderError {
 type Message = std::borrow::Cow<'static, str>;
 
 fn meaning<'a>(error: &CredentialsError, chain: &impl Fn() -> Chain<'a>) -> (Kind, Message) {
-    // The texts of the SDK, the outermost first. A chain of sources has several lines.
-    let says = |part: &str| chain().any(|link| link.to_string().contains(part));
-    let is = |found: bool, kind: Kind, message: &'static str| {
-        found.then_some((kind, Message::from(message)))
-    };
+    if chain().any(|link| link.is::<Expired>()) {
+        return (Kind::AccessDenied, EXPIRED.into());
+    }
+    if let Some(NotInProfile { profile }) = chain().find_map(|link| link.downcast_ref()) {
+        let name = shown_profile(profile);
+        let message = format!(
+            "the AWS profile{name} holds no credentials, or there is none of that name in the AWS configuration files \
+             (~/.aws/config, or AWS_CONFIG_FILE)"
+        );
+        return (Kind::Configuration, message.into());
+    }
+    let texts: Vec<String> = chain().map(|link| link.to_string()).collect();
+    let says = |part: &str| texts.iter().any(|text| text.contains(part));
+    if let Some((_, kind, message)) = TEXTS.iter().find(|(part, ..)| says(part)) {
+        return (*kind, (*message).into());
+    }
+    if chain().any(|link| link.is::<TokenError>()) {
+        return (Kind::AccessDenied, SSO_LOGIN.into());
+    }
+    if let Some(message) = texts.iter().find_map(|text| missing_profile(text)) {
+        return (Kind::Configuration, message.into());
+    }
+    if let Some(refused) = of_metadata(chain) {
+        return refused;
+    }
+    if chain().any(|link| link.is::<io::Error>()) {
+        return (Kind::Configuration, TOKEN_FILE.into());
+    }
     let innermost = chain().filter_map(|link| link.downcast_ref::<CredentialsError>()).last();
-    is(chain().any(|link| link.is::<Expired>()), Kind::AccessDenied, EXPIRED)
-        .or_else(|| is(says("external process exited"), Kind::AccessDenied, PROCESS))
-        .or_else(|| {
-            let unread = says("could not parse response") || says("could not decode output");
-            is(unread, Kind::Configuration, PROCESS_OUTPUT)
-        })
-        .or_else(|| is(says("external process"), Kind::Configuration, PROCESS))
-        .or_else(|| is(says("enabled: sso"), Kind::Configuration, WITHOUT_SSO))
-        .or_else(|| is(says("enabled: credentials-login"), Kind::Configuration, WITHOUT_LOGIN))
-        .or_else(|| {
-            let of_sso = chain().any(|link| link.is::<TokenError>()) || says("SSO token");
-            is(of_sso, Kind::AccessDenied, SSO_LOGIN)
-        })
-        .or_else(|| {
-            let of_login = says("Login token") || says("/.aws/login/cache/");
-            is(of_login, Kind::AccessDenied, CONSOLE_LOGIN)
-        })
-        .or_else(|| {
-            let named = chain().find_map(|link| link.downcast_ref::<NotInProfile>());
-            named.map(|NotInProfile { profile }| {
-                let name = shown_profile(profile);
-                let message = format!(
-                    "the AWS profile{name} holds no credentials, or there is none of that name in the AWS \
-                     configuration files (~/.aws/config, or AWS_CONFIG_FILE)"
-                );
-                (Kind::Configuration, Message::from(message))
-            })
-        })
-        .or_else(|| {
-            let lines: Vec<String> = chain().map(|link| link.to_string()).collect();
-            lines
-                .iter()
-                .find_map(|text| missing_profile(text))
-                .map(|message| (Kind::Configuration, Message::from(message)))
-        })
-        .or_else(|| of_metadata(chain))
-        .or_else(|| {
-            let unread = chain().any(|link| link.is::<io::Error>());
-            is(unread, Kind::Configuration, TOKEN_FILE)
-        })
-        .unwrap_or_else(|| match innermost.unwrap_or(error) {
-            CredentialsError::CredentialsNotLoaded(_) => (Kind::Configuration, NONE.into()),
-            CredentialsError::InvalidConfiguration(_) => {
-                (Kind::Configuration, CONFIGURED_WRONG.into())
-            }
-            CredentialsError::ProviderTimedOut(_) => (Kind::Timeout, SLOW.into()),
-            _ => (Kind::Unavailable, UNKNOWN.into()),
-        })
+    match innermost.unwrap_or(error) {
+        CredentialsError::CredentialsNotLoaded(_) => (Kind::Configuration, NONE.into()),
+        CredentialsError::InvalidConfiguration(_) => (Kind::Configuration, CONFIGURED_WRONG.into()),
+        CredentialsError::ProviderTimedOut(_) => (Kind::Timeout, SLOW.into()),
+        _ => (Kind::Unavailable, UNKNOWN.into()),
+    }
 }
 
 /// The refusal of STS or of IAM Identity Center.
@@ -275,7 +270,15 @@ where
         // Of IAM Identity Center.
         Some("UnauthorizedException") => (Kind::AccessDenied, SSO_LOGIN),
         Some("ForbiddenException" | "ResourceNotFoundException") => (Kind::AccessDenied, SSO_ROLE),
-        code => failure::meaning(code, response.status().as_u16(), CONFIGURED_WRONG),
+        // What all services of AWS have; the advice is for AWS KMS, but where it is about keys and
+        // sessions.
+        code => match failure::meaning(code, response.status().as_u16()) {
+            (kind, advice) if failure::is_about_credentials(advice) => (kind, advice),
+            (Kind::AccessDenied, _) => (Kind::AccessDenied, ASSUME),
+            (Kind::Throttled, _) => (Kind::Throttled, BUSY),
+            (kind @ (Kind::Unavailable | Kind::Timeout), _) => (kind, FAILED),
+            _ => (Kind::Configuration, CONFIGURED_WRONG),
+        },
     };
     let answer: ServiceAnswer = answer(service, code, response);
     let message = match answer.code() {

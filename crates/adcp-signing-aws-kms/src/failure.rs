@@ -154,7 +154,7 @@ const KMS: &str = "AWS KMS";
 
 fn of_answer(code: Option<&str>, response: &HttpResponse) -> ProviderError {
     let status = response.status().as_u16();
-    let (kind, advice) = meaning(code, status, REFUSED);
+    let (kind, advice) = meaning(code, status);
     let answer = answer(KMS, code, response);
     let known = code.is_some_and(|code| CODES.iter().any(|known| known.name == code));
     let message = match answer.code() {
@@ -166,12 +166,8 @@ fn of_answer(code: Option<&str>, response: &HttpResponse) -> ProviderError {
 }
 
 /// What a code means, and the HTTP status where the code is not known: an answer of a proxy or
-/// gateway, or a code that is yet to come. `refused` is what to do about any other refusal.
-pub(crate) fn meaning(
-    code: Option<&str>,
-    status: u16,
-    refused: &'static str,
-) -> (ProviderErrorKind, &'static str) {
+/// gateway, or a code that is yet to come.
+pub(crate) fn meaning(code: Option<&str>, status: u16) -> (ProviderErrorKind, &'static str) {
     if let Some(known) = code.and_then(|code| CODES.iter().find(|known| known.name == code)) {
         return (known.kind, known.advice);
     }
@@ -180,10 +176,15 @@ pub(crate) fn meaning(
         Kind::AccessDenied => "refused, by AWS or by something before it",
         Kind::Throttled => SLOW_DOWN,
         Kind::Timeout | Kind::Unavailable => WAIT,
-        Kind::Configuration => refused,
+        Kind::Configuration => REFUSED,
         _ => NOT_KMS,
     };
     (kind, advice)
+}
+
+/// Whether the advice holds for every service of AWS: it is about the caller's keys and session.
+pub(crate) fn is_about_credentials(advice: &str) -> bool {
+    [CREDENTIALS, RENEW, CLOCK].contains(&advice)
 }
 
 fn of_dispatch(failure: Option<&ConnectorError>) -> ProviderError {

@@ -139,10 +139,10 @@ async fn a_role_that_is_refused_is_told_by_the_code_of_sts_and_asked_for_once() 
         (403, "ExpiredToken", "access_denied", "have expired"),
         (403, "SignatureDoesNotMatch", "access_denied", "this machine's clock"),
         (403, "RegionDisabledException", "configuration", "not activated in the Region"),
-        (400, "ValidationError", "configuration", "malformed"),
-        (400, "Throttling", "throttled", "quota"),
-        (503, "ServiceUnavailable", "unavailable", "trouble"),
-        (500, "BrandNew", "unavailable", "trouble"),
+        (400, "ValidationError", "configuration", "configured wrong"),
+        (400, "Throttling", "throttled", "too often"),
+        (503, "ServiceUnavailable", "unavailable", "failed for now"),
+        (500, "BrandNew", "unavailable", "failed for now"),
     ] {
         let nobody = "127.0.0.1:9".parse::<std::net::SocketAddr>().unwrap();
         let sts = FaultProxy::start(nobody, Traffic::Http).await.unwrap();
@@ -159,6 +159,7 @@ async fn a_role_that_is_refused_is_told_by_the_code_of_sts_and_asked_for_once() 
         let outcome = outcome.await.unwrap();
         let source = format!("caused by AWS STS answered HTTP {status} {code}, request {id}");
         let told = outcome.starts_with(&format!("{kind}: {code}: ")) && outcome.contains(says);
+        assert!(!outcome.contains("KMS"), "{outcome}");
         assert!(told && outcome.ends_with(&source), "{code}: {outcome}");
         assert_eq!(sts.requests(), 1, "{code}");
     }
