@@ -55,9 +55,17 @@ async fn child() {
 /// What became of a signature with this `~/.aws/config`, these members of the key URI, and these
 /// variables.
 fn signed_with(config: &str, query: &str, variables: &[(&str, &str)]) -> String {
+    signed_at_home(&[(".aws/config", config)], query, variables)
+}
+
+/// The same with these files in the home directory.
+fn signed_at_home(files: &[(&str, &str)], query: &str, variables: &[(&str, &str)]) -> String {
     let home = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(home.path().join(".aws")).unwrap();
-    std::fs::write(home.path().join(".aws/config"), config).unwrap();
+    for (path, content) in files {
+        let path = home.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "child", "--ignored", "--nocapture", "--test-threads=1"])
         .env_clear()
@@ -169,6 +177,55 @@ async fn a_role_that_is_refused_is_told_by_the_code_of_sts_and_asked_for_once() 
             .starts_with("unavailable: the source of the AWS credentials could not be reached")
     );
     assert!(unreachable.ends_with("caused by connection refused"), "{unreachable}");
+}
+
+/// The session of IAM Identity Center is in a file, named by the SHA-1 of its name.
+#[cfg(feature = "sso")]
+#[tokio::test]
+async fn a_session_that_ended_or_is_refused_asks_for_a_login() {
+    const SESSION: &str = ".aws/sso/cache/a0f1490a20d0211c997b44bc357e1972deab8ae3.json";
+    let token = |end: &str| format!(r#"{{"accessToken":"s3cr3t","expiresAt":"{end}"}}"#);
+    for (end, status, body, kind, says) in [
+        ("2020-01-01T00:00:00Z", 200, "{}", "access_denied", "aws sso login"),
+        (
+            "2099-01-01T00:00:00Z",
+            401,
+            r#"{"__type":"UnauthorizedException","message":"Session token not found or invalid"}"#,
+            "access_denied: UnauthorizedException",
+            "aws sso login",
+        ),
+        (
+            "2099-01-01T00:00:00Z",
+            403,
+            r#"{"__type":"ForbiddenException","message":"No access"}"#,
+            "access_denied: ForbiddenException",
+            "sso_role_name",
+        ),
+        (
+            "2099-01-01T00:00:00Z",
+            429,
+            r#"{"__type":"TooManyRequestsException","message":"HTTP 429"}"#,
+            "throttled: TooManyRequestsException",
+            "too often",
+        ),
+    ] {
+        let nobody = "127.0.0.1:9".parse::<std::net::SocketAddr>().unwrap();
+        let center = FaultProxy::start(nobody, Traffic::Http).await.unwrap();
+        let reply = CannedReply::new(status).header("content-type", "application/json");
+        center.set(Action::Reply(reply.body(body)));
+        let url = format!("http://{}", center.address());
+        let token = token(end);
+        let outcome = tokio::task::spawn_blocking(move || {
+            let files = [(".aws/config", SSO), (SESSION, token.as_str())];
+            signed_at_home(&files, "&profile=p", &[("AWS_ENDPOINT_URL_SSO", &url)])
+        });
+        let outcome = outcome.await.unwrap();
+        assert!(outcome.starts_with(kind) && outcome.contains(says), "{body}: {outcome}");
+        let called = u64::from(end.starts_with("2099"));
+        assert_eq!(center.requests(), called, "{body}");
+        let source = format!("caused by AWS IAM Identity Center answered HTTP {status}");
+        assert_eq!(outcome.contains(&source), called == 1, "{outcome}");
+    }
 }
 
 #[tokio::test]
