@@ -322,3 +322,29 @@ fn shown_profile(name: &str) -> String {
         false => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the SDK writes it in a build without the feature; with it, profiles are tested for real.
+    #[test]
+    fn a_profile_that_needs_a_feature_names_the_one_to_build_with() {
+        for (feature, named) in [("sso", "aws-kms-sso"), ("credentials-login", "aws-kms-login")] {
+            let text = format!(
+                "ProfileFile provider could not be built: This behavior requires following cargo feature(s) enabled: \
+                 {feature}. "
+            );
+            let error = failure(&CredentialsError::invalid_configuration(text));
+            assert_eq!(error.kind(), Kind::Configuration);
+            assert!(error.to_string().contains(&format!("`{named}`")), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_not_fit_to_be_shown_is_left_out() {
+        for (name, shown) in [("prod", " `prod`"), ("a\u{1b}[2K", ""), ("", ""), ("é", "")] {
+            assert_eq!(shown_profile(name), shown, "{name}");
+        }
+    }
+}
