@@ -1,6 +1,6 @@
 //! How many entries are live, of each key and in all, and the caps on both.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use hashbrown::{HashTable, hash_table::Entry};
 use parking_lot::Mutex;
@@ -21,8 +21,11 @@ pub(super) struct Caps {
     /// Entries counted by the shards; some may have ended since the shard was last asked.
     counted: AtomicU64,
     /// The second at which every shard last dropped what had ended, so that a full store sweeps
-    /// once a second at most. A clock that went back sweeps again.
-    swept_at: Mutex<u32>,
+    /// once a second at most. Zero where an entry that ends before it was added since, which a
+    /// clock that went back can do: then the next sweep is due.
+    swept_at: AtomicU32,
+    /// Held by the one who sweeps.
+    sweeping: Mutex<()>,
 }
 
 /// A part of the keys, by hash, and the entries of all of them.
@@ -44,7 +47,8 @@ impl Caps {
             shards: Sharded::default(),
             aggregate,
             counted: AtomicU64::new(0),
-            swept_at: Mutex::new(0),
+            swept_at: AtomicU32::new(0),
+            sweeping: Mutex::new(()),
         }
     }
 
@@ -141,16 +145,21 @@ impl Caps {
         }
         counts.add(end);
         all.add(end);
+        // Under the shard's lock: a sweep that is under way either has passed this shard, and its
+        // second is seen here, or drops the entry itself.
+        if end <= self.swept_at.load(Ordering::Relaxed) {
+            self.swept_at.store(0, Ordering::Relaxed);
+        }
         Ok(())
     }
 
     /// Takes what has ended out of the aggregate count. The counts are per second, so this touches
     /// no entry.
     fn sweep(&self, now: u32) {
-        let mut swept_at = self.swept_at.lock();
-        if now != *swept_at {
+        let _alone = self.sweeping.lock();
+        if now != self.swept_at.load(Ordering::Relaxed) {
+            self.swept_at.store(now, Ordering::Relaxed);
             self.live(now);
-            *swept_at = now;
         }
     }
 

@@ -534,6 +534,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_full_store_takes_out_what_a_clock_that_went_back_has_added() {
+        let (early, late) = (NOW, NOW.plus(100));
+        let store = InMemoryReplayStore::with_aggregate_cap(1);
+        assert_eq!(store.put("a", "1", early, 9, early), Inserted);
+        assert!(!store.cap_reached_now(key("a"), 9, late).unwrap(), "swept at the late second");
+        assert_eq!(store.put("b", "1", early.plus(1), 9, early), Inserted);
+        assert_eq!(store.put("c", "1", LAST, 9, late), Inserted, "what has ended is taken out");
+    }
+
     proptest! {
         #[test]
         fn outcomes_are_those_of_the_naive_model(
