@@ -4,10 +4,7 @@ use std::fmt;
 
 use adcp_signing_core::{
     Algorithm, KeyRef, ProviderError, PublicKey, SigningProvider,
-    provider::{
-        Capability, Custody, KeyIdentity, Signed,
-        toolkit::{FetchOnce, OPERATOR},
-    },
+    provider::{Capability, Custody, KeyIdentity, Signed, toolkit::FetchOnce},
 };
 use async_trait::async_trait;
 use vaultrs::api::transit::requests::ReadKeyRequest;
@@ -85,14 +82,6 @@ impl VaultTransitProvider {
         identity: KeyIdentity,
         signing: FetchOnce<SigningVersion>,
     ) -> Self {
-        if key.version.is_none() && key.options.key_id.is_some() {
-            tracing::warn!(
-                target: OPERATOR,
-                kid = identity.key_id(),
-                "a key id is stated and no version: after a rotation, the next start would sign with the new version \
-                 under this key id; state the version"
-            );
-        }
         Self { version: key.version, mount: key.mount, name: key.name, identity, client, signing }
     }
 

@@ -6,7 +6,7 @@ use adcp_signing_core::{
     ProviderError, SigningProvider as _,
     provider::{
         layers::{LazyKey, Pin, Stack},
-        toolkit::{self, InProcessKeys, KeyUriScheme, LocalKeyUri, take_pin},
+        toolkit::{self, InProcessKeys, KeyUriScheme, LocalKeyUri, OPERATOR, take_pin},
     },
 };
 
@@ -194,7 +194,7 @@ impl KeySchemes {
         }
         let read = self.read(&uri)?;
         for warning in read.warnings(stack.pin().is_some()) {
-            tracing::warn!(%warning, "key URI");
+            tracing::warn!(target: OPERATOR, "{warning}");
         }
         Ok((read.into_key)(stack))
     }

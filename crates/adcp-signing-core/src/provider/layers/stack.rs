@@ -24,6 +24,9 @@ use crate::{
 /// [`Instrumented`](super::Instrumented). The limit is outside the retries: calls that wait out an
 /// outage keep their places, and what comes on top of the bounded queue is refused at once.
 ///
+/// The layers that wait need a tokio runtime with its timer, which `#[tokio::main]` has; one built
+/// without `enable_time` makes them panic.
+///
 /// | setting | default |
 /// |---|---|
 /// | time for one attempt | 2 seconds |
