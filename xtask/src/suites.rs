@@ -110,7 +110,7 @@ const SUITES: &[(&str, Work)] = &[
         "emulators",
         Work::Cargo(&["--package", "adcp-signing-emulators", "--all-features", "--lib", "--tests"]),
     ),
-    ("facade", Work::Cargo(&["--package", "adcp-signing", "--lib"])),
+    ("facade", Work::Cargo(&["--package", "adcp-signing", "--features", "http,tokio", "--lib"])),
     ("cli", Work::Cargo(&["--package", "adcp-signing-cli", "--bins", "--tests"])),
     ("doc-tests", Work::Cargo(&["--workspace", "--all-features", "--doc"])),
     ("readme-command", Work::Demo),
