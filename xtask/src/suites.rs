@@ -26,8 +26,8 @@ pub(crate) struct TestArgs {
     /// Run only this suite; may be repeated.
     #[arg(long, value_name = "SUITE")]
     only: Vec<String>,
-    /// Leave out clippy, the docs, each feature alone, and the dry run of a release, and count them
-    /// as skipped.
+    /// Leave out clippy, the docs, each feature alone, the dry run of a release, and the containers
+    /// of docker-compose.yml, and count them as skipped.
     #[arg(long)]
     fast: bool,
     /// Print one JSON object on standard output, and all else on standard error.
@@ -59,7 +59,7 @@ enum Work {
         /// The servers that are brought up for it, and taken down again.
         servers: &'static [&'static str],
     },
-    /// docker-compose.yml, as Compose reads it.
+    /// docker-compose.yml, brought up and tested against; left out by `--fast`.
     Compose,
     /// The published vectors against their hashes.
     Hashes,
@@ -88,7 +88,6 @@ const SUITES: &[(&str, Work)] = &[
     ("fmt", Work::Fmt),
     (checksums::SUITE, Work::Hashes),
     ("dependencies", Work::Dependencies),
-    (emulators::COMPOSE_SUITE, Work::Compose),
     ("xtask", Work::Cargo(&["--package", "xtask"])),
     ("core", Work::Cargo(&["--package", "adcp-signing-core", "--lib", "--tests"])),
     (
@@ -142,6 +141,7 @@ const SUITES: &[(&str, Work)] = &[
             servers: &["ministack", "openbao", "softhsm", "fake-azure-key-vault", "fake-gcp-kms"],
         },
     ),
+    (emulators::COMPOSE_SUITE, Work::Compose),
 ];
 
 /// Runs all of it, as a release needs it.
@@ -166,10 +166,20 @@ pub(crate) fn run(args: &TestArgs) -> Result<bool> {
     let echo = if args.json { Echo::Stderr } else { Echo::Stdout };
     let mut outcomes = Vec::new();
     let mut matrix = Matrix::default();
+    // Beside the suites before it.
+    let mut compose = (!args.fast && chosen.iter().any(|(_, work)| matches!(work, Work::Compose)))
+        .then(emulators::Preparation::begin)
+        .transpose()?;
     for (index, (name, work)) in chosen.iter().enumerate() {
         announce(&format!("[{}/{}] {name}", index + 1, chosen.len()));
         let begun = Instant::now();
-        outcomes.push(perform(name, *work, args, echo, &mut matrix));
+        outcomes.push(match (work, compose.take()) {
+            (Work::Compose, Some(preparation)) => preparation.run(echo),
+            (_, kept) => {
+                compose = kept;
+                perform(name, *work, args, echo, &mut matrix)
+            }
+        });
         eprintln!("{name} took {:.1} s", begun.elapsed().as_secs_f64());
     }
     matrix.leave()?;
@@ -219,7 +229,6 @@ fn perform(name: &str, work: Work, args: &TestArgs, echo: Echo, matrix: &mut Mat
         Work::Served { package, servers } => {
             served(name, package, servers, None, echo).unwrap_or_else(|without| without)
         }
-        Work::Compose => emulators::check_compose(),
         Work::Hashes => checksums::check(),
         Work::Dependencies => merged(name, &dependencies::check()),
         Work::Demo => demo(name, echo),
@@ -227,6 +236,8 @@ fn perform(name: &str, work: Work, args: &TestArgs, echo: Echo, matrix: &mut Mat
         Work::Clippy | Work::Doc | Work::Features | Work::Release if args.fast => {
             Outcome::skip(name, "left out by --fast")
         }
+        // It is prepared from the start, except with --fast.
+        Work::Compose => Outcome::skip(name, "left out by --fast"),
         Work::Clippy => lint::clippy(echo),
         Work::Doc => lint::doc(echo),
         Work::Features => features::check(name, echo),
@@ -234,7 +245,13 @@ fn perform(name: &str, work: Work, args: &TestArgs, echo: Echo, matrix: &mut Mat
     }
 }
 
-fn cargo_test(name: &str, args: &[&str], variables: &[(String, String)], echo: Echo) -> Outcome {
+/// Runs `cargo test` with these arguments and counts its tests.
+pub(crate) fn cargo_test(
+    name: &str,
+    args: &[&str],
+    variables: &[(String, String)],
+    echo: Echo,
+) -> Outcome {
     // Built first, so that the time limit is the tests' alone.
     if !args.contains(&"--doc") {
         let built = process::status(process::cargo(["test", "--no-run"]).args(args));

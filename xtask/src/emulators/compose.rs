@@ -1,24 +1,27 @@
-//! docker-compose.yml: written from the table of servers, checked, and run.
+//! docker-compose.yml: written from the table of servers, and run.
 
 use std::{
     fs,
+    path::Path,
     process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use super::{
-    server::{Image, Server},
+    engine,
+    probe::{self, Answer},
+    server::{Image, Native, SHARED, Server},
     site::Site,
     table::SERVERS,
 };
-use crate::{process, report::Outcome};
+use crate::process;
 
-/// The suite's name.
-pub(crate) const SUITE: &str = "docker-compose";
-
-/// Ports and variables of containers are the table's own, so a moved work tree cannot move them.
-const DOCKER_OFFSET: &str = "containers have fixed ports: unset ADCP_EMULATORS_PORT_OFFSET";
+const POLL: Duration = Duration::from_millis(500);
+/// Longer than the slowest container takes on a loaded machine.
+const HEALTHY_WITHIN: Duration = Duration::from_secs(180);
 
 const HEAD: &str = "\
 # Servers that the tests talk to. Written by `cargo xtask emulators compose` from the table in
@@ -27,23 +30,34 @@ services:
 ";
 
 /// The file, as the table says it must be.
-pub(crate) fn render() -> String {
+pub(crate) fn render(site: &Site) -> String {
     let mut text = HEAD.to_owned();
-    let services: Vec<String> =
-        SERVERS.iter().filter_map(|server| Some(service(server, server.image.as_ref()?))).collect();
+    let services: Vec<String> = SERVERS
+        .iter()
+        .filter_map(|server| Some(service(site, server, server.image.as_ref()?)))
+        .collect();
     text += &services.join("\n");
     text
 }
 
-fn service(server: &Server, image: &Image) -> String {
+fn service(site: &Site, server: &Server, image: &Image) -> String {
     let port = server.port.unwrap_or_default();
+    let folder = format!(".emulators/{}", server.name);
     let mut text = format!("  # {}\n", server.purpose);
     for (name, value) in server.variables {
-        text += &format!("  # {name}={}\n", value.replace("{port}", &port.to_string()));
+        let value = value.replace("{port}", &site.moved(port).to_string());
+        text += &format!("  # {name}={}\n", value.replace("{dir}", &format!("$PWD/{folder}")));
     }
-    text += &format!("  {}:\n    image: {}\n    ports:\n", server.name, image.reference);
+    text += &format!("  {}:\n    image: {}\n", server.name, image.reference);
+    if let Some(dockerfile) = image.build {
+        text += &format!("    build:\n      context: .\n      dockerfile: {dockerfile}\n");
+    }
+    text += "    ports:\n";
     for (host, container) in [(port, image.port)].iter().chain(image.more_ports) {
-        text += &format!("      - \"127.0.0.1:{host}:{container}\"\n");
+        text += &format!("      - \"127.0.0.1:{}:{container}\"\n", site.moved(*host));
+    }
+    if image.shares_folder {
+        text += &format!("    volumes:\n      - \"./{folder}:{SHARED}\"\n");
     }
     if !image.environment.is_empty() {
         text += "    environment:\n";
@@ -51,93 +65,201 @@ fn service(server: &Server, image: &Image) -> String {
             text += &format!("      {name}: \"{value}\"\n");
         }
     }
-    if !image.command.is_empty() {
-        text += &format!("    command: {}\n", list(image.command));
+    // The image of the workspace's own programs starts none of them by itself.
+    let program = match server.native {
+        Native::Workspace { program, .. } => Some(program.to_owned()),
+        _ => None,
+    };
+    let command: Vec<String> =
+        program.into_iter().chain(image.command.iter().map(|word| image.fill(word))).collect();
+    if !command.is_empty() {
+        text += &format!("    command: {}\n", list(&command));
     }
-    if !image.health.is_empty() {
-        let test: Vec<&str> = ["CMD"].iter().chain(image.health).copied().collect();
-        text += &format!("    healthcheck:\n      test: {}\n", list(&test));
-        text += "      interval: 2s\n      timeout: 5s\n      retries: 30\n";
-    }
+    let health = image.health.iter().map(|word| (*word).to_owned());
+    let test: Vec<String> = std::iter::once("CMD".to_owned()).chain(health).collect();
+    text += &format!("    healthcheck:\n      test: {}\n", list(&test));
+    text += "      interval: 2s\n      timeout: 5s\n      retries: 30\n";
     text
 }
 
 /// A YAML flow sequence; JSON strings are YAML strings. Compose reads `$` as its own.
-fn list(items: &[&str]) -> String {
+fn list(items: &[String]) -> String {
     let items: Vec<String> = items
         .iter()
-        .map(|item| serde_json::Value::from(*item).to_string().replace('$', "$$"))
+        .map(|item| serde_json::Value::from(item.as_str()).to_string().replace('$', "$$"))
         .collect();
     format!("[{}]", items.join(", "))
 }
 
-/// Has Compose itself read the file, where it is installed.
-pub(crate) fn check() -> Outcome {
-    let Some(mut compose) = compose() else {
-        return Outcome::skip(
-            SUITE,
-            "Compose is not installed (on Debian: `apt-get install docker-compose`)",
-        );
-    };
-    match compose.args(["config", "--quiet"]).output() {
-        Ok(output) if output.status.success() => Outcome::pass(SUITE),
-        Ok(output) => Outcome::fail(SUITE, String::from_utf8_lossy(&output.stderr).trim()),
-        Err(error) => Outcome::fail(SUITE, error.to_string()),
-    }
-}
-
-/// Starts the containers and waits for their health checks.
+/// Starts the containers, and waits until their health checks pass and their ports answer.
 pub(crate) fn up(site: &Site, servers: &[&Server]) -> Result<()> {
-    let mut command =
-        compose().context("Compose is not installed: see https://docs.docker.com/compose/")?;
     for server in servers {
         ensure!(
             server.image.is_some(),
             "{} has no container: start it without --docker",
             server.name
         );
-        ensure!(site.port(server) == server.port, DOCKER_OFFSET);
     }
+    let mut command = compose(site)?;
     let _lock = site.lock(&|text| eprintln!("{text}"))?;
+    for server in servers {
+        if id(site, server)?.is_some() {
+            continue;
+        }
+        ensure!(
+            probe::ask(site, server) == Answer::Nothing,
+            "port {} is taken, so the container {} cannot have it: stop what listens there \
+             (`cargo xtask emulators down` stops what `up` started)",
+            site.port(server).unwrap_or_default(),
+            server.name
+        );
+        site.forget_ready_file(server)?;
+        // Docker would make it for root.
+        fs::create_dir_all(site.folder(server))?;
+    }
     fs::write(site.docker_mark(), "")?;
-    command.args(["up", "--detach", "--wait"]).args(servers.iter().map(|server| server.name));
+    command.args(["up", "--detach"]).args(servers.iter().map(|server| server.name));
     let status = process::status(&mut command)?;
-    ensure!(
-        status.success(),
-        "the containers did not come up ({status}); `docker compose logs` says why"
-    );
+    ensure!(status.success(), "the containers do not start: {status}");
+    let deadline = Instant::now() + HEALTHY_WITHIN;
+    for server in servers {
+        wait(site, server, deadline)
+            .with_context(|| format!("{} did not come up in a container", server.name))?;
+    }
     Ok(())
 }
 
-/// Removes the containers, if `up` started some.
-pub(crate) fn down(site: &Site, all: bool) -> Result<()> {
-    if !all || !site.docker_mark().exists() {
-        return Ok(());
+fn wait(site: &Site, server: &Server, deadline: Instant) -> Result<()> {
+    let begun = Instant::now();
+    let id = id(site, server)?.context("it has no container")?;
+    let end = || format!("the end of its output:\n{}", logs(site, server, 20).unwrap_or_default());
+    loop {
+        let state = state(site, &id)?;
+        match state.as_str() {
+            "running healthy" if probe::ask(site, server) == Answer::Ready => {
+                let (port, waited) = (site.port(server), begun.elapsed().as_secs_f64());
+                let port = port.unwrap_or_default();
+                eprintln!("{:20} healthy on 127.0.0.1:{port} after {waited:.1} s", server.name);
+                return Ok(());
+            }
+            "running unhealthy" => bail!("its health check fails; {}", end()),
+            state if !state.starts_with("running") && !state.starts_with("created") => {
+                bail!("it is `{}`; {}", state.trim(), end())
+            }
+            _ => (),
+        }
+        ensure!(
+            Instant::now() < deadline,
+            "it is `{state}` after {} s; {}",
+            HEALTHY_WITHIN.as_secs(),
+            end()
+        );
+        thread::sleep(POLL);
     }
-    let mut command =
-        compose().context("Compose is not installed, but containers were started by it")?;
-    let status = process::status(command.args(["down", "--volumes"]))?;
-    ensure!(status.success(), "the containers are not down: {status}");
-    fs::remove_file(site.docker_mark()).context("cannot remove the mark of running containers")
 }
 
-/// `docker compose`, or the older program of its own.
-fn compose() -> Option<Command> {
-    [&["docker", "compose"][..], &["docker-compose"]].into_iter().find_map(|words| {
-        let (program, first) = words.split_first()?;
-        let mut version = Command::new(program);
-        version
-            .args(first)
-            .arg("version")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        version.status().ok()?.success().then(|| {
-            let mut command = Command::new(program);
-            command.args(first).args(["--file", "docker-compose.yml"]).current_dir(process::root());
-            command.stdin(Stdio::null());
-            command
-        })
+/// The state of a container and of its health check, in Docker's words.
+fn state(site: &Site, id: &str) -> Result<String> {
+    let format = "{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{end}}";
+    let state =
+        process::capture(engine::docker(site).args(["inspect", "--format", format]).arg(id))?;
+    Ok(state.trim().to_owned())
+}
+
+/// The container of a server, running or not.
+fn id(site: &Site, server: &Server) -> Result<Option<String>> {
+    if !site.docker_mark().exists() {
+        return Ok(None);
+    }
+    let mut list = engine::docker(site);
+    list.args(["ps", "--all", "--quiet", "--filter", &project_label(site), "--filter"]);
+    list.arg(format!("label=com.docker.compose.service={}", server.name));
+    let ids = process::capture(&mut list)?;
+    Ok(ids.lines().next().map(str::to_owned))
+}
+
+/// Whether a container of this work tree is the server.
+pub(crate) fn has_container(site: &Site, server: &Server) -> bool {
+    server.image.is_some() && id(site, server).is_ok_and(|id| id.is_some())
+}
+
+/// The end of what a container printed; nothing without a container.
+pub(crate) fn logs(site: &Site, server: &Server, lines: usize) -> Result<String> {
+    let Some(id) = id(site, server)? else { return Ok(String::new()) };
+    let output =
+        engine::docker(site).args(["logs", "--tail", &lines.to_string()]).arg(id).output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr).trim());
+    let both = [output.stdout, output.stderr].concat();
+    Ok(String::from_utf8_lossy(&both).lines().map(|line| format!("  | {line}\n")).collect())
+}
+
+/// Removes the containers of these servers, if `up` started some; without names all, and what they
+/// shared.
+pub(crate) fn down(site: &Site, names: &[String]) -> Result<()> {
+    if !site.docker_mark().exists() {
+        return Ok(());
+    }
+    let mut command = compose(site)?;
+    if names.is_empty() {
+        command.args(["down", "--volumes", "--timeout", "2"]);
+    } else {
+        let has_image = |name: &&String| {
+            SERVERS.iter().any(|server| server.name == **name && server.image.is_some())
+        };
+        let names: Vec<&String> = names.iter().filter(has_image).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        command.args(["rm", "--stop", "--force", "-v"]).args(names);
+    }
+    let status = process::status(&mut command)?;
+    ensure!(status.success(), "the containers are not down: {status}");
+    if names.is_empty() {
+        fs::remove_file(site.docker_mark()).context("cannot remove the mark of containers")?;
+    }
+    Ok(())
+}
+
+/// Compose with the file of this work tree: `docker compose`, or the older program of its own.
+pub(crate) fn compose(site: &Site) -> Result<Command> {
+    let program = program().context(
+        "Compose is not installed: see https://docs.docker.com/compose/ (on Debian: `apt-get \
+         install docker-compose`)",
+    )?;
+    let mut command = Command::new(program.first().copied().unwrap_or_default());
+    command.args(program.iter().skip(1)).current_dir(process::root()).stdin(Stdio::null());
+    if site.offset().is_none() {
+        command.args(["--file", "docker-compose.yml"]);
+    } else {
+        let file = site.common("docker-compose.yml");
+        write_if_changed(&file, &render(site))?;
+        command.arg("--file").arg(file).arg("--project-directory").arg(process::root());
+    }
+    command.args(["--project-name", &project(site)]);
+    Ok(engine::chosen(site, command))
+}
+
+/// The name by which Docker keeps the containers of work trees apart.
+fn project(site: &Site) -> String {
+    site.offset().map_or_else(|| "adcp-signing".to_owned(), |by| format!("adcp-signing-{by}"))
+}
+
+/// Selects what belongs to that project.
+pub(crate) fn project_label(site: &Site) -> String {
+    format!("label=com.docker.compose.project={}", project(site))
+}
+
+fn write_if_changed(file: &Path, text: &str) -> Result<()> {
+    if fs::read_to_string(file).is_ok_and(|written| written == text) {
+        return Ok(());
+    }
+    fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
+}
+
+fn program() -> Option<&'static [&'static str]> {
+    [&["docker", "compose"][..], &["docker-compose"]].into_iter().find(|words| {
+        let version = [words, &["version"][..]].concat();
+        process::version(&version).is_ok()
     })
 }
 
@@ -148,17 +270,23 @@ mod tests {
     #[test]
     fn the_file_has_the_ports_variables_and_images_of_the_table() {
         let file = fs::read_to_string(process::root().join("docker-compose.yml")).unwrap();
-        assert_eq!(file, render(), "run `cargo xtask emulators compose > docker-compose.yml`");
+        let site = Site::at(Path::new("/s"), 0);
+        assert_eq!(file, render(&site), "run `cargo xtask emulators compose > docker-compose.yml`");
     }
 
     #[test]
     fn every_port_is_on_loopback_and_every_tag_is_pinned() {
-        for line in render().lines().map(str::trim).filter(|line| line.starts_with("- \"")) {
-            assert!(line.starts_with("- \"127.0.0.1:"), "{line}");
+        let text = render(&Site::at(Path::new("/s"), 0));
+        for line in text.lines().map(str::trim).filter(|line| line.starts_with("- \"")) {
+            assert!(
+                line.starts_with("- \"127.0.0.1:") || line.starts_with("- \"./.emulators/"),
+                "{line}"
+            );
         }
         for image in SERVERS.iter().filter_map(|server| server.image.as_ref()) {
             let (_, tag) = image.reference.split_once(':').unwrap();
             assert!(tag.starts_with(|first: char| first.is_ascii_digit()), "{}", image.reference);
+            assert!(!image.health.is_empty(), "{} has no health check", image.reference);
         }
     }
 
@@ -184,7 +312,16 @@ mod tests {
     }
 
     #[test]
+    fn moved_ports_move_the_containers_and_not_what_they_listen_on() {
+        let text = render(&Site::at(Path::new("/s"), 1000));
+        assert!(text.contains("- \"127.0.0.1:9200:8200\""), "{text}");
+        assert!(text.contains("ADCP_TEST_OPENBAO_ADDR=http://127.0.0.1:9200"), "{text}");
+        assert!(text.contains("-dev-listen-address=0.0.0.0:8200"), "{text}");
+    }
+
+    #[test]
     fn a_dollar_is_not_taken_for_a_variable_of_compose() {
-        assert_eq!(list(&["a b", "$x", "\"q\""]), r#"["a b", "$$x", "\"q\""]"#);
+        let items = ["a b", "$x", "\"q\""].map(str::to_owned);
+        assert_eq!(list(&items), r#"["a b", "$$x", "\"q\""]"#);
     }
 }

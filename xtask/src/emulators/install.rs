@@ -61,7 +61,7 @@ fn python(folder: &Path, packages: &[&str], say: &dyn Fn(&str)) -> Result<()> {
     }
     say(&format!("installing {} from PyPI", packages.join(" ")));
     let log = folder.join("install.log");
-    remove(&marker)?;
+    site::remove_file(&marker)?;
     if venv.exists() {
         fs::remove_dir_all(&venv).with_context(|| format!("cannot remove {}", venv.display()))?;
     }
@@ -98,7 +98,7 @@ fn softhsm(site: &Site, server: &Server, say: &dyn Fn(&str)) -> Result<()> {
         return Ok(());
     }
     say("initialising a token");
-    remove(&ready)?;
+    site::remove_file(&ready)?;
     let tokens = folder.join("tokens");
     if tokens.exists() {
         fs::remove_dir_all(&tokens)
@@ -160,7 +160,7 @@ fn go(folder: &Path, module: &str, version: &str, say: &dyn Fn(&str)) -> Result<
         "Go is not installed: install it, or use --docker"
     );
     say(&format!("building {module} {version} from the Go module proxy, about ten minutes"));
-    remove(&marker)?;
+    site::remove_file(&marker)?;
     let build = folder.join("build");
     if build.exists() {
         fs::remove_dir_all(&build)?;
@@ -202,17 +202,8 @@ fn workspace(package: &str, program: &str, say: &dyn Fn(&str)) -> Result<()> {
     Ok(())
 }
 
-fn remove(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", path.display()))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// Runs a step of an installation; its output goes to the log, and the log's end into the error.
-fn run(command: &mut Command, out: &File, log: &Path) -> Result<()> {
+pub(crate) fn run(command: &mut Command, out: &File, log: &Path) -> Result<()> {
     let name = command.get_program().to_string_lossy().into_owned();
     let command = command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out.try_clone()?);
     let status = command.status().with_context(|| format!("cannot start `{name}`"))?;

@@ -3,11 +3,14 @@
 
 mod compose;
 mod daemon;
+mod engine;
 mod install;
 mod probe;
 mod run;
 mod server;
 mod site;
+mod stand_in;
+mod suite;
 mod table;
 
 use std::{
@@ -19,8 +22,8 @@ use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
-pub(crate) use compose::{SUITE as COMPOSE_SUITE, check as check_compose};
 pub(crate) use run::up;
+pub(crate) use suite::{Preparation, SUITE as COMPOSE_SUITE};
 use {daemon::Daemon, probe::Answer, server::Server, site::Site, table::SERVERS};
 
 /// Options of `cargo xtask emulators`.
@@ -109,7 +112,10 @@ pub(crate) fn run(args: &EmulatorsArgs) -> Result<bool> {
         }
         Action::Down { names } => {
             run::down(&site, &named(names, |_| true)?)?;
-            compose::down(&site, names.is_empty())?;
+            compose::down(&site, names)?;
+            if names.is_empty() {
+                engine::stop(&site)?;
+            }
         }
         Action::Status { json } => status(&site, *json)?,
         Action::Env { names, json } => {
@@ -117,7 +123,7 @@ pub(crate) fn run(args: &EmulatorsArgs) -> Result<bool> {
             environment(&site, &named(names, ready)?, *json)?;
         }
         Action::Logs { names, lines } => logs(&site, &named(names, |_| true)?, *lines)?,
-        Action::Compose => io::stdout().write_all(compose::render().as_bytes())?,
+        Action::Compose => io::stdout().write_all(compose::render(&site).as_bytes())?,
     }
     Ok(true)
 }
@@ -154,6 +160,7 @@ fn status(site: &Site, as_json: bool) -> Result<()> {
         let state = match (probe::ask(site, server), &ours) {
             (Answer::Ready, Some(_)) => "up",
             (Answer::Ready, None) if server.port.is_none() => "installed",
+            (Answer::Ready, None) if compose::has_container(site, server) => "up, in a container",
             (Answer::Ready, None) => "up, not started here",
             (_, Some(_)) => "not ready",
             (Answer::Other, None) => "port taken",
@@ -200,6 +207,11 @@ fn quoted(value: &str) -> String {
 fn logs(site: &Site, servers: &[&Server], lines: usize) -> Result<()> {
     let mut out = io::stdout();
     for server in servers {
+        let container = compose::logs(site, server, lines)?;
+        if !container.is_empty() {
+            writeln!(out, "{}: its container\n{container}", server.name)?;
+            continue;
+        }
         let log = site.log(server);
         let shown: &Path =
             if log.exists() { &log } else { &site.folder(server).join("install.log") };

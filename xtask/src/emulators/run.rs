@@ -203,6 +203,7 @@ fn bring_up(site: &Site, server: &Server, install: Option<Install<'_>>) -> Resul
         say(server, "ready");
         return Ok(false);
     };
+    site.forget_ready_file(server)?;
     let (daemon, mut child) =
         Daemon::start(command.current_dir(&folder), &folder, &site.log(server))?;
     if let Err(error) = wait(site, server, &daemon, Some(&mut child)) {

@@ -19,7 +19,8 @@ pub(crate) struct Server {
     /// The server whose variables it sets to values of its own: the same tests run against the one
     /// or the other, and against that one where both are up.
     pub(crate) instead_of: Option<&'static str>,
-    /// What the tests read. `{port}` and `{dir}` (the server's own folder) are filled in.
+    /// What the tests read. `{port}` and `{dir}` (the server's own folder) are filled in, and
+    /// `{address}` in arguments and environments.
     pub(crate) variables: &'static [(&'static str, &'static str)],
     /// Variables that name a file of the native installation; set where the file is there.
     /// `{target}` is the build's folder.
@@ -101,9 +102,32 @@ pub(crate) struct Image {
     pub(crate) environment: &'static [(&'static str, &'static str)],
     /// Arguments, where the image's own do not fit.
     pub(crate) command: &'static [&'static str],
-    /// A command in the container that succeeds when it is ready; without one the image brings its
-    /// own.
+    /// A command in the container that succeeds when it is ready.
     pub(crate) health: &'static [&'static str],
+    /// The Dockerfile of an image that no registry has.
+    pub(crate) build: Option<&'static str>,
+    /// Whether the server's folder is mounted at [`SHARED`].
+    pub(crate) shares_folder: bool,
+    /// How the suite `compose` makes the image where none can be pulled.
+    pub(crate) stand_in: StandIn,
+}
+
+/// Where a container finds its server's folder.
+pub(crate) const SHARED: &str = "/shared";
+
+/// How an image is made without a registry.
+pub(crate) enum StandIn {
+    /// From what the native start installs.
+    Native,
+    /// From a package of Debian.
+    Debian {
+        /// The package.
+        package: &'static str,
+        /// Starts the server, by the shell.
+        start: &'static str,
+    },
+    /// Not at all.
+    None,
 }
 
 /// One difference between a server and the service.
@@ -112,6 +136,15 @@ pub(crate) struct Lie {
     pub(crate) what: &'static str,
     /// Why, and what the tests do about it.
     pub(crate) so: &'static str,
+}
+
+impl Image {
+    /// Fills the placeholders in, as the container sees them.
+    pub(crate) fn fill(&self, text: &str) -> String {
+        text.replace("{address}", "0.0.0.0")
+            .replace("{port}", &self.port.to_string())
+            .replace("{dir}", SHARED)
+    }
 }
 
 impl Server {

@@ -13,7 +13,7 @@ use rustix::{
     io::Errno,
 };
 
-use super::server::Server;
+use super::server::{Probe, Server};
 use crate::process;
 
 /// Added to every port, so that two work trees can run their servers beside each other.
@@ -57,6 +57,21 @@ impl Site {
         self.root.join(server.name)
     }
 
+    /// The folder of what belongs to no server.
+    pub(crate) fn common(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// Whether the ports are moved, and by how much.
+    pub(crate) fn offset(&self) -> Option<u16> {
+        (self.offset != 0).then_some(self.offset)
+    }
+
+    /// A port on 127.0.0.1, moved as all are.
+    pub(crate) fn moved(&self, port: u16) -> u16 {
+        port.saturating_add(self.offset)
+    }
+
     /// What the server printed, and what its installation printed.
     pub(crate) fn log(&self, server: &Server) -> PathBuf {
         self.folder(server).join("log")
@@ -64,13 +79,14 @@ impl Site {
 
     /// The port on 127.0.0.1.
     pub(crate) fn port(&self, server: &Server) -> Option<u16> {
-        server.port.map(|port| port.saturating_add(self.offset))
+        server.port.map(|port| self.moved(port))
     }
 
     /// Fills the placeholders of the table in.
     pub(crate) fn fill(&self, server: &Server, text: &str) -> String {
         let port = self.port(server).map(|port| port.to_string()).unwrap_or_default();
-        text.replace("{port}", &port)
+        text.replace("{address}", "127.0.0.1")
+            .replace("{port}", &port)
             .replace("{dir}", &self.folder(server).to_string_lossy())
             .replace("{target}", &process::target_dir().to_string_lossy())
             .replace("{module}", &softhsm_module().unwrap_or_default().to_string_lossy())
@@ -88,7 +104,16 @@ impl Site {
 
     /// There while `up --docker` has containers running.
     pub(crate) fn docker_mark(&self) -> PathBuf {
-        self.root.join("docker")
+        self.common("docker")
+    }
+
+    /// Removes the file that a server writes before it opens its port, so that an old one does not
+    /// pass for it.
+    pub(crate) fn forget_ready_file(&self, server: &Server) -> Result<()> {
+        if let Probe::PortAndFile { file } = server.probe {
+            remove_file(&self.folder(server).join(file))?;
+        }
+        Ok(())
     }
 
     /// Held while servers are started or stopped. `say` hears that another run has it, and is
@@ -116,6 +141,16 @@ fn lock(folder: &Path, say: &dyn Fn(&str), holder: &str) -> Result<File> {
     });
     locked.with_context(|| format!("cannot lock {}", path.display()))?;
     Ok(file)
+}
+
+/// Removes a file, if it is there.
+pub(crate) fn remove_file(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// SoftHSM's library, where it is installed.

@@ -1,23 +1,55 @@
 //! The table of test servers: what each is for, how it is started with and without Docker, which
 //! variables lead the tests to it, and where it differs from the service it stands in for.
 
-use super::server::{Image, Lie, Native, Probe, Server};
+use super::server::{Image, Lie, Native, Probe, Server, StandIn};
 
 const DEV_VAULT: &[&str] = &[
     "server",
     "-dev",
     "-dev-root-token-id=root",
-    "-dev-listen-address=127.0.0.1:{port}",
+    "-dev-listen-address={address}:{port}",
     "-dev-no-store-token",
 ];
 
-const DEV_VAULT_IN_A_CONTAINER: &[&str] = &[
-    "server",
-    "-dev",
-    "-dev-root-token-id=root",
-    "-dev-listen-address=0.0.0.0:8200",
-    "-dev-no-store-token",
+const FAKE_AZURE_KEY_VAULT: &[&str] = &[
+    "--address",
+    "{address}",
+    "--port",
+    "{port}",
+    "--token",
+    "fake-azure-token",
+    "--denied-token",
+    "fake-azure-denied-token",
+    "--ca-file",
+    "{dir}/ca.pem",
 ];
+
+const FAKE_GCP_KMS: &[&str] = &[
+    "--address",
+    "{address}",
+    "--port",
+    "{port}",
+    "--token",
+    "fake-gcp-token",
+    "--project",
+    "adcp-test-project",
+];
+
+/// Both fakes; Compose builds it.
+const FAKES_IMAGE: &str = "adcp-signing-fakes:1";
+const FAKES_DOCKERFILE: &str = "crates/adcp-signing-emulators/Dockerfile";
+
+/// PostgreSQL refuses to run as root.
+const DEBIAN_POSTGRES: &str = "\
+set -eu
+programs=$(echo /usr/lib/postgresql/*/bin)
+install -d -o nobody /tmp/data
+echo \"$POSTGRES_PASSWORD\" >/tmp/password
+as_nobody() { setpriv --reuid=nobody --regid=nogroup --clear-groups \"$@\"; }
+as_nobody \"$programs/initdb\" -D /tmp/data -U postgres -A scram-sha-256 --pwfile=/tmp/password --locale=C
+echo 'host all all all scram-sha-256' >>/tmp/data/pg_hba.conf
+exec setpriv --reuid=nobody --regid=nogroup --clear-groups \
+    \"$programs/postgres\" -D /tmp/data -h 0.0.0.0 -k /tmp";
 
 const NO_LENGTH_LIMIT: Lie = Lie {
     what: "signs RAW messages longer than 4096 bytes",
@@ -45,7 +77,7 @@ pub(crate) const SERVERS: &[Server] = &[
                 ("SERVICES", "kms"),
                 ("STRICT_SERVICE_LOADING", "1"),
                 ("EAGER_SERVICE_LOADING", "1"),
-                ("GATEWAY_LISTEN", "127.0.0.1:{port}"),
+                ("GATEWAY_LISTEN", "{address}:{port}"),
                 // The default server binds every address, whatever GATEWAY_LISTEN says.
                 ("GATEWAY_SERVER", "hypercorn"),
                 ("DISABLE_EVENTS", "1"),
@@ -66,6 +98,9 @@ pub(crate) const SERVERS: &[Server] = &[
             ],
             command: &[],
             health: &["curl", "-sf", "http://127.0.0.1:4566/_localstack/health"],
+            build: None,
+            shares_folder: false,
+            stand_in: StandIn::Native,
         }),
         instead_of: None,
         variables: &[
@@ -93,7 +128,7 @@ pub(crate) const SERVERS: &[Server] = &[
             packages: &["ministack==1.5.33", "cryptography==50.0.2"],
             command: &["ministack"],
             environment: &[
-                ("BIND_HOST", "127.0.0.1"),
+                ("BIND_HOST", "{address}"),
                 ("GATEWAY_PORT", "{port}"),
                 ("SERVICES", "kms"),
                 ("IOT_MTLS_ENABLED", "0"),
@@ -115,6 +150,9 @@ pub(crate) const SERVERS: &[Server] = &[
                 "-c",
                 "import urllib.request; urllib.request.urlopen('http://127.0.0.1:4566/_ministack/health')",
             ],
+            build: None,
+            shares_folder: false,
+            stand_in: StandIn::Native,
         }),
         instead_of: None,
         variables: &[
@@ -144,7 +182,7 @@ pub(crate) const SERVERS: &[Server] = &[
                 "server",
                 "-dev",
                 "-dev-root-token-id=root",
-                "-dev-listen-address=127.0.0.1:{port}",
+                "-dev-listen-address={address}:{port}",
                 "-dev-no-store-token",
             ],
             environment: &[],
@@ -154,8 +192,11 @@ pub(crate) const SERVERS: &[Server] = &[
             port: 8200,
             more_ports: &[],
             environment: &[],
-            command: DEV_VAULT_IN_A_CONTAINER,
+            command: DEV_VAULT,
             health: &["bao", "status", "-address=http://127.0.0.1:8200"],
+            build: None,
+            shares_folder: false,
+            stand_in: StandIn::Native,
         }),
         instead_of: None,
         variables: &[
@@ -180,8 +221,11 @@ pub(crate) const SERVERS: &[Server] = &[
             port: 8200,
             more_ports: &[],
             environment: &[("SKIP_SETCAP", "true")],
-            command: DEV_VAULT_IN_A_CONTAINER,
+            command: DEV_VAULT,
             health: &["vault", "status", "-address=http://127.0.0.1:8200"],
+            build: None,
+            shares_folder: false,
+            stand_in: StandIn::Native,
         }),
         instead_of: None,
         variables: &[
@@ -224,7 +268,10 @@ pub(crate) const SERVERS: &[Server] = &[
             more_ports: &[(8080, 8080)],
             environment: &[],
             command: &[],
-            health: &[],
+            health: &["wget", "-q", "--spider", "http://127.0.0.1:8080/ping"],
+            build: None,
+            shares_folder: false,
+            stand_in: StandIn::None,
         }),
         instead_of: Some("fake-azure-key-vault"),
         variables: &[
@@ -265,18 +312,19 @@ pub(crate) const SERVERS: &[Server] = &[
         native: Native::Workspace {
             package: "adcp-signing-emulators",
             program: "fake-azure-key-vault",
-            arguments: &[
-                "--port",
-                "{port}",
-                "--token",
-                "fake-azure-token",
-                "--denied-token",
-                "fake-azure-denied-token",
-                "--ca-file",
-                "{dir}/ca.pem",
-            ],
+            arguments: FAKE_AZURE_KEY_VAULT,
         },
-        image: None,
+        image: Some(Image {
+            reference: FAKES_IMAGE,
+            port: 8444,
+            more_ports: &[],
+            environment: &[],
+            command: FAKE_AZURE_KEY_VAULT,
+            health: &["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8444"],
+            build: Some(FAKES_DOCKERFILE),
+            shares_folder: true,
+            stand_in: StandIn::Native,
+        }),
         instead_of: None,
         variables: &[
             ("ADCP_TEST_AZURE_KEY_VAULT_URL", "https://127.0.0.1:{port}"),
@@ -297,16 +345,19 @@ pub(crate) const SERVERS: &[Server] = &[
         native: Native::Workspace {
             package: "adcp-signing-emulators",
             program: "fake-gcp-kms",
-            arguments: &[
-                "--port",
-                "{port}",
-                "--token",
-                "fake-gcp-token",
-                "--project",
-                "adcp-test-project",
-            ],
+            arguments: FAKE_GCP_KMS,
         },
-        image: None,
+        image: Some(Image {
+            reference: FAKES_IMAGE,
+            port: 4589,
+            more_ports: &[],
+            environment: &[],
+            command: FAKE_GCP_KMS,
+            health: &["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/4589"],
+            build: Some(FAKES_DOCKERFILE),
+            shares_folder: false,
+            stand_in: StandIn::Native,
+        }),
         instead_of: None,
         variables: &[
             ("ADCP_TEST_GCP_KMS_SERVER", "fake"),
@@ -331,6 +382,12 @@ pub(crate) const SERVERS: &[Server] = &[
             environment: &[],
             command: &[],
             health: &["redis-cli", "ping"],
+            build: None,
+            shares_folder: false,
+            stand_in: StandIn::Debian {
+                package: "redis-server",
+                start: "exec redis-server --bind 0.0.0.0 --protected-mode no --save ''",
+            },
         }),
         instead_of: None,
         variables: &[("ADCP_TEST_REDIS_URL", "redis://127.0.0.1:{port}")],
@@ -349,7 +406,10 @@ pub(crate) const SERVERS: &[Server] = &[
             more_ports: &[],
             environment: &[("POSTGRES_PASSWORD", "postgres")],
             command: &[],
-            health: &["pg_isready", "-U", "postgres"],
+            health: &["pg_isready", "-h", "127.0.0.1", "-U", "postgres"],
+            build: None,
+            shares_folder: false,
+            stand_in: StandIn::Debian { package: "postgresql", start: DEBIAN_POSTGRES },
         }),
         instead_of: None,
         variables: &[(

@@ -11,7 +11,10 @@ use tokio::net::TcpListener;
 /// end.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// The port on 127.0.0.1; 0 takes a free one.
+    /// The address to listen on. A container listens on all: only published ports reach it.
+    #[arg(long, default_value_t = Ipv4Addr::LOCALHOST)]
+    address: Ipv4Addr,
+    /// The port; 0 takes a free one.
     #[arg(long, default_value_t = 8444)]
     port: u16,
     /// The access token that is taken.
@@ -30,7 +33,8 @@ struct Arguments {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> io::Result<()> {
-    let Arguments { port, token, denied_token, access_policies, ca_file } = Arguments::parse();
+    let Arguments { address, port, token, denied_token, access_policies, ca_file } =
+        Arguments::parse();
     let model = if access_policies { PermissionModel::AccessPolicy } else { PermissionModel::Rbac };
     let server = FakeAzureKeyVault::new(&token)?
         .with_denied_token(&denied_token)
@@ -38,7 +42,7 @@ async fn main() -> io::Result<()> {
     fs::write(&ca_file, server.ca_pem()).map_err(|error| {
         io::Error::new(error.kind(), format!("cannot write {}: {error}", ca_file.display()))
     })?;
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    let listener = TcpListener::bind((address, port)).await?;
     println!("fake-azure-key-vault listens on https://{}", listener.local_addr()?);
     server.serve(listener).await
 }

@@ -11,7 +11,10 @@ use tokio::net::TcpListener;
 /// a file.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// The port on 127.0.0.1; 0 takes a free one.
+    /// The address to listen on. A container listens on all: only published ports reach it.
+    #[arg(long, default_value_t = Ipv4Addr::LOCALHOST)]
+    address: Ipv4Addr,
+    /// The port; 0 takes a free one.
     #[arg(long, default_value_t = 4589)]
     port: u16,
     /// The access token that is taken.
@@ -27,8 +30,8 @@ struct Arguments {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> io::Result<()> {
-    let Arguments { port, token, project, keys } = Arguments::parse();
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    let Arguments { address, port, token, project, keys } = Arguments::parse();
+    let listener = TcpListener::bind((address, port)).await?;
     println!("fake-gcp-kms listens on http://{}", listener.local_addr()?);
     let server = FakeGcpKms::new(&token, &project);
     match keys {
