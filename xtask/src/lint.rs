@@ -21,9 +21,14 @@ pub(crate) fn run() -> Result<bool> {
     let mut outcomes =
         vec![fmt(Echo::Stdout), clippy(Echo::Stdout), doc(Echo::Stdout), checksums::check()];
     outcomes.extend(dependencies::check());
-    outcomes.push(deny(Echo::Stdout));
-    io::stdout().write_all(report::table(&outcomes).as_bytes())?;
-    Ok(report::all_passed(&outcomes))
+    outcomes.push(deny(false, Echo::Stdout));
+    only(&outcomes)
+}
+
+/// Prints the table of these checks, and says whether all passed.
+pub(crate) fn only(outcomes: &[Outcome]) -> Result<bool> {
+    io::stdout().write_all(report::table(outcomes).as_bytes())?;
+    Ok(report::all_passed(outcomes))
 }
 
 /// `cargo fmt --check`.
@@ -45,20 +50,23 @@ pub(crate) fn doc(echo: Echo) -> Outcome {
     check("doc", command.env("RUSTDOCFLAGS", DOC_FLAGS), echo)
 }
 
-/// Licences, bans and sources by cargo-deny, where it is installed. Its advisories need a network
-/// and are left out.
-fn deny(echo: Echo) -> Outcome {
-    match process::version(&["cargo", "deny", "--version"]) {
-        Ok(_) => check(
-            "deny",
-            &mut process::cargo(["deny", "check", "bans", "licenses", "sources"]),
-            echo,
-        ),
-        Err(_) => Outcome::skip(
-            "deny",
-            "cargo-deny is not installed: `cargo install cargo-deny --locked`",
-        ),
+/// Licences, bans and sources by cargo-deny, where it is installed or may be. Its advisories need a
+/// network and are left out.
+pub(crate) fn deny(install: bool, echo: Echo) -> Outcome {
+    const INSTALL: &[&str] = &["install", "--locked", "cargo-deny"];
+    if process::version(&["cargo", "deny", "--version"]).is_err() {
+        if !install {
+            return Outcome::skip(
+                "deny",
+                "cargo-deny is not installed: `cargo xtask deny --install`",
+            );
+        }
+        let installed = check("deny", &mut process::cargo(INSTALL), echo);
+        if installed.failed > 0 {
+            return Outcome::fail("deny", "cargo-deny cannot be installed");
+        }
     }
+    check("deny", &mut process::cargo(["deny", "check", "bans", "licenses", "sources"]), echo)
 }
 
 fn check(name: &str, command: &mut Command, echo: Echo) -> Outcome {

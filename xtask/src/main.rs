@@ -1,5 +1,5 @@
-//! Developer tasks of the workspace: `cargo xtask test`, `lint`, `bench`, `vectors`, `emulators`
-//! and `release`.
+//! Developer tasks of the workspace: `cargo xtask test`, `lint`, `deny`, `docs`, `msrv`, `bench`,
+//! `vectors`, `emulators` and `release`.
 
 mod bench;
 mod checkout;
@@ -11,6 +11,7 @@ mod features;
 mod libtest;
 mod lint;
 mod metadata;
+mod msrv;
 mod process;
 mod release;
 mod report;
@@ -35,6 +36,16 @@ enum Task {
     Test(suites::TestArgs),
     /// Check format, lints, docs, vector hashes and dependency rules.
     Lint,
+    /// Check licences, bans and sources with cargo-deny.
+    Deny {
+        /// Install cargo-deny, if it is missing.
+        #[arg(long)]
+        install: bool,
+    },
+    /// Build the docs; a warning fails.
+    Docs,
+    /// Check each published crate with the oldest compiler that it names.
+    Msrv(msrv::MsrvArgs),
     /// Run the benchmarks and print what matters: differences and ratios against the bare
     /// primitives.
     Bench(bench::BenchArgs),
@@ -65,6 +76,9 @@ fn run(task: Task) -> Result<bool> {
     match task {
         Task::Test(args) => suites::run(&args),
         Task::Lint => lint::run(),
+        Task::Deny { install } => lint::only(&[lint::deny(install, process::Echo::Stdout)]),
+        Task::Docs => lint::only(&[lint::doc(process::Echo::Stdout)]),
+        Task::Msrv(args) => msrv::run(&args),
         Task::Bench(args) => bench::run(&args),
         Task::Emulators(args) => emulators::run(&args),
         Task::Release(args) => release::run(&args),

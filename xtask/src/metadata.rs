@@ -29,6 +29,7 @@ pub(crate) struct Package {
     pub(crate) description: Option<String>,
     pub(crate) license: Option<String>,
     pub(crate) repository: Option<String>,
+    pub(crate) rust_version: Option<String>,
     /// The registries that it may go to: none, or any if absent.
     publish: Option<Vec<String>>,
     pub(crate) features: BTreeMap<String, Vec<String>>,

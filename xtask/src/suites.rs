@@ -144,6 +144,14 @@ const SUITES: &[(&str, Work)] = &[
     (emulators::COMPOSE_SUITE, Work::Compose),
 ];
 
+/// Whether a suite runs against this server.
+pub(crate) fn needs(server: &str) -> bool {
+    SUITES.iter().any(|(_, work)| match work {
+        Work::Backend { servers, .. } | Work::Served { servers, .. } => servers.contains(&server),
+        _ => false,
+    })
+}
+
 /// Runs all of it, as a release needs it.
 pub(crate) fn run_all() -> Result<bool> {
     run(&TestArgs::default())

@@ -14,7 +14,7 @@ use super::{
     engine,
     probe::{self, Answer},
     server::{Image, Native, SHARED, Server},
-    site::Site,
+    site::{self, Site},
     table::SERVERS,
 };
 use crate::process;
@@ -199,6 +199,9 @@ pub(crate) fn down(site: &Site, names: &[String]) -> Result<()> {
     if !site.docker_mark().exists() {
         return Ok(());
     }
+    if engine::died(site) {
+        return site::remove_file(&site.docker_mark());
+    }
     let mut command = compose(site)?;
     if names.is_empty() {
         command.args(["down", "--volumes", "--timeout", "2"]);
@@ -215,7 +218,7 @@ pub(crate) fn down(site: &Site, names: &[String]) -> Result<()> {
     let status = process::status(&mut command)?;
     ensure!(status.success(), "the containers are not down: {status}");
     if names.is_empty() {
-        fs::remove_file(site.docker_mark()).context("cannot remove the mark of containers")?;
+        site::remove_file(&site.docker_mark())?;
     }
     Ok(())
 }

@@ -55,7 +55,9 @@ pub(crate) fn answers(site: &Site) -> bool {
 /// Starts an engine of our own, with its images and containers in `.emulators/`. It touches neither
 /// the firewall nor the routing of the machine: a process forwards each published port.
 pub(crate) fn start(site: &Site) -> Result<()> {
+    ensure!(!is_own(site), "one runs already: `cargo xtask emulators down` stops it");
     ensure!(rustix::process::geteuid().is_root(), "only root can start one");
+    remove(site)?;
     let folder = site.common(FOLDER);
     fs::create_dir_all(&folder)?;
     // The path of a socket may have a hundred bytes, and that of a work tree more.
@@ -102,8 +104,14 @@ fn run_folder(site: &Site) -> Option<PathBuf> {
     fs::read_to_string(site.common(FOLDER).join("run")).ok().map(PathBuf::from)
 }
 
+/// Whether an engine of our own ended without being stopped, and its containers with it.
+pub(crate) fn died(site: &Site) -> bool {
+    site.common(FOLDER).exists() && !is_own(site)
+}
+
 /// Removes what an engine that ended has left.
 fn remove(site: &Site) -> Result<()> {
+    ensure!(!is_own(site), "the engine still runs, so its files stay");
     let folder = site.common(FOLDER);
     let deadline = Instant::now() + Duration::from_secs(10);
     for path in run_folder(site).into_iter().chain([folder]) {
@@ -114,4 +122,29 @@ fn remove(site: &Site) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_that_runs_keeps_its_files_and_one_that_died_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let site = Site::at(folder.path(), 0);
+        assert!(!is_own(&site) && !died(&site));
+        let own = site.common(FOLDER);
+        fs::create_dir_all(&own).unwrap();
+        let (daemon, mut child) =
+            Daemon::start(Command::new("sleep").arg("600"), &own, &own.join("log")).unwrap();
+        assert!(is_own(&site) && !died(&site));
+        let error = start(&site).unwrap_err().to_string();
+        assert!(error.starts_with("one runs already"), "{error}");
+        assert!(remove(&site).is_err() && own.exists());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!daemon.alive() && died(&site));
+        remove(&site).unwrap();
+        assert!(!own.exists() && !died(&site));
+    }
 }

@@ -78,10 +78,8 @@ fn python(folder: &Path, packages: &[&str], say: &dyn Fn(&str)) -> Result<()> {
 fn softhsm(site: &Site, server: &Server, say: &dyn Fn(&str)) -> Result<()> {
     let folder = site.folder(server);
     let log = folder.join("install.log");
-    if site::softhsm_module().is_none()
-        || Command::new("softhsm2-util").arg("--version").output().is_err()
-    {
-        debian("softhsm2", &log, say)?;
+    if missing_package(server).is_some() {
+        debian(site, "softhsm2", &log, say)?;
         ensure!(
             site::softhsm_module().is_some(),
             "softhsm2 is installed, but libsofthsm2.so is nowhere known"
@@ -123,8 +121,15 @@ fn softhsm(site: &Site, server: &Server, say: &dyn Fn(&str)) -> Result<()> {
     fs::write(&ready, "").context("cannot note the installation")
 }
 
+/// The package of the system that a server needs and that is not installed.
+pub(crate) fn missing_package(server: &Server) -> Option<&'static str> {
+    let has_util = || Command::new("softhsm2-util").arg("--version").output().is_ok();
+    let needs_it = matches!(server.native, Native::SoftHsm);
+    (needs_it && (site::softhsm_module().is_none() || !has_util())).then_some("softhsm2")
+}
+
 /// Installs a Debian package, where we may.
-fn debian(package: &str, log: &Path, say: &dyn Fn(&str)) -> Result<()> {
+fn debian(site: &Site, package: &str, log: &Path, say: &dyn Fn(&str)) -> Result<()> {
     let cure =
         format!("install `{package}` (on Debian: `apt-get install {package}`) and try again");
     ensure!(
@@ -134,6 +139,10 @@ fn debian(package: &str, log: &Path, say: &dyn Fn(&str)) -> Result<()> {
     ensure!(
         Path::new("/usr/bin/apt-get").exists(),
         "{package} is not installed and this is no Debian: {cure}"
+    );
+    ensure!(
+        site.may_install(),
+        "{package} is not installed: `cargo xtask emulators up --yes` installs it with apt-get"
     );
     say(&format!("installing {package} with apt-get"));
     let out = File::create(log)?;
@@ -214,4 +223,21 @@ pub(crate) fn run(command: &mut Command, out: &File, log: &Path) -> Result<()> {
         site::tail(log, 20)
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_consent_nothing_is_installed_on_the_system() {
+        let folder = tempfile::tempdir().unwrap();
+        let (site, log) = (Site::at(folder.path(), 0), folder.path().join("log"));
+        // A package that does not exist, should the check be gone.
+        let error = debian(&site, "no-such-package", &log, &|text| panic!("{text}"));
+        let error = error.unwrap_err().to_string();
+        let may = rustix::process::geteuid().is_root() && Path::new("/usr/bin/apt-get").exists();
+        assert!(error.contains(if may { "emulators up --yes" } else { "not" }), "{error}");
+        assert!(!log.exists());
+    }
 }

@@ -14,7 +14,7 @@ mod suite;
 mod table;
 
 use std::{
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     path::Path,
 };
 
@@ -22,6 +22,7 @@ use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
+use crate::suites;
 pub(crate) use run::up;
 pub(crate) use suite::{Preparation, SUITE as COMPOSE_SUITE};
 use {daemon::Daemon, probe::Answer, server::Server, site::Site, table::SERVERS};
@@ -43,6 +44,9 @@ enum Action {
         /// Use containers, by docker-compose.yml.
         #[arg(long)]
         docker: bool,
+        /// Install packages of the system without asking.
+        #[arg(long, short)]
+        yes: bool,
         /// Which Vault to test against; `hashicorp` is started beside OpenBao, and built first: ten
         /// minutes.
         #[arg(long, value_enum, default_value_t = Vault::Openbao)]
@@ -92,9 +96,9 @@ pub(crate) enum Vault {
 
 /// Does what was asked.
 pub(crate) fn run(args: &EmulatorsArgs) -> Result<bool> {
-    let site = Site::here()?;
+    let mut site = Site::here()?;
     match &args.action {
-        Action::Up { names, docker, vault } => {
+        Action::Up { names, docker, yes, vault } => {
             let mut servers =
                 named(
                     names,
@@ -106,6 +110,11 @@ pub(crate) fn run(args: &EmulatorsArgs) -> Result<bool> {
             if *docker {
                 compose::up(&site, &servers)?;
             } else {
+                let packages: Vec<&str> =
+                    servers.iter().filter_map(|server| install::missing_package(server)).collect();
+                if *yes || (!packages.is_empty() && !site.may_install() && agreed(&packages)?) {
+                    site.let_install();
+                }
                 run::up_servers(&site, &servers)?;
             }
             eprintln!("`eval \"$(cargo xtask emulators env)\"` sets what the tests read");
@@ -126,6 +135,17 @@ pub(crate) fn run(args: &EmulatorsArgs) -> Result<bool> {
         Action::Compose => io::stdout().write_all(compose::render(&site).as_bytes())?,
     }
     Ok(true)
+}
+
+/// Asks whether these packages may be installed; without a terminal nobody can agree.
+fn agreed(packages: &[&str]) -> Result<bool> {
+    if !io::stdin().is_terminal() {
+        return Ok(false);
+    }
+    eprint!("Install {} with apt-get? [y/N] ", packages.join(" "));
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// Whether the table has a server of this name.
@@ -174,14 +194,38 @@ fn status(site: &Site, as_json: bool) -> Result<()> {
         rows.push(json!({
             "name": name, "state": state, "address": address, "pid": pid, "purpose": purpose, "lies": lies,
         }));
+        // What no test reads yet would only be in the way.
+        if !used(server) && state == "down" {
+            continue;
+        }
         let address = address.unwrap_or_else(|| "a library".to_owned());
         text += &format!("{name:20} {state:21} {address:16} {purpose}\n");
         for lie in server.lies {
-            text += &format!("{:20} differs: {} ({})\n", "", lie.what, lie.so);
+            text += &wrapped(&format!("differs: {} ({})", lie.what, lie.so));
         }
     }
     let text = if as_json { format!("{}\n", Value::from(rows)) } else { text };
     Ok(io::stdout().write_all(text.as_bytes())?)
+}
+
+/// Whether a suite runs against it, or against it in another's place.
+fn used(server: &Server) -> bool {
+    server.instead_of.is_some() || server.name == "vault" || suites::needs(server.name)
+}
+
+/// A text below a row of the table, in lines of a hundred columns.
+fn wrapped(text: &str) -> String {
+    let (mut lines, mut line) = (String::new(), String::new());
+    for word in text.split(' ') {
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > 100 - 21 {
+            lines += &format!("{:20} {line}\n", "");
+            line = "  ".to_owned();
+        } else if !line.is_empty() {
+            line.push(' ');
+        }
+        line += word;
+    }
+    lines + &format!("{:20} {line}\n", "")
 }
 
 fn environment(site: &Site, servers: &[&Server], as_json: bool) -> Result<()> {
@@ -194,9 +238,22 @@ fn environment(site: &Site, servers: &[&Server], as_json: bool) -> Result<()> {
             variables.into_iter().map(|(name, value)| (name, value.into())).collect();
         format!("{}\n", Value::from(object))
     } else {
-        variables.iter().map(|(name, value)| format!("export {name}={}\n", quoted(value))).collect()
+        exports(&variables)
     };
     Ok(io::stdout().write_all(text.as_bytes())?)
+}
+
+/// Lines for a POSIX shell.
+fn exports(variables: &[(String, String)]) -> String {
+    let (own, aws): (Vec<_>, Vec<_>) =
+        variables.iter().partition(|(name, _)| !name.starts_with("AWS_"));
+    let line = |(name, value): &(String, String)| format!("export {name}={}\n", quoted(value));
+    let mut text: String = own.into_iter().map(line).collect();
+    if !aws.is_empty() {
+        text += "# These take the place of AWS credentials that this shell has.\n";
+        text.extend(aws.into_iter().map(line));
+    }
+    text
 }
 
 /// A value for a POSIX shell.
@@ -293,6 +350,30 @@ mod tests {
         assert_eq!(site.port(server), Some(9200));
         let address = ("ADCP_TEST_OPENBAO_ADDR".to_owned(), "http://127.0.0.1:9200".to_owned());
         assert!(site.variables(server).contains(&address));
+    }
+
+    #[test]
+    fn a_comment_stands_before_what_replaces_credentials() {
+        let pair = |name: &str| (name.to_owned(), "x".to_owned());
+        let text = exports(&[pair("ADCP_TEST_A"), pair("AWS_REGION"), pair("SOFTHSM2_CONF")]);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 4, "{text}");
+        assert!(lines[2].starts_with("# ") && lines[3] == "export AWS_REGION='x'", "{text}");
+        assert!(!exports(&[pair("ADCP_TEST_A")]).contains('#'));
+    }
+
+    #[test]
+    fn status_lists_what_a_suite_uses_in_lines_that_fit() {
+        let used: Vec<&str> =
+            SERVERS.iter().filter(|server| used(server)).map(|server| server.name).collect();
+        assert!(["openbao", "vault", "floci-gcp"].iter().all(|name| used.contains(name)));
+        assert!(!used.contains(&"redis"));
+        for lie in SERVERS.iter().flat_map(|server| server.lies) {
+            let text = wrapped(&format!("differs: {} ({})", lie.what, lie.so));
+            assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+            let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert_eq!(words, format!("differs: {} ({})", lie.what, lie.so));
+        }
     }
 
     #[test]

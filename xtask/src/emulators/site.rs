@@ -32,6 +32,7 @@ const SOFTHSM_MODULES: &[&str] = &[
 pub(crate) struct Site {
     root: PathBuf,
     offset: u16,
+    may_install: bool,
 }
 
 impl Site {
@@ -43,13 +44,24 @@ impl Site {
             }
             Err(_) => 0,
         };
-        Ok(Self { root: process::root().join(".emulators"), offset })
+        let may_install = env::var_os("CI").is_some_and(|ci| ci == "true");
+        Ok(Self { root: process::root().join(".emulators"), offset, may_install })
     }
 
     /// A site in another folder, for tests.
     #[cfg(test)]
     pub(crate) fn at(root: &Path, offset: u16) -> Self {
-        Self { root: root.to_owned(), offset }
+        Self { root: root.to_owned(), offset, may_install: false }
+    }
+
+    /// Lets the packages of the system be installed, as in CI.
+    pub(crate) fn let_install(&mut self) {
+        self.may_install = true;
+    }
+
+    /// Whether packages of the system may be installed.
+    pub(crate) fn may_install(&self) -> bool {
+        self.may_install
     }
 
     /// The folder of a server: its installation, data, log and process record.
@@ -120,6 +132,11 @@ impl Site {
     /// waited for.
     pub(crate) fn lock(&self, say: &dyn Fn(&str)) -> Result<File> {
         lock(&self.root, say, "starting or stopping servers of this work tree")
+    }
+
+    /// Held by the suite `compose` from its preparation to its end.
+    pub(crate) fn suite_lock(&self, say: &dyn Fn(&str)) -> Result<File> {
+        lock(&self.common("suite"), say, "testing containers in this work tree")
     }
 
     /// Held while a server is installed, as is [`Self::lock`].

@@ -5,7 +5,7 @@
 //! an engine of its own, and makes stand-ins from what the native start installs.
 
 use std::{
-    env,
+    fs::File,
     net::TcpStream,
     process::{Command, Stdio},
     thread::{self, JoinHandle},
@@ -58,7 +58,13 @@ const VICTIM: &str = "openbao";
 /// What is made ready while other suites are compiled and run.
 pub(crate) struct Preparation {
     site: Site,
-    thread: JoinHandle<Result<Images, Unready>>,
+    thread: JoinHandle<Result<Ready, Unready>>,
+}
+
+/// Images, and the lock that keeps other runs in this work tree from the containers.
+struct Ready {
+    images: Images,
+    _lock: File,
 }
 
 /// Where the images come from.
@@ -92,13 +98,13 @@ impl Preparation {
     /// Waits until all is ready, and runs the suite.
     pub(crate) fn run(self, echo: Echo) -> Outcome {
         let ready = self.thread.join().unwrap_or_else(|_| Err(anyhow!("its thread died").into()));
-        let images = match ready {
-            Ok(images) => images,
+        let ready = match ready {
+            Ok(ready) => ready,
             Err(Unready::Skip(why)) => return Outcome::skip(SUITE, why),
             Err(Unready::Fail(error)) => return Outcome::fail(SUITE, format!("{error:#}")),
         };
         let mut passed = 0;
-        let ran = run(&self.site, &images, echo, &mut passed);
+        let ran = run(&self.site, &ready.images, echo, &mut passed);
         let ended = take_down(&self.site);
         match ran.and(ended) {
             Ok(()) => Outcome { passed: passed + 1, ..Outcome::pass(SUITE) },
@@ -107,10 +113,20 @@ impl Preparation {
     }
 }
 
-fn prepare(site: &Site) -> Result<Images, Unready> {
+fn prepare(site: &Site) -> Result<Ready, Unready> {
+    let lock = site.suite_lock(&|text| eprintln!("{SUITE}: {text}"))?;
+    Ok(Ready { images: images(site)?, _lock: lock })
+}
+
+fn images(site: &Site) -> Result<Images, Unready> {
     let skip = |why: &str| Err(Unready::Skip(why.to_owned()));
     if compose::compose(site).is_err() {
         return skip("Compose is not installed (on Debian: `apt-get install docker-compose`)");
+    }
+    // A run that was cut short left it.
+    if engine::is_own(site) {
+        compose::down(site, &[])?;
+        engine::stop(site)?;
     }
     if engine::answers(site) && pull(site) {
         return Ok(Images::Pulled);
@@ -285,12 +301,7 @@ fn take_down(site: &Site) -> Result<()> {
     Ok(())
 }
 
-/// What this very program prints with these arguments.
+/// What `cargo xtask` prints with these arguments.
 fn ours(arguments: &[&str]) -> Result<String> {
-    process::capture(
-        Command::new(env::current_exe()?)
-            .args(arguments)
-            .current_dir(process::root())
-            .stdin(Stdio::null()),
-    )
+    process::capture(process::cargo(["run", "--quiet", "--package", "xtask", "--"]).args(arguments))
 }
