@@ -132,7 +132,12 @@ pub(crate) fn up(site: &Site, servers: &[&Server]) -> Result<()> {
 fn wait(site: &Site, server: &Server, deadline: Instant) -> Result<()> {
     let begun = Instant::now();
     let id = id(site, server)?.context("it has no container")?;
-    let end = || format!("the end of its output:\n{}", logs(site, server, 20).unwrap_or_default());
+    let end = || {
+        format!(
+            "the end of its output:\n{}",
+            logs(site, server, 20).ok().flatten().unwrap_or_default()
+        )
+    };
     loop {
         let state = state(site, &id)?;
         match state.as_str() {
@@ -183,14 +188,15 @@ pub(crate) fn has_container(site: &Site, server: &Server) -> bool {
     server.image.is_some() && id(site, server).is_ok_and(|id| id.is_some())
 }
 
-/// The end of what a container printed; nothing without a container.
-pub(crate) fn logs(site: &Site, server: &Server, lines: usize) -> Result<String> {
-    let Some(id) = id(site, server)? else { return Ok(String::new()) };
+/// The end of what a server's container printed, if it has one.
+pub(crate) fn logs(site: &Site, server: &Server, lines: usize) -> Result<Option<String>> {
+    let Some(id) = id(site, server)? else { return Ok(None) };
     let output =
         engine::docker(site).args(["logs", "--tail", &lines.to_string()]).arg(id).output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr).trim());
     let both = [output.stdout, output.stderr].concat();
-    Ok(String::from_utf8_lossy(&both).lines().map(|line| format!("  | {line}\n")).collect())
+    let both = String::from_utf8_lossy(&both);
+    Ok(Some(both.lines().map(|line| format!("  | {line}\n")).collect()))
 }
 
 /// Removes the containers of these servers, if `up` started some; without names all, and what they

@@ -113,7 +113,7 @@ pub(crate) fn died(site: &Site) -> bool {
 fn remove(site: &Site) -> Result<()> {
     ensure!(!is_own(site), "the engine still runs, so its files stay");
     let folder = site.common(FOLDER);
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(120);
     for path in run_folder(site).into_iter().chain([folder]) {
         // What the engine started ends after it.
         while path.exists() && fs::remove_dir_all(&path).is_err() {

@@ -264,8 +264,7 @@ fn quoted(value: &str) -> String {
 fn logs(site: &Site, servers: &[&Server], lines: usize) -> Result<()> {
     let mut out = io::stdout();
     for server in servers {
-        let container = compose::logs(site, server, lines)?;
-        if !container.is_empty() {
+        if let Some(container) = compose::logs(site, server, lines)? {
             writeln!(out, "{}: its container\n{container}", server.name)?;
             continue;
         }

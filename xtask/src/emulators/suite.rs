@@ -221,13 +221,12 @@ fn run(site: &Site, images: &Images, echo: Echo, passed: &mut u64) -> Result<()>
         ensure!(outcome.failed == 0, "{package}: {} tests failed", outcome.failed);
         step(&format!("{} tests of {package} pass", outcome.passed));
     }
+    let logs = ours(&["emulators", "logs", "--lines", "5"])?;
     for name in &names {
-        let logs = ours(&["emulators", "logs", name, "--lines", "5"])?;
-        ensure!(
-            logs.contains("its container\n  | "),
-            "`logs` shows nothing of {name}'s container: {logs:?}"
-        );
+        ensure!(logs.contains(&format!("{name}: its container\n")), "`logs` lacks {name}:\n{logs}");
     }
+    let victims = format!("{VICTIM}: its container\n  | ");
+    ensure!(logs.contains(&victims), "`logs` shows nothing of {VICTIM}:\n{logs}");
     step("`logs` shows what each printed");
     Ok(())
 }
