@@ -237,6 +237,6 @@ mod tests {
         let metadata = Metadata::of_workspace(&Checkout::here()).unwrap();
         let order = order(&metadata);
         assert_eq!(order.first(), Some(&"adcp-signing-core"));
-        assert!(!order.contains(&"adcp-signing-emulators") && !order.contains(&"xtask"));
+        assert!(!order.contains(&"adcp-signing-testkit") && !order.contains(&"xtask"));
     }
 }

@@ -106,8 +106,16 @@ const SUITES: &[(&str, Work)] = &[
     ),
     ("conformance", Work::Cargo(&["--package", "adcp-signing-conformance", "--lib", "--tests"])),
     (
-        "emulators",
-        Work::Cargo(&["--package", "adcp-signing-emulators", "--all-features", "--lib", "--tests"]),
+        "fakes-and-testkit",
+        Work::Cargo(&[
+            "--package",
+            "adcp-signing-fakes",
+            "--package",
+            "adcp-signing-testkit",
+            "--all-features",
+            "--lib",
+            "--tests",
+        ]),
     ),
     ("facade", Work::Cargo(&["--package", "adcp-signing", "--features", "http,tokio", "--lib"])),
     ("cli", Work::Cargo(&["--package", "adcp-signing-cli", "--bins", "--tests"])),

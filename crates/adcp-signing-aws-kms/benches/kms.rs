@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use adcp_signing_aws_kms::{AwsKmsConfig, KeyIdentifier};
 use adcp_signing_core::{Algorithm, KeyPurpose, SigningProvider, provider::toolkit::KeyOptions};
-use adcp_signing_emulators::{
+use adcp_signing_testkit::{
     FaultProxy, Traffic,
     bench::{self, BenchError, CommandLine, Service},
 };

@@ -11,7 +11,7 @@ use adcp_signing_conformance::provider::{
     Case, Faults, Harness, HarnessError, KeySpec, KeyState, Suite,
 };
 use adcp_signing_core::{Algorithm, KeyPurpose, SigningProvider, provider::toolkit::KeyOptions};
-use adcp_signing_emulators::{CannedReply, ProxyFaults, Replies};
+use adcp_signing_testkit::{CannedReply, ProxyFaults, Replies};
 use async_trait::async_trait;
 
 use self::support::emulator::{Emulator, Lie, key_spec, unique_alias};

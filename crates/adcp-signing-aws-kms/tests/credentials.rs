@@ -21,7 +21,7 @@ use std::{
 
 use adcp_signing_aws_kms::AwsKmsUri;
 use adcp_signing_core::{SigningProvider as _, provider::toolkit::KeyUriScheme as _};
-use adcp_signing_emulators::{Action, CannedReply, FaultProxy, Traffic};
+use adcp_signing_testkit::{Action, CannedReply, FaultProxy, Traffic};
 use base64ct::{Base64, Encoding as _};
 use serde_json::json;
 

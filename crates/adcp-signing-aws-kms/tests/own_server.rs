@@ -8,7 +8,7 @@ use std::{io, net::SocketAddr, sync::Arc};
 
 use adcp_signing_aws_kms::{AwsKmsProvider, KeyIdentifier};
 use adcp_signing_core::{Algorithm, KeyPurpose};
-use adcp_signing_emulators::{
+use adcp_signing_testkit::{
     DurableServer, FaultProxy, OwnProcess, OwnServer, Ready, Traffic, free_address, named_program,
     survives_a_kill,
 };

@@ -18,7 +18,7 @@ use adcp_signing_core::{
     SigningProvider,
     provider::{KeyVersion, toolkit::KeyOptions},
 };
-use adcp_signing_emulators::{Action, FaultProxy, Traffic};
+use adcp_signing_testkit::{Action, FaultProxy, Traffic};
 use aws_sdk_kms::config::timeout::TimeoutConfig;
 use base64ct::{Base64, Encoding as _};
 use serde_json::json;

@@ -11,7 +11,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use adcp_signing_azure_key_vault::KeyIdentifier;
 use adcp_signing_core::{Algorithm, KeyPurpose, SigningProvider, provider::toolkit::KeyOptions};
-use adcp_signing_emulators::{
+use adcp_signing_testkit::{
     FaultProxy,
     bench::{self, BenchError, CommandLine, Service},
 };

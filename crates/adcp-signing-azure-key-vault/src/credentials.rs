@@ -260,7 +260,7 @@ impl TokenCredential for StaticToken {
 #[cfg(test)]
 mod tests {
     use adcp_signing_core::ProviderErrorKind;
-    use adcp_signing_emulators::{Action, CannedReply, FaultProxy};
+    use adcp_signing_testkit::{Action, CannedReply, FaultProxy};
     use azure_core::http::StatusCode;
 
     use super::*;

@@ -180,7 +180,7 @@ mod tests {
     use std::net::{Ipv4Addr, SocketAddr};
 
     use adcp_signing_core::ProviderErrorKind;
-    use adcp_signing_emulators::{Action, CannedReply, FaultProxy, Traffic};
+    use adcp_signing_testkit::{Action, CannedReply, FaultProxy, Traffic};
     use azure_core::http::{Method, Url};
 
     use super::*;

@@ -20,7 +20,7 @@ use adcp_signing_core::{
     PublicKey, SigningProvider,
     provider::toolkit::KeyOptions,
 };
-use adcp_signing_emulators::{Action, CannedReply, FaultProxy};
+use adcp_signing_testkit::{Action, CannedReply, FaultProxy};
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serde_json::{Value, json};
 

@@ -7,7 +7,7 @@ mod support;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use adcp_signing_emulators::gcp_kms::FakeGcpKms;
+use adcp_signing_fakes::gcp_kms::FakeGcpKms;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 

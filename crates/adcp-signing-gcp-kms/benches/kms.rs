@@ -7,11 +7,11 @@ mod keys;
 use std::{net::SocketAddr, process::ExitCode};
 
 use adcp_signing_core::{Algorithm, KeyPurpose, SigningProvider, provider::toolkit::KeyOptions};
-use adcp_signing_emulators::{
+use adcp_signing_gcp_kms::GcpKmsConfig;
+use adcp_signing_testkit::{
     FaultProxy, Traffic,
     bench::{self, BenchError, CommandLine, Service},
 };
-use adcp_signing_gcp_kms::GcpKmsConfig;
 use async_trait::async_trait;
 use google_cloud_kms_v1::{
     client::KeyManagementService,

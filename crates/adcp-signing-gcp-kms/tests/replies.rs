@@ -19,8 +19,8 @@ use adcp_signing_core::{
     SigningProvider,
     provider::toolkit::KeyOptions,
 };
-use adcp_signing_emulators::{Action, CannedReply, FaultProxy, Traffic};
 use adcp_signing_gcp_kms::{GcpKmsConfig, GcpKmsProvider};
+use adcp_signing_testkit::{Action, CannedReply, FaultProxy, Traffic};
 use base64ct::{Base64, Encoding as _};
 use serde_json::{Value, json};
 

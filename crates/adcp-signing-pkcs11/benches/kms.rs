@@ -14,10 +14,6 @@ mod support;
 use std::process::ExitCode;
 
 use adcp_signing_core::{Algorithm, KeyPurpose, SigningProvider, provider::toolkit::KeyOptions};
-use adcp_signing_emulators::{
-    FaultProxy,
-    bench::{self, BenchError, CommandLine, Service},
-};
 use adcp_signing_pkcs11::{
     Pkcs11Provider,
     cryptoki::{
@@ -28,6 +24,10 @@ use adcp_signing_pkcs11::{
         object::{Attribute, ObjectClass, ObjectHandle},
         session::Session,
     },
+};
+use adcp_signing_testkit::{
+    FaultProxy,
+    bench::{self, BenchError, CommandLine, Service},
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;

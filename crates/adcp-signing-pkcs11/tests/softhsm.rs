@@ -21,10 +21,10 @@ use adcp_signing_core::{
     SigningProvider,
     provider::toolkit::{KeyOptions, KeyUriScheme as _},
 };
-use adcp_signing_emulators::{OwnServer, survives_a_kill};
 use adcp_signing_pkcs11::{
     KeySelector, Pin, PinSource, Pkcs11Config, Pkcs11Provider, Pkcs11Uri, TokenSelector,
 };
+use adcp_signing_testkit::{OwnServer, survives_a_kill};
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use support::{FaultyModule, TestToken};

@@ -3,7 +3,7 @@
 /// An HTTP/1.1 answer. `content-length` is added where the caller names none.
 ///
 /// ```
-/// use adcp_signing_emulators::CannedReply;
+/// use adcp_signing_testkit::CannedReply;
 ///
 /// let reply = CannedReply::new(429).header("retry-after", "7").body(r#"{"errors":["slow down"]}"#);
 /// assert!(reply.to_bytes().starts_with(b"HTTP/1.1 429 "));

@@ -14,14 +14,17 @@ use tokio_rustls::{
 /// A certificate for `localhost` and 127.0.0.1, and its authority, whose key is forgotten once it
 /// has signed.
 #[derive(Clone)]
-pub(crate) struct LoopbackIdentity {
+pub struct LoopbackIdentity {
     ca_pem: Arc<str>,
     config: Arc<ServerConfig>,
 }
 
 impl LoopbackIdentity {
     /// A new authority and a new certificate.
-    pub(crate) fn generate() -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// When the system gives no randomness.
+    pub fn generate() -> io::Result<Self> {
         let mut ca = CertificateParams::default();
         ca.distinguished_name.push(DnType::CommonName, "adcp-signing test CA");
         ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -54,12 +57,12 @@ impl LoopbackIdentity {
     }
 
     /// The authority's certificate, which clients must trust.
-    pub(crate) fn ca_pem(&self) -> &str {
+    pub fn ca_pem(&self) -> &str {
         &self.ca_pem
     }
 
     /// What ends TLS with the certificate.
-    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+    pub fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(Arc::clone(&self.config))
     }
 }

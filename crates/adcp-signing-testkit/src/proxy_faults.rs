@@ -15,7 +15,7 @@ use crate::{Action, CannedReply, FaultProxy, Traffic};
 ///
 /// use adcp_signing_conformance::provider::{Faults, HarnessError};
 /// use adcp_signing_core::SigningProvider;
-/// use adcp_signing_emulators::{CannedReply, ProxyFaults, Replies};
+/// use adcp_signing_testkit::{CannedReply, ProxyFaults, Replies};
 ///
 /// # fn provider_at(address: SocketAddr) -> Arc<dyn SigningProvider> { unimplemented!() }
 /// // The body of `Harness::through_faults`.

@@ -9,7 +9,7 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use adcp_signing_conformance::provider::{Fault, Faults as _, HarnessError};
-use adcp_signing_emulators::{Action, CannedReply, FaultProxy, ProxyFaults, Replies, Traffic};
+use adcp_signing_testkit::{Action, CannedReply, FaultProxy, ProxyFaults, Replies, Traffic};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},

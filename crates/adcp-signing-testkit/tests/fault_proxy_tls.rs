@@ -3,7 +3,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc};
 
-use adcp_signing_emulators::{Action, CannedReply, FaultProxy};
+use adcp_signing_testkit::{Action, CannedReply, FaultProxy};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},

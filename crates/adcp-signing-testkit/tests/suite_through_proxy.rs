@@ -17,7 +17,7 @@ use adcp_signing_core::{
     Signature, SigningProvider,
     provider::{Capability, Custody, KeyIdentity, Signed},
 };
-use adcp_signing_emulators::{CannedReply, ProxyFaults, Replies};
+use adcp_signing_testkit::{CannedReply, ProxyFaults, Replies};
 use async_trait::async_trait;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},

@@ -18,7 +18,7 @@ use adcp_signing_core::{
     PublicKey, SigningProvider,
     provider::{Capability, KeyIdentity, Signed},
 };
-use adcp_signing_emulators::{OwnServer, survives_a_kill};
+use adcp_signing_testkit::{OwnServer, survives_a_kill};
 use async_trait::async_trait;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

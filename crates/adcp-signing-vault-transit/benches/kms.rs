@@ -8,7 +8,7 @@ mod support;
 use std::{net::SocketAddr, process::ExitCode};
 
 use adcp_signing_core::{Algorithm, SigningProvider};
-use adcp_signing_emulators::{
+use adcp_signing_testkit::{
     FaultProxy, Traffic,
     bench::{self, BenchError, CommandLine, Service},
 };

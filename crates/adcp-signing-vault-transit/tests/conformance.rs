@@ -10,7 +10,7 @@ use adcp_signing_conformance::provider::{
     Faults, Harness, HarnessError, KeySpec, KeyState, SuiteReport, run,
 };
 use adcp_signing_core::{Algorithm, SigningProvider, provider::toolkit::KeyOptions};
-use adcp_signing_emulators::{CannedReply, ProxyFaults, Replies};
+use adcp_signing_testkit::{CannedReply, ProxyFaults, Replies};
 use adcp_signing_vault_transit::{
     VaultAuth, VaultClient, VaultClientOptions, VaultTransitConfig, VaultTransitProvider,
 };

@@ -19,7 +19,7 @@ use std::{
 };
 
 use adcp_signing_core::{Algorithm, ProviderErrorKind as Kind, SigningProvider as _};
-use adcp_signing_emulators::{
+use adcp_signing_testkit::{
     OwnProcess, OwnServer, Ready, free_address, named_program, survives_a_kill,
 };
 use adcp_signing_vault_transit::{

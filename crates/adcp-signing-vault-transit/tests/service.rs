@@ -13,7 +13,7 @@ use adcp_signing_core::{
     Algorithm, KeyPurpose, ProviderErrorKind as Kind, SigningProvider as _,
     provider::{KeyVersion, layers::SigningProviderExt as _, toolkit::KeyUriScheme as _},
 };
-use adcp_signing_emulators::{Action, CannedReply, FaultProxy, Traffic};
+use adcp_signing_testkit::{Action, CannedReply, FaultProxy, Traffic};
 use adcp_signing_vault_transit::{
     VaultAuth, VaultClient, VaultClientOptions, VaultTransitConfig, VaultTransitProvider,
     VaultTransitUri,

@@ -233,8 +233,8 @@ fn run(site: &Site, images: &Images, echo: Echo, passed: &mut u64) -> Result<()>
 
 /// Builds the fakes, which their image is made of.
 fn fakes() -> Result<()> {
-    let package = "adcp-signing-emulators";
-    let mut build = process::cargo(["build", "--package", package, "--bins", "--all-features"]);
+    let package = "adcp-signing-fakes";
+    let mut build = process::cargo(["build", "--package", package, "--bins"]);
     let status = process::status(build.stdout(Stdio::null()))?;
     ensure!(status.success(), "the fakes do not build: {status}");
     Ok(())

@@ -37,7 +37,7 @@ const FAKE_GCP_KMS: &[&str] = &[
 
 /// Both fakes; Compose builds it.
 const FAKES_IMAGE: &str = "adcp-signing-fakes:1";
-const FAKES_DOCKERFILE: &str = "crates/adcp-signing-emulators/Dockerfile";
+const FAKES_DOCKERFILE: &str = "crates/adcp-signing-fakes/Dockerfile";
 
 /// PostgreSQL refuses to run as root.
 const DEBIAN_POSTGRES: &str = "\
@@ -310,7 +310,7 @@ pub(crate) const SERVERS: &[Server] = &[
         port: Some(8444),
         probe: Probe::PortAndFile { file: "ca.pem" },
         native: Native::Workspace {
-            package: "adcp-signing-emulators",
+            package: "adcp-signing-fakes",
             program: "fake-azure-key-vault",
             arguments: FAKE_AZURE_KEY_VAULT,
         },
@@ -343,7 +343,7 @@ pub(crate) const SERVERS: &[Server] = &[
         port: Some(4589),
         probe: Probe::Port,
         native: Native::Workspace {
-            package: "adcp-signing-emulators",
+            package: "adcp-signing-fakes",
             program: "fake-gcp-kms",
             arguments: FAKE_GCP_KMS,
         },

@@ -214,7 +214,7 @@ version = \"0.1.0\" # one for all
 
 [workspace.dependencies]
 adcp-signing-core = { path = \"crates/core\", version = \"0.1.0\", default-features = false }
-adcp-signing-emulators = { path = \"crates/emulators\" }
+adcp-signing-testkit = { path = \"crates/testkit\" }
 async-trait = \"0.1.0\"
 hyper-util = { version = \"0.1.0\" }
 

@@ -6,7 +6,7 @@ use adcp_signing_conformance::provider::{
     Faults, Harness, HarnessError, KeySpec, KeyState, SuiteReport, run,
 };
 use adcp_signing_core::{Algorithm, KeyPurpose, SigningProvider, provider::toolkit::KeyOptions};
-use adcp_signing_emulators::{CannedReply, ProxyFaults, Replies};
+use adcp_signing_testkit::{CannedReply, ProxyFaults, Replies};
 use async_trait::async_trait;
 
 use crate::keys::{Outcome, Server};

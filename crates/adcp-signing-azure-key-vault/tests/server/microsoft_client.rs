@@ -8,7 +8,7 @@
 use std::path::Path;
 
 use adcp_signing_core::{Algorithm, KeyPurpose, Signature, SigningProvider as _};
-use adcp_signing_emulators::{PythonClient, skip};
+use adcp_signing_testkit::{PythonClient, skip};
 use base64ct::{Base64, Encoding as _};
 use serde_json::Value;
 

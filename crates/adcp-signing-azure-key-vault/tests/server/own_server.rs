@@ -8,7 +8,8 @@ use std::{
 };
 
 use adcp_signing_core::{Algorithm, KeyPurpose};
-use adcp_signing_emulators::{OwnServer, azure_key_vault::FakeAzureKeyVault, survives_a_kill};
+use adcp_signing_fakes::azure_key_vault::FakeAzureKeyVault;
+use adcp_signing_testkit::{OwnServer, survives_a_kill};
 use async_trait::async_trait;
 use tokio::{
     net::TcpListener,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use adcp_signing_azure_key_vault::{AzureKeyVaultConfig, AzureKeyVaultProvider};
 use adcp_signing_core::{Algorithm, KeyPurpose, ProviderErrorKind, SigningProvider as _};
-use adcp_signing_emulators::skip;
+use adcp_signing_testkit::skip;
 
 use crate::keys::Server;
 

@@ -27,6 +27,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use adcp_signing_testkit::LoopbackIdentity;
 use http::{HeaderValue, StatusCode, header, request::Parts};
 use hyper::body::Bytes;
 use serde_json::{Value, json};
@@ -40,15 +41,12 @@ use self::{
     query::Query,
     store::Store,
 };
-use crate::{
-    loopback_identity::LoopbackIdentity,
-    service::{Outage, Reply, Service, serve_tls},
-};
+use crate::service::{Outage, Reply, Service, serve_tls};
 
 /// A fake Azure Key Vault.
 ///
 /// ```no_run
-/// use adcp_signing_emulators::azure_key_vault::FakeAzureKeyVault;
+/// use adcp_signing_fakes::azure_key_vault::FakeAzureKeyVault;
 /// use tokio::net::TcpListener;
 ///
 /// # async fn run() -> std::io::Result<()> {

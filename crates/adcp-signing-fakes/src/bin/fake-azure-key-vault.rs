@@ -3,7 +3,7 @@
 
 use std::{fs, io, net::Ipv4Addr, path::PathBuf};
 
-use adcp_signing_emulators::azure_key_vault::{FakeAzureKeyVault, PermissionModel};
+use adcp_signing_fakes::azure_key_vault::{FakeAzureKeyVault, PermissionModel};
 use clap::Parser;
 use tokio::net::TcpListener;
 

@@ -3,7 +3,7 @@
 
 use std::{io, net::Ipv4Addr, path::PathBuf};
 
-use adcp_signing_emulators::gcp_kms::FakeGcpKms;
+use adcp_signing_fakes::gcp_kms::FakeGcpKms;
 use clap::Parser;
 use tokio::net::TcpListener;
 

@@ -33,7 +33,7 @@ use crate::service::{Outage, Reply, Service, serve};
 /// A fake Google Cloud KMS.
 ///
 /// ```no_run
-/// use adcp_signing_emulators::gcp_kms::FakeGcpKms;
+/// use adcp_signing_fakes::gcp_kms::FakeGcpKms;
 /// use tokio::net::TcpListener;
 ///
 /// # async fn run() -> std::io::Result<()> {

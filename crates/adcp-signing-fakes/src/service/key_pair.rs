@@ -6,7 +6,6 @@ use aws_lc_rs::{
     rsa::KeySize,
     signature::{EcdsaKeyPair, EcdsaSigningAlgorithm, RsaKeyPair, RsaSignatureEncoding},
 };
-#[cfg(feature = "gcp-kms")]
 use aws_lc_rs::{
     encoding::{AsDer as _, Pkcs8V1Der},
     error::KeyRejected,
@@ -36,7 +35,6 @@ impl KeyPair {
     }
 
     /// The private key as a PKCS #8 document.
-    #[cfg(feature = "gcp-kms")]
     pub(crate) fn to_pkcs8(&self) -> Result<Vec<u8>, Unspecified> {
         match self {
             Self::P256(pair) => Ok(pair.to_pkcs8v1()?.as_ref().to_vec()),
@@ -48,7 +46,6 @@ impl KeyPair {
     }
 
     /// The key pair of a PKCS #8 document. The size of an RSA key is the document's.
-    #[cfg(feature = "gcp-kms")]
     pub(crate) fn from_pkcs8(kind: Kind, der: &[u8]) -> Result<Self, KeyRejected> {
         Ok(match kind {
             Kind::P256(encoding) => Self::P256(EcdsaKeyPair::from_pkcs8(encoding, der)?),

@@ -3,7 +3,6 @@
 
 mod key_pair;
 mod outage;
-#[cfg(feature = "azure-key-vault")]
 mod tls;
 
 use std::{convert::Infallible, future::Future, io, time::Duration};
@@ -22,7 +21,6 @@ use tokio::{
     net::TcpListener,
 };
 
-#[cfg(feature = "azure-key-vault")]
 pub(crate) use self::tls::serve_tls;
 pub(crate) use self::{
     key_pair::{KeyPair, Kind},
@@ -52,7 +50,6 @@ impl Reply {
     }
 
     /// An answer without a body.
-    #[cfg(feature = "azure-key-vault")]
     pub(crate) fn empty(status: StatusCode) -> Self {
         Self { status, headers: HeaderMap::new(), body: None }
     }
@@ -66,7 +63,6 @@ impl Reply {
     }
 
     /// With this header as well.
-    #[cfg(feature = "azure-key-vault")]
     pub(crate) fn with_header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
@@ -84,7 +80,6 @@ impl Reply {
 }
 
 /// Answers every connection until dropped.
-#[cfg(feature = "gcp-kms")]
 pub(crate) async fn serve(service: impl Service, listener: TcpListener) -> io::Result<()> {
     accept(listener, move |connection| serve_connection(service.clone(), connection)).await
 }

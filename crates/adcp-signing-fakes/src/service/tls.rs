@@ -2,10 +2,10 @@
 
 use std::{io, time::Duration};
 
+use adcp_signing_testkit::LoopbackIdentity;
 use tokio::{net::TcpListener, time::timeout};
 
 use super::{Service, accept, serve_connection};
-use crate::loopback_identity::LoopbackIdentity;
 
 /// How long a client may take over its handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);

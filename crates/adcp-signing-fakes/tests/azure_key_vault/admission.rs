@@ -1,7 +1,7 @@
 //! What lets a request in: TLS, a token and its permission, an API version, and a path that is
 //! there.
 
-use adcp_signing_emulators::azure_key_vault::{FakeAzureKeyVault, PermissionModel};
+use adcp_signing_fakes::azure_key_vault::{FakeAzureKeyVault, PermissionModel};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},

@@ -6,7 +6,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use adcp_signing_emulators::azure_key_vault::FakeAzureKeyVault;
+use adcp_signing_fakes::azure_key_vault::FakeAzureKeyVault;
 use aws_lc_rs::digest::{SHA256, SHA512, digest};
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serde_json::{Value, json};

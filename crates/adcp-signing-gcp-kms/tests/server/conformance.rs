@@ -8,8 +8,8 @@ use adcp_signing_conformance::provider::{
 use adcp_signing_core::{
     Algorithm, KeyPurpose, ProviderErrorKind, SigningProvider, provider::toolkit::KeyOptions,
 };
-use adcp_signing_emulators::{CannedReply, ProxyFaults, Replies};
 use adcp_signing_gcp_kms::GcpKmsConfig;
+use adcp_signing_testkit::{CannedReply, ProxyFaults, Replies};
 use async_trait::async_trait;
 use google_cloud_kms_v1::model::crypto_key_version::{
     CryptoKeyVersionAlgorithm, CryptoKeyVersionState,

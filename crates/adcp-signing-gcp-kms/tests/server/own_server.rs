@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use adcp_signing_core::KeyPurpose;
-use adcp_signing_emulators::{
+use adcp_signing_gcp_kms::GcpKmsConfig;
+use adcp_signing_testkit::{
     DurableServer, OwnProcess, Ready, free_address, named_program, survives_a_kill,
 };
-use adcp_signing_gcp_kms::GcpKmsConfig;
 use google_cloud_kms_v1::model::crypto_key_version::CryptoKeyVersionAlgorithm;
 
 use crate::keys::Server;
