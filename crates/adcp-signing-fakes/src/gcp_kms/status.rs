@@ -15,7 +15,7 @@ pub(super) struct Status {
     message: String,
     reason: Option<&'static str>,
     /// More details, as they go on the wire.
-    detail: Option<Value>,
+    detail: Option<Box<Value>>,
     retry_after: Option<Duration>,
 }
 
@@ -37,7 +37,7 @@ impl Status {
             "@type": "type.googleapis.com/google.rpc.BadRequest",
             "fieldViolations": [{"field": field, "description": message}],
         });
-        Self { detail: Some(detail), ..Self::invalid_argument(message) }
+        Self { detail: Some(Box::new(detail)), ..Self::invalid_argument(message) }
     }
 
     /// A precondition that fails: its type, such as `KEY_DISABLED`, and what it fails for.
@@ -51,7 +51,7 @@ impl Status {
             "@type": "type.googleapis.com/google.rpc.PreconditionFailure",
             "violations": [{"type": kind, "subject": subject, "description": &message}],
         });
-        Self { detail: Some(detail), ..Self::new(400, "FAILED_PRECONDITION", message) }
+        Self { detail: Some(Box::new(detail)), ..Self::new(400, "FAILED_PRECONDITION", message) }
     }
 
     pub(super) fn unauthenticated() -> Self {
@@ -107,7 +107,7 @@ impl Status {
                 "domain": "googleapis.com",
             }));
         }
-        details.extend(self.detail.clone());
+        details.extend(self.detail.as_deref().cloned());
         if let Some(wait) = self.retry_after {
             details.push(json!({
                 "@type": "type.googleapis.com/google.rpc.RetryInfo",
