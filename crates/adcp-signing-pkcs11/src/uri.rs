@@ -284,7 +284,10 @@ mod tests {
             ("pkcs11:object=k?pin-source=pin.txt", pin.clone()),
             ("pkcs11:object=k?pin-source=env:", pin),
             ("pkcs11:object=k?module-path=libx.so", value("module-path", "an absolute path")),
-            ("pkcs11:object=k?alg=rsa", value("alg", "ed25519, ecdsa-p256-sha256, rsa-pss-sha512")),
+            (
+                "pkcs11:object=k?alg=rsa",
+                value("alg", "ed25519 (EdDSA), ecdsa-p256-sha256 (ES256), rsa-pss-sha512 (PS512)"),
+            ),
             ("pkcs11:object=k?kid=", value("kid", text)),
         ] {
             assert_eq!(read(uri).map(|uri| uri.to_string()), Err(expected), "{uri}");

@@ -70,6 +70,17 @@ impl Algorithm {
         Self::ALL.into_iter().find(|algorithm| algorithm.rfc9421_name() == name)
     }
 
+    /// The algorithm with this RFC 9421 or JOSE name in any case, as people write it in key URIs,
+    /// environment variables and options. Messages are read with
+    /// [`from_rfc9421_name`](Self::from_rfc9421_name).
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|algorithm| {
+            [algorithm.rfc9421_name(), algorithm.jose_name()]
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(name))
+        })
+    }
+
     /// The length of a signature in bytes, if the algorithm fixes it. RSA signatures are as long
     /// as the modulus.
     pub const fn signature_len(self) -> Option<usize> {
@@ -97,6 +108,20 @@ mod tests {
         }
         for wrong in ["Ed25519", "ED25519", "EdDSA", "ed25519 ", "ecdsa-p384-sha384", ""] {
             assert_eq!(Algorithm::from_rfc9421_name(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn people_may_write_either_name_in_any_case() {
+        for algorithm in Algorithm::ALL {
+            for name in [algorithm.rfc9421_name(), algorithm.jose_name()] {
+                for name in [name.to_owned(), name.to_uppercase(), name.to_lowercase()] {
+                    assert_eq!(Algorithm::from_name(&name), Some(algorithm), "{name}");
+                }
+            }
+        }
+        for wrong in ["es384", "ed448", " es256", "eddsa\n", ""] {
+            assert_eq!(Algorithm::from_name(wrong), None, "{wrong:?}");
         }
     }
 }

@@ -96,7 +96,7 @@ impl<V: Fn(&str) -> Option<OsString>> Environment<V> {
         self.read(name, &self.needed(name, what)?)
     }
 
-    /// What `PREFIX_ALG` (an RFC 9421 name), `PREFIX_KID` and `PREFIX_PURPOSE` (an `adcp_use`
+    /// What `PREFIX_ALG` (an RFC 9421 or JOSE name), `PREFIX_KID` and `PREFIX_PURPOSE` (an `adcp_use`
     /// value) say of the key. Without a default the purpose must be set.
     ///
     /// # Errors
@@ -117,9 +117,9 @@ impl<V: Fn(&str) -> Option<OsString>> Environment<V> {
                 );
             }
         };
-        let algorithm = self.get("ALG")?.map(|name| {
-            Algorithm::from_rfc9421_name(&name).ok_or_else(|| one_of("ALG", ALGORITHMS))
-        });
+        let algorithm = self
+            .get("ALG")?
+            .map(|name| Algorithm::from_name(&name).ok_or_else(|| one_of("ALG", ALGORITHMS)));
         Ok(KeyOptions { algorithm: algorithm.transpose()?, key_id: self.get("KID")?, purpose })
     }
 
@@ -189,6 +189,16 @@ mod tests {
             (Some("k"), KeyPurpose::WebhookSigning)
         );
         assert_eq!(environment(&[]).key_options(default).unwrap(), KeyOptions::default());
+    }
+
+    #[test]
+    fn an_algorithm_goes_by_its_rfc_9421_or_jose_name() {
+        for name in ["ecdsa-p256-sha256", "ES256"] {
+            let options = environment(&[("X_ALG", name)])
+                .key_options(Some(KeyPurpose::RequestSigning))
+                .unwrap();
+            assert_eq!(options.algorithm, Some(Algorithm::EcdsaP256Sha256), "{name}");
+        }
     }
 
     #[test]

@@ -245,7 +245,7 @@ impl KeyUriParts {
     /// Takes `alg`.
     pub(crate) fn take_algorithm(&mut self) -> Result<Option<Algorithm>, KeyUriError> {
         let Some(name) = self.take("alg") else { return Ok(None) };
-        match Algorithm::from_rfc9421_name(&name) {
+        match Algorithm::from_name(&name) {
             Some(algorithm) => Ok(Some(algorithm)),
             None => Err(KeyUriError::Value { member: "alg", allowed: ALGORITHMS }),
         }
@@ -386,7 +386,7 @@ mod tests {
             ("x:?=eu", unknown("(not shown)")),
             ("x:?kid=a&kid=a", E::DuplicateMember { name: "kid".to_owned() }),
             ("x:?kid=", E::Value { member: "kid", allowed: "any text that is not empty" }),
-            ("x:?alg=EdDSA", E::Value { member: "alg", allowed: ALGORITHMS }),
+            ("x:?alg=ES384", E::Value { member: "alg", allowed: ALGORITHMS }),
             ("x:?purpose=", E::Value { member: "purpose", allowed: KeyPurpose::KNOWN_NAMES }),
             ("x:?token=t", E::Secret { name: "token" }),
             ("x:?Secret=t", E::Secret { name: "secret" }),
@@ -400,5 +400,18 @@ mod tests {
             assert!(matches!(read(uri), Err(E::Scheme { .. })), "{uri}");
         }
         assert_eq!(KeyUriParts::parse(&format!("x:{}", "k".repeat(9000))), Err(E::TooLong));
+    }
+
+    #[test]
+    fn an_algorithm_goes_by_its_rfc_9421_or_jose_name() {
+        for (name, algorithm) in [
+            ("ed25519", Algorithm::Ed25519),
+            ("EdDSA", Algorithm::Ed25519),
+            ("ES256", Algorithm::EcdsaP256Sha256),
+            ("es256", Algorithm::EcdsaP256Sha256),
+        ] {
+            let mut parts = KeyUriParts::parse(&format!("x:k?alg={name}")).unwrap();
+            assert_eq!(parts.take_common().unwrap().algorithm, Some(algorithm), "{name}");
+        }
     }
 }

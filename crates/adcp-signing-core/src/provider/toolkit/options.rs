@@ -8,7 +8,8 @@ use crate::{
     provider::{KeyIdentity, ProviderError, ProviderErrorKind, check_algorithm},
 };
 
-pub(crate) const ALGORITHMS: &str = "ed25519, ecdsa-p256-sha256, rsa-pss-sha512";
+pub(crate) const ALGORITHMS: &str =
+    "ed25519 (EdDSA), ecdsa-p256-sha256 (ES256), rsa-pss-sha512 (PS512)";
 
 /// What every key URI and every configuration can state about its key.
 ///
@@ -217,6 +218,8 @@ mod tests {
 
     #[test]
     fn every_algorithm_is_in_the_hint() {
-        assert_eq!(Algorithm::ALL.map(Algorithm::rfc9421_name).join(", "), ALGORITHMS);
+        let names = Algorithm::ALL
+            .map(|algorithm| format!("{} ({})", algorithm.rfc9421_name(), algorithm.jose_name()));
+        assert_eq!(names.join(", "), ALGORITHMS);
     }
 }
