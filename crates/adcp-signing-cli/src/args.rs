@@ -2,18 +2,25 @@
 
 use std::path::PathBuf;
 
-use adcp_signing::KeyPurpose;
-use clap::{
-    Args as ClapArgs, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser, value_parser,
-};
+use adcp_signing::{Algorithm, KeyPurpose};
+use clap::{Args as ClapArgs, Parser, Subcommand, builder::PossibleValuesParser, value_parser};
 use clap_complete::Shell;
 
-use crate::published::Place;
+use crate::{published::Place, version};
 
 /// Sign and verify Ad Context Protocol requests and webhooks (RFC 9421).
 #[derive(Debug, Parser)]
-#[command(name = "adcp-signing", version, arg_required_else_help = true, after_help = EXIT_CODES)]
+#[command(
+    name = "adcp-signing",
+    version,
+    long_version = version::long(),
+    arg_required_else_help = true,
+    after_help = EXIT_CODES
+)]
 pub(crate) struct Args {
+    /// Shows on standard error what the library reports, and every vector.
+    #[arg(long, short, global = true)]
+    pub(crate) verbose: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -24,6 +31,8 @@ const EXIT_CODES: &str = "Exit codes:
   2  the input or an option cannot be used
   3  a key could not be used, or is not ready";
 
+/// The variable of the environment that stands for `--key`.
+const KEY: &str = "ADCP_SIGNING_KEY";
 /// Every latency is kept until the end.
 const MAX_SIGNATURES: i64 = 1_000_000;
 /// More in flight says nothing about a key service that one process would ever see.
@@ -79,6 +88,9 @@ Exit codes:
     /// Runs folders of signing vectors.
     #[command(after_help = "Example:\n  adcp-signing vectors test-vectors/adcp test-vectors/own")]
     Vectors(VectorsArgs),
+    /// Shows every form of key URI.
+    #[command(after_help = version::key_uris())]
+    Keys,
     /// Prints a completion script for a shell.
     #[command(after_help = "Example:\n  adcp-signing completions bash > adcp-signing.bash")]
     Completions {
@@ -103,9 +115,9 @@ pub(crate) struct DemoArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct KeygenArgs {
-    /// The algorithm.
-    #[arg(long, value_enum, default_value_t = KeyAlgorithm::Ed25519)]
-    pub(crate) alg: KeyAlgorithm,
+    /// ed25519 (EdDSA) or ecdsa-p256-sha256 (ES256).
+    #[arg(long, default_value = "ed25519", value_parser = algorithm)]
+    pub(crate) alg: Algorithm,
     /// What the key is for, the JWK member adcp_use.
     #[arg(long, default_value = "request-signing", value_parser = purposes())]
     pub(crate) purpose: String,
@@ -117,13 +129,12 @@ pub(crate) struct KeygenArgs {
     pub(crate) out: PathBuf,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum KeyAlgorithm {
-    /// EdDSA over Curve25519.
-    Ed25519,
-    /// ECDSA over P-256 with SHA-256.
-    #[value(name = "ecdsa-p256-sha256", alias = "es256")]
-    EcdsaP256Sha256,
+/// An algorithm that AdCP messages are signed with.
+fn algorithm(name: &str) -> Result<Algorithm, String> {
+    match Algorithm::from_name(name) {
+        Some(algorithm @ (Algorithm::Ed25519 | Algorithm::EcdsaP256Sha256)) => Ok(algorithm),
+        _ => Err("write ed25519 (EdDSA) or ecdsa-p256-sha256 (ES256)".to_owned()),
+    }
 }
 
 impl Command {
@@ -135,7 +146,11 @@ impl Command {
             Self::Verify(args) | Self::Explain(args) => args.stream.json,
             Self::Canonicalize(args) => args.json,
             Self::Vectors(args) => args.json,
-            Self::Demo(_) | Self::Keygen(_) | Self::Jwks(_) | Self::Completions { .. } => false,
+            Self::Demo(_)
+            | Self::Keygen(_)
+            | Self::Jwks(_)
+            | Self::Keys
+            | Self::Completions { .. } => false,
         }
     }
 }
@@ -146,12 +161,16 @@ pub(crate) struct KeyUriArgs {
     /// Takes file: and memory: keys, which are held in this process: development and tests.
     #[arg(long)]
     pub(crate) allow_in_process_keys: bool,
+    /// How long opening a key, and each call to it, may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10,
+        value_parser = value_parser!(u16).range(1..=600))]
+    pub(crate) timeout: u16,
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct JwksArgs {
-    /// A key URI; may be given several times.
-    #[arg(long = "key", required = true, value_name = "URI")]
+    /// A key URI; may be given several times. `adcp-signing help keys` has all forms.
+    #[arg(long = "key", required = true, value_name = "URI", env = KEY, hide_env_values = true)]
     pub(crate) keys: Vec<String>,
     #[command(flatten)]
     pub(crate) uri: KeyUriArgs,
@@ -159,8 +178,8 @@ pub(crate) struct JwksArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ProbeArgs {
-    /// The URI of the key.
-    #[arg(long, value_name = "URI")]
+    /// The URI of the key; `adcp-signing help keys` has all forms.
+    #[arg(long, value_name = "URI", env = KEY, hide_env_values = true)]
     pub(crate) key: String,
     #[command(flatten)]
     pub(crate) uri: KeyUriArgs,
@@ -175,7 +194,7 @@ pub(crate) struct ProbeArgs {
     #[command(flatten)]
     pub(crate) profile: ProfileArgs,
     /// How many signatures to make.
-    #[arg(long, value_name = "N", default_value_t = 10,
+    #[arg(long, value_name = "N", default_value_t = 100,
         value_parser = value_parser!(u32).range(1..=MAX_SIGNATURES))]
     pub(crate) count: u32,
     /// How many of them to have under way at once.
@@ -221,8 +240,8 @@ pub(crate) struct SignArgs {
     pub(crate) stream: StreamArgs,
     #[command(flatten)]
     pub(crate) profile: ProfileArgs,
-    /// The URI of the key to sign with.
-    #[arg(long, value_name = "URI")]
+    /// The URI of the key to sign with; `adcp-signing help keys` has all forms.
+    #[arg(long, value_name = "URI", env = KEY, hide_env_values = true)]
     pub(crate) key: Option<String>,
     #[command(flatten)]
     pub(crate) uri: KeyUriArgs,

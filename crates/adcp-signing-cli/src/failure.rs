@@ -10,6 +10,8 @@ use adcp_signing::{
 };
 use serde_json::{Value, json};
 
+use crate::keys;
+
 /// Everything that keeps a command from its result.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -19,9 +21,36 @@ pub(crate) enum Failure {
     Refused(Box<Refused>),
     /// The endpoint would process the message, and no verified signature says who sent it.
     Unsigned { message: String, operation: Option<String> },
-    /// A key could not be used, or a store did not answer.
+    /// A key could not be opened or used.
+    Key(Box<KeyFailure>),
+    /// A store did not answer.
     Unavailable { code: &'static str, message: String },
 }
+
+/// Why a key could not be opened or used.
+#[derive(Debug)]
+pub(crate) struct KeyFailure {
+    /// The kind of the library's error, or `invalid_input` for a key URI that cannot be used.
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+    /// What caused it, the nearest cause first.
+    pub(crate) causes: Vec<String>,
+    /// Which key it was, and what was done with it.
+    place: Option<Place>,
+}
+
+/// Which key failed.
+#[derive(Debug)]
+struct Place {
+    doing: &'static str,
+    /// The key URI, as it may be shown.
+    uri: String,
+    /// The variables of the environment that lead to the key.
+    settings: Vec<String>,
+}
+
+/// The code of what cannot be used as it was given.
+pub(crate) const INVALID: &str = "invalid_input";
 
 /// A refused message.
 #[derive(Debug)]
@@ -43,7 +72,8 @@ impl Failure {
         ExitCode::from(match self {
             Self::Refused(_) | Self::Unsigned { .. } => 1,
             Self::Invalid(_) => 2,
-            Self::Unavailable { .. } => 3,
+            Self::Key(failure) if failure.code == INVALID => 2,
+            Self::Key(_) | Self::Unavailable { .. } => 3,
         })
     }
 
@@ -51,8 +81,15 @@ impl Failure {
     pub(crate) fn to_json(&self) -> Value {
         match self {
             Self::Invalid(message) => {
-                json!({"ok": false, "error_code": "invalid_input", "message": message})
+                json!({"ok": false, "error_code": INVALID, "message": message})
             }
+            Self::Key(failure) => json!({
+                "ok": false,
+                "error_code": failure.code,
+                "message": failure.message,
+                "causes": failure.causes,
+                "key": failure.place.as_ref().map(|place| &place.uri),
+            }),
             Self::Unavailable { code, message } => {
                 json!({"ok": false, "error_code": code, "message": message})
             }
@@ -71,6 +108,29 @@ impl Failure {
                 "resolved_operation": refused.operation,
             }),
         }
+    }
+
+    /// Says of a failure of a key which one it was, and what was done with it.
+    pub(crate) fn while_doing(self, doing: &'static str, uri: &str) -> Self {
+        match self {
+            Self::Key(mut failure) if failure.place.is_none() => {
+                let (uri, settings) = (keys::shown_uri(uri), keys::settings(uri));
+                failure.place = Some(Place { doing, uri, settings });
+                Self::Key(failure)
+            }
+            other => other,
+        }
+    }
+
+    /// The lines below the failure itself, for people.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let Self::Key(failure) = self else { return Vec::new() };
+        let place = failure.place.as_ref().map(|place| match place.settings.as_slice() {
+            [] => format!("while {} {}", place.doing, place.uri),
+            settings => format!("while {} {} ({})", place.doing, place.uri, settings.join(", ")),
+        });
+        let causes = failure.causes.iter().map(|cause| format!("caused by: {cause}"));
+        place.into_iter().chain(causes).collect()
     }
 
     /// A signer's refusal has the code that a verifier would have answered with.
@@ -104,18 +164,37 @@ impl Failure {
     }
 }
 
-/// An error and what caused it: the last part is often the one that helps.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
+impl KeyFailure {
+    fn new(code: &'static str, error: &dyn Error) -> Box<Self> {
+        let text = error.to_string();
+        let message = text.strip_prefix(code).and_then(|text| text.strip_prefix(": "));
+        let message = message.unwrap_or(&text).to_owned();
+        Box::new(Self { code, message, causes: causes(error), place: None })
+    }
+
+    /// The failure and its causes on one line, without the code.
+    pub(crate) fn line(&self) -> String {
+        std::iter::once(&self.message).chain(&self.causes).cloned().collect::<Vec<_>>().join(": ")
+    }
+}
+
+/// What caused an error, without what an error above already says.
+fn causes(error: &dyn Error) -> Vec<String> {
+    let (mut causes, mut said, mut cause) = (Vec::new(), error.to_string(), error.source());
     while let Some(error) = cause {
         let part = error.to_string();
-        if !text.ends_with(&part) {
-            text = format!("{text}: {part}");
+        if !said.ends_with(&part) {
+            causes.push(part.clone());
+            said = part;
         }
         cause = error.source();
     }
-    text
+    causes
+}
+
+/// An error and what caused it: the last part is often the one that helps.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    std::iter::once(error.to_string()).chain(causes(error)).collect::<Vec<_>>().join(": ")
 }
 
 /// A number as the published vectors have it, and `9a`.
@@ -128,10 +207,11 @@ impl std::fmt::Display for Failure {
         match self {
             Self::Invalid(message) => write!(f, "invalid input: {message}"),
             Self::Unsigned { message, .. } => write!(f, "unsigned: {message}"),
-            Self::Unavailable { code, message } => match message.strip_prefix(code) {
-                Some(_) => f.write_str(message),
-                None => write!(f, "{code}: {message}"),
-            },
+            Self::Key(failure) if failure.code == INVALID => {
+                write!(f, "invalid input: {}", failure.message)
+            }
+            Self::Key(failure) => write!(f, "{}: {}", failure.code, failure.message),
+            Self::Unavailable { code, message } => write!(f, "{code}: {message}"),
             Self::Refused(refused) => match refused.step {
                 Some(step) => {
                     write!(
@@ -172,7 +252,7 @@ impl From<Rejection> for Failure {
 
 impl From<&ProviderError> for Failure {
     fn from(error: &ProviderError) -> Self {
-        Self::Unavailable { code: error.kind().as_str(), message: chain(error) }
+        Self::Key(KeyFailure::new(error.kind().as_str(), error))
     }
 }
 
@@ -186,7 +266,7 @@ impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         match error {
             OpenError::Provider(error) => error.into(),
-            other => Self::Invalid(chain(&other)),
+            other => Self::Key(KeyFailure::new(INVALID, &other)),
         }
     }
 }
@@ -211,10 +291,13 @@ mod tests {
         let middle = ProviderError::new(ProviderErrorKind::Timeout, "no answer").with_source(root);
         let top = ProviderError::new(ProviderErrorKind::Configuration, "refused");
         let failure = Failure::from(top.with_source(middle));
-        assert_eq!(
-            failure.to_string(),
-            "configuration: refused: timeout: no answer: unavailable: no route"
-        );
+        assert_eq!(failure.to_string(), "configuration: refused");
+        let causes = ["timeout: no answer", "unavailable: no route"];
+        let json = failure.to_json();
+        assert_eq!((&json["message"], &json["causes"]), (&json!("refused"), &json!(causes)));
+        let failure = failure.while_doing("opening", "memory:");
+        let notes = causes.map(|cause| format!("caused by: {cause}"));
+        assert_eq!(failure.notes(), [&["while opening memory:".to_owned()], &notes[..]].concat());
         // Some errors repeat their cause in their own text.
         let said = SignError::Provider(ProviderError::new(ProviderErrorKind::Timeout, "no answer"));
         assert_eq!(chain(&said), "timeout: no answer");

@@ -13,7 +13,9 @@ mod output;
 mod published;
 mod shapes;
 mod signing;
+mod time;
 mod verifying;
+mod version;
 mod warnings;
 
 use std::process::ExitCode;
@@ -24,11 +26,16 @@ use self::{args::Args, failure::Failure};
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    warnings::show();
+    let left_out = match args.command {
+        args::Command::Probe(_) => Some(warnings::KEY_URI),
+        args::Command::Vectors(_) => Some(warnings::VERIFY),
+        _ => None,
+    };
+    warnings::show(warnings::Shown { verbose: args.verbose, left_out });
     let json = args.command.answers_json();
     let outcome = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {
-            let outcome = runtime.block_on(commands::run(args.command));
+            let outcome = runtime.block_on(commands::run(args.command, args.verbose));
             // A look-up that hangs in the system's resolver is not waited for.
             runtime.shutdown_background();
             outcome

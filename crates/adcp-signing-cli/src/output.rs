@@ -2,7 +2,7 @@
 
 use std::{
     fmt::{self, Write as _},
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
 };
 
 use adcp_signing::json::is_non_printable;
@@ -13,12 +13,23 @@ use crate::failure::Failure;
 
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(crate) const WARN: Style = AnsiColor::Yellow.on_default().bold();
 pub(crate) const DIM: Style = Style::new().dimmed();
 pub(crate) const HEAD: Style = Style::new().bold();
 
 /// Says on standard error why the command failed.
 pub(crate) fn error(failure: &Failure) {
     anstream::eprintln!("{BAD}error{BAD:#}: {}", shown(&failure.to_string()));
+    for note in failure.notes() {
+        anstream::eprintln!("  {}", shown(&note));
+    }
+}
+
+/// Shows the command that usually comes next, where a person reads along.
+pub(crate) fn hint(text: &str) {
+    if io::stderr().is_terminal() {
+        anstream::eprintln!("{DIM}next: {}{DIM:#}", shown(text));
+    }
 }
 
 /// A text from outside, fit for a terminal: whatever could move the cursor, change colors or

@@ -30,7 +30,11 @@ pub(crate) struct Signed {
 
 /// Signs the message of an input with the key that the input names.
 pub(crate) async fn sign(input: &SignInput, keys: &mut Keys) -> Result<Signed, Failure> {
-    sign_with(provider(input, keys).await?, input).await
+    let signed = sign_with(provider(input, keys).await?, input).await;
+    signed.map_err(|failure| match &input.options.key_uri {
+        Some(uri) => failure.while_doing("signing with", uri),
+        None => failure,
+    })
 }
 
 /// Signs the message of an input with a key.

@@ -30,6 +30,8 @@ const SEED_TTL: i64 = 420;
 /// A message that may be processed, as the commands show it.
 pub(crate) struct Accepted {
     pub(crate) verified: Verified,
+    /// The time of the verification.
+    pub(crate) now: UnixSeconds,
     kind: MessageKind,
     claims_a_signature: bool,
 }
@@ -79,7 +81,7 @@ pub(crate) async fn verify(
         MessageKind::Webhook => Context::webhook(),
     };
     let verified = builder.build().verify(&request, &context).await?;
-    Ok(Accepted { verified, kind, claims_a_signature: input.message.claims_a_signature() })
+    Ok(Accepted { verified, now, kind, claims_a_signature: input.message.claims_a_signature() })
 }
 
 /// The signature base of an input's message, as far as it can be built.

@@ -1,4 +1,5 @@
-//! Warnings of the library for the operator, on standard error.
+//! Events of the library for the operator, on standard error: its warnings, and with `--verbose`
+//! whatever it reports.
 
 use std::{
     collections::HashSet,
@@ -6,8 +7,6 @@ use std::{
     sync::Mutex,
 };
 
-use adcp_signing::provider::toolkit::OPERATOR;
-use anstyle::{AnsiColor, Style};
 use tracing::{
     Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
@@ -15,31 +14,66 @@ use tracing::{
     subscriber,
 };
 
-use crate::output::shown;
+use crate::output::{DIM, WARN, shown};
 
-const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+/// What belongs to this project.
+const OURS: &str = "adcp_signing";
+/// Where a warning goes with an error that is printed anyway.
+const WITH_ERROR: &str = "adcp_signing_core::provider::layers";
+/// Where a key URI is warned of.
+pub(crate) const KEY_URI: &str = "adcp_signing::schemes";
+/// Where the settings of a verifier are warned of.
+pub(crate) const VERIFY: &str = "adcp_signing::verify";
 
-/// Shows what the library warns its operator of, each warning once: `sign --ndjson` opens the same
-/// file for every line.
-pub(crate) fn show() {
-    // Only a second call fails.
-    let _ = subscriber::set_global_default(Warnings::default());
+/// What is shown.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shown {
+    /// Everything of this project, and what its dependencies report of level INFO and above. Their
+    /// lower levels are left out, because they may hold what was sent.
+    pub(crate) verbose: bool,
+    /// What the command shows itself, or does not concern its user.
+    pub(crate) left_out: Option<&'static str>,
 }
 
-#[derive(Default)]
-struct Warnings(Mutex<HashSet<String>>);
+/// Shows events from now on, each warning once: `sign --ndjson` opens the same file for every line.
+pub(crate) fn show(what: Shown) {
+    // Only a second call fails.
+    let _ = subscriber::set_global_default(Warnings { what, shown: Mutex::default() });
+}
+
+struct Warnings {
+    what: Shown,
+    shown: Mutex<HashSet<String>>,
+}
 
 impl Subscriber for Warnings {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event() && metadata.target() == OPERATOR && *metadata.level() <= Level::WARN
+        let (level, target) = (*metadata.level(), metadata.target());
+        let ours = target.starts_with(OURS);
+        metadata.is_event()
+            && match self.what.verbose {
+                true => ours || level <= Level::INFO,
+                false if Some(target) == self.what.left_out => false,
+                false => ours && level <= Level::WARN && !target.starts_with(WITH_ERROR),
+            }
     }
 
     fn event(&self, event: &Event<'_>) {
-        let mut text = Message(String::new());
+        let mut text = Message::default();
         event.record(&mut text);
-        let first = self.0.lock().is_ok_and(|mut shown| shown.insert(text.0.clone()));
-        if first {
-            anstream::eprintln!("{WARNING}warning{WARNING:#}: {}", shown(&text.0));
+        let text = text.line();
+        match *event.metadata().level() {
+            Level::ERROR | Level::WARN => {
+                if self.shown.lock().is_ok_and(|mut shown| shown.insert(text.clone())) {
+                    anstream::eprintln!("{WARN}warning{WARN:#}: {}", shown(&text));
+                }
+            }
+            _ => anstream::eprintln!(
+                "{DIM}{} {}: {}{DIM:#}",
+                event.metadata().level().as_str().to_ascii_lowercase(),
+                event.metadata().target(),
+                shown(&text)
+            ),
         }
     }
 
@@ -53,13 +87,26 @@ impl Subscriber for Warnings {
     fn exit(&self, _: &Id) {}
 }
 
-/// The message of an event, without its other fields.
-struct Message(String);
+/// The message of an event and its fields.
+#[derive(Default)]
+struct Message {
+    text: String,
+    fields: String,
+}
+
+impl Message {
+    fn line(self) -> String {
+        let separator = if self.text.is_empty() || self.fields.is_empty() { "" } else { ":" };
+        format!("{}{separator}{}", self.text, self.fields)
+    }
+}
 
 impl Visit for Message {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == "message" {
-            let _ = write!(self.0, "{value:?}");
-        }
+        let _ = match field.name() {
+            "message" => write!(self.text, "{value:?}"),
+            "warning" => write!(self.fields, " {value:?}"),
+            name => write!(self.fields, " {name}={value:?}"),
+        };
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     failure::{Failure, kind_name, step_json},
     output::{self, BAD, DIM, GOOD, heading, outln, shown},
     shapes::VerifyInput,
+    time::utc,
     verifying::{Accepted, now, signature_base, verify},
 };
 
@@ -24,7 +25,9 @@ pub(crate) async fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     input.options.now = Some(now.as_i64());
     let profile = input.selector.profile()?;
     let checklist = verify(&input, &Arc::default()).await;
-    if let Err(failure @ (Failure::Invalid(_) | Failure::Unavailable { .. })) = checklist {
+    if let Err(failure @ (Failure::Invalid(_) | Failure::Key(_) | Failure::Unavailable { .. })) =
+        checklist
+    {
         return Err(failure);
     }
     let unsigned = checklist
@@ -85,7 +88,7 @@ impl Explained {
             "{} {} {DIM}as {profile} at {}{DIM:#}",
             shown(&input.message.method),
             shown(&input.message.url),
-            self.now.as_i64()
+            utc(self.now)
         );
         heading("Checklist");
         for (step, state) in self.steps() {

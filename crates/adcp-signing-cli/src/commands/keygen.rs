@@ -3,15 +3,14 @@
 use std::{fs, io::Write as _, path::Path, process::ExitCode};
 
 use adcp_signing::{
-    Algorithm, InMemoryProvider, Jwk, KeyPurpose, SigningProvider,
-    provider::layers::SigningProviderExt as _,
+    InMemoryProvider, Jwk, KeyPurpose, SigningProvider, provider::layers::SigningProviderExt as _,
 };
 use serde_json::json;
 
 use crate::{
-    args::{JwksArgs, KeyAlgorithm, KeygenArgs},
+    args::{JwksArgs, KeygenArgs},
     failure::Failure,
-    keys,
+    keys::{Access, Attempts},
     output::{self, DIM, GOOD, outln, shown},
     shapes::shorten,
 };
@@ -22,11 +21,7 @@ pub(crate) fn keygen(args: &KeygenArgs) -> Result<ExitCode, Failure> {
         check_kid(kid)?;
     }
     let purpose = KeyPurpose::from(args.purpose.as_str());
-    let algorithm = match args.alg {
-        KeyAlgorithm::Ed25519 => Algorithm::Ed25519,
-        KeyAlgorithm::EcdsaP256Sha256 => Algorithm::EcdsaP256Sha256,
-    };
-    let mut provider = InMemoryProvider::generate(algorithm, purpose)?;
+    let mut provider = InMemoryProvider::generate(args.alg, purpose)?;
     if let Some(kid) = &args.kid {
         provider = provider.with_key_id(kid);
     }
@@ -41,10 +36,12 @@ pub(crate) fn keygen(args: &KeygenArgs) -> Result<ExitCode, Failure> {
 
 /// Prints the public JWKS of the keys that URIs name.
 pub(crate) async fn jwks(args: &JwksArgs) -> Result<ExitCode, Failure> {
+    let access = Access::new(&args.uri);
     let mut jwks = Vec::with_capacity(args.keys.len());
     for uri in &args.keys {
-        let provider = keys::open(uri, args.uri.options(), keys::Attempts::Few).await?;
-        let jwk = provider.public_jwk().await?;
+        let provider = access.to_public_half_of(uri).open(uri, Attempts::Few).await?;
+        let jwk = provider.public_jwk().await;
+        let jwk = jwk.map_err(|error| Failure::from(error).while_doing("reading", uri))?;
         if jwks.iter().any(|known: &Jwk| known.kid() == jwk.kid()) {
             return Err(Failure::invalid(format!(
                 "two keys are named {:?}; a kid is unique in a JWKS, so write ?kid= in one key URI",

@@ -16,18 +16,20 @@ use std::{
     process::ExitCode,
 };
 
-use adcp_signing::{UriOptions, json};
+use adcp_signing::json;
 use clap::CommandFactory as _;
 
 use crate::{
-    args::{Args, Command, KeyUriArgs, ProfileArgs, StreamArgs},
+    args::{Args, Command, ProfileArgs, StreamArgs},
     failure::Failure,
-    http_file, input, output,
+    http_file, input,
+    output::{self, outln},
     shapes::{Input, Message, Selector},
+    version,
 };
 
 /// Runs a command to its exit code.
-pub(crate) async fn run(command: Command) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(command: Command, verbose: bool) -> Result<ExitCode, Failure> {
     match command {
         Command::Demo(args) => demo::run(&args).await,
         Command::Keygen(args) => keygen::keygen(&args),
@@ -37,7 +39,11 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Verify(args) => verify::run(&args).await,
         Command::Explain(args) => explain::run(&args).await,
         Command::Canonicalize(args) => canonicalize::run(&args).await,
-        Command::Vectors(args) => vectors::run(&args),
+        Command::Vectors(args) => vectors::run(&args, verbose),
+        Command::Keys => {
+            outln!("{}", version::key_uris());
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Completions { shell } => {
             // Into memory first: the generator panics where it cannot write.
             let mut script = Vec::new();
@@ -45,13 +51,6 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode, Failure> {
             output::written(stdout().write_all(&script));
             Ok(ExitCode::SUCCESS)
         }
-    }
-}
-
-impl KeyUriArgs {
-    fn options(&self) -> UriOptions {
-        let options = UriOptions::default();
-        if self.allow_in_process_keys { options.allow_in_process_keys() } else { options }
     }
 }
 

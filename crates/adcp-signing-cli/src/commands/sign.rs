@@ -10,7 +10,7 @@ use crate::{
     args::SignArgs,
     failure::Failure,
     http_file,
-    keys::Keys,
+    keys::{Access, Keys},
     ndjson,
     output::{self, outln},
     shapes::{Reserved, SignFields, SignInput, refuse_reserved, settled},
@@ -18,7 +18,7 @@ use crate::{
 };
 
 pub(crate) async fn run(args: &SignArgs) -> Result<ExitCode, Failure> {
-    let mut keys = Keys::new(args.uri.options());
+    let mut keys = Keys::new(Access::new(&args.uri));
     if args.stream.ndjson {
         let lines = BufReader::new(super::ndjson_source(&args.stream)?);
         ndjson::run(lines, stdout().lock(), async |line: &str| {

@@ -11,7 +11,7 @@ use crate::{
     output::{self, BAD, DIM, GOOD, outln, shown},
 };
 
-pub(crate) fn run(args: &VectorsArgs) -> Result<ExitCode, Failure> {
+pub(crate) fn run(args: &VectorsArgs, verbose: bool) -> Result<ExitCode, Failure> {
     let contract = match &args.contract {
         Some(text) => {
             Some(text.parse().map_err(|error| Failure::invalid(format!("--contract: {error}")))?)
@@ -39,8 +39,8 @@ pub(crate) fn run(args: &VectorsArgs) -> Result<ExitCode, Failure> {
             }))
         );
     } else {
-        print_table(&cases);
-        outln!("\n{passed} passed, {failed} failed, {skipped} skipped");
+        print_table(&cases, verbose);
+        outln!("{passed} passed, {failed} failed, {skipped} skipped");
     }
     Ok(ExitCode::from(u8::from(failed > 0)))
 }
@@ -60,12 +60,15 @@ fn case_json(case: &Case) -> serde_json::Value {
     })
 }
 
-/// A line a file, and below it the reason of each failure.
-fn print_table(cases: &[Case]) {
+/// A line a file, and below it the reason of each failure and of what was skipped. Files of which
+/// everything passed are left out unless all are asked for.
+fn print_table(cases: &[Case], all: bool) {
     let mut files: BTreeMap<&Path, Vec<&Case>> = BTreeMap::new();
     for case in cases {
         files.entry(&case.file).or_default().push(case);
     }
+    let passed = |cases: &[&Case]| cases.iter().all(|case| case.result == CaseResult::Passed);
+    files.retain(|_, cases| all || !passed(cases));
     let files: Vec<_> = files
         .into_iter()
         .map(|(file, cases)| (shown(&file.display().to_string()), cases))

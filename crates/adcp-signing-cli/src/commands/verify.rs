@@ -16,6 +16,7 @@ use crate::{
     input, ndjson,
     output::{BAD, DIM, GOOD, json, outln, shown},
     shapes::{Reserved, VerifyFields, VerifyInput, refuse_reserved, settled, settled_json},
+    time::{from_now, utc},
     verifying::{Accepted, verify},
 };
 
@@ -133,10 +134,11 @@ impl Accepted {
         match &self.verified {
             Verified::Signed(signer) => outln!(
                 "{GOOD}verified{GOOD:#} signed by {} with {}{operation} {DIM}(valid until \
-                 {}){DIM:#}",
+                 {}, {}){DIM:#}",
                 shown(signer.keyid()),
                 signer.algorithm(),
-                signer.expires().as_i64(),
+                utc(signer.expires()),
+                from_now(signer.expires(), self.now),
             ),
             Verified::Fallback(_) => outln!(
                 "{BAD}unsigned{BAD:#}{operation}, {}: another credential authenticates it",

@@ -31,6 +31,7 @@ fn run(args: &[&str], stdin: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_adcp-signing"))
         .args(args)
         .current_dir(workspace())
+        .env_remove("ADCP_SIGNING_KEY")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -26,8 +26,7 @@ fn vectors_fail_loudly_when_one_fails_or_none_is_found() {
 #[test]
 fn with_json_a_failure_is_an_object_too() {
     let key = ["--allow-in-process-keys", "--key", "file:no-such-key"];
-    let cases: [(&[&str], i32, &str); 5] = [
-        (&[&["probe", "--json"], &key[..]].concat(), 3, "key_not_found"),
+    let cases: [(&[&str], i32, &str); 4] = [
         (&[&["sign", "--json", "examples/webhook.http"], &key[..]].concat(), 3, "key_not_found"),
         (&["sign", "--json", "no-such-file"], 2, "invalid_input"),
         (&["verify", "--json", "no-such-file"], 2, "invalid_input"),
@@ -43,6 +42,96 @@ fn with_json_a_failure_is_an_object_too() {
         );
         assert_eq!(answer["ok"], false, "{args:?}");
     }
+}
+
+/// F11, F25: the message repeated the code, and nothing said which key it was.
+#[test]
+fn a_failure_of_a_key_names_the_key_and_each_cause() {
+    let args = ["sign", "--allow-in-process-keys", "--key", "file:no-such-key"];
+    let plain = run(&[&args[..], &["examples/webhook.http"]].concat(), "");
+    let lines = "error: key_not_found: there is no such key file\n  \
+        while opening file:no-such-key\n  caused by: No such file or directory (os error 2)\n";
+    assert_eq!((code(&plain), stderr(&plain).as_str()), (3, lines));
+    let json = run(&[&args[..], &["--json", "examples/webhook.http"]].concat(), "");
+    let answer: Value = serde_json::from_str(&stdout(&json)).unwrap();
+    let expected = json!({
+        "ok": false,
+        "error_code": "key_not_found",
+        "message": "there is no such key file",
+        "causes": ["No such file or directory (os error 2)"],
+        "key": "file:no-such-key",
+    });
+    assert_eq!((code(&json), answer), (3, expected));
+    // The URI of a key is shown, and never what may be a secret in it.
+    let args = ["sign", "--key", "openbao://buyer?token=s.1234", "examples/webhook.http"];
+    let refused = run(&args, "");
+    let said = stderr(&refused);
+    assert_eq!(code(&refused), 2, "{said}");
+    assert!(said.contains("while opening openbao://buyer?…") && !said.contains("1234"), "{said}");
+}
+
+/// F28.
+#[test]
+fn the_version_names_what_is_built_in_and_the_contracts() {
+    let said = stdout(&run(&["--version"], ""));
+    assert!(said.starts_with(concat!("adcp-signing ", env!("CARGO_PKG_VERSION"))), "{said}");
+    assert_eq!(said.contains("vault-transit"), cfg!(feature = "vault-transit"), "{said}");
+    for contract in ["3.0.26", "3.2.4", "3.3.0-rc.0"] {
+        assert!(said.contains(contract), "{said}");
+    }
+    assert_eq!(said.contains("commit"), option_env!("ADCP_SIGNING_COMMIT").is_some(), "{said}");
+}
+
+#[test]
+fn the_help_has_every_form_of_key_uri() {
+    let page = stdout(&run(&["help", "keys"], ""));
+    for scheme in ["file:", "memory:", "awskms:", "gcpkms:", "azurekms:", "openbao:", "pkcs11:"] {
+        assert!(page.contains(scheme), "{scheme}: {page}");
+    }
+    for part in ["spki-sha256=", "ADCP_SIGNING_KEY", "ES256"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(page.ends_with(&stdout(&run(&["keys"], ""))), "{page}");
+}
+
+#[test]
+fn a_verbose_run_shows_what_the_library_reports() {
+    let args =
+        ["sign", "--allow-in-process-keys", "--key", "memory:", "examples/create_media_buy.http"];
+    assert_eq!(stderr(&run(&args, "")), "");
+    for option in ["-v", "--verbose"] {
+        let output = run(&[&args[..], &[option]].concat(), "");
+        let said = stderr(&output);
+        assert_eq!(code(&output), 0, "{said}");
+        assert!(said.contains("debug adcp_signing_core::provider::layers"), "{said}");
+        assert!(said.contains("key service call ended: call=\"sign\""), "{said}");
+    }
+}
+
+/// A warning that comes with no error is always shown.
+#[test]
+fn warnings_of_the_library_are_shown_without_being_asked_for() {
+    let message = workspace().join("examples/webhook.http");
+    let key = "memory:?purpose=webhook-signing";
+    let args = ["sign", "--kind", "webhook", "--allow-in-process-keys", "--key", key];
+    let output = run(&[&args[..], &[message.to_str().unwrap()]].concat(), "");
+    let said = stderr(&output);
+    assert_eq!(code(&output), 0, "{said}");
+    assert!(said.starts_with("warning: deprecated key:"), "{said}");
+    // What failed is said by the error alone.
+    let args = ["sign", "--allow-in-process-keys", "--key", "file:nope", "examples/webhook.http"];
+    assert!(!stderr(&run(&args, "")).contains("warning"));
+}
+
+/// F37.
+#[test]
+fn vectors_show_what_did_not_pass_and_the_others_when_asked() {
+    let folder = "test-vectors/adcp/3.2.4/request-signing/positive";
+    let short = stdout(&run(&["vectors", folder], ""));
+    assert_eq!(short.lines().count(), 1, "{short}");
+    let long = stdout(&run(&["vectors", "-v", folder], ""));
+    assert!(long.lines().count() > 5 && long.contains("001-basic-post.json"), "{long}");
+    assert!(long.ends_with(&short), "{long}");
 }
 
 #[test]

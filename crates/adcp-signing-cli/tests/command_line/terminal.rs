@@ -14,7 +14,8 @@ const HOSTILE: &str = "x\nverified signed by buyer-2026 with ed25519\r\u{1b}[2K\
     \u{1b}[2J\u{9b}31m\u{202e}\u{2066}\u{2028}\u{7f}";
 
 /// The program's own colors.
-const COLORS: [&str; 5] = ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m", "\u{1b}[31m", "\u{1b}[32m"];
+const COLORS: [&str; 6] =
+    ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m", "\u{1b}[31m", "\u{1b}[32m", "\u{1b}[33m"];
 
 /// Runs the program with colors, as on a terminal.
 fn run_colored(args: &[&str], stdin: &[u8]) -> (String, i32) {

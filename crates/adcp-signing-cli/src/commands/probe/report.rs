@@ -3,55 +3,124 @@
 use serde_json::{Value, json};
 
 use super::Probe;
-use crate::output::{BAD, DIM, GOOD, heading, outln, shown};
+use crate::{
+    keys,
+    output::{BAD, DIM, GOOD, WARN, heading, outln, shown},
+};
+
+/// How a check went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Passed,
+    Failed,
+    Warning,
+    NotChecked,
+}
+
+/// What a check found.
+#[derive(Debug, Clone)]
+pub(super) struct Finding {
+    pub(super) outcome: Outcome,
+    /// Stable, for programs; `ok` of a check that passed.
+    code: &'static str,
+    /// What was seen, or what is wrong and how to mend it.
+    message: String,
+}
+
+impl Finding {
+    pub(super) fn passed(message: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Passed, code: "ok", message: message.into() }
+    }
+
+    pub(super) fn failed(code: &'static str, message: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Failed, code, message: message.into() }
+    }
+
+    pub(super) fn warning(code: &'static str, message: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Warning, code, message: message.into() }
+    }
+
+    pub(super) fn not_checked(code: &'static str, message: impl Into<String>) -> Self {
+        Self { outcome: Outcome::NotChecked, code, message: message.into() }
+    }
+}
 
 /// One thing that was looked at.
 pub(super) struct Check {
     pub(super) name: &'static str,
-    /// What was seen, or what is wrong and how to mend it.
-    pub(super) outcome: Result<String, String>,
+    pub(super) finding: Finding,
+}
+
+impl Outcome {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Warning => "warning",
+            Self::NotChecked => "not_checked",
+        }
+    }
 }
 
 impl Probe {
     pub(super) fn print(&self) {
-        outln!("{} {DIM}{}{DIM:#}", shown(self.provider.key_id()), self.provider.key_ref());
+        let service = keys::service(&self.uri).map_or("", |service| service.name);
+        let kid = self.provider.as_ref().map(|provider| provider.key_id());
+        let named = match (service, kid) {
+            ("", _) => String::new(),
+            (service, Some(kid)) => format!("{service}, kid {}: ", shown(kid)),
+            (service, None) => format!("{service}: "),
+        };
+        let settings = keys::settings(&self.uri).join(", ");
+        let settings = if settings.is_empty() { settings } else { format!(" ({settings})") };
+        outln!("{named}{} {DIM}{}{DIM:#}", shown(&keys::shown_uri(&self.uri)), shown(&settings));
         heading("Checks");
-        for check in &self.checks {
-            match &check.outcome {
-                Ok(seen) => {
-                    outln!("  {GOOD}✓{GOOD:#} {:<11} {}", check.name, shown(seen));
-                }
-                Err(wrong) => {
-                    outln!("  {BAD}✗{BAD:#} {:<11} {}", check.name, shown(wrong));
-                }
-            }
+        for Check { name, finding } in &self.checks {
+            let (style, mark, code) = match finding.outcome {
+                Outcome::Passed => (GOOD, "✓", String::new()),
+                Outcome::Failed => (BAD, "✗", format!(" ({})", finding.code)),
+                Outcome::Warning => (WARN, "!", format!(" ({})", finding.code)),
+                Outcome::NotChecked => (DIM, "·", String::new()),
+            };
+            let name = name.replace('_', " ");
+            let message = match finding.outcome {
+                Outcome::NotChecked => format!("not checked: {}", finding.message),
+                _ => finding.message.clone(),
+            };
+            outln!("  {style}{mark}{style:#} {name:<11} {}{DIM}{code}{DIM:#}", shown(&message));
         }
-        if let Some(line) = self.signatures.as_ref().and_then(|signatures| signatures.line()) {
+        if let Some(line) = self.signatures.line() {
             heading("Latency of a signature");
             outln!("  {line}");
         }
     }
 
+    /// The answer, which has one shape whatever was found.
     pub(super) fn to_json(&self) -> Value {
         let checks: Vec<_> = self
             .checks
             .iter()
-            .map(|check| match &check.outcome {
-                Ok(seen) => json!({"name": check.name, "ok": true, "detail": seen}),
-                Err(wrong) => json!({"name": check.name, "ok": false, "detail": wrong}),
+            .map(|Check { name, finding }| {
+                json!({
+                    "name": name,
+                    "outcome": finding.outcome.as_str(),
+                    "code": finding.code,
+                    "message": finding.message,
+                })
             })
             .collect();
-        let mut answer = json!({
+        let provider = self.provider.as_ref();
+        json!({
             "ok": !self.failed(),
-            "keyid": self.provider.key_id(),
-            "algorithm": self.provider.algorithm().rfc9421_name(),
-            "key_ref": self.provider.key_ref().to_string(),
+            "key": keys::shown_uri(&self.uri),
+            "service": keys::service(&self.uri).map(|service| service.name),
+            "keyid": provider.map(|provider| provider.key_id()),
+            "algorithm": provider.map(|provider| provider.algorithm().rfc9421_name()),
+            "key_ref": provider.map(|provider| provider.key_ref().to_string()),
             "checks": checks,
-        });
-        let measured = self.signatures.as_ref().and_then(|signatures| signatures.to_json());
-        if let (Some(members), Some(measured)) = (answer.as_object_mut(), measured) {
-            members.extend(measured.map(|(name, value)| (name.to_owned(), value)));
-        }
-        answer
+            "signed": self.signatures.count(),
+            "latency_us": self.signatures.latency_json(),
+            "per_second": self.signatures.per_second(),
+        })
     }
 }

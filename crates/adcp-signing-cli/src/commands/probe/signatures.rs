@@ -7,10 +7,10 @@ use std::{
 
 use adcp_signing::{PublicKey, SigningProvider, provider::KeyVersion};
 use futures_util::{StreamExt as _, stream};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::cure;
+use super::{failed, report::Finding};
 
 /// How long each signature took, shortest first, and how long all of them.
 #[derive(Debug, Default)]
@@ -27,15 +27,16 @@ impl Signatures {
         public: &PublicKey,
         count: u32,
         concurrency: u16,
-    ) -> (Self, Result<String, String>) {
+    ) -> (Self, Finding) {
         let progress = progress(count);
         let mut made = Self::default();
         let started = Instant::now();
-        let outcome = made.collect(provider, public, count, concurrency, &progress).await;
+        let collected = made.collect(provider, public, count, concurrency, &progress).await;
+        let finding = collected.map_or_else(|failed| failed, Finding::passed);
         made.took = started.elapsed();
         made.latencies.sort_unstable();
         progress.finish_and_clear();
-        (made, outcome)
+        (made, finding)
     }
 
     async fn collect(
@@ -45,7 +46,7 @@ impl Signatures {
         count: u32,
         concurrency: u16,
         progress: &ProgressBar,
-    ) -> Result<String, String> {
+    ) -> Result<String, Finding> {
         let sign = async |number: u32| {
             let message = format!("\"@method\": POST\n\"probe\": {number} of {count}");
             let started = Instant::now();
@@ -55,19 +56,25 @@ impl Signatures {
         let mut signatures = stream::iter(1..=count).map(sign).buffer_unordered(concurrency.into());
         let mut version: Option<Option<KeyVersion>> = None;
         while let Some((number, message, latency, signed)) = signatures.next().await {
-            let signed = signed.map_err(|error| cure(&error))?;
+            let signed = signed.map_err(|error| failed(&error))?;
             self.latencies.push(latency);
             public.verify(message.as_bytes(), &signed.signature).map_err(|_| {
-                format!(
-                    "signature {number} does not verify under the key's own public key; the \
-                     service signs with another key or version than it shows: pin the version in \
-                     the key URI"
+                Finding::failed(
+                    "signature_invalid",
+                    format!(
+                        "signature {number} does not verify under the key's own public key; the \
+                         service signs with another key or version than it shows: pin the version \
+                         in the key URI"
+                    ),
                 )
             })?;
             if version.as_ref().is_some_and(|version| *version != signed.key_version) {
-                return Err(format!(
-                    "signature {number} was made by another key version than those before it; a \
-                     rotation is under way: pin the version in the key URI"
+                return Err(Finding::failed(
+                    "key_version_changed",
+                    format!(
+                        "signature {number} was made by another key version than those before it; \
+                         a rotation is under way: pin the version in the key URI"
+                    ),
                 ));
             }
             version = Some(signed.key_version);
@@ -78,44 +85,57 @@ impl Signatures {
         Ok(format!("{count} verified, {version}"))
     }
 
-    /// The latency that `percent` of the signatures did not exceed.
+    /// The latency that `percent` of the signatures did not exceed, where so many were made that
+    /// this is not the slowest of them.
     fn percentile(&self, percent: usize) -> Option<Duration> {
-        let index = self.latencies.len().checked_mul(percent)?.div_ceil(100).saturating_sub(1);
-        self.latencies.get(index).copied()
+        let count = self.latencies.len();
+        let rank = count.checked_mul(percent)?.div_ceil(100);
+        if rank == count {
+            return None;
+        }
+        self.latencies.get(rank.saturating_sub(1)).copied()
     }
 
-    /// The names of what [`latency`](Self::latency) has, and the values.
-    fn latency(&self) -> Option<[(&'static str, Duration); 5]> {
-        let at = |percent| self.percentile(percent);
-        Some([
-            ("min", at(0)?),
-            ("p50", at(50)?),
-            ("p95", at(95)?),
-            ("p99", at(99)?),
-            ("max", at(100)?),
-        ])
+    /// The names of the latencies, and those of them that mean something.
+    fn latency(&self) -> [(&'static str, Option<Duration>); 5] {
+        [
+            ("min", self.latencies.first().copied()),
+            ("p50", self.percentile(50)),
+            ("p95", self.percentile(95)),
+            ("p99", self.percentile(99)),
+            ("max", self.latencies.last().copied()),
+        ]
     }
 
-    fn per_second(&self) -> f64 {
-        self.latencies.len() as f64 / self.took.as_secs_f64().max(f64::EPSILON)
+    /// How many signatures were made.
+    pub(super) fn count(&self) -> usize {
+        self.latencies.len()
+    }
+
+    /// How many signatures were made in a second, if any were.
+    pub(super) fn per_second(&self) -> Option<u64> {
+        if self.latencies.is_empty() {
+            return None;
+        }
+        Some((self.count() as f64 / self.took.as_secs_f64().max(f64::EPSILON)).round() as u64)
     }
 
     /// A line for people, if a signature was made.
     pub(super) fn line(&self) -> Option<String> {
-        let parts = self.latency()?.map(|(name, latency)| format!("{name} {latency:.1?}"));
-        Some(format!("{}   {:.0} signatures/s", parts.join("   "), self.per_second()))
+        let per_second = self.per_second()?;
+        let parts = self
+            .latency()
+            .into_iter()
+            .filter_map(|(name, latency)| latency.map(|latency| format!("{name} {latency:.1?}")));
+        Some(format!("{}   {per_second} signatures/s", parts.collect::<Vec<_>>().join("   ")))
     }
 
-    /// The members of the answer, if a signature was made.
-    pub(super) fn to_json(&self) -> Option<[(&'static str, Value); 3]> {
-        let micros = self
-            .latency()?
-            .map(|(name, latency)| (name.to_owned(), json!(latency.as_secs_f64() * 1e6)));
-        Some([
-            ("signed", json!(self.latencies.len())),
-            ("latency_us", Value::Object(micros.into_iter().collect())),
-            ("per_second", json!(self.per_second())),
-        ])
+    /// The latencies in whole microseconds.
+    pub(super) fn latency_json(&self) -> Value {
+        let micros = |latency: Duration| u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+        let latency = self.latency();
+        let members = latency.map(|(name, latency)| (name.to_owned(), json!(latency.map(micros))));
+        Value::Object(members.into_iter().collect())
     }
 }
 
@@ -125,10 +145,16 @@ fn progress(count: u32) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::new(count.into());
-    match ProgressStyle::with_template("signing {bar:30} {pos}/{len}  {per_sec}  {eta} left") {
-        Ok(style) => bar.with_style(style),
+    match ProgressStyle::with_template("signing {bar:30} {pos}/{len}  {rate}  {eta} left") {
+        Ok(style) => bar.with_style(style.with_key("rate", rate)),
         Err(_) => bar,
     }
+}
+
+/// Whole signatures a second.
+fn rate(state: &ProgressState, out: &mut dyn std::fmt::Write) {
+    // The bar is for the eye: what cannot be written is left out.
+    let _ = write!(out, "{:.0}/s", state.per_sec());
 }
 
 #[cfg(test)]
@@ -136,17 +162,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_are_of_the_samples_and_none_without_any() {
+    fn percentiles_are_of_the_samples_and_left_out_where_they_are_the_slowest() {
         let of = |millis: std::ops::RangeInclusive<u64>| Signatures {
             latencies: millis.map(Duration::from_millis).collect(),
             took: Duration::from_secs(1),
         };
         let millis = |signatures: &Signatures| {
-            signatures.latency().unwrap().map(|(_, latency)| latency.as_millis())
+            signatures.latency().map(|(_, latency)| latency.map(|latency| latency.as_millis()))
         };
-        assert_eq!(millis(&of(1..=1)), [1, 1, 1, 1, 1]);
-        assert_eq!(millis(&of(1..=100)), [1, 50, 95, 99, 100]);
-        assert_eq!(millis(&of(1..=10)), [1, 5, 10, 10, 10]);
-        assert!(Signatures::default().latency().is_none());
+        assert_eq!(millis(&of(1..=1)), [Some(1), None, None, None, Some(1)]);
+        assert_eq!(millis(&of(1..=10)), [Some(1), Some(5), None, None, Some(10)]);
+        assert_eq!(millis(&of(1..=20)), [Some(1), Some(10), Some(19), None, Some(20)]);
+        assert_eq!(millis(&of(1..=100)), [1, 50, 95, 99, 100].map(Some));
+        assert_eq!(of(1..=3).per_second(), Some(3));
+        let none = Signatures::default();
+        assert_eq!((millis(&none), none.line(), none.per_second()), ([None; 5], None, None));
     }
 }
