@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use adcp_signing::{Algorithm, KeyPurpose};
-use clap::{Args as ClapArgs, Parser, Subcommand, builder::PossibleValuesParser, value_parser};
+use clap::{
+    Args as ClapArgs, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser, value_parser,
+};
 use clap_complete::Shell;
 
 use crate::{published::Place, version};
@@ -47,14 +49,15 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Makes a private key in a file that only its owner can read.
     #[command(
-        after_help = "Example:\n  adcp-signing keygen --kid buyer-2026 --out buyer.jwk > jwks.json"
+        after_help = "Example:\n  adcp-signing keygen --kid buyer-2026 --out buyer.jwk --jwks jwks.json"
     )]
     Keygen(KeygenArgs),
-    /// Prints the public JWKS of keys, ready to publish.
+    /// Prints or writes the public JWKS of keys, ready to publish; adds, removes and lists keys.
     #[command(after_help = "Examples:
-  adcp-signing jwks --allow-in-process-keys --key file:buyer.jwk > jwks.json
+  adcp-signing jwks --key file:buyer.jwk --out jwks.json
   adcp-signing jwks --key 'openbao://buyer?version=1&kid=buyer-1' \\
-      --key 'openbao://buyer?version=2&kid=buyer-2' > jwks.json")]
+      --key 'openbao://buyer?version=2&kid=buyer-2' --out jwks.json
+  adcp-signing jwks add --in jwks.json --key 'openbao://buyer?version=3&kid=buyer-3'")]
     Jwks(JwksArgs),
     /// Signs with a key for real, and checks everything that a cut-over depends on.
     #[command(after_help = "Examples:
@@ -70,6 +73,7 @@ Exit codes:
     /// Signs a message and prints it with its signature.
     #[command(after_help = "Examples:
   adcp-signing sign --allow-in-process-keys --key file:buyer.jwk examples/create_media_buy.http
+  adcp-signing sign --key 'openbao://buyer?version=1&kid=buyer-1' --format curl MESSAGE.http | sh
   adcp-signing sign --ndjson < messages.ndjson")]
     Sign(SignArgs),
     /// Verifies a message and says as whose it may be processed.
@@ -108,9 +112,9 @@ fn purposes() -> PossibleValuesParser {
 pub(crate) struct DemoArgs {
     /// An HTTP message file.
     pub(crate) file: PathBuf,
-    /// request or webhook.
-    #[arg(long, default_value = "request")]
-    pub(crate) kind: String,
+    /// request or webhook; request unless said otherwise.
+    #[arg(long)]
+    pub(crate) kind: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -124,9 +128,13 @@ pub(crate) struct KeygenArgs {
     /// The key's name; its RFC 7638 thumbprint by default.
     #[arg(long)]
     pub(crate) kid: Option<String>,
-    /// Where the private JWK goes; an existing file is never overwritten.
-    #[arg(long, short)]
+    /// Where the private JWK goes; an existing file is never overwritten. `-` is standard output,
+    /// for a program that stores it.
+    #[arg(long, short, value_name = "FILE")]
     pub(crate) out: PathBuf,
+    /// Where the public JWKS goes, in place of standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) jwks: Option<PathBuf>,
 }
 
 /// An algorithm that AdCP messages are signed with.
@@ -142,7 +150,7 @@ impl Command {
     pub(crate) fn answers_json(&self) -> bool {
         match self {
             Self::Probe(args) => args.json,
-            Self::Sign(args) => args.stream.json,
+            Self::Sign(args) => args.stream.json || args.format == Format::Json,
             Self::Verify(args) | Self::Explain(args) => args.stream.json,
             Self::Canonicalize(args) => args.json,
             Self::Vectors(args) => args.json,
@@ -168,12 +176,64 @@ pub(crate) struct KeyUriArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct JwksArgs {
+    #[command(subcommand)]
+    pub(crate) edit: Option<JwksEdit>,
     /// A key URI; may be given several times. `adcp-signing help keys` has all forms.
     #[arg(long = "key", required = true, value_name = "URI", env = KEY, hide_env_values = true)]
     pub(crate) keys: Vec<String>,
     #[command(flatten)]
     pub(crate) uri: KeyUriArgs,
+    /// Where the JWKS goes, in place of standard output: the whole of it, or nothing is changed.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// Changes to a JWKS in a file, made whole or not at all.
+#[derive(Debug, Subcommand)]
+pub(crate) enum JwksEdit {
+    /// Adds the public keys of key URIs to a JWKS.
+    #[command(after_help = "Example:
+  adcp-signing jwks add --in jwks.json --key 'openbao://buyer?version=2&kid=buyer-2'")]
+    Add(JwksAddArgs),
+    /// Removes keys from a JWKS.
+    #[command(after_help = "Example:
+  adcp-signing jwks remove --in jwks.json --kid buyer-1")]
+    Remove(JwksRemoveArgs),
+    /// Lists the keys of a JWKS: kid, purpose, algorithm and thumbprint.
+    #[command(after_help = "Example:
+  adcp-signing jwks list --in jwks.json")]
+    List(JwksListArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct JwksAddArgs {
+    /// The JWKS, which is changed in place.
+    #[arg(long = "in", value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// A key URI; may be given several times. `adcp-signing help keys` has all forms.
+    #[arg(long = "key", required = true, value_name = "URI", env = KEY, hide_env_values = true)]
+    pub(crate) keys: Vec<String>,
+    #[command(flatten)]
+    pub(crate) uri: KeyUriArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct JwksRemoveArgs {
+    /// The JWKS, which is changed in place.
+    #[arg(long = "in", value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The name of a key; may be given several times.
+    #[arg(long = "kid", required = true, value_name = "KID")]
+    pub(crate) kids: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct JwksListArgs {
+    /// The JWKS.
+    #[arg(long = "in", value_name = "FILE")]
+    pub(crate) file: PathBuf,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -234,6 +294,17 @@ pub(crate) struct StreamArgs {
     pub(crate) json: bool,
 }
 
+/// How a signed message is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// An HTTP message file.
+    Http,
+    /// A JSON object.
+    Json,
+    /// A curl command.
+    Curl,
+}
+
 #[derive(Debug, ClapArgs)]
 pub(crate) struct SignArgs {
     #[command(flatten)]
@@ -245,6 +316,13 @@ pub(crate) struct SignArgs {
     pub(crate) key: Option<String>,
     #[command(flatten)]
     pub(crate) uri: KeyUriArgs,
+    /// How the signed message is written: a message file, a JSON object as of --json, or a command
+    /// that sends it.
+    #[arg(long, value_enum, default_value_t = Format::Http, conflicts_with_all = ["json", "ndjson"])]
+    pub(crate) format: Format,
+    /// Where it goes, in place of standard output: the whole of it, or nothing is changed.
+    #[arg(long, short, value_name = "FILE", conflicts_with = "ndjson")]
+    pub(crate) out: Option<PathBuf>,
     /// Seconds until the signature expires, 1 to 300.
     #[arg(long, value_name = "SECONDS")]
     pub(crate) expires_in: Option<i64>,

@@ -2,7 +2,9 @@
 
 mod args;
 mod commands;
+mod curl;
 mod failure;
+mod files;
 mod http_file;
 #[cfg(feature = "https")]
 mod https;

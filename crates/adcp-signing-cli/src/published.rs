@@ -10,7 +10,7 @@ use std::{
 
 #[cfg(feature = "https")]
 use crate::https;
-use crate::{failure::Failure, input};
+use crate::{failure::Failure, files, input};
 
 /// Where a JWKS is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +51,11 @@ impl Published {
     /// Reads the file, or fetches the URL.
     pub(crate) async fn read(place: &Place) -> Result<Self, Failure> {
         match place {
-            Place::File(path) => input::read(Some(path)).map(Self::File),
+            Place::File(path) => {
+                let bytes = input::read(Some(path))?;
+                files::refuse_private_key(path, &bytes)?;
+                Ok(Self::File(bytes))
+            }
             Place::Url(url) => fetch(url).await.map(Self::Served),
         }
     }

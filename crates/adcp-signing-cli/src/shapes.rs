@@ -300,6 +300,29 @@ pub(crate) fn inline_key(
     provider.map_err(|error| invalid(&error))
 }
 
+/// Refuses the notification of a webhook that nobody said to be one: signed as a request, it would
+/// be refused by every receiver.
+pub(crate) fn refuse_unmarked_webhook(
+    selector: &Selector,
+    message: &Message,
+) -> Result<(), Failure> {
+    const MEMBERS: [&str; 3] = ["task_id", "status", "timestamp"];
+
+    let body = message.body.as_deref().map(serde_json::from_str::<Value>);
+    match body {
+        Some(Ok(body))
+            if selector.kind.is_none() && MEMBERS.iter().all(|name| body.get(name).is_some()) =>
+        {
+            Err(Failure::invalid(format!(
+                "the body is that of a webhook ({}); add --kind webhook, or --kind request to sign \
+                 it as a request",
+                MEMBERS.join(", ")
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The beginning of a foreign text, to be quoted in a message with `{:?}`.
 pub(crate) fn shorten(text: &str) -> String {
     text.chars().take(64).collect()

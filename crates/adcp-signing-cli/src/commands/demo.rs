@@ -4,13 +4,15 @@ use std::{process::ExitCode, sync::Arc};
 
 use adcp_signing::{Algorithm, InMemoryProvider, SigningProvider as _, profile::MessageKind};
 
-use super::keygen::jwks_text;
+use super::jwks::jwks_text;
 use crate::{
     args::DemoArgs,
     failure::Failure,
     http_file, input,
-    output::{DIM, heading, outln, shown},
-    shapes::{Input, Message, Selector, SignFields, VerifyFields, from_json},
+    output::{DIM, GOOD, heading, outln, shown},
+    shapes::{
+        Input, Message, Selector, SignFields, VerifyFields, from_json, refuse_unmarked_webhook,
+    },
     signing::sign_with,
     verifying::verify,
 };
@@ -21,7 +23,8 @@ const CAPABILITY: &str = r#"{"supported":true,"covers_content_digest":"required"
 
 pub(crate) async fn run(args: &DemoArgs) -> Result<ExitCode, Failure> {
     let message = http_file::parse(&input::read(Some(&args.file))?)?;
-    let selector = Selector { kind: Some(args.kind.clone()), ..Selector::default() }.or_newest();
+    let selector = Selector { kind: args.kind.clone(), ..Selector::default() }.or_newest();
+    refuse_unmarked_webhook(&selector, &message)?;
     let profile = selector.profile()?;
     let purpose = profile.purpose_to_publish();
     let key = InMemoryProvider::generate(Algorithm::Ed25519, purpose)?;
@@ -64,7 +67,9 @@ pub(crate) async fn run(args: &DemoArgs) -> Result<ExitCode, Failure> {
     accepted.print();
     outln!("{DIM}and when the same message comes a second time:{DIM:#}");
     match verify(&to_verify, &store).await {
-        Err(failure @ Failure::Refused(_)) => outln!("refused {}", shown(&failure.to_string())),
+        Err(failure @ Failure::Refused(_)) => {
+            outln!("{GOOD}refused{GOOD:#} {}", shown(&failure.to_string()))
+        }
         Err(failure) => return Err(failure),
         Ok(_) => return Err(Failure::invalid("a replayed message was accepted")),
     }

@@ -3,6 +3,7 @@
 mod canonicalize;
 mod demo;
 mod explain;
+mod jwks;
 mod keygen;
 mod probe;
 mod sign;
@@ -32,8 +33,8 @@ use crate::{
 pub(crate) async fn run(command: Command, verbose: bool) -> Result<ExitCode, Failure> {
     match command {
         Command::Demo(args) => demo::run(&args).await,
-        Command::Keygen(args) => keygen::keygen(&args),
-        Command::Jwks(args) => keygen::jwks(&args).await,
+        Command::Keygen(args) => keygen::run(&args),
+        Command::Jwks(args) => jwks::run(&args).await,
         Command::Probe(args) => probe::run(&args).await,
         Command::Sign(args) => sign::run(&args).await,
         Command::Verify(args) => verify::run(&args).await,

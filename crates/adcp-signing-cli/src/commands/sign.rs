@@ -7,13 +7,13 @@ use std::{
 
 use super::read_one;
 use crate::{
-    args::SignArgs,
+    args::{Format, SignArgs},
+    curl,
     failure::Failure,
-    http_file,
+    files, http_file,
     keys::{Access, Keys},
-    ndjson,
-    output::{self, outln},
-    shapes::{Reserved, SignFields, SignInput, refuse_reserved, settled},
+    ndjson, output,
+    shapes::{Reserved, SignFields, SignInput, refuse_reserved, refuse_unmarked_webhook, settled},
     signing::sign,
 };
 
@@ -41,13 +41,18 @@ pub(crate) async fn run(args: &SignArgs) -> Result<ExitCode, Failure> {
         Reserved { member: "key_uri", option: "--key", is_given: key_uri.is_some() },
     ])?;
     let input = completed(input, args)?;
+    refuse_unmarked_webhook(&input.selector, &input.message)?;
     let signed = sign(&input, &mut keys).await?;
-    if args.stream.json {
-        outln!("{}", output::json(&signed.to_json()));
-    } else {
-        let body = input.message.body_bytes()?;
-        let file = http_file::write(&input.message, &signed.headers, &body)?;
-        output::written(stdout().lock().write_all(&file));
+    let body = input.message.body_bytes()?;
+    let written = match args.format {
+        _ if args.stream.json => format!("{}\n", output::json(&signed.to_json())).into_bytes(),
+        Format::Json => format!("{}\n", output::json(&signed.to_json())).into_bytes(),
+        Format::Http => http_file::write(&input.message, &signed.headers, &body)?,
+        Format::Curl => curl::command(&input.message, &signed.headers, &body)?.into_bytes(),
+    };
+    match &args.out {
+        Some(path) => files::write_public(path, &written)?,
+        None => output::written(stdout().lock().write_all(&written)),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -57,7 +62,9 @@ fn completed(mut input: SignInput, args: &SignArgs) -> Result<SignInput, Failure
     input.selector = input.selector.settled(&args.profile.selector())?;
     let options = &mut input.options;
     if args.key.is_some() && options.key.is_some() {
-        return Err(Failure::invalid("key contradicts the option --key: remove one"));
+        return Err(Failure::invalid(
+            "key contradicts the option --key (or ADCP_SIGNING_KEY): remove one",
+        ));
     }
     options.key_uri = settled("key_uri", options.key_uri.take(), args.key.as_ref())?;
     options.expires_in = settled("expires_in", options.expires_in, args.expires_in.as_ref())?;

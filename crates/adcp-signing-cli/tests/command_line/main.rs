@@ -12,6 +12,7 @@ mod cases;
 mod causes;
 #[cfg(unix)]
 mod documented;
+mod jwks;
 mod keys;
 mod messages;
 mod output;

@@ -190,6 +190,147 @@ fn the_demonstration_of_a_webhook_signs_it_as_one() {
     assert_eq!(code(&run(&["demo", "--kind", "letter", "examples/webhook.http"], "")), 2);
 }
 
+/// F20: the demonstration signed the example of a webhook as a request.
+#[test]
+fn a_webhook_is_signed_as_a_request_only_when_that_is_said() {
+    let key = ["--allow-in-process-keys", "--key", "memory:"];
+    for args in [&["demo", "examples/webhook.http"][..], &["sign", "examples/webhook.http"]] {
+        let key = if args[0] == "sign" { &key[..] } else { &[] };
+        let refused = run(&[args, key].concat(), "");
+        assert_eq!(code(&refused), 2, "{args:?}");
+        assert!(stderr(&refused).contains("--kind webhook"), "{}", stderr(&refused));
+        for kind in ["request", "webhook"] {
+            let signed = run(&[args, key, &["--kind", kind]].concat(), "");
+            assert_eq!(code(&signed), 0, "{args:?} {kind}: {}", stderr(&signed));
+            let tag = format!("tag=\"adcp/{kind}-signing/v1\"");
+            assert!(stdout(&signed).contains(&tag), "{}", stdout(&signed));
+        }
+    }
+}
+
+/// F21: a byte of the wrong alphabet was named, and not what it means.
+#[test]
+fn a_message_of_another_kind_or_profile_is_recognized() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (key, jwks) = (path("key.jwk"), path("jwks.json"));
+    run(&["keygen", "--out", &key, "--jwks", &jwks], "");
+    let uri = format!("file:{key}");
+    let sign = |options: &[&str]| {
+        let args = ["sign", "--allow-in-process-keys", "--key", &uri, "examples/webhook.http"];
+        stdout(&run(&[&args[..], options].concat(), ""))
+    };
+    let (webhook, request) = (sign(&["--kind", "webhook"]), sign(&["--kind", "request"]));
+    let legacy = sign(&["--kind", "request", "--profile", "3.1"]);
+    for command in ["verify", "explain"] {
+        for (message, options, hint) in [
+            (&webhook, &[][..], Some("hint: the tag is that of a webhook: --kind webhook?")),
+            (&request, &["--kind", "webhook"], Some("--kind request?")),
+            (&legacy, &["--kind", "request"], Some("--profile 3.1?")),
+            (&request, &["--kind", "request", "--profile", "3.0"], Some("--profile 3.2?")),
+            (&request, &["--now", "1"], None),
+        ] {
+            let output = run(&[&[command, "--jwks", &jwks], options].concat(), message);
+            let said = stdout(&output);
+            assert_eq!(code(&output), 1, "{options:?}: {said}");
+            match hint {
+                Some(hint) => assert!(said.contains(hint), "{options:?}: {said}"),
+                None => assert!(!said.contains("hint"), "{options:?}: {said}"),
+            }
+        }
+    }
+}
+
+/// F24: a signed message file cannot be sent with any tool there is.
+#[test]
+fn a_signed_message_is_written_as_a_file_an_object_or_a_command() {
+    let key = ["--allow-in-process-keys", "--key", "memory:?kid=a"];
+    let sign = |format: &[&str], message: &str| {
+        let output = run(&[&["sign"], &key[..], format].concat(), message);
+        assert_eq!(code(&output), 0, "{format:?}: {}", stderr(&output));
+        stdout(&output)
+    };
+    let body = "{\"a\": \"it's\",\n \"b\": \"@$(x)`y`\"}\n";
+    let message = format!(
+        "POST https://seller.example/a/create_media_buy HTTP/1.1\nContent-Type: application/json\n\
+         X-Empty:\nContent-Length: {}\n\n{body}",
+        body.len()
+    );
+    assert!(sign(&[], &message).starts_with("POST https://seller.example/"));
+    assert!(sign(&["--format", "http"], &message).starts_with("POST https://seller.example/"));
+    for format in [&["--json"][..], &["--format", "json"]] {
+        let answer: Value = serde_json::from_str(&sign(format, &message)).unwrap();
+        assert_eq!(answer["ok"], true);
+    }
+    let command = sign(&["--format", "curl"], &message);
+    // A shell reads the words as they were written, so that nothing of a message is run.
+    #[cfg(unix)]
+    {
+        let script = format!("curl() {{ printf '%s\\0' \"$@\"; }}\n{command}");
+        let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+        let words = stdout(&output);
+        let words: Vec<_> = words.split_terminator('\0').collect();
+        assert_eq!(words[..4], ["--globoff", "--path-as-is", "--request", "POST"]);
+        for field in ["Content-Type: application/json", "X-Empty;"] {
+            assert!(words.windows(2).any(|pair| pair == ["--header", field]), "{words:?}");
+        }
+        assert!(words.iter().any(|word| word.starts_with("Signature-Input: sig1=")), "{words:?}");
+        assert!(!words.iter().any(|word| word.starts_with("Content-Length")), "{words:?}");
+        assert_eq!(
+            words[words.len() - 3..],
+            ["--data-raw", body, "https://seller.example/a/create_media_buy"]
+        );
+    }
+    let get = sign(&["--format", "curl"], "HEAD https://seller.example/a HTTP/1.1\n\n");
+    assert!(get.contains("--head") && !get.contains("--data-raw"), "{get}");
+
+    let binary = json!({"profile": "3.2", "method": "POST", "url": "https://seller.example/a",
+        "headers": {"Content-Type": "application/octet-stream"}, "body_b64": "/w=="});
+    for (body, exit) in [("/w==", 2), ("AA==", 2), ("YQ==", 0)] {
+        let message = with(binary.clone(), "body_b64", json!(body)).to_string();
+        let output = run(&[&["sign", "--format", "curl"], &key[..]].concat(), &message);
+        assert_eq!(code(&output), exit, "{body}: {}", stderr(&output));
+        assert_eq!(stderr(&output).contains("--format http or json"), exit == 2);
+    }
+    for conflict in [["--format", "curl", "--json"], ["--format", "curl", "--ndjson"]] {
+        assert_eq!(code(&run(&[&["sign"], &conflict[..]].concat(), "")), 2);
+    }
+    let failed = run(&["sign", "--format", "json", "no-such-file"], "");
+    assert!(stdout(&failed).contains("invalid_input"), "{}", stdout(&failed));
+}
+
+#[test]
+fn a_signed_message_is_written_to_a_file_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("signed.http");
+    let sign = |message: &str| {
+        let args = ["sign", "--allow-in-process-keys", "--key", "memory:", "--out"];
+        run(&[&args[..], &[out.to_str().unwrap(), message]].concat(), "")
+    };
+    let signed = sign("examples/create_media_buy.http");
+    assert_eq!((code(&signed), stdout(&signed).as_str()), (0, ""), "{}", stderr(&signed));
+    let before = std::fs::read_to_string(&out).unwrap();
+    assert!(before.contains("Signature-Input: "), "{before}");
+    assert_eq!(code(&sign("no-such-file")), 2);
+    assert_eq!(std::fs::read_to_string(&out).unwrap(), before);
+}
+
+/// F36.
+#[test]
+fn an_unsigned_message_is_explained_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    let jwks = folder.path().join("jwks.json");
+    std::fs::write(&jwks, "{\"keys\":[]}").unwrap();
+    let args = ["explain", "--jwks", jwks.to_str().unwrap(), "examples/create_media_buy.http"];
+    for (options, exit) in [(&[][..], 1), (&["--allow-unsigned"], 0)] {
+        let output = run(&[&args[..], options].concat(), "");
+        assert_eq!(code(&output), exit);
+        let said = stdout(&output);
+        assert!(said.contains("the message carries no signature"), "{said}");
+        assert!(!said.contains("see the failed step"), "{said}");
+    }
+}
+
 #[test]
 fn a_body_beyond_the_bounds_is_refused_with_a_code_of_its_own() {
     let deep = format!("{}{}", "[".repeat(65), "]".repeat(65));

@@ -27,7 +27,11 @@ fn vectors_fail_loudly_when_one_fails_or_none_is_found() {
 fn with_json_a_failure_is_an_object_too() {
     let key = ["--allow-in-process-keys", "--key", "file:no-such-key"];
     let cases: [(&[&str], i32, &str); 4] = [
-        (&[&["sign", "--json", "examples/webhook.http"], &key[..]].concat(), 3, "key_not_found"),
+        (
+            &[&["sign", "--json", "examples/create_media_buy.http"], &key[..]].concat(),
+            3,
+            "key_not_found",
+        ),
         (&["sign", "--json", "no-such-file"], 2, "invalid_input"),
         (&["verify", "--json", "no-such-file"], 2, "invalid_input"),
         (&["explain", "--json", "--jwks", "no-such-file"], 2, "invalid_input"),
@@ -48,11 +52,11 @@ fn with_json_a_failure_is_an_object_too() {
 #[test]
 fn a_failure_of_a_key_names_the_key_and_each_cause() {
     let args = ["sign", "--allow-in-process-keys", "--key", "file:no-such-key"];
-    let plain = run(&[&args[..], &["examples/webhook.http"]].concat(), "");
+    let plain = run(&[&args[..], &["examples/create_media_buy.http"]].concat(), "");
     let lines = "error: key_not_found: there is no such key file\n  \
         while opening file:no-such-key\n  caused by: No such file or directory (os error 2)\n";
     assert_eq!((code(&plain), stderr(&plain).as_str()), (3, lines));
-    let json = run(&[&args[..], &["--json", "examples/webhook.http"]].concat(), "");
+    let json = run(&[&args[..], &["--json", "examples/create_media_buy.http"]].concat(), "");
     let answer: Value = serde_json::from_str(&stdout(&json)).unwrap();
     let expected = json!({
         "ok": false,
@@ -63,7 +67,7 @@ fn a_failure_of_a_key_names_the_key_and_each_cause() {
     });
     assert_eq!((code(&json), answer), (3, expected));
     // The URI of a key is shown, and never what may be a secret in it.
-    let args = ["sign", "--key", "openbao://buyer?token=s.1234", "examples/webhook.http"];
+    let args = ["sign", "--key", "openbao://buyer?token=s.1234", "examples/create_media_buy.http"];
     let refused = run(&args, "");
     let said = stderr(&refused);
     assert_eq!(code(&refused), 2, "{said}");
@@ -119,7 +123,8 @@ fn warnings_of_the_library_are_shown_without_being_asked_for() {
     assert_eq!(code(&output), 0, "{said}");
     assert!(said.starts_with("warning: deprecated key:"), "{said}");
     // What failed is said by the error alone.
-    let args = ["sign", "--allow-in-process-keys", "--key", "file:nope", "examples/webhook.http"];
+    let args =
+        ["sign", "--allow-in-process-keys", "--key", "file:nope", "examples/create_media_buy.http"];
     assert!(!stderr(&run(&args, "")).contains("warning"));
 }
 

@@ -1,0 +1,169 @@
+//! `jwks`: the public JWKS of keys, and changes to one in a file.
+
+use std::{path::Path, process::ExitCode};
+
+use adcp_signing::{Jwk, JwkSet, provider::layers::SigningProviderExt as _};
+use serde_json::{Value, json};
+
+use crate::{
+    args::{JwksArgs, JwksEdit, KeyUriArgs},
+    failure::Failure,
+    files, input,
+    keys::{Access, Attempts},
+    output::{self, GOOD, outln, shown},
+    shapes::shorten,
+};
+
+pub(crate) async fn run(args: &JwksArgs) -> Result<ExitCode, Failure> {
+    match &args.edit {
+        None => export(args).await?,
+        Some(JwksEdit::Add(edit)) => {
+            let mut set = Document::read(&edit.file)?;
+            for jwk in public(&edit.keys, &edit.uri).await? {
+                set.add(&jwk)?;
+            }
+            set.write(&edit.file)?;
+        }
+        Some(JwksEdit::Remove(edit)) => {
+            let mut set = Document::read(&edit.file)?;
+            for kid in &edit.kids {
+                set.remove(kid)?;
+            }
+            set.write(&edit.file)?;
+        }
+        Some(JwksEdit::List(edit)) => Document::read(&edit.file)?.print(),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints or writes the public JWKS of the keys that URIs name.
+async fn export(args: &JwksArgs) -> Result<(), Failure> {
+    if let Some(path) = &args.out {
+        files::check_jwks_place(path)?;
+    }
+    let jwks = jwks_text(&public(&args.keys, &args.uri).await?);
+    match &args.out {
+        Some(path) => {
+            files::write_jwks(path, &jwks)?;
+            wrote(path);
+        }
+        None => outln!("{jwks}"),
+    }
+    let place = args.out.as_deref().unwrap_or(Path::new("jwks.json"));
+    if let Some(key) = args.keys.first() {
+        output::hint(&format!(
+            "publish it at your jwks_uri, then: adcp-signing probe --key '{}' --jwks {}",
+            crate::keys::shown_uri(key),
+            place.display()
+        ));
+    }
+    Ok(())
+}
+
+/// The public halves of the keys that URIs name.
+async fn public(uris: &[String], args: &KeyUriArgs) -> Result<Vec<Jwk>, Failure> {
+    let access = Access::new(args);
+    let mut jwks = Vec::with_capacity(uris.len());
+    for uri in uris {
+        let provider = access.to_public_half_of(uri).open(uri, Attempts::Few).await?;
+        let jwk = provider.public_jwk().await;
+        let jwk = jwk.map_err(|error| Failure::from(error).while_doing("reading", uri))?;
+        if jwks.iter().any(|known: &Jwk| known.kid() == jwk.kid()) {
+            return Err(Failure::invalid(format!(
+                "two keys are named {:?}; a kid is unique in a JWKS, so write ?kid= in one key URI",
+                shorten(provider.key_id())
+            )));
+        }
+        jwks.push(jwk);
+    }
+    Ok(jwks)
+}
+
+/// The JWKS document of public keys.
+pub(crate) fn jwks_text(keys: &[Jwk]) -> String {
+    output::json_pretty(&json!({ "keys": keys }))
+}
+
+fn wrote(path: &Path) {
+    anstream::eprintln!("{GOOD}wrote{GOOD:#} {}", shown(&path.display().to_string()));
+}
+
+/// A JWKS in a file, with all of its members in their order.
+struct Document {
+    value: Value,
+    set: JwkSet,
+}
+
+impl Document {
+    fn read(path: &Path) -> Result<Self, Failure> {
+        let bytes = input::read(Some(path))?;
+        files::refuse_private_key(path, &bytes)?;
+        let invalid = |error: String| Failure::invalid(format!("{}: {error}", path.display()));
+        // Strict first: the tree below would hide duplicate members.
+        let set = JwkSet::parse(&bytes).map_err(|error| invalid(error.to_string()))?;
+        let value = serde_json::from_slice(adcp_signing::json::without_bom(&bytes));
+        Ok(Self { value: value.map_err(|error| invalid(error.to_string()))?, set })
+    }
+
+    fn keys(&mut self) -> Result<&mut Vec<Value>, Failure> {
+        let keys = self.value.get_mut("keys").and_then(Value::as_array_mut);
+        keys.ok_or_else(|| Failure::invalid("the JWKS has no array keys"))
+    }
+
+    fn add(&mut self, jwk: &Jwk) -> Result<(), Failure> {
+        let kid = jwk.kid().unwrap_or_default();
+        if self.set.with_kid(kid).next().is_some() {
+            return Err(Failure::invalid(format!(
+                "the JWKS has a key named {:?} already; a kid is unique, so write another ?kid= in \
+                 the key URI, or remove that one first",
+                shorten(kid)
+            )));
+        }
+        self.keys()?.push(json!(jwk));
+        Ok(())
+    }
+
+    /// Removes the one key of this name.
+    fn remove(&mut self, kid: &str) -> Result<(), Failure> {
+        let keys = self.keys()?;
+        let is_named = |jwk: &Value| jwk.get("kid").and_then(Value::as_str) == Some(kid);
+        match keys.iter().filter(|jwk| is_named(jwk)).count() {
+            1 => keys.retain(|jwk| !is_named(jwk)),
+            count => {
+                return Err(Failure::invalid(format!(
+                    "the JWKS has {} named {:?}; nothing was removed",
+                    if count == 0 { "no key" } else { "more than one key" },
+                    shorten(kid)
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, path: &Path) -> Result<(), Failure> {
+        files::write_jwks(path, &output::json_pretty(&self.value))?;
+        wrote(path);
+        Ok(())
+    }
+
+    fn print(&self) {
+        let rows: Vec<_> = self
+            .set
+            .keys()
+            .iter()
+            .map(|jwk| {
+                let purpose = jwk.purpose().map_or("no adcp_use", |purpose| purpose.as_str());
+                let key = jwk.public_key();
+                let key = key.map_or_else(
+                    |error| format!("cannot be used: {error}"),
+                    |key| format!("{} {}", key.algorithm(), key.thumbprint()),
+                );
+                (shown(jwk.kid().unwrap_or("no kid")), shown(purpose), shown(&key))
+            })
+            .collect();
+        let width = rows.iter().map(|(kid, ..)| kid.chars().count()).max().unwrap_or(0);
+        for (kid, purpose, key) in rows {
+            outln!("{kid:width$}  {purpose:<19}  {key}");
+        }
+    }
+}
