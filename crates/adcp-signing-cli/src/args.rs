@@ -1,10 +1,11 @@
 //! The command line's grammar.
 
-use std::path::PathBuf;
+use std::{fmt::Write as _, path::PathBuf};
 
 use adcp_signing::{Algorithm, KeyPurpose};
 use clap::{
-    Args as ClapArgs, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser, value_parser,
+    Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum,
+    builder::PossibleValuesParser, value_parser,
 };
 use clap_complete::Shell;
 
@@ -35,6 +36,10 @@ const EXIT_CODES: &str = "Exit codes:
 
 /// The variable of the environment that stands for `--key`.
 const KEY: &str = "ADCP_SIGNING_KEY";
+/// The options that name a key.
+const KEY_HEADING: &str = "Key";
+/// The options that decide over a message.
+const VERIFICATION: &str = "Verification";
 /// Every latency is kept until the end.
 const MAX_SIGNATURES: i64 = 1_000_000;
 /// More in flight says nothing about a key service that one process would ever see.
@@ -48,9 +53,9 @@ pub(crate) enum Command {
   adcp-signing demo --kind webhook examples/webhook.http")]
     Demo(DemoArgs),
     /// Makes a private key in a file that only its owner can read.
-    #[command(
-        after_help = "Example:\n  adcp-signing keygen --kid buyer-2026 --out buyer.jwk --jwks jwks.json"
-    )]
+    #[command(after_help = "Examples:
+  adcp-signing keygen --kid buyer-2026 --out buyer.jwk --jwks jwks.json
+  adcp-signing keygen --print-commands 'awskms:///alias/adcp/buyer?region=eu-west-1'")]
     Keygen(KeygenArgs),
     /// Prints or writes the public JWKS of keys, ready to publish; adds, removes and lists keys.
     #[command(after_help = "Examples:
@@ -76,7 +81,7 @@ Exit codes:
   adcp-signing sign --key 'openbao://buyer?version=1&kid=buyer-1' --format curl MESSAGE.http | sh
   adcp-signing sign --ndjson < messages.ndjson")]
     Sign(SignArgs),
-    /// Verifies a message and says as whose it may be processed.
+    /// Verifies a message and names who signed it.
     #[command(after_help = "Examples:
   adcp-signing verify --jwks jwks.json signed.http
   adcp-signing verify --ndjson < messages.ndjson")]
@@ -95,12 +100,45 @@ Exit codes:
     /// Shows every form of key URI.
     #[command(after_help = version::key_uris())]
     Keys,
+    /// Writes the man pages of all commands to a folder.
+    #[command(after_help = "Example:\n  adcp-signing man --out ~/.local/share/man/man1")]
+    Man {
+        /// The folder, which is made if it is missing.
+        #[arg(long, short, value_name = "DIR")]
+        out: PathBuf,
+    },
     /// Prints a completion script for a shell.
     #[command(after_help = "Example:\n  adcp-signing completions bash > adcp-signing.bash")]
     Completions {
         /// The shell.
         shell: Shell,
     },
+}
+
+/// The commands by what they are for. A command that is in no group is not shown.
+const GROUPS: [(&str, &[&str]); 3] = [
+    ("Keys", &["keygen", "jwks", "probe", "keys"]),
+    ("Messages", &["sign", "verify", "explain", "canonicalize", "demo"]),
+    ("Tests and tools", &["vectors", "completions", "man"]),
+];
+
+/// The grammar, whose help has the commands in groups.
+pub(crate) fn command() -> clap::Command {
+    let command = Args::command();
+    let styles = command.get_styles();
+    let (header, literal) = (*styles.get_header(), *styles.get_literal());
+    let mut list = String::new();
+    for (group, names) in GROUPS {
+        let _ = writeln!(list, "\n{header}{group}:{header:#}");
+        for sub in names.iter().filter_map(|name| command.find_subcommand(name)) {
+            let about = sub.get_about().map(ToString::to_string).unwrap_or_default();
+            let _ = writeln!(list, "  {literal}{:<12}{literal:#}  {about}", sub.get_name());
+        }
+    }
+    command.help_template(format!(
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n{list}\n\
+         {header}Options:{header:#}\n{{options}}{{after-help}}"
+    ))
 }
 
 /// The purposes that AdCP defines.
@@ -119,9 +157,9 @@ pub(crate) struct DemoArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct KeygenArgs {
-    /// ed25519 (EdDSA) or ecdsa-p256-sha256 (ES256).
-    #[arg(long, default_value = "ed25519", value_parser = algorithm)]
-    pub(crate) alg: Algorithm,
+    /// ed25519 (EdDSA) or ecdsa-p256-sha256 (ES256); ed25519 by default, where the key service has it.
+    #[arg(long, value_parser = algorithm)]
+    pub(crate) alg: Option<Algorithm>,
     /// What the key is for, the JWK member adcp_use.
     #[arg(long, default_value = "request-signing", value_parser = purposes())]
     pub(crate) purpose: String,
@@ -130,11 +168,14 @@ pub(crate) struct KeygenArgs {
     pub(crate) kid: Option<String>,
     /// Where the private JWK goes; an existing file is never overwritten. `-` is standard output,
     /// for a program that stores it.
-    #[arg(long, short, value_name = "FILE")]
-    pub(crate) out: PathBuf,
+    #[arg(long, short, value_name = "FILE", required_unless_present = "print_commands")]
+    pub(crate) out: Option<PathBuf>,
     /// Where the public JWKS goes, in place of standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) jwks: Option<PathBuf>,
+    /// Makes no key, and prints the commands of the key service that make the key of this URI.
+    #[arg(long, value_name = "URI", conflicts_with_all = ["out", "jwks", "kid", "purpose"])]
+    pub(crate) print_commands: Option<String>,
 }
 
 /// An algorithm that AdCP messages are signed with.
@@ -158,6 +199,7 @@ impl Command {
             | Self::Keygen(_)
             | Self::Jwks(_)
             | Self::Keys
+            | Self::Man { .. }
             | Self::Completions { .. } => false,
         }
     }
@@ -165,6 +207,7 @@ impl Command {
 
 /// Keys named by URI.
 #[derive(Debug, ClapArgs)]
+#[command(next_help_heading = KEY_HEADING)]
 pub(crate) struct KeyUriArgs {
     /// Takes file: and memory: keys, which are held in this process: development and tests.
     #[arg(long)]
@@ -181,7 +224,8 @@ pub(crate) struct JwksArgs {
     #[command(subcommand)]
     pub(crate) edit: Option<JwksEdit>,
     /// A key URI; may be given several times. `adcp-signing help keys` has all forms.
-    #[arg(long = "key", required = true, value_name = "URI", env = KEY, hide_env_values = true)]
+    #[arg(long = "key", required = true, value_name = "URI", env = KEY, hide_env_values = true,
+        help_heading = KEY_HEADING)]
     pub(crate) keys: Vec<String>,
     #[command(flatten)]
     pub(crate) uri: KeyUriArgs,
@@ -213,7 +257,8 @@ pub(crate) struct JwksAddArgs {
     #[arg(long = "in", value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// A key URI; may be given several times. `adcp-signing help keys` has all forms.
-    #[arg(long = "key", required = true, value_name = "URI", env = KEY, hide_env_values = true)]
+    #[arg(long = "key", required = true, value_name = "URI", env = KEY, hide_env_values = true,
+        help_heading = KEY_HEADING)]
     pub(crate) keys: Vec<String>,
     #[command(flatten)]
     pub(crate) uri: KeyUriArgs,
@@ -239,7 +284,8 @@ pub(crate) struct JwksListArgs {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ProbeArgs {
     /// The URI of the key; `adcp-signing help keys` has all forms.
-    #[arg(long, value_name = "URI", env = KEY, hide_env_values = true)]
+    #[arg(long, value_name = "URI", env = KEY, hide_env_values = true,
+        help_heading = KEY_HEADING)]
     pub(crate) key: String,
     #[command(flatten)]
     pub(crate) uri: KeyUriArgs,
@@ -268,6 +314,7 @@ pub(crate) struct ProbeArgs {
 
 /// The profile of a message, where the message itself does not say it.
 #[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = "Profile")]
 pub(crate) struct ProfileArgs {
     /// The wire version of the endpoint's profile: 3.0, 3.1, 3.2 or 3.3. Without it a message file
     /// and a probed key are for 3.2; JSON must say it. Of webhooks it picks the contract.
@@ -283,6 +330,7 @@ pub(crate) struct ProfileArgs {
 
 /// Where messages come from and how answers are written.
 #[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = "Input and output")]
 pub(crate) struct StreamArgs {
     /// An HTTP message file (.http) or a JSON object; `-` or nothing is standard input.
     pub(crate) file: Option<PathBuf>,
@@ -312,26 +360,34 @@ pub(crate) struct SignArgs {
     #[command(flatten)]
     pub(crate) profile: ProfileArgs,
     /// The URI of the key to sign with; `adcp-signing help keys` has all forms.
-    #[arg(long, value_name = "URI", env = KEY, hide_env_values = true)]
+    #[arg(long, value_name = "URI", env = KEY, hide_env_values = true,
+        help_heading = KEY_HEADING)]
     pub(crate) key: Option<String>,
     #[command(flatten)]
     pub(crate) uri: KeyUriArgs,
     /// How the signed message is written: a message file, a JSON object as of --json, or a command
     /// that sends it.
-    #[arg(long, value_enum, default_value_t = Format::Http, conflicts_with_all = ["json", "ndjson"])]
+    #[arg(long, value_enum, default_value_t = Format::Http, help_heading = "Input and output",
+        conflicts_with_all = ["json", "ndjson"])]
     pub(crate) format: Format,
     /// Where it goes, in place of standard output: the whole of it, or nothing is changed.
-    #[arg(long, short, value_name = "FILE", conflicts_with = "ndjson")]
+    #[arg(
+        long,
+        short,
+        value_name = "FILE",
+        help_heading = "Input and output",
+        conflicts_with = "ndjson"
+    )]
     pub(crate) out: Option<PathBuf>,
     /// Seconds until the signature expires, 1 to 300.
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", help_heading = "Signature")]
     pub(crate) expires_in: Option<i64>,
     /// Signs URLs that implementations canonicalize differently.
-    #[arg(long)]
+    #[arg(long, help_heading = "Signature")]
     pub(crate) allow_ambiguous_url: bool,
     /// Lets a line of --ndjson name its key by key_uri. A key URI is as trusted as this program: it
     /// can load code and send credentials.
-    #[arg(long, requires = "ndjson")]
+    #[arg(long, requires = "ndjson", help_heading = KEY_HEADING)]
     pub(crate) allow_key_uri: bool,
 }
 
@@ -342,31 +398,31 @@ pub(crate) struct VerifyArgs {
     #[command(flatten)]
     pub(crate) profile: ProfileArgs,
     /// The signer's published JWKS: a file, or an https:// URL.
-    #[arg(long, value_name = "FILE|URL")]
+    #[arg(long, value_name = "FILE|URL", help_heading = VERIFICATION)]
     pub(crate) jwks: Option<Place>,
     /// The request_signing capability of the endpoint.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = VERIFICATION)]
     pub(crate) capability: Option<PathBuf>,
     /// How the message came: rest, mcp or a2a; rest unless said otherwise.
-    #[arg(long)]
+    #[arg(long, help_heading = VERIFICATION)]
     pub(crate) transport: Option<String>,
     /// The AdCP operation that the route of a REST endpoint is for; read from the last segment of
     /// the path unless said otherwise.
-    #[arg(long)]
+    #[arg(long, help_heading = VERIFICATION)]
     pub(crate) operation: Option<String>,
     /// The time of the verification in Unix seconds; now by default.
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", help_heading = VERIFICATION)]
     pub(crate) now: Option<i64>,
     /// Another authenticator accepts a credential of the message. It stands for the caller, not
     /// for a signature: --allow-unsigned accepts such a message.
-    #[arg(long)]
+    #[arg(long, help_heading = VERIFICATION)]
     pub(crate) fallback_valid: bool,
     /// Accepts a message that no signature authenticates, where the capability does. Without this,
     /// only a signed message is a success.
-    #[arg(long)]
+    #[arg(long, help_heading = VERIFICATION)]
     pub(crate) allow_unsigned: bool,
     /// Keeps one replay store for all lines of --ndjson.
-    #[arg(long, requires = "ndjson")]
+    #[arg(long, requires = "ndjson", help_heading = VERIFICATION)]
     pub(crate) shared_replay: bool,
 }
 

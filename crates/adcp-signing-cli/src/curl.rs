@@ -48,6 +48,6 @@ pub(crate) fn command(
 }
 
 /// A word of a POSIX shell, whatever is in it.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }

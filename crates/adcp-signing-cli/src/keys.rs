@@ -8,7 +8,7 @@ use adcp_signing::{
     provider_from_uri_with,
 };
 
-use crate::{args::KeyUriArgs, failure::Failure};
+use crate::{args::KeyUriArgs, curl, failure::Failure};
 
 /// How many opened keys are kept.
 const MAX_KEPT: usize = 64;
@@ -210,6 +210,12 @@ pub(crate) fn shown_uri(uri: &str) -> String {
         (Some(_), _) => format!("{place}{rest}"),
         (None, _) => "the key URI".to_owned(),
     }
+}
+
+/// The options that name a key in a command to paste.
+pub(crate) fn as_option(uri: &str) -> String {
+    let allow = if LocalKeyUri::has_scheme(uri) { "--allow-in-process-keys " } else { "" };
+    format!("{allow}--key {}", curl::quoted(&shown_uri(uri)))
 }
 
 /// The variables of the environment that lead to the service of a key URI, as `NAME=VALUE`.

@@ -12,6 +12,7 @@ mod input;
 mod keys;
 mod ndjson;
 mod output;
+mod provisioning;
 mod published;
 mod shapes;
 mod signing;
@@ -22,12 +23,15 @@ mod warnings;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::FromArgMatches as _;
 
 use self::{args::Args, failure::Failure};
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match Args::from_arg_matches(&args::command().get_matches()) {
+        Ok(args) => args,
+        Err(error) => error.exit(),
+    };
     let left_out = match args.command {
         args::Command::Probe(_) => Some(warnings::KEY_URI),
         args::Command::Vectors(_) => Some(warnings::VERIFY),

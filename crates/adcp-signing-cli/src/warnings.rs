@@ -20,9 +20,9 @@ use crate::output::{DIM, WARN, shown};
 const OURS: &str = "adcp_signing";
 /// Where a warning goes with an error that is printed anyway.
 const WITH_ERROR: &str = "adcp_signing_core::provider::layers";
-/// Where a key URI is warned of.
+/// The module that warns of a key URI.
 pub(crate) const KEY_URI: &str = "adcp_signing::schemes";
-/// Where the settings of a verifier are warned of.
+/// The target of warnings of the settings of a verifier.
 pub(crate) const VERIFY: &str = "adcp_signing::verify";
 
 /// What is shown.
@@ -31,7 +31,8 @@ pub(crate) struct Shown {
     /// Everything of this project, and what its dependencies report of level INFO and above. Their
     /// lower levels are left out, because they may hold what was sent.
     pub(crate) verbose: bool,
-    /// What the command shows itself, or does not concern its user.
+    /// A module or target that the command leaves out: it shows that itself, or its user cannot
+    /// change it.
     pub(crate) left_out: Option<&'static str>,
 }
 
@@ -50,10 +51,13 @@ impl Subscriber for Warnings {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         let (level, target) = (*metadata.level(), metadata.target());
         let ours = target.starts_with(OURS);
+        let places = [Some(target), metadata.module_path()];
         metadata.is_event()
             && match self.what.verbose {
                 true => ours || level <= Level::INFO,
-                false if Some(target) == self.what.left_out => false,
+                false if self.what.left_out.is_some() && places.contains(&self.what.left_out) => {
+                    false
+                }
                 false => ours && level <= Level::WARN && !target.starts_with(WITH_ERROR),
             }
     }

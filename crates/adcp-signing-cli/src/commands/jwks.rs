@@ -9,7 +9,7 @@ use crate::{
     args::{JwksArgs, JwksEdit, KeyUriArgs},
     failure::Failure,
     files, input,
-    keys::{Access, Attempts},
+    keys::{self, Access, Attempts},
     output::{self, GOOD, outln, shown},
     shapes::shorten,
 };
@@ -52,8 +52,8 @@ async fn export(args: &JwksArgs) -> Result<(), Failure> {
     let place = args.out.as_deref().unwrap_or(Path::new("jwks.json"));
     if let Some(key) = args.keys.first() {
         output::hint(&format!(
-            "publish it at your jwks_uri, then: adcp-signing probe --key '{}' --jwks {}",
-            crate::keys::shown_uri(key),
+            "publish it at your jwks_uri, then: adcp-signing probe {} --jwks {}",
+            keys::as_option(key),
             place.display()
         ));
     }

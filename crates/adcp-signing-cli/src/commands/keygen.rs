@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use adcp_signing::{InMemoryProvider, KeyPurpose};
+use adcp_signing::{Algorithm, InMemoryProvider, KeyPurpose};
 
 use super::jwks::jwks_text;
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     failure::Failure,
     files,
     output::{self, DIM, GOOD, outln, shown},
+    provisioning,
 };
 
 /// Writes a fresh private key, and its public JWKS.
@@ -24,14 +25,19 @@ pub(crate) fn run(args: &KeygenArgs) -> Result<ExitCode, Failure> {
     if let Some(path) = &args.jwks {
         files::check_jwks_place(path)?;
     }
-    let to_stdout = args.out == Path::new("-");
+    let Some(out) = &args.out else {
+        let uri = args.print_commands.as_deref().unwrap_or_default();
+        outln!("{}", provisioning::commands(uri, args.alg)?);
+        return Ok(ExitCode::SUCCESS);
+    };
+    let to_stdout = out == Path::new("-");
     if to_stdout && stdout().is_terminal() {
         return Err(Failure::invalid(
             "a private key is not shown on a terminal; name a file, or send it to a program",
         ));
     }
     let purpose = KeyPurpose::from(args.purpose.as_str());
-    let mut provider = InMemoryProvider::generate(args.alg, purpose)?;
+    let mut provider = InMemoryProvider::generate(args.alg.unwrap_or(Algorithm::Ed25519), purpose)?;
     if let Some(kid) = &args.kid {
         provider = provider.with_key_id(kid);
     }
@@ -41,8 +47,8 @@ pub(crate) fn run(args: &KeygenArgs) -> Result<ExitCode, Failure> {
         output::written(stdout().write_all(private.as_bytes()));
         outln!("");
     } else {
-        files::write_private(&args.out, &[private.as_bytes(), b"\n"].concat())?;
-        let out = shown(&args.out.display().to_string());
+        files::write_private(out, &[private.as_bytes(), b"\n"].concat())?;
+        let out = shown(&out.display().to_string());
         anstream::eprintln!("{GOOD}wrote{GOOD:#} {out} {DIM}(private, mode 0600){DIM:#}");
     }
     match &args.jwks {
@@ -54,7 +60,7 @@ pub(crate) fn run(args: &KeygenArgs) -> Result<ExitCode, Failure> {
         output::hint(&format!(
             "publish the JWKS, then check both: adcp-signing probe --allow-in-process-keys --key \
              file:{} --jwks {}",
-            args.out.display(),
+            out.display(),
             args.jwks.as_deref().unwrap_or(Path::new("jwks.json")).display()
         ));
     }

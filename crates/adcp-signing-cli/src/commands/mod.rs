@@ -17,17 +17,15 @@ use std::{
     process::ExitCode,
 };
 
-use adcp_signing::json;
-use clap::CommandFactory as _;
-
 use crate::{
-    args::{Args, Command, ProfileArgs, StreamArgs},
+    args::{Command, ProfileArgs, StreamArgs, command as command_line},
     failure::Failure,
     http_file, input,
     output::{self, outln},
     shapes::{Input, Message, Selector},
     version,
 };
+use adcp_signing::json;
 
 /// Runs a command to its exit code.
 pub(crate) async fn run(command: Command, verbose: bool) -> Result<ExitCode, Failure> {
@@ -45,10 +43,17 @@ pub(crate) async fn run(command: Command, verbose: bool) -> Result<ExitCode, Fai
             outln!("{}", version::key_uris());
             Ok(ExitCode::SUCCESS)
         }
+        Command::Man { out } => {
+            let failed =
+                |error: std::io::Error| Failure::invalid(format!("{}: {error}", out.display()));
+            std::fs::create_dir_all(&out).map_err(failed)?;
+            clap_mangen::generate_to(command_line(), &out).map_err(failed)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Completions { shell } => {
             // Into memory first: the generator panics where it cannot write.
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Args::command(), "adcp-signing", &mut script);
+            clap_complete::generate(shell, &mut command_line(), "adcp-signing", &mut script);
             output::written(stdout().write_all(&script));
             Ok(ExitCode::SUCCESS)
         }

@@ -357,3 +357,20 @@ fn a_kid_that_no_signature_can_carry_is_refused_before_a_key_is_made() {
         assert!(!out.exists(), "{kid:?}");
     }
 }
+
+/// F23.
+#[test]
+fn the_commands_of_a_key_service_are_printed_and_no_key_is_made() {
+    let uri = "openbao://buyer?version=1";
+    let printed = run(&["keygen", "--print-commands", uri], "");
+    assert_eq!(code(&printed), 0, "{}", stderr(&printed));
+    let said = stdout(&printed);
+    assert!(said.contains("bao write transit/keys/buyer type=ed25519"), "{said}");
+    let p256 = stdout(&run(&["keygen", "--print-commands", uri, "--alg", "ES256"], ""));
+    assert!(p256.contains("type=ecdsa-p256"), "{p256}");
+    for conflict in [["--out", "x"], ["--jwks", "x"], ["--kid", "x"]] {
+        let args = [&["keygen", "--print-commands", uri], &conflict[..]].concat();
+        assert_eq!(code(&run(&args, "")), 2, "{conflict:?}");
+    }
+    assert_eq!(code(&run(&["keygen"], "")), 2);
+}

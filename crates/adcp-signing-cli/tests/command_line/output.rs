@@ -176,3 +176,82 @@ fn completions_are_generated_for_each_shell() {
         assert!(stdout(&output).contains("adcp-signing"), "{shell}");
     }
 }
+
+#[test]
+fn the_help_has_every_command_in_a_group_and_options_by_heading() {
+    let help = stdout(&run(&["--help"], ""));
+    let completions = stdout(&run(&["completions", "fish"], ""));
+    let commands: Vec<_> = completions
+        .lines()
+        .filter(|line| line.contains("__fish_adcp_signing_needs_command"))
+        .filter_map(|line| line.split(" -a \"").nth(1)?.split('"').next())
+        .filter(|command| *command != "help")
+        .collect();
+    assert!(commands.len() > 10, "{completions}");
+    for command in commands {
+        let is_listed = help.lines().any(|line| {
+            line.strip_prefix("  ").is_some_and(|line| line.starts_with(&format!("{command} ")))
+        });
+        assert!(is_listed, "{command}: {help}");
+    }
+    for (command, headings) in [
+        ("sign", &["Input and output:", "Profile:", "Key:", "Signature:"][..]),
+        ("verify", &["Input and output:", "Profile:", "Verification:"]),
+    ] {
+        let help = stdout(&run(&[command, "--help"], ""));
+        for heading in headings {
+            assert!(help.lines().any(|line| line == *heading), "{heading}: {help}");
+        }
+    }
+}
+
+#[test]
+fn man_pages_are_written_for_each_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("man1");
+    let written = run(&["man", "--out", out.to_str().unwrap()], "");
+    assert_eq!(code(&written), 0, "{}", stderr(&written));
+    for page in ["adcp-signing", "adcp-signing-probe", "adcp-signing-jwks-add"] {
+        let text = std::fs::read_to_string(out.join(format!("{page}.1"))).unwrap();
+        assert!(text.contains(".SH NAME"), "{text}");
+    }
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    assert_eq!(code(&run(&["man", "--out", file.to_str().unwrap()], "")), 2);
+}
+
+/// Hints are for a person who reads along, and nothing else of what is printed is changed by them.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_next_command_is_shown_on_a_terminal_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = env!("CARGO_BIN_EXE_adcp-signing");
+    for (command, hint) in [
+        ("keygen --out k.jwk --jwks j.json", "next: publish the JWKS, then check both"),
+        ("jwks --key file:k.jwk", "next: publish it at your jwks_uri, then: adcp-signing probe"),
+        (
+            "probe --allow-in-process-keys --key file:k.jwk --jwks j.json --count 1",
+            "next: sign a message: adcp-signing sign --allow-in-process-keys --key 'file:k.jwk' M",
+        ),
+        (
+            "probe --allow-in-process-keys --key memory: --count 1",
+            "next: publish the key: adcp-signing jwks",
+        ),
+    ] {
+        let typed = format!("{program} {command}");
+        // `script` runs a command on a terminal of its own.
+        let script = Command::new("script")
+            .args(["-qec", &typed, "/dev/null"])
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .output();
+        let Ok(shown) = script else { return println!("skipped: there is no `script`") };
+        assert!(stdout(&shown).contains(hint), "{command}: {}", stdout(&shown));
+        let piped = Command::new("sh")
+            .args(["-c", &typed.replace("--out k.jwk --jwks j.json", "--out other.jwk")])
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        assert!(!stderr(&piped).contains("next:"), "{command}: {}", stderr(&piped));
+    }
+}

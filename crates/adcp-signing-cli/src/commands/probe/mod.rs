@@ -178,18 +178,18 @@ impl Probe {
 
     /// What usually comes next.
     fn hint(&self) {
-        let key = keys::shown_uri(&self.uri);
+        let key = keys::as_option(&self.uri);
         let is_unpublished =
             |check: &Check| check.name == "published" && check.finding.outcome != Outcome::Passed;
         output::hint(&if self.provider.is_none() {
             "mend what failed, and probe again; `adcp-signing help keys` has all forms of key URI"
                 .to_owned()
         } else if self.checks.iter().any(is_unpublished) {
-            format!("publish the key: adcp-signing jwks --key '{key}' --out jwks.json")
+            format!("publish the key: adcp-signing jwks {key} --out jwks.json")
         } else if self.failed() {
             "mend what failed, and probe again".to_owned()
         } else {
-            format!("sign a message: adcp-signing sign --key '{key}' MESSAGE.http")
+            format!("sign a message: adcp-signing sign {key} MESSAGE.http")
         });
     }
 }
