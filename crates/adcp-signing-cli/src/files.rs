@@ -39,9 +39,10 @@ pub(crate) fn write_public(path: &Path, content: &[u8]) -> Result<(), Failure> {
             path.display()
         )));
     }
+    #[cfg_attr(not(unix), allow(unused_mut, reason = "only Unix has modes"))]
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
-    let builder = builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let file = builder.tempfile_in(folder(&path)).map_err(|error| failed(&path, &error))?;
     let file = filled(file, content).map_err(|error| failed(&path, &error))?;
     if let Some(before) = before {

@@ -223,7 +223,7 @@ fn what_a_verifier_could_not_fetch_is_not_published() {
         assert_eq!((found, exit), (code, 3), "{reason}: {answer}");
         assert!(message.contains(reason), "{reason}: {message}");
         assert_eq!(check(&answer, "signatures").0, "ok", "the key is checked anyway: {answer}");
-        // F16: the clock of a server that did not answer was compared with.
+        // The clock of a server that did not answer was compared with.
         let clock = if code == "jwks_unavailable" { code } else { "no_date" };
         assert_eq!(check(&answer, "clock").0, clock, "{answer}");
     }

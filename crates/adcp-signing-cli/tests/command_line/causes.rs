@@ -87,6 +87,27 @@ fn a_pin_is_read_as_programs_write_it_or_named_for_what_it_is() {
     }
 }
 
+#[test]
+fn a_pin_in_the_key_uri_is_checked_as_one_in_a_file() {
+    let probe = |pin: &str| {
+        let uri = format!("file:key.pem?spki-sha256={pin}");
+        Folder::new([("key.pem", PRIVATE.as_bytes())]).run(&[
+            "probe",
+            "--allow-in-process-keys",
+            "--key",
+            &uri,
+            "--count",
+            "1",
+        ])
+    };
+    let (code, said) = probe("a1e9156054e04fac899ae9f275132cdc07a5dbc4ea2c2ad3a1ffc6e0d253681f");
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("✓ pin         the service's key is the one of spki-sha256="), "{said}");
+    let (code, said) = probe(&"0a".repeat(32));
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("(public_key_mismatch)") && !said.contains("✓ pin"), "{said}");
+}
+
 /// A failure shows the whole chain of causes, and no byte of a secret.
 #[test]
 fn the_cause_of_a_refused_key_is_printed() {

@@ -35,7 +35,7 @@ fn a_key_file_is_private_and_never_overwritten() {
     assert_eq!(serde_json::from_str::<Value>(&stdout(&exported)).unwrap(), jwks);
 }
 
-/// F11: the key was used in silence.
+/// The key was used in silence.
 #[cfg(unix)]
 #[test]
 fn a_key_file_that_others_can_reach_is_warned_of_once_and_used() {
@@ -106,7 +106,7 @@ fn with_outcome<'a>(answer: &'a Value, outcome: &str) -> Vec<&'a Value> {
         .collect()
 }
 
-/// F25, F52: a key that could not be opened was another answer without any check.
+/// A key that could not be opened was another answer without any check.
 #[test]
 fn a_probe_answers_in_one_shape_whatever_fails() {
     let key = |uri: &'static str| ["--allow-in-process-keys", "--count", "1", "--key", uri];
@@ -137,7 +137,7 @@ fn a_probe_answers_in_one_shape_whatever_fails() {
     }
 }
 
-/// F16: a check that was not made had a green tick, and the time was a number.
+/// A check that was not made had a green tick, and the time was a number.
 #[test]
 fn a_probe_marks_what_was_not_checked_and_what_to_watch() {
     let args = ["probe", "--allow-in-process-keys", "--count", "1", "--key", "memory:?kid=a"];
@@ -161,7 +161,7 @@ fn a_probe_marks_what_was_not_checked_and_what_to_watch() {
     assert!(!said.contains("(try again)"), "{said}");
 }
 
-/// F15, F16: what the guides warn of passed in green.
+/// What the guides warn of passed in green.
 #[cfg(feature = "vault-transit")]
 #[test]
 fn a_probe_warns_of_a_name_that_can_come_to_stand_for_another_key() {
@@ -221,8 +221,6 @@ fn the_time_limit_is_bounded() {
         assert_eq!(code(&run(&[&args[..], &[limit]].concat(), "")), exit, "{limit}");
     }
 }
-
-/// F39.
 #[test]
 fn algorithms_go_by_their_rfc_9421_and_jose_names() {
     for (name, alg) in [
@@ -248,7 +246,7 @@ fn algorithms_go_by_their_rfc_9421_and_jose_names() {
     }
 }
 
-/// F51: public output needs no leave, and a key that is gone at once is of no use to anybody.
+/// Public output needs no leave, and a key that is gone at once is of no use to anybody.
 #[test]
 fn the_public_half_of_a_key_file_needs_no_leave() {
     let folder = tempfile::tempdir().unwrap();
@@ -357,8 +355,6 @@ fn a_kid_that_no_signature_can_carry_is_refused_before_a_key_is_made() {
         assert!(!out.exists(), "{kid:?}");
     }
 }
-
-/// F23.
 #[test]
 fn the_commands_of_a_key_service_are_printed_and_no_key_is_made() {
     let uri = "openbao://buyer?version=1";

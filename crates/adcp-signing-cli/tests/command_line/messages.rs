@@ -190,7 +190,7 @@ fn the_demonstration_of_a_webhook_signs_it_as_one() {
     assert_eq!(code(&run(&["demo", "--kind", "letter", "examples/webhook.http"], "")), 2);
 }
 
-/// F20: the demonstration signed the example of a webhook as a request.
+/// The demonstration signed the example of a webhook as a request.
 #[test]
 fn a_webhook_is_signed_as_a_request_only_when_that_is_said() {
     let key = ["--allow-in-process-keys", "--key", "memory:"];
@@ -208,7 +208,7 @@ fn a_webhook_is_signed_as_a_request_only_when_that_is_said() {
     }
 }
 
-/// F21: a byte of the wrong alphabet was named, and not what it means.
+/// A byte of the wrong alphabet was named, and not what it means.
 #[test]
 fn a_message_of_another_kind_or_profile_is_recognized() {
     let folder = tempfile::tempdir().unwrap();
@@ -241,7 +241,7 @@ fn a_message_of_another_kind_or_profile_is_recognized() {
     }
 }
 
-/// F24: a signed message file cannot be sent with any tool there is.
+/// A signed message file cannot be sent with any tool there is.
 #[test]
 fn a_signed_message_is_written_as_a_file_an_object_or_a_command() {
     let key = ["--allow-in-process-keys", "--key", "memory:?kid=a"];
@@ -314,8 +314,6 @@ fn a_signed_message_is_written_to_a_file_whole_or_not_at_all() {
     assert_eq!(code(&sign("no-such-file")), 2);
     assert_eq!(std::fs::read_to_string(&out).unwrap(), before);
 }
-
-/// F36.
 #[test]
 fn an_unsigned_message_is_explained_as_such() {
     let folder = tempfile::tempdir().unwrap();

@@ -48,7 +48,7 @@ fn with_json_a_failure_is_an_object_too() {
     }
 }
 
-/// F11, F25: the message repeated the code, and nothing said which key it was.
+/// The message repeated the code, and nothing said which key it was.
 #[test]
 fn a_failure_of_a_key_names_the_key_and_each_cause() {
     let args = ["sign", "--allow-in-process-keys", "--key", "file:no-such-key"];
@@ -74,7 +74,23 @@ fn a_failure_of_a_key_names_the_key_and_each_cause() {
     assert!(said.contains("while opening openbao://buyer?…") && !said.contains("1234"), "{said}");
 }
 
-/// F28.
+#[test]
+fn a_failure_of_a_key_names_the_settings_that_lead_to_it_without_a_password() {
+    let failed = |name: &str, value: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_adcp-signing"));
+        command.args(["jwks", "--timeout", "1", "--key", "openbao://buyer?version=1"]);
+        command.env("BAO_TOKEN", "s.1234").env(name, value);
+        stderr(&command.stdin(Stdio::null()).output().unwrap())
+    };
+    let said = failed("BAO_ADDR", "http://127.0.0.1:1");
+    let place = "while opening openbao://buyer?version=1 (BAO_ADDR=http://127.0.0.1:1)";
+    // Without the backend the URI is not read, and may hold anything.
+    let unread = "while opening openbao://buyer?… (BAO_ADDR=http://127.0.0.1:1)";
+    let expected = if cfg!(feature = "vault-transit") { place } else { unread };
+    assert!(said.contains(expected) && !said.contains("1234"), "{said}");
+    let said = failed("BAO_ADDR", "http://user:hunter2@127.0.0.1:1");
+    assert!(said.contains("BAO_ADDR=…") && !said.contains("hunter2"), "{said}");
+}
 #[test]
 fn the_version_names_what_is_built_in_and_the_contracts() {
     let said = stdout(&run(&["--version"], ""));
@@ -127,8 +143,6 @@ fn warnings_of_the_library_are_shown_without_being_asked_for() {
         ["sign", "--allow-in-process-keys", "--key", "file:nope", "examples/create_media_buy.http"];
     assert!(!stderr(&run(&args, "")).contains("warning"));
 }
-
-/// F37.
 #[test]
 fn vectors_show_what_did_not_pass_and_the_others_when_asked() {
     let folder = "test-vectors/adcp/3.2.4/request-signing/positive";
@@ -218,6 +232,17 @@ fn man_pages_are_written_for_each_command() {
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
     assert_eq!(code(&run(&["man", "--out", file.to_str().unwrap()], "")), 2);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_private_key_is_not_shown_on_a_terminal() {
+    let typed = format!("{} keygen --out -", env!("CARGO_BIN_EXE_adcp-signing"));
+    let mut script = Command::new("script");
+    script.args(["-qec", &typed, "/dev/null"]).stdin(Stdio::null());
+    let Ok(shown) = script.output() else { return println!("skipped: there is no `script`") };
+    let said = stdout(&shown);
+    assert!(said.contains("not shown on a terminal") && !said.contains("\"d\""), "{said}");
 }
 
 /// Hints are for a person who reads along, and nothing else of what is printed is changed by them.
