@@ -138,10 +138,16 @@ fn warnings_of_the_library_are_shown_without_being_asked_for() {
     let said = stderr(&output);
     assert_eq!(code(&output), 0, "{said}");
     assert!(said.starts_with("warning: deprecated key:"), "{said}");
-    // What failed is said by the error alone.
-    let args =
-        ["sign", "--allow-in-process-keys", "--key", "file:nope", "examples/create_media_buy.http"];
-    assert!(!stderr(&run(&args, "")).contains("warning"));
+    // The error reports what failed, and no warning repeats it unless it is asked for.
+    let key = format!("memory:?spki-sha256={}", "0a".repeat(32));
+    let args = ["sign", "--allow-in-process-keys", "--key", &key, "examples/create_media_buy.http"];
+    for (options, is_shown) in [(&[][..], false), (&["-v"], true)] {
+        let output = run(&[&args[..], options].concat(), "");
+        let said = stderr(&output);
+        assert_eq!(code(&output), 3, "{said}");
+        assert!(said.contains("error: public_key_mismatch"), "{said}");
+        assert_eq!(said.contains("warning"), is_shown, "{said}");
+    }
 }
 #[test]
 fn vectors_show_what_did_not_pass_and_the_others_when_asked() {
