@@ -174,7 +174,10 @@ impl KeyFailure {
 
     /// The failure and its causes on one line, without the code.
     pub(crate) fn line(&self) -> String {
-        std::iter::once(&self.message).chain(&self.causes).cloned().collect::<Vec<_>>().join(": ")
+        match self.causes.as_slice() {
+            [] => self.message.clone(),
+            causes => format!("{}; caused by: {}", self.message, causes.join(": ")),
+        }
     }
 }
 

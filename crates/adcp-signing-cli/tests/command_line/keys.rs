@@ -129,6 +129,10 @@ fn a_probe_answers_in_one_shape_whatever_fails() {
         assert_eq!((found, failed.len()), (exit, 1), "{args:?}: {answer}");
         assert_eq!((&failed[0]["name"], &failed[0]["code"]), (&json!(name), &json!(code)));
         assert!(!failed[0]["message"].as_str().unwrap().starts_with(code), "{answer}");
+        if code == "key_not_found" {
+            let causes = "; caused by: No such file or directory (os error 2)";
+            assert!(failed[0]["message"].as_str().unwrap().ends_with(causes), "{answer}");
+        }
         assert_eq!(members(&answer), members(&ready));
         assert_eq!((&answer["ok"], &answer["signed"]), (&json!(false), &json!(0)), "{answer}");
         // What needs the key is listed as not checked.
@@ -144,7 +148,7 @@ fn a_probe_marks_what_was_not_checked_and_what_to_watch() {
     let output = run(&args, "");
     let said = stdout(&output);
     assert_eq!(code(&output), 0, "{said}");
-    assert!(said.starts_with("this process, kid a: memory:?kid=a"), "{said}");
+    assert!(said.starts_with("this process, kid a: memory:?kid=a\n"), "{said}");
     for part in [
         "· clock       not checked: give --jwks as a URL",
         "! key uri     the key is held in this process",

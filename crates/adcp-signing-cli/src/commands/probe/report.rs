@@ -73,7 +73,7 @@ impl Probe {
         };
         let settings = keys::settings(&self.uri).join(", ");
         let settings = if settings.is_empty() { settings } else { format!(" ({settings})") };
-        outln!("{named}{} {DIM}{}{DIM:#}", shown(&keys::shown_uri(&self.uri)), shown(&settings));
+        outln!("{named}{}{DIM}{}{DIM:#}", shown(&keys::shown_uri(&self.uri)), shown(&settings));
         heading("Checks");
         for Check { name, finding } in &self.checks {
             let (style, mark, code) = match finding.outcome {
