@@ -338,7 +338,7 @@ mod tests {
                 &[module, object, ("ADCP_PKCS11_PIN", "1234"), ("ADCP_PKCS11_PIN_SOURCE", "env:P")],
                 "not both",
             ),
-            (&[module, object, ("ADCP_PKCS11_ALG", "EdDSA")], "is refused"),
+            (&[module, object, ("ADCP_PKCS11_ALG", "RS256")], "is refused"),
             (&[module, object, ("ADCP_PKCS11_SESSIONS", "0")], "ADCP_PKCS11_SESSIONS is refused"),
         ];
         for (variables, reason) in cases {
