@@ -10,7 +10,7 @@ use crate::keys::KeyPurpose;
 /// A source of keys: what a signer asks, once for each signature, which key to use.
 ///
 /// A rotation is one ([`Rotating`](super::layers::Rotating)), and so is a key that is opened at its
-/// first use ([`LazyKey`](super::layers::LazyKey)). A source is not a provider: a signer reads
+/// first use (`LazyKey`). A source is not a provider: a signer reads
 /// `key_id` and `algorithm` before it signs, and both have to be of the key that signs. So it takes
 /// one provider from the source and uses it for the whole signature. The identity of a provider
 /// never changes.

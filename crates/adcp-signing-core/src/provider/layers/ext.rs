@@ -15,7 +15,7 @@ use crate::{
 
 /// Wraps a provider in one more layer. Each method puts its layer around all that come before it.
 ///
-/// [`Stack`](super::Stack) puts the layers that production needs around a backend, in their order.
+/// `Stack` (feature `tokio`) puts the layers that production needs around a backend, in their order.
 /// These methods are for another choice or another order:
 ///
 #[cfg_attr(feature = "tokio", doc = "```")]

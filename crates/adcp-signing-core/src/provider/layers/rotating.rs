@@ -27,7 +27,7 @@ use crate::{
 ///
 /// A signer draws its key from here, once for each signature, so that the `keyid` that it writes is
 /// that of the key that signs. Limits, retries and pins go around each key. Two keys share one limit
-/// by [`ConcurrencyLimit::around`](super::ConcurrencyLimit::around).
+/// by `ConcurrencyLimit::around`.
 ///
 /// ```
 /// use adcp_signing_core::{
