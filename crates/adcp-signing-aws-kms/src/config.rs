@@ -63,7 +63,7 @@ impl AwsKmsConfig {
 
     /// The configuration that the environment holds: `ADCP_AWS_KMS_KEY` (a key ID, an ARN or an
     /// alias) and `ADCP_AWS_KMS_PURPOSE` (an `adcp_use` value), and if set `ADCP_AWS_KMS_ALG` (an
-    /// RFC 9421 name) and `ADCP_AWS_KMS_KID`. Region, profile, endpoint and credentials are in the
+    /// RFC 9421 or JOSE name) and `ADCP_AWS_KMS_KID`. Region, profile, endpoint and credentials are in the
     /// variables of every AWS client.
     ///
     /// # Errors

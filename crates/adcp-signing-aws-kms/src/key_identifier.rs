@@ -117,10 +117,10 @@ impl fmt::Debug for KeyIdentifier {
 
 impl<'a> Arn<'a> {
     fn parse(text: &'a str) -> Result<Self, KeyIdentifierError> {
-        let mut parts = text.splitn(6, ':');
-        let mut part = || parts.next().unwrap_or_default();
-        let (arn, partition, service) = (part(), part(), part());
-        let (region, account, resource) = (part(), part(), part());
+        let parts: Vec<&str> = text.splitn(6, ':').collect();
+        let [arn, partition, service, region, account, resource] = *parts else {
+            return Err(KeyIdentifierError::Arn);
+        };
         let well_formed = text.len() <= MAX_LEN
             && arn == "arn"
             && service == "kms"
@@ -155,7 +155,7 @@ pub(crate) fn is_region(text: &str) -> bool {
 }
 
 fn check_alias(text: &str) -> Result<(), KeyIdentifierError> {
-    let name = text.strip_prefix("alias/").unwrap_or_default();
+    let name = text.strip_prefix("alias/").ok_or(KeyIdentifierError::Alias)?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/_-".contains(&byte);
     if !name.is_empty() && text.len() <= MAX_ALIAS_LEN && name.bytes().all(plain) {
         Ok(())

@@ -60,7 +60,7 @@ impl AzureKeyVaultConfig {
 
     /// The configuration that the environment holds: `ADCP_AZURE_KEY_VAULT_KEY` (a key identifier)
     /// and `ADCP_AZURE_KEY_VAULT_PURPOSE` (an `adcp_use` value), and if set
-    /// `ADCP_AZURE_KEY_VAULT_ALG` (an RFC 9421 name), `ADCP_AZURE_KEY_VAULT_KID`,
+    /// `ADCP_AZURE_KEY_VAULT_ALG` (an RFC 9421 or JOSE name), `ADCP_AZURE_KEY_VAULT_KID`,
     /// `ADCP_AZURE_KEY_VAULT_ACCESS_TOKEN` and `ADCP_AZURE_KEY_VAULT_CA_FILE` (the path of a PEM
     /// file).
     ///

@@ -235,8 +235,8 @@ async fn fetch(
         .map_err(|error| failure::of_call(key.service(), Operation::GetKey, &error))?;
     let described =
         reply.key.ok_or_else(|| invalid("the reply of Azure Key Vault holds no key"))?;
-    let kid = described.kid.as_deref().unwrap_or_default();
-    let version = key.version_in(kid).ok_or_else(|| {
+    let kid = described.kid.as_deref();
+    let (kid, version) = kid.and_then(|kid| Some((kid, key.version_in(kid)?))).ok_or_else(|| {
         invalid("the reply of Azure Key Vault is about another key, or another version, than was asked for")
     })?;
     let public_key = public_key::checked(&described, declared)?;

@@ -61,9 +61,11 @@ fn coordinate(bytes: Vec<u8>) -> Vec<u8> {
 }
 
 /// A number without leading zero bytes.
-fn unsigned(bytes: &[u8]) -> &[u8] {
-    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
-    bytes.get(zeros..).unwrap_or_default()
+fn unsigned(mut bytes: &[u8]) -> &[u8] {
+    while let [0, rest @ ..] = bytes {
+        bytes = rest;
+    }
+    bytes
 }
 
 fn mismatch(message: &'static str) -> ProviderError {

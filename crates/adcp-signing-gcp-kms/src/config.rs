@@ -51,8 +51,8 @@ impl GcpKmsConfig {
     }
 
     /// The configuration that the environment holds: `ADCP_GCP_KMS_KEY_VERSION` (a resource name)
-    /// and `ADCP_GCP_KMS_PURPOSE` (an `adcp_use` value), and if set `ADCP_GCP_KMS_ALG` (an RFC 9421
-    /// name), `ADCP_GCP_KMS_KID`, `ADCP_GCP_KMS_ENDPOINT` (a URL) and `ADCP_GCP_KMS_ACCESS_TOKEN`.
+    /// and `ADCP_GCP_KMS_PURPOSE` (an `adcp_use` value), and if set `ADCP_GCP_KMS_ALG` (an RFC 9421 or
+    /// JOSE name), `ADCP_GCP_KMS_KID`, `ADCP_GCP_KMS_ENDPOINT` (a URL) and `ADCP_GCP_KMS_ACCESS_TOKEN`.
     ///
     /// # Errors
     /// [`ProviderErrorKind::Configuration`] when a variable is missing or has a value that it cannot have.

@@ -170,3 +170,65 @@ impl fmt::Debug for VaultTransitConfig {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use adcp_signing_core::{Algorithm, KeyPurpose, ProviderErrorKind};
+
+    use super::*;
+    use crate::VaultAuth;
+
+    const KEY: (&str, &str) = ("ADCP_VAULT_TRANSIT_KEY", "buyer");
+    const PURPOSE: (&str, &str) = ("ADCP_VAULT_TRANSIT_PURPOSE", "webhook-signing");
+
+    fn read(variables: &[(&str, &str)]) -> Result<VaultTransitConfig, ProviderError> {
+        VaultTransitConfig::from_environment(&Environment::through(VARIABLES, |name| {
+            variables.iter().find(|(given, _)| *given == name).map(|(_, value)| (*value).into())
+        }))
+    }
+
+    #[test]
+    fn the_environment_says_key_and_purpose_and_may_say_more() {
+        let least = read(&[KEY, PURPOSE]).unwrap();
+        assert_eq!((&*least.name, &*least.mount, least.version), ("buyer", "transit", None));
+        assert_eq!(least.options, KeyOptions::new(KeyPurpose::WebhookSigning));
+        let most = read(&[
+            KEY,
+            PURPOSE,
+            ("ADCP_VAULT_TRANSIT_MOUNT", "team/transit"),
+            ("ADCP_VAULT_TRANSIT_VERSION", "3"),
+            ("ADCP_VAULT_TRANSIT_ALG", "ed25519"),
+            ("ADCP_VAULT_TRANSIT_KID", "k"),
+        ])
+        .unwrap();
+        assert_eq!((&*most.mount, most.version), ("team/transit", Some(3)));
+        let stated = KeyOptions::new(KeyPurpose::WebhookSigning);
+        assert_eq!(most.options, stated.with_algorithm(Algorithm::Ed25519).with_key_id("k"));
+    }
+
+    #[test]
+    fn a_variable_that_is_missing_or_wrong_is_refused() {
+        for variables in [
+            &[PURPOSE][..],
+            &[KEY],
+            &[("ADCP_VAULT_TRANSIT_KEY", "a/b"), PURPOSE],
+            &[KEY, PURPOSE, ("ADCP_VAULT_TRANSIT_MOUNT", "../x")],
+            &[KEY, PURPOSE, ("ADCP_VAULT_TRANSIT_VERSION", "0")],
+            &[KEY, PURPOSE, ("ADCP_VAULT_TRANSIT_VERSION", "one")],
+        ] {
+            let error = read(variables).unwrap_err();
+            assert_eq!(error.kind(), ProviderErrorKind::Configuration, "{variables:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_next_to_a_ready_client_is_refused() {
+        let server = || VaultClientOptions::new("https://vault.example", VaultAuth::token("t"));
+        let options = KeyOptions::default().with_algorithm(Algorithm::Ed25519).with_key_id("k");
+        let key = VaultTransitConfig::new("buyer", options);
+        let client = VaultClient::new(server()).unwrap();
+        assert!(key.connect_with_client(client.clone()).await.is_ok());
+        let refused = key.with_server(server()).connect_with_client(client).await.unwrap_err();
+        assert_eq!(refused.kind(), ProviderErrorKind::Configuration);
+    }
+}

@@ -12,7 +12,8 @@ use super::{
 use crate::{
     keys::KeyPurpose,
     provider::{
-        KeyIdentity, KeySource, ProviderError, SignerKey, SigningProvider, toolkit::FetchOnce,
+        KeyIdentity, KeySource, ProviderError, ProviderErrorKind, SignerKey, SigningProvider,
+        toolkit::FetchOnce,
     },
 };
 
@@ -174,7 +175,8 @@ type Opening = Pinned<Box<dyn Future<Output = Opened> + Send>>;
 type Opened = Result<Arc<dyn SigningProvider>, ProviderError>;
 
 impl LazyKey {
-    /// A key for `purpose` that `open` opens. Its provider must be for that purpose.
+    /// A key for `purpose` that `open` opens. A provider for another purpose is refused when it is
+    /// open.
     pub fn new<P, F>(
         purpose: KeyPurpose,
         stack: Stack,
@@ -220,6 +222,16 @@ impl LazyKey {
         let opened = self.key.get_or_fetch(|| async {
             let attempt = || within(self.stack.opening_limit, (self.open)());
             let backend = self.stack.retry.retry(&"not open yet", attempt).await?;
+            if backend.purpose() != &self.purpose {
+                return Err(ProviderError::new(
+                    ProviderErrorKind::Configuration,
+                    format!(
+                        "the key that was opened is for `{}`, and it was asked for as one for `{}`",
+                        backend.purpose(),
+                        self.purpose
+                    ),
+                ));
+            }
             Ok(self.stack.around(backend))
         });
         match opened.await {
@@ -277,10 +289,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-    use crate::provider::{
-        ProviderErrorKind,
-        scripted::{Scripted, Step},
-    };
+    use crate::provider::scripted::{Scripted, Step};
 
     const FOR_EVER: Duration = Duration::from_secs(3_600);
 
@@ -441,6 +450,14 @@ mod tests {
         drop(first);
         assert!(second.await.is_ok());
         assert_eq!(openings.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn a_key_for_another_purpose_than_stated_is_refused() {
+        let kms = Scripted::new("k").with_purpose(KeyPurpose::WebhookSigning);
+        let (key, _) = lazy(&kms, Stack::default(), vec![]);
+        assert_eq!(sign(&key).await.unwrap_err().kind(), ProviderErrorKind::Configuration);
+        assert_eq!(kms.sign_calls(), 0);
     }
 
     #[tokio::test]

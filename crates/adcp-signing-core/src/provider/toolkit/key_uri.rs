@@ -2,7 +2,7 @@
 //! back.
 //!
 //! A key URI is `SCHEME:BODY?NAME=VALUE&…`: the scheme picks the backend, the body names the key in
-//! the backend's own form, and the query holds options. Every form takes `alg` (an RFC 9421 name),
+//! the backend's own form, and the query holds options. Every form takes `alg` (an RFC 9421 or JOSE name),
 //! `kid` and `purpose` (an `adcp_use` value). Parsing is pure: nothing is opened or called.
 
 use std::borrow::Cow;

@@ -33,7 +33,7 @@ const FORMS: &str = "`file:PATH` (or `file:///PATH`), or as `memory:` without a 
 /// `file:PATH` is a private JWK, a private JWK set or an unencrypted PKCS#8 PEM, which may have
 /// other text around it and start with a byte order mark; `memory:` is a fresh key each time it is
 /// opened, `ed25519` unless the URI says otherwise. Both take the query members `alg` (an RFC 9421
-/// name), `kid` and `purpose` (an `adcp_use` value). What the URI and the file both state must
+/// or JOSE name), `kid` and `purpose` (an `adcp_use` value). What the URI and the file both state must
 /// agree; where neither states a purpose it is `request-signing`. In a
 /// file with several keys `kid` chooses one.
 ///
