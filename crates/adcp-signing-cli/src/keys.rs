@@ -38,7 +38,7 @@ impl Access {
         Self { options, limit: Duration::from_secs(args.timeout.into()) }
     }
 
-    /// The same, for what only reads the public half of a key: a `file:` key needs no leave for
+    /// The same, for what only reads the public half of a key: a `file:` key needs no permission for
     /// that. A `memory:` key would be gone before anybody could use what was read.
     pub(crate) fn to_public_half_of(&self, uri: &str) -> Self {
         let access = self.clone();
