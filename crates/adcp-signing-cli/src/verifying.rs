@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use adcp_signing::{
-    Clock as _, FixedClock, JwkSet, SystemClock, UnixSeconds,
+    Answer, Clock as _, FixedClock, JwkSet, SystemClock, UnixSeconds,
     operation::{DigestPolicy, RequestSigningCapability, Transport},
     profile::{DigestRule, MessageKind, Profile},
     replay::{InMemoryReplayStore, InsertOutcome, ReplayEntry, ReplayKey, ReplayStore, StoreError},
@@ -15,7 +15,6 @@ use adcp_signing::{
         VerifiedSigner, Verifier, signature_base_of,
     },
 };
-use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use crate::{
@@ -159,24 +158,25 @@ struct Capped {
     keyid: Option<String>,
 }
 
-#[async_trait]
 impl ReplayStore for Capped {
-    async fn cap_reached(
-        &self,
-        key: ReplayKey<'_>,
+    fn cap_reached<'a>(
+        &'a self,
+        key: ReplayKey<'a>,
         cap: u64,
         now: UnixSeconds,
-    ) -> Result<bool, StoreError> {
-        let hit = self.keyid.as_deref() == Some(key.keyid());
-        Ok(hit || self.store.cap_reached(key, cap, now).await?)
+    ) -> Answer<'a, bool, StoreError> {
+        if self.keyid.as_deref() == Some(key.keyid()) {
+            return Answer::now(Ok(true));
+        }
+        self.store.cap_reached(key, cap, now)
     }
 
-    async fn insert(
-        &self,
-        entry: ReplayEntry<'_>,
+    fn insert<'a>(
+        &'a self,
+        entry: ReplayEntry<'a>,
         now: UnixSeconds,
-    ) -> Result<InsertOutcome, StoreError> {
-        self.store.insert(entry, now).await
+    ) -> Answer<'a, InsertOutcome, StoreError> {
+        self.store.insert(entry, now)
     }
 }
 

@@ -1,6 +1,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![doc = include_str!("../README.md")]
 
+mod answer;
 pub mod clock;
 #[cfg(feature = "http")]
 pub mod http_message;
@@ -22,6 +23,7 @@ pub mod verify;
 pub mod webhook;
 
 pub use self::{
+    answer::Answer,
     clock::{Clock, FixedClock, SystemClock, UnixSeconds},
     json::StrictJsonError,
     keys::{

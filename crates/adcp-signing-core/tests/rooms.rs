@@ -15,7 +15,7 @@ use std::{
 
 /// The rooms from the top down. A file may import from its own room and from those below it.
 /// `provider` has rooms of its own: the layers and the toolkit stand on the trait, not the reverse.
-const ROOMS: [&str; 20] = [
+const ROOMS: [&str; 21] = [
     "verify",
     "sign",
     "webhook",
@@ -34,6 +34,7 @@ const ROOMS: [&str; 20] = [
     "json",
     "nonce",
     "clock",
+    "answer",
     "text",
     "lib",
 ];

@@ -4,10 +4,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use thiserror::Error;
 
 use super::Resolved;
+use crate::answer::Answer;
 
 /// Who sends a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,27 +71,29 @@ pub enum TaskMatch {
 /// application keeps its tasks, so it answers this question.
 ///
 /// ```
-/// use adcp_signing_core::operation::{
-///     Continuation, Principal, TaskContinuation, TaskLookupError, TaskMatch,
+/// use adcp_signing_core::{
+///     Answer,
+///     operation::{Continuation, Principal, TaskContinuation, TaskLookupError, TaskMatch},
 /// };
 ///
 /// #[derive(Debug)]
 /// struct OneTask;
 ///
-/// #[async_trait::async_trait]
 /// impl TaskContinuation for OneTask {
-///     async fn check(&self, message: &Continuation<'_>) -> Result<TaskMatch, TaskLookupError> {
+///     fn check<'a>(
+///         &'a self,
+///         message: Continuation<'a>,
+///     ) -> Answer<'a, TaskMatch, TaskLookupError> {
 ///         let is_same = message.task_id() == "task-1"
 ///             && message.operation() == "create_media_buy"
 ///             && matches!(
 ///                 message.principal(),
 ///                 Principal::Signer { agent_url: Some("https://buyer.example.com/mcp"), .. }
 ///             );
-///         Ok(if is_same { TaskMatch::Same } else { TaskMatch::Different })
+///         Answer::now(Ok(if is_same { TaskMatch::Same } else { TaskMatch::Different }))
 ///     }
 /// }
 /// ```
-#[async_trait]
 pub trait TaskContinuation: Send + Sync + fmt::Debug {
     /// Compares the task with the message that goes on with it.
     ///
@@ -101,13 +103,12 @@ pub trait TaskContinuation: Send + Sync + fmt::Debug {
     /// # Errors
     ///
     /// [`TaskLookupError`] where the task's record cannot be read. The message is then refused.
-    async fn check(&self, continuation: &Continuation<'_>) -> Result<TaskMatch, TaskLookupError>;
+    fn check<'a>(&'a self, message: Continuation<'a>) -> Answer<'a, TaskMatch, TaskLookupError>;
 }
 
-#[async_trait]
 impl<T: TaskContinuation + ?Sized> TaskContinuation for Arc<T> {
-    async fn check(&self, continuation: &Continuation<'_>) -> Result<TaskMatch, TaskLookupError> {
-        (**self).check(continuation).await
+    fn check<'a>(&'a self, message: Continuation<'a>) -> Answer<'a, TaskMatch, TaskLookupError> {
+        T::check(self, message)
     }
 }
 
@@ -169,7 +170,7 @@ pub async fn check_continuation(
 ) -> Result<(), TaskRefusal> {
     for task_id in resolved.task_ids() {
         let operation = sole_operation(resolved).ok_or(TaskRefusal::Operation)?;
-        match tasks.check(&Continuation { task_id, operation, principal }).await? {
+        match tasks.check(Continuation { task_id, operation, principal }).await? {
             TaskMatch::Same => {}
             TaskMatch::Different => return Err(TaskRefusal::Continuation),
         }

@@ -8,15 +8,13 @@ mod memory;
 
 use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc};
 
-use async_trait::async_trait;
-
 pub use self::{
     admission::{AdmissionClause, AdmissionEvent, AdmissionThresholds, AdmissionTracked},
     entry::{ReplayEntry, ReplayKey},
     memory::InMemoryReplayStore,
 };
 
-use crate::clock::UnixSeconds;
+use crate::{answer::Answer, clock::UnixSeconds};
 
 /// What came of an insert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -90,7 +88,6 @@ impl StoreError {
 /// window exactly when the verifier is under attack. It refuses instead. The identity of an entry
 /// is its [`ReplayKey`] and its nonce and nothing else, so a varying URL evades neither the dedup
 /// nor the cap.
-#[async_trait]
 pub trait ReplayStore: Send + Sync + fmt::Debug {
     /// Steps 12 and 13 in one atomic step: refuse a nonce that is known, then a cap that is
     /// reached, else remember the nonce until `entry.expires_at()` has passed.
@@ -100,11 +97,11 @@ pub trait ReplayStore: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// [`StoreError`] where the store cannot answer; the verifier then refuses.
-    async fn insert(
-        &self,
-        entry: ReplayEntry<'_>,
+    fn insert<'a>(
+        &'a self,
+        entry: ReplayEntry<'a>,
         now: UnixSeconds,
-    ) -> Result<InsertOutcome, StoreError>;
+    ) -> Answer<'a, InsertOutcome, StoreError>;
 
     /// Step 9a: whether the key has `cap` live entries or more, or the store is full.
     ///
@@ -115,34 +112,33 @@ pub trait ReplayStore: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// [`StoreError`] where the store cannot answer; the verifier then refuses.
-    async fn cap_reached(
-        &self,
-        key: ReplayKey<'_>,
+    fn cap_reached<'a>(
+        &'a self,
+        key: ReplayKey<'a>,
         cap: u64,
         now: UnixSeconds,
-    ) -> Result<bool, StoreError> {
+    ) -> Answer<'a, bool, StoreError> {
         let _ = (key, cap, now);
-        Ok(false)
+        Answer::now(Ok(false))
     }
 }
 
-#[async_trait]
 impl<T: ReplayStore + ?Sized> ReplayStore for Arc<T> {
-    async fn insert(
-        &self,
-        entry: ReplayEntry<'_>,
+    fn insert<'a>(
+        &'a self,
+        entry: ReplayEntry<'a>,
         now: UnixSeconds,
-    ) -> Result<InsertOutcome, StoreError> {
-        T::insert(self, entry, now).await
+    ) -> Answer<'a, InsertOutcome, StoreError> {
+        T::insert(self, entry, now)
     }
 
-    async fn cap_reached(
-        &self,
-        key: ReplayKey<'_>,
+    fn cap_reached<'a>(
+        &'a self,
+        key: ReplayKey<'a>,
         cap: u64,
         now: UnixSeconds,
-    ) -> Result<bool, StoreError> {
-        T::cap_reached(self, key, cap, now).await
+    ) -> Answer<'a, bool, StoreError> {
+        T::cap_reached(self, key, cap, now)
     }
 }
 
@@ -158,14 +154,13 @@ mod tests {
     #[derive(Debug)]
     struct InsertOnly;
 
-    #[async_trait]
     impl ReplayStore for InsertOnly {
-        async fn insert(
-            &self,
-            _: ReplayEntry<'_>,
+        fn insert<'a>(
+            &'a self,
+            _: ReplayEntry<'a>,
             _: UnixSeconds,
-        ) -> Result<InsertOutcome, StoreError> {
-            Ok(InsertOutcome::KeyCapReached)
+        ) -> Answer<'a, InsertOutcome, StoreError> {
+            Answer::now(Ok(InsertOutcome::KeyCapReached))
         }
     }
 

@@ -6,14 +6,13 @@ mod static_keys;
 
 use std::{fmt, sync::Arc};
 
-use async_trait::async_trait;
-
 pub use self::{
     error::{DiscoveryFailure, ResolveError},
     key::{Unusable, VerificationKey},
     static_keys::{StaticKeys, StaticKeysError},
 };
 use crate::{
+    answer::Answer,
     profile::Profile,
     target_uri::{RawHost, RootDot, Rules, TargetUri, TargetUriError},
 };
@@ -80,25 +79,23 @@ impl<'a> KeyQuery<'a> {
 ///   [`DiscoveryFailure::BrandJsonAmbiguous`] and never one of the keys.
 /// - An implementation over the network refetches at once on a miss, and at most once in
 ///   30 seconds.
-#[async_trait]
 pub trait KeyResolver: Send + Sync + fmt::Debug {
     /// The key that the query's `keyid` stands for, or `None` where no published key has that name.
     ///
     /// # Errors
     /// [`ResolveError`] when the question could not be answered.
-    async fn resolve(
-        &self,
-        query: &KeyQuery<'_>,
-    ) -> Result<Option<Arc<VerificationKey>>, ResolveError>;
+    fn resolve<'a>(
+        &'a self,
+        query: KeyQuery<'a>,
+    ) -> Answer<'a, Option<Arc<VerificationKey>>, ResolveError>;
 }
 
-#[async_trait]
 impl<T: KeyResolver + ?Sized> KeyResolver for Arc<T> {
-    async fn resolve(
-        &self,
-        query: &KeyQuery<'_>,
-    ) -> Result<Option<Arc<VerificationKey>>, ResolveError> {
-        T::resolve(self, query).await
+    fn resolve<'a>(
+        &'a self,
+        query: KeyQuery<'a>,
+    ) -> Answer<'a, Option<Arc<VerificationKey>>, ResolveError> {
+        T::resolve(self, query)
     }
 }
 

@@ -5,12 +5,11 @@ use std::{
     sync::Arc,
 };
 
-use async_trait::async_trait;
-
 use super::{
     DiscoveryFailure, KeyQuery, KeyResolver, ResolveError, VerificationKey, canonical_url,
 };
 use crate::{
+    answer::Answer,
     keys::jwk::{JwkError, JwkSet},
     target_uri::TargetUriError,
 };
@@ -232,16 +231,21 @@ impl Namesakes {
     }
 }
 
-#[async_trait]
 impl KeyResolver for StaticKeys {
     /// # Errors
     /// [`DiscoveryFailure::BrandJsonAmbiguous`] where no counterparty is named and several agents
     /// have a key of this name; [`DiscoveryFailure::AgentNotInBrandJson`] where the URL of the
     /// counterparty has no canonical form, so that it is nobody's.
-    async fn resolve(
-        &self,
-        query: &KeyQuery<'_>,
-    ) -> Result<Option<Arc<VerificationKey>>, ResolveError> {
+    fn resolve<'a>(
+        &'a self,
+        query: KeyQuery<'a>,
+    ) -> Answer<'a, Option<Arc<VerificationKey>>, ResolveError> {
+        Answer::now(self.find(&query))
+    }
+}
+
+impl StaticKeys {
+    fn find(&self, query: &KeyQuery<'_>) -> Result<Option<Arc<VerificationKey>>, ResolveError> {
         let Some(namesakes) = self.by_kid.get(query.keyid()) else { return Ok(None) };
         let Some(counterparty) = query.counterparty() else {
             return match namesakes.sole() {
@@ -306,7 +310,7 @@ mod tests {
         let profile = Profile::request(WireVersion::V3_2);
         let query = KeyQuery::new(keyid, &profile);
         let query = counterparty.map_or(query, |agent_url| query.with_counterparty(agent_url));
-        block_on(keys.resolve(&query)).map_err(|error| error.failure())
+        block_on(keys.resolve(query)).map_err(|error| error.failure())
     }
 
     #[test]

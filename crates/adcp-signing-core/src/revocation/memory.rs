@@ -5,14 +5,13 @@ use std::{
     sync::Arc,
 };
 
-use async_trait::async_trait;
 use parking_lot::{Mutex, RwLock};
 
 use super::{
     RevocationError, RevocationList, RevocationPolicy, RevocationSource, RevocationStatus,
     policy::MAX_LEAD,
 };
-use crate::{clock::UnixSeconds, resolver::VerificationKey};
+use crate::{answer::Answer, clock::UnixSeconds, resolver::VerificationKey};
 
 /// Revocation held in memory: a set of `kid`s by hand, the lists of issuers, or both.
 ///
@@ -229,9 +228,18 @@ impl Default for InMemoryRevocation {
     }
 }
 
-#[async_trait]
 impl RevocationSource for InMemoryRevocation {
-    async fn check(
+    fn check<'a>(
+        &'a self,
+        key: &'a VerificationKey,
+        now: UnixSeconds,
+    ) -> Answer<'a, RevocationStatus, RevocationError> {
+        Answer::now(self.status(key, now))
+    }
+}
+
+impl InMemoryRevocation {
+    fn status(
         &self,
         key: &VerificationKey,
         now: UnixSeconds,

@@ -7,14 +7,12 @@ mod timestamp;
 
 use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc};
 
-use async_trait::async_trait;
-
 pub use self::{
     list::{Freshness, RevocationList, RevocationListError},
     memory::{InMemoryRevocation, RevocationLoadError},
     policy::RevocationPolicy,
 };
-use crate::{clock::UnixSeconds, resolver::VerificationKey};
+use crate::{answer::Answer, clock::UnixSeconds, resolver::VerificationKey};
 
 /// What a revocation source says of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -59,27 +57,25 @@ impl RevocationError {
 /// The question is about the resolved key, not about its `kid`: a list speaks for the keys of one
 /// issuer ([`VerificationKey::revocation_issuer`]), and another issuer's key may have the same
 /// name.
-#[async_trait]
 pub trait RevocationSource: Send + Sync + fmt::Debug {
     /// What is known of the key at `now`: revoked first, then stale.
     ///
     /// # Errors
     /// [`RevocationError`] where the source cannot answer; the verifier then refuses.
-    async fn check(
-        &self,
-        key: &VerificationKey,
+    fn check<'a>(
+        &'a self,
+        key: &'a VerificationKey,
         now: UnixSeconds,
-    ) -> Result<RevocationStatus, RevocationError>;
+    ) -> Answer<'a, RevocationStatus, RevocationError>;
 }
 
-#[async_trait]
 impl<T: RevocationSource + ?Sized> RevocationSource for Arc<T> {
-    async fn check(
-        &self,
-        key: &VerificationKey,
+    fn check<'a>(
+        &'a self,
+        key: &'a VerificationKey,
         now: UnixSeconds,
-    ) -> Result<RevocationStatus, RevocationError> {
-        T::check(self, key, now).await
+    ) -> Answer<'a, RevocationStatus, RevocationError> {
+        T::check(self, key, now)
     }
 }
 
@@ -91,14 +87,13 @@ impl<T: RevocationSource + ?Sized> RevocationSource for Arc<T> {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoRevocation;
 
-#[async_trait]
 impl RevocationSource for NoRevocation {
-    async fn check(
-        &self,
-        _key: &VerificationKey,
+    fn check<'a>(
+        &'a self,
+        _key: &'a VerificationKey,
         _now: UnixSeconds,
-    ) -> Result<RevocationStatus, RevocationError> {
-        Ok(RevocationStatus::Good)
+    ) -> Answer<'a, RevocationStatus, RevocationError> {
+        Answer::now(Ok(RevocationStatus::Good))
     }
 }
 

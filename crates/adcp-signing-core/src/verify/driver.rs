@@ -181,7 +181,7 @@ impl Verifier {
             Some(agent_url) => query.with_counterparty(agent_url),
             None => query,
         };
-        let answer = self.keys.resolve(&query).await;
+        let answer = self.keys.resolve(query).await;
         let purposed = covered.with_key(answer)?.check_purpose()?;
         // A source that cannot answer is as good as a list that was not refreshed.
         let status = match self.revocation.check(purposed.key(), now).await {

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use futures_executor::block_on;
 
 use super::*;
+use crate::answer::Answer;
 
 /// Knows one task, or fails.
 #[derive(Debug)]
@@ -11,18 +11,17 @@ struct Tasks {
     fails: bool,
 }
 
-#[async_trait]
 impl TaskContinuation for Tasks {
-    async fn check(&self, message: &Continuation<'_>) -> Result<TaskMatch, TaskLookupError> {
+    fn check<'a>(&'a self, message: Continuation<'a>) -> Answer<'a, TaskMatch, TaskLookupError> {
         if self.fails {
-            return Err(TaskLookupError::new("connection refused"));
+            return Answer::now(Err(TaskLookupError::new("connection refused")));
         }
         let is_owner = matches!(
             message.principal(),
             Principal::Signer { agent_url: Some("https://buyer.example.com/mcp"), .. }
         );
         let is_same = message.task_id() == "t-1" && message.operation() == "get_products";
-        Ok(if is_same && is_owner { TaskMatch::Same } else { TaskMatch::Different })
+        Answer::now(Ok(if is_same && is_owner { TaskMatch::Same } else { TaskMatch::Different }))
     }
 }
 

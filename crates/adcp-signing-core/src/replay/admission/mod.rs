@@ -6,7 +6,6 @@ mod thresholds;
 
 use std::fmt;
 
-use async_trait::async_trait;
 use parking_lot::Mutex;
 
 use self::history::History;
@@ -15,7 +14,7 @@ use super::{
     InsertOutcome, ReplayEntry, ReplayKey, ReplayStore, StoreError,
     identity::{Id, Identities},
 };
-use crate::clock::UnixSeconds;
+use crate::{answer::Answer, clock::UnixSeconds};
 
 /// What the tracker reports. Route it to incident response and never to automatic revocation:
 /// onboarding many sellers at once looks the same.
@@ -112,28 +111,31 @@ impl<S: fmt::Debug> fmt::Debug for AdmissionTracked<S> {
     }
 }
 
-#[async_trait]
 impl<S: ReplayStore> ReplayStore for AdmissionTracked<S> {
-    async fn insert(
-        &self,
-        entry: ReplayEntry<'_>,
+    fn insert<'a>(
+        &'a self,
+        entry: ReplayEntry<'a>,
         now: UnixSeconds,
-    ) -> Result<InsertOutcome, StoreError> {
-        let key = self.identities.key(entry.key())?;
-        let outcome = self.store.insert(entry, now).await?;
-        if outcome == InsertOutcome::Inserted {
-            self.admit(key, now);
-        }
-        Ok(outcome)
+    ) -> Answer<'a, InsertOutcome, StoreError> {
+        let key = match self.identities.key(entry.key()) {
+            Ok(key) => key,
+            Err(error) => return Answer::now(Err(error)),
+        };
+        self.store.insert(entry, now).map(move |outcome| {
+            if let Ok(InsertOutcome::Inserted) = outcome {
+                self.admit(key, now);
+            }
+            outcome
+        })
     }
 
-    async fn cap_reached(
-        &self,
-        key: ReplayKey<'_>,
+    fn cap_reached<'a>(
+        &'a self,
+        key: ReplayKey<'a>,
         cap: u64,
         now: UnixSeconds,
-    ) -> Result<bool, StoreError> {
-        self.store.cap_reached(key, cap, now).await
+    ) -> Answer<'a, bool, StoreError> {
+        self.store.cap_reached(key, cap, now)
     }
 }
 

@@ -7,7 +7,6 @@ mod table;
 
 use std::fmt;
 
-use async_trait::async_trait;
 use parking_lot::Mutex;
 
 use self::{
@@ -16,7 +15,7 @@ use self::{
     table::{Lookup, Misplaced, Table},
 };
 use super::{InsertOutcome, ReplayEntry, ReplayKey, ReplayStore, StoreError, identity::Identities};
-use crate::clock::UnixSeconds;
+use crate::{answer::Answer, clock::UnixSeconds};
 
 const SHARDS: usize = 256;
 
@@ -173,23 +172,22 @@ impl fmt::Debug for InMemoryReplayStore {
     }
 }
 
-#[async_trait]
 impl ReplayStore for InMemoryReplayStore {
-    async fn insert(
-        &self,
-        entry: ReplayEntry<'_>,
+    fn insert<'a>(
+        &'a self,
+        entry: ReplayEntry<'a>,
         now: UnixSeconds,
-    ) -> Result<InsertOutcome, StoreError> {
-        self.insert_now(entry, now)
+    ) -> Answer<'a, InsertOutcome, StoreError> {
+        Answer::now(self.insert_now(entry, now))
     }
 
-    async fn cap_reached(
-        &self,
-        key: ReplayKey<'_>,
+    fn cap_reached<'a>(
+        &'a self,
+        key: ReplayKey<'a>,
         cap: u64,
         now: UnixSeconds,
-    ) -> Result<bool, StoreError> {
-        self.cap_reached_now(key, cap, now)
+    ) -> Answer<'a, bool, StoreError> {
+        Answer::now(self.cap_reached_now(key, cap, now))
     }
 }
 

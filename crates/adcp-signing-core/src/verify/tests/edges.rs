@@ -2,12 +2,12 @@
 
 use std::{error::Error as _, sync::Arc};
 
-use async_trait::async_trait;
 use futures_executor::block_on;
 use parking_lot::Mutex;
 
-use super::support::{AGENT, Answer, Edges, KEYID, KeyAnswer, NOW, Scene, URL, key, listed, route};
+use super::support::{AGENT, Edges, KEYID, KeyAnswer, NOW, Scene, Told, URL, key, listed, route};
 use crate::{
+    answer::Answer,
     clock::FixedClock,
     operation::List,
     profile::{Recovery, WireVersion},
@@ -24,19 +24,19 @@ fn with(edges: Edges) -> Scene {
 
 #[test]
 fn a_revocation_source_that_errs_makes_the_key_stale() {
-    let edges = Edges { revocation: Answer::Fails, ..Edges::default() };
+    let edges = Edges { revocation: Told::Fails, ..Edges::default() };
     let rejection = with(edges).verify().unwrap_err();
     assert_eq!(rejection.reason().as_str(), "request_signature_revocation_stale");
     assert_eq!(rejection.step(), Step::Revocation);
-    let edges = Edges { revocation: Answer::Is(RevocationStatus::Stale), ..Edges::default() };
+    let edges = Edges { revocation: Told::Is(RevocationStatus::Stale), ..Edges::default() };
     let rejection = with(edges).verify().unwrap_err();
     assert_eq!(rejection.reason().as_str(), "request_signature_revocation_stale");
 }
 
 #[test]
 fn a_replay_store_that_errs_is_503_with_retry_after_and_no_code() {
-    let cap = Edges { cap: Answer::Fails, ..Edges::default() };
-    let insert = Edges { insert: Answer::Fails, ..Edges::default() };
+    let cap = Edges { cap: Told::Fails, ..Edges::default() };
+    let insert = Edges { insert: Told::Fails, ..Edges::default() };
     for (edges, step) in [(cap, Step::ReplayCap), (insert, Step::Insert)] {
         for webhook in [false, true] {
             let scene = Scene { webhook, ..with(edges.clone()) };
@@ -55,7 +55,7 @@ fn a_replay_store_that_errs_is_503_with_retry_after_and_no_code() {
 /// A store that is down must not turn a signed request into one of the shadow mode.
 #[test]
 fn a_replay_store_that_errs_is_not_shadowed() {
-    let edges = Edges { insert: Answer::Fails, ..Edges::default() };
+    let edges = Edges { insert: Told::Fails, ..Edges::default() };
     let scene = Scene {
         capability: listed(Some(List::Warn)),
         fallback: FallbackCredential::Valid,
@@ -67,7 +67,7 @@ fn a_replay_store_that_errs_is_not_shadowed() {
 #[test]
 fn a_cap_that_is_reached_between_look_and_insert_refuses() {
     for outcome in [InsertOutcome::KeyCapReached, InsertOutcome::AggregateCapReached] {
-        let edges = Edges { insert: Answer::Is(outcome), ..Edges::default() };
+        let edges = Edges { insert: Told::Is(outcome), ..Edges::default() };
         let rejection = with(edges).verify().unwrap_err();
         assert_eq!(rejection.reason().as_str(), "request_signature_rate_abuse");
         assert_eq!(rejection.step(), Step::Insert);
@@ -114,19 +114,27 @@ fn without_a_failing_edge_the_same_scene_is_accepted() {
     assert!(matches!(with(Edges::default()).verify(), Ok(Verified::Signed(_))));
 }
 
+#[test]
+fn an_edge_may_answer_later() {
+    let late = Edges { late: true, ..Edges::default() };
+    assert!(matches!(with(late.clone()).verify(), Ok(Verified::Signed(_))));
+    let replayed = Edges { insert: Told::Is(InsertOutcome::Replayed), ..late };
+    let rejection = with(replayed).verify().unwrap_err();
+    assert_eq!(rejection.reason().as_str(), "request_signature_replayed");
+}
+
 /// Knows no key, and writes down what it is asked.
 #[derive(Debug, Default)]
 struct Asked(Mutex<Vec<(String, Option<String>)>>);
 
-#[async_trait]
 impl KeyResolver for Asked {
-    async fn resolve(
-        &self,
-        query: &KeyQuery<'_>,
-    ) -> Result<Option<Arc<VerificationKey>>, ResolveError> {
+    fn resolve<'a>(
+        &'a self,
+        query: KeyQuery<'a>,
+    ) -> Answer<'a, Option<Arc<VerificationKey>>, ResolveError> {
         let counterparty = query.counterparty().map(str::to_owned);
         self.0.lock().push((query.keyid().to_owned(), counterparty));
-        Ok(None)
+        Answer::now(Ok(None))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Every rejection is logged once, with kid, step, code and reason, and with nothing of the body.
 
-use super::support::{Answer, Edges, KEYID, NOW, Scene, key, listed};
+use super::support::{Edges, KEYID, NOW, Scene, Told, key, listed};
 use crate::{
     clock::FixedClock,
     operation::{DigestPolicy, List, RequestSigningCapability},
@@ -44,7 +44,7 @@ fn a_rejection_is_logged_with_kid_step_code_and_reason() {
 
 #[test]
 fn a_failing_store_is_logged_as_an_error() {
-    let edges = Edges { insert: Answer::Fails, ..Edges::default() };
+    let edges = Edges { insert: Told::Fails, ..Edges::default() };
     let lines = lines(&Scene { edges, ..Scene::default() });
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(lines[0].starts_with("ERROR"), "{lines:?}");

@@ -8,10 +8,10 @@ use std::{
     },
 };
 
-use async_trait::async_trait;
 use futures_executor::block_on;
 
 use crate::{
+    answer::Answer,
     clock::{FixedClock, UnixSeconds},
     keys::{Algorithm, KeyPurpose},
     operation::{DigestPolicy, List, RequestSigningCapability, Transport},
@@ -54,11 +54,25 @@ pub(super) struct Scene {
 #[derive(Debug, Clone)]
 pub(super) struct Edges {
     pub(super) key: KeyAnswer,
-    pub(super) revocation: Answer<RevocationStatus>,
-    pub(super) cap: Answer<bool>,
-    pub(super) insert: Answer<InsertOutcome>,
+    pub(super) revocation: Told<RevocationStatus>,
+    pub(super) cap: Told<bool>,
+    pub(super) insert: Told<InsertOutcome>,
+    /// Whether they have to be waited for.
+    pub(super) late: bool,
     pub(super) inserted: Arc<AtomicUsize>,
     pub(super) asked: Arc<AtomicUsize>,
+}
+
+impl Edges {
+    fn answer<'a, T: Send + 'a, E: Send + 'a>(&self, result: Result<T, E>) -> Answer<'a, T, E> {
+        if !self.late {
+            return Answer::now(result);
+        }
+        Answer::later(async {
+            tokio::task::yield_now().await;
+            result
+        })
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -71,7 +85,7 @@ pub(super) enum KeyAnswer {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Answer<T> {
+pub(super) enum Told<T> {
     Is(T),
     Fails,
 }
@@ -113,9 +127,10 @@ impl Default for Edges {
     fn default() -> Self {
         Self {
             key: KeyAnswer::Published,
-            revocation: Answer::Is(RevocationStatus::Good),
-            cap: Answer::Is(false),
-            insert: Answer::Is(InsertOutcome::Inserted),
+            revocation: Told::Is(RevocationStatus::Good),
+            cap: Told::Is(false),
+            insert: Told::Is(InsertOutcome::Inserted),
+            late: false,
             inserted: Arc::default(),
             asked: Arc::default(),
         }
@@ -198,16 +213,16 @@ impl Scene {
             edges.key = KeyAnswer::NotPublished;
         }
         if self.has(Step::Revocation) {
-            edges.revocation = Answer::Is(RevocationStatus::Revoked);
+            edges.revocation = Told::Is(RevocationStatus::Revoked);
         }
         if self.has(Step::ReplayCap) {
-            edges.cap = Answer::Is(true);
+            edges.cap = Told::Is(true);
         }
         if self.has(Step::Insert) {
-            edges.insert = Answer::Is(InsertOutcome::KeyCapReached);
+            edges.insert = Told::Is(InsertOutcome::KeyCapReached);
         }
         if self.has(Step::Replay) {
-            edges.insert = Answer::Is(InsertOutcome::Replayed);
+            edges.insert = Told::Is(InsertOutcome::Replayed);
         }
         edges
     }
@@ -267,67 +282,64 @@ pub(super) struct Keys {
     pub(super) public: crate::keys::PublicKey,
 }
 
-#[async_trait]
 impl KeyResolver for Keys {
-    async fn resolve(
-        &self,
-        query: &KeyQuery<'_>,
-    ) -> Result<Option<Arc<VerificationKey>>, ResolveError> {
+    fn resolve<'a>(
+        &'a self,
+        query: KeyQuery<'a>,
+    ) -> Answer<'a, Option<Arc<VerificationKey>>, ResolveError> {
         let named = |kid: &str, purpose: KeyPurpose| {
             let key = VerificationKey::trusted(kid, self.public.clone(), purpose);
             Ok(Some(Arc::new(key.with_agent_url(AGENT).unwrap())))
         };
-        match &self.edges.key {
+        self.edges.answer(match &self.edges.key {
             KeyAnswer::Published => named(query.keyid(), KeyPurpose::RequestSigning),
             KeyAnswer::Purpose(purpose) => named(query.keyid(), purpose.clone()),
             KeyAnswer::Other(kid) => named(kid, KeyPurpose::RequestSigning),
             KeyAnswer::NotPublished => Ok(None),
             KeyAnswer::Fails(failure) => Err(ResolveError::new(*failure, "told to fail")),
-        }
+        })
     }
 }
 
-#[async_trait]
 impl RevocationSource for Edges {
-    async fn check(
-        &self,
-        key: &VerificationKey,
+    fn check<'a>(
+        &'a self,
+        key: &'a VerificationKey,
         _: UnixSeconds,
-    ) -> Result<RevocationStatus, RevocationError> {
+    ) -> Answer<'a, RevocationStatus, RevocationError> {
         assert_eq!(key.agent_url(), Some(AGENT), "revocation is asked about the resolved key");
-        match self.revocation {
-            Answer::Is(status) => Ok(status),
-            Answer::Fails => Err(RevocationError::new("told to fail")),
-        }
+        self.answer(match self.revocation {
+            Told::Is(status) => Ok(status),
+            Told::Fails => Err(RevocationError::new("told to fail")),
+        })
     }
 }
 
-#[async_trait]
 impl ReplayStore for Edges {
-    async fn cap_reached(
-        &self,
-        _: ReplayKey<'_>,
+    fn cap_reached<'a>(
+        &'a self,
+        _: ReplayKey<'a>,
         _: u64,
         _: UnixSeconds,
-    ) -> Result<bool, StoreError> {
+    ) -> Answer<'a, bool, StoreError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
-        match self.cap {
-            Answer::Is(reached) => Ok(reached),
-            Answer::Fails => Err(StoreError::unavailable("told to fail", "cap")),
-        }
+        self.answer(match self.cap {
+            Told::Is(reached) => Ok(reached),
+            Told::Fails => Err(StoreError::unavailable("told to fail", "cap")),
+        })
     }
 
-    async fn insert(
-        &self,
-        entry: ReplayEntry<'_>,
+    fn insert<'a>(
+        &'a self,
+        entry: ReplayEntry<'a>,
         _: UnixSeconds,
-    ) -> Result<InsertOutcome, StoreError> {
+    ) -> Answer<'a, InsertOutcome, StoreError> {
         self.inserted.fetch_add(1, Ordering::SeqCst);
         assert_eq!((entry.key().keyid(), entry.nonce()), (KEYID, NONCE));
         assert_eq!(entry.expires_at(), NOW.plus(300 + 60));
-        match self.insert {
-            Answer::Is(outcome) => Ok(outcome),
-            Answer::Fails => Err(StoreError::unavailable("told to fail", "insert")),
-        }
+        self.answer(match self.insert {
+            Told::Is(outcome) => Ok(outcome),
+            Told::Fails => Err(StoreError::unavailable("told to fail", "insert")),
+        })
     }
 }

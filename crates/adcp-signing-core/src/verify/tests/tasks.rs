@@ -2,12 +2,12 @@
 
 use std::{error::Error as _, sync::Arc};
 
-use async_trait::async_trait;
 use futures_executor::block_on;
 use parking_lot::Mutex;
 
 use super::support::{AGENT, Edges, KEYID, Keys, NONCE, NOW, key};
 use crate::{
+    answer::Answer,
     clock::FixedClock,
     nonce::Nonce,
     operation::{
@@ -47,16 +47,15 @@ impl Tasks {
     }
 }
 
-#[async_trait]
 impl TaskContinuation for Tasks {
-    async fn check(&self, message: &Continuation<'_>) -> Result<TaskMatch, TaskLookupError> {
+    fn check<'a>(&'a self, message: Continuation<'a>) -> Answer<'a, TaskMatch, TaskLookupError> {
         let (task, principal) = (message.task_id(), message.principal());
         self.asked.lock().push(format!("{task} {} {principal:?}", message.operation()));
-        match self.record {
+        Answer::now(match self.record {
             Record::Same => Ok(TaskMatch::Same),
             Record::Different => Ok(TaskMatch::Different),
             Record::Fails => Err(TaskLookupError::new("told to fail")),
-        }
+        })
     }
 }
 
