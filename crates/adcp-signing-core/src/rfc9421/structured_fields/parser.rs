@@ -136,7 +136,8 @@ impl<'a> Cursor<'a> {
     }
 
     fn some_params(&mut self) -> Parsed<Params<'a>> {
-        let mut entries: Vec<(&'a str, BareItem<'a>)> = Vec::new();
+        // A signature has six.
+        let mut entries: Vec<(&'a str, BareItem<'a>)> = Vec::with_capacity(8);
         while self.eat(';') {
             self.skip_spaces();
             let start = self.offset();
@@ -146,10 +147,6 @@ impl<'a> Cursor<'a> {
             }
             if entries.len() == MAX_PARAMS {
                 return Err(error_at(start, ParseErrorKind::TooManyParameters));
-            }
-            if entries.is_empty() {
-                // A signature has six.
-                entries.reserve(8);
             }
             let value = if self.eat('=') { self.bare_item()? } else { BareItem::Boolean(true) };
             entries.push((name, value));
