@@ -2,9 +2,7 @@
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
-use ::http::{Uri, request::Parts};
-
-use super::HttpRequest;
+use super::{HttpRequest, RequestHead};
 use crate::target_uri::{
     AmbiguousUrl, RawHost, RootDot, Rules, TargetUriError, canonicalize_authority,
     unambiguous_target,
@@ -93,16 +91,16 @@ impl Origin {
     /// `*_target_uri_malformed`.
     pub fn request<'a>(
         &self,
-        parts: &'a Parts,
+        head: &'a impl RequestHead,
         body: &'a [u8],
     ) -> Result<HttpRequest<'a>, OriginError> {
-        self.agrees(&parts.uri)?;
-        Ok(HttpRequest::new(parts, self.target(&parts.uri)?, body))
+        self.agrees(head)?;
+        Ok(HttpRequest::new(head, self.target(head)?, body))
     }
 
     /// The absolute URI, as written but for the origin.
-    fn target(&self, uri: &Uri) -> Result<String, OriginError> {
-        let path = match uri.path_and_query().map(|path| path.as_str()) {
+    fn target(&self, head: &impl RequestHead) -> Result<String, OriginError> {
+        let path = match head.path_and_query() {
             Some(path) if path.starts_with('/') => Cow::Borrowed(path),
             // `https://host?query` in absolute form.
             Some(query) if query.starts_with('?') => Cow::Owned(format!("/{query}")),
@@ -111,16 +109,16 @@ impl Origin {
         Ok(format!("{self}{path}"))
     }
 
-    fn agrees(&self, uri: &Uri) -> Result<(), OriginError> {
-        if let Some(scheme) = uri.scheme_str() {
+    fn agrees(&self, head: &impl RequestHead) -> Result<(), OriginError> {
+        if let Some(scheme) = head.scheme() {
             let same = scheme.eq_ignore_ascii_case(self.scheme)
                 || (self.terminated && scheme.eq_ignore_ascii_case("http"));
             if !same {
                 return Err(OriginError::Disagrees(self.clone()));
             }
         }
-        if let Some(authority) = uri.authority() {
-            let canonical = canonicalize_authority(authority.as_str(), self.scheme, RULES)
+        if let Some(authority) = head.authority() {
+            let canonical = canonicalize_authority(authority, self.scheme, RULES)
                 .map_err(OriginError::Authority)?;
             if canonical != self.authority {
                 return Err(OriginError::Disagrees(self.clone()));

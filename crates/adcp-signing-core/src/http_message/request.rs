@@ -1,10 +1,9 @@
-//! `HttpRequest`: what [`Request`] borrows from, of `http::request::Parts` and the body's bytes.
+//! `HttpRequest`: what [`Request`] borrows from, of a request's head and the body's bytes.
 
-use ::http::request::Parts;
-
+use super::RequestHead;
 use crate::rfc9421::{FieldLine, Request};
 
-/// A request of the `http` crate with its target URI, made by
+/// A request of an HTTP library with its target URI, made by
 /// [`Origin::request`](super::Origin::request).
 #[derive(Debug, Clone)]
 pub struct HttpRequest<'a> {
@@ -16,16 +15,12 @@ pub struct HttpRequest<'a> {
 }
 
 impl<'a> HttpRequest<'a> {
-    pub(super) fn new(parts: &'a Parts, url: String, body: &'a [u8]) -> Self {
-        let line = |(name, value): (&'a ::http::HeaderName, &'a ::http::HeaderValue)| FieldLine {
-            name: name.as_str(),
-            value: value.as_bytes(),
-        };
+    pub(super) fn new(head: &'a impl RequestHead, url: String, body: &'a [u8]) -> Self {
         Self {
-            method: parts.method.as_str(),
+            method: head.method(),
             url,
-            pseudo_authority: parts.uri.authority().map(|authority| authority.as_str()),
-            fields: parts.headers.iter().map(line).collect(),
+            pseudo_authority: head.authority(),
+            fields: head.fields().collect(),
             body,
         }
     }

@@ -64,9 +64,14 @@ pub enum Transport {
 impl Transport {
     /// Whether the operation, or a part of it, is read from the body.
     pub(crate) fn reads_body(&self) -> bool {
+        !matches!(self, Self::Rest { .. })
+    }
+
+    /// What the request asks for, where the route alone says so.
+    pub(crate) fn routed(&self) -> Option<Resolved> {
         match self {
-            Self::Rest { .. } => false,
-            Self::RestPath | Self::Mcp | Self::A2a => true,
+            Self::Rest { operation } => Some(rest::routed(operation)),
+            Self::RestPath | Self::Mcp | Self::A2a => None,
         }
     }
 }

@@ -32,18 +32,25 @@ impl LengthMismatch {
     /// Compares a body with the joined `Content-Length` lines. RFC 9110 §8.6 lets a recipient take
     /// one number that is repeated; it is refused here.
     pub(crate) fn check(content_length: Option<&[u8]>, body: &[u8]) -> Result<(), Self> {
-        let Some(value) = content_length else { return Ok(()) };
-        let digits = std::str::from_utf8(value).map_err(|_| Self::Malformed)?;
-        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(Self::Malformed);
-        }
-        let announced: u64 = digits.parse().map_err(|_| Self::Malformed)?;
+        let Some(announced) = announced_length(content_length)? else { return Ok(()) };
         if u64::try_from(body.len()) == Ok(announced) {
             Ok(())
         } else {
             Err(Self::Differs { announced, actual: body.len() })
         }
     }
+}
+
+/// The length that the joined `Content-Length` lines announce.
+pub(crate) fn announced_length(
+    content_length: Option<&[u8]>,
+) -> Result<Option<u64>, LengthMismatch> {
+    let Some(value) = content_length else { return Ok(None) };
+    let digits = std::str::from_utf8(value).map_err(|_| LengthMismatch::Malformed)?;
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(LengthMismatch::Malformed);
+    }
+    digits.parse().map(Some).map_err(|_| LengthMismatch::Malformed)
 }
 
 /// Refuses a body of another length than `Content-Length` announces.

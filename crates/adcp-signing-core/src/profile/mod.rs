@@ -31,7 +31,7 @@ pub use self::{
     wire::WireVersion,
 };
 pub(crate) use self::{
-    body::{check_body, check_length},
+    body::{announced_length, check_body, check_length},
     components::{AdcpComponents, KnownFields, check_authority, is_known},
     content_type::{content_type, declares_json, has_top_level_comma},
 };

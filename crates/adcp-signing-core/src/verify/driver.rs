@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::{
-    Anonymous, BodyReading, Context, Fallback, FallbackCredential, Prechecked, Reason, Received,
-    Rejection, ShadowFinding, Signed, Step, Unsigned, Verified, VerifiedSigner, Verifier,
+    Anonymous, BodyReading, Context, Fallback, FallbackCredential, Prechecked, Purposed, Reason,
+    Received, Rejection, ShadowFinding, Signed, Step, Unsigned, Verified, VerifiedSigner, Verifier,
     verifier::{Endpoint, LOG, Tasks},
 };
 use crate::{
+    clock::UnixSeconds,
     operation::{
         Principal, RequestSigningCapability, Resolved, TaskRefusal, Transport, check_continuation,
     },
@@ -15,6 +16,12 @@ use crate::{
     revocation::RevocationStatus,
     rfc9421::Request,
 };
+
+/// What a message came to, and how.
+pub(super) enum Endpoints<'v> {
+    Request { transport: &'v Transport, capability: &'v RequestSigningCapability },
+    Webhook,
+}
 
 impl Verifier {
     /// Verifies one message and answers whether it may be processed, and on whose authority.
@@ -26,11 +33,27 @@ impl Verifier {
         request: &Request<'_>,
         context: &Context<'_>,
     ) -> Result<Verified, Rejection> {
-        let outcome = match (&self.endpoint, context.transport) {
-            (Endpoint::Requests { capability }, Some(transport)) => {
+        let outcome = match self.endpoint_of(context) {
+            Ok(Endpoints::Request { transport, capability }) => {
                 self.verify_request(request, context, transport, capability).await
             }
-            (Endpoint::Webhooks, None) => self.verify_webhook(request, context).await,
+            Ok(Endpoints::Webhook) => self.verify_webhook(request, context).await,
+            Err(misused) => Err(misused),
+        };
+        self.log(&outcome);
+        outcome
+    }
+
+    /// The endpoint and the context, which must be of one kind.
+    pub(super) fn endpoint_of<'v>(
+        &'v self,
+        context: &Context<'v>,
+    ) -> Result<Endpoints<'v>, Rejection> {
+        match (&self.endpoint, context.transport) {
+            (Endpoint::Requests { capability }, Some(transport)) => {
+                Ok(Endpoints::Request { transport, capability })
+            }
+            (Endpoint::Webhooks, None) => Ok(Endpoints::Webhook),
             (Endpoint::Requests { .. }, None) => Err(misused(
                 "a verifier of requests was given the context of a webhook; say how the request \
                  arrived with Context::request",
@@ -38,9 +61,7 @@ impl Verifier {
             (Endpoint::Webhooks, Some(_)) => Err(misused(
                 "a verifier of webhooks was given the context of a request; use Context::webhook",
             )),
-        };
-        self.log(&outcome);
-        outcome
+        }
     }
 
     async fn verify_webhook(
@@ -162,13 +183,13 @@ impl Verifier {
         }
     }
 
-    /// Steps 1 to 14.
-    async fn checklist(
+    /// Steps 1 to 8.
+    pub(super) async fn purposed<'r>(
         &self,
-        signed: &Signed<'_>,
+        signed: &'r Signed<'r>,
         context: &Context<'_>,
-    ) -> Result<VerifiedSigner, Rejection> {
-        let now = self.clock.now();
+        now: UnixSeconds,
+    ) -> Result<Purposed<'r>, Rejection> {
         let covered = signed
             .parse_fields()?
             .check_params()?
@@ -182,7 +203,17 @@ impl Verifier {
             None => query,
         };
         let answer = self.keys.resolve(query).await;
-        let purposed = covered.with_key(answer)?.check_purpose()?;
+        covered.with_key(answer)?.check_purpose()
+    }
+
+    /// Steps 1 to 14.
+    async fn checklist(
+        &self,
+        signed: &Signed<'_>,
+        context: &Context<'_>,
+    ) -> Result<VerifiedSigner, Rejection> {
+        let now = self.clock.now();
+        let purposed = self.purposed(signed, context, now).await?;
         // A source that cannot answer is as good as a list that was not refreshed.
         let status = match self.revocation.check(purposed.key(), now).await {
             Ok(status) => status,

@@ -2,11 +2,13 @@
 
 use std::{fmt, sync::Arc};
 
-use ::http::{Request as HttpMessage, request::Parts};
+use ::http::Request as HttpMessage;
 
-use super::{Context, Rejection, Step, Verified, VerifiedSigner, Verifier};
+use super::{
+    Context, HeadVerdict, Rejection, Step, Verified, VerifiedSigner, Verifier, driver::record,
+};
 use crate::{
-    http_message::{Origin, OriginError},
+    http_message::{Origin, OriginError, RequestHead},
     profile::Fault,
 };
 
@@ -72,26 +74,42 @@ impl Verifier {
     /// look at.
     pub async fn verify_parts(
         &self,
-        parts: &Parts,
+        head: &impl RequestHead,
         body: &[u8],
         origin: &Origin,
         context: &Context<'_>,
     ) -> Result<Verified, Rejection> {
-        match origin.request(parts, body) {
+        match origin.request(head, body) {
             Ok(message) => self.verify(&message.as_request(), context).await,
-            Err(error) => {
-                let outcome = Err(self.not_to_origin(error));
-                self.log(&outcome);
-                outcome
-            }
+            Err(error) => Err(self.not_to_origin(error)),
+        }
+    }
+
+    /// Judges a request by its head, before its body is read: see
+    /// [`check_head`](Self::check_head).
+    ///
+    /// # Errors
+    /// [`Rejection`], as [`check_head`](Self::check_head); and as
+    /// [`verify_parts`](Self::verify_parts) where the request is not one to the origin.
+    pub async fn check_http_head(
+        &self,
+        head: &impl RequestHead,
+        origin: &Origin,
+        context: &Context<'_>,
+    ) -> Result<HeadVerdict, Rejection> {
+        match origin.request(head, &[]) {
+            Ok(message) => self.check_head(&message.as_request(), context).await,
+            Err(error) => Err(self.not_to_origin(error)),
         }
     }
 
     #[cold]
     fn not_to_origin(&self, error: OriginError) -> Rejection {
         let fault = Fault::TargetUriMalformed;
-        Rejection::new(&self.profile, Step::Precheck, fault, error.to_string())
-            .with_source(Arc::new(error))
+        let rejection = Rejection::new(&self.profile, Step::Precheck, fault, error.to_string())
+            .with_source(Arc::new(error));
+        record(&rejection, false);
+        rejection
     }
 }
 

@@ -23,11 +23,14 @@
 //! replay entry only from [`Authentic`], so the two orderings that the specification calls
 //! load-bearing cannot be broken by an edit.
 //!
+//! `head.rs` makes the steps that need no body before the body is read.
+//!
 //! [`Verifier`] drives the chain over the edges (keys, revocation, replay, clock). Callers with
 //! edges of their own can drive the types directly: none of them waits for anything.
 
 mod context;
 mod driver;
+mod head;
 #[cfg(feature = "http")]
 mod http;
 mod outcome;
@@ -57,6 +60,7 @@ mod verifier;
 pub use self::http::VerifiedHttp;
 pub use self::{
     context::{Context, FallbackCredential},
+    head::HeadVerdict,
     outcome::{Anonymous, Fallback, ShadowFinding, Verified, VerifiedSigner},
     received::{BodyReading, Received},
     rejection::{Bound, Reason, Rejection},

@@ -6,7 +6,10 @@ use super::{Bound, Reason, Rejection, Step};
 use crate::{
     json::{Document, DuplicateKeys, JsonLimits, StrictJsonError, scan_body},
     operation::{BodyView, METHOD_OVERRIDE_FIELDS, Target, is_identity_coded},
-    profile::{Bounds, Fault, LengthMismatch, Profile, SeveralContentTypes, has_top_level_comma},
+    profile::{
+        Bounds, Fault, LengthMismatch, Profile, SeveralContentTypes, announced_length,
+        has_top_level_comma,
+    },
     rfc9421::{FieldLine, Request, structured_fields::trim_ows},
     target_uri::{TargetUri, TargetUriError},
 };
@@ -47,6 +50,8 @@ pub(super) enum Joined<'a> {
 enum Json<'a> {
     /// There is no body.
     Empty,
+    /// The body is still to be read, and may be there.
+    Unread { is_announced: bool },
     Strict {
         /// Kept where the operation or the webhook credentials are read from the body.
         document: Option<Document<'a>>,
@@ -79,13 +84,7 @@ impl<'a> Received<'a> {
         let bounds = profile.bounds();
         let length = request.body.len();
         if length > bounds.max_body_bytes() {
-            return Err(exceeds(
-                Bound::BodyBytes,
-                format!(
-                    "the body has {length} bytes, and this endpoint reads {}; send less, or raise the bound",
-                    bounds.max_body_bytes()
-                ),
-            ));
+            return Err(exceeds(Bound::BodyBytes, too_long(length, bounds.max_body_bytes())));
         }
         let fields = Fields::of(request.fields);
         let keeps_document = reading == BodyReading::Document || fields.are_unsigned();
@@ -93,6 +92,39 @@ impl<'a> Received<'a> {
             .coded(fields.content_encoding.value());
         let target = TargetUri::canonicalize(request.url, profile.verifier_uri_rules());
         Ok(Self { profile, request, fields, target, body })
+    }
+
+    /// Looks at a message whose body is still to be read.
+    ///
+    /// # Errors
+    /// [`Reason::Bound`] where the body is announced as larger than the profile's bounds.
+    pub(super) fn head(profile: &'a Profile, request: &'a Request<'a>) -> Result<Self, Rejection> {
+        let fields = Fields::of(request.fields);
+        let announced = announced_length(fields.content_length.value());
+        let bound = profile.bounds().max_body_bytes();
+        if let Ok(Some(length)) = announced
+            && usize::try_from(length).map_or(true, |length| length > bound)
+        {
+            return Err(exceeds(Bound::BodyBytes, too_long(length, bound)));
+        }
+        let body = Json::Unread { is_announced: matches!(announced, Ok(Some(1..))) };
+        let target = TargetUri::canonicalize(request.url, profile.verifier_uri_rules());
+        Ok(Self { profile, request, fields, target, body })
+    }
+
+    /// Whether there is a body. One that is still to be read and that nothing announces counts as
+    /// none: less is asked of such a head than of the whole message.
+    pub(super) fn has_body(&self) -> bool {
+        match self.body {
+            Json::Empty => false,
+            Json::Unread { is_announced } => is_announced,
+            Json::Strict { .. } | Json::Other(_) => true,
+        }
+    }
+
+    /// Whether the body was read, so that its members can be asked for.
+    pub(super) fn is_read(&self) -> bool {
+        !matches!(self.body, Json::Unread { .. })
     }
 
     /// Whether the message carries neither `Signature-Input` nor `Signature`, and so makes no claim
@@ -117,6 +149,7 @@ impl<'a> Received<'a> {
                 Json::Strict { document: None, .. } => Err(&NOT_KEPT),
                 Json::Other(error) => Err(error),
                 Json::Empty => Err(&NO_BODY),
+                Json::Unread { .. } => Err(&NOT_KEPT),
             },
             content_type: self.fields.content_type.value(),
             content_encoding: self.fields.content_encoding.value(),
@@ -132,7 +165,7 @@ impl<'a> Received<'a> {
     /// What the scan of step 14 found: the duplicate keys of a JSON body, or why it is not JSON.
     pub(super) fn body_fault(&self) -> Option<StrictJsonError> {
         match &self.body {
-            Json::Empty | Json::Strict { duplicates: None, .. } => None,
+            Json::Empty | Json::Unread { .. } | Json::Strict { duplicates: None, .. } => None,
             Json::Strict { duplicates: Some(keys), .. } => {
                 Some(StrictJsonError::Duplicate(keys.clone()))
             }
@@ -268,6 +301,13 @@ impl<'a> Json<'a> {
             body => body,
         }
     }
+}
+
+#[cold]
+fn too_long(length: impl fmt::Display, bound: usize) -> String {
+    format!(
+        "the body has {length} bytes, and this endpoint reads {bound}; send less, or raise the bound"
+    )
 }
 
 #[cold]

@@ -85,12 +85,8 @@ impl<'r> Received<'r> {
             let unsigned = Unsigned { resolved, is_shadowed: false, registers_credentials };
             return Ok(Prechecked::Unsigned(unsigned));
         }
-        if is_unsigned && let Err(error) = &self.target {
-            return Err(self.refuse(
-                Step::Precheck,
-                Fault::TargetUriMalformed,
-                format!("the request is unsigned and its target cannot be told: {error}"),
-            ));
+        if is_unsigned {
+            self.check_unsigned_target()?;
         }
         if is_unsigned && let Err(mismatch) = self.check_length() {
             return Err(self.refuse(Step::Precheck, Fault::BodyMalformed, mismatch.to_string()));
@@ -120,6 +116,36 @@ impl<'r> Received<'r> {
         Ok(Signed { received: self, asked: Asked::anything() })
     }
 
+    /// The part of step 0 that needs no body, for a request that makes no claim to be signed.
+    ///
+    /// # Errors
+    /// As [`check_operation`](Self::check_operation).
+    pub(super) fn check_unsigned_head(
+        &self,
+        transport: &Transport,
+        capability: &RequestSigningCapability,
+        has_fallback: bool,
+    ) -> Result<(), Rejection> {
+        self.check_unsigned_target()?;
+        match transport.routed() {
+            Some(resolved) => {
+                self.check_posture(&resolved, capability.posture(&resolved), has_fallback)
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn check_unsigned_target(&self) -> Result<(), Rejection> {
+        match &self.target {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.refuse(
+                Step::Precheck,
+                Fault::TargetUriMalformed,
+                format!("the request is unsigned and its target cannot be told: {error}"),
+            )),
+        }
+    }
+
     /// The rules for a request that makes no claim to be signed.
     fn check_unsigned(
         &self,
@@ -127,38 +153,54 @@ impl<'r> Received<'r> {
         posture: Posture,
         has_fallback: bool,
     ) -> Result<Unsigned, Rejection> {
-        let required = |detail: &'static str| {
-            self.refuse(Step::Precheck, Fault::SignatureRequired, detail)
-                .with_operation(resolved.operation())
-        };
         if registers_webhook_credentials(&self.body(), &resolved) {
-            return Err(required(
+            return Err(self.signature_required(
+                &resolved,
                 "the body registers, or could be read to register, webhook credentials, which only \
                  a signed request may do",
             ));
         }
+        self.check_posture(&resolved, posture, has_fallback)?;
+        Ok(Unsigned {
+            is_shadowed: posture == Posture::Warn,
+            registers_credentials: false,
+            resolved,
+        })
+    }
+
+    fn check_posture(
+        &self,
+        resolved: &Resolved,
+        posture: Posture,
+        has_fallback: bool,
+    ) -> Result<(), Rejection> {
         match (posture, has_fallback) {
-            (Posture::Undetermined, _) => Err(required(
+            (Posture::Undetermined, _) => Err(self.signature_required(
+                resolved,
                 "the operation cannot be told from this request, and the endpoint requires \
                  signatures for some; sign it",
             )),
-            (Posture::Required, false) => Err(required(
+            (Posture::Required, false) => Err(self.signature_required(
+                resolved,
                 "the operation requires a signature or another accepted credential, and the \
                  request has neither",
             )),
-            (Posture::Warn, false) => Err(required(
-                "the operation is in shadow mode, and the request has neither a signature nor \
-                 another accepted credential",
-            )
-            .into_unauthenticated()),
-            (Posture::Warn, true)
-            | (Posture::Required, true)
-            | (Posture::Supported | Posture::Unlisted, _) => Ok(Unsigned {
-                is_shadowed: posture == Posture::Warn,
-                registers_credentials: false,
-                resolved,
-            }),
+            (Posture::Warn, false) => Err(self
+                .signature_required(
+                    resolved,
+                    "the operation is in shadow mode, and the request has neither a signature nor \
+                     another accepted credential",
+                )
+                .into_unauthenticated()),
+            (Posture::Warn | Posture::Required, true)
+            | (Posture::Supported | Posture::Unlisted, _) => Ok(()),
         }
+    }
+
+    #[cold]
+    fn signature_required(&self, resolved: &Resolved, detail: &'static str) -> Rejection {
+        self.refuse(Step::Precheck, Fault::SignatureRequired, detail)
+            .with_operation(resolved.operation())
     }
 }
 

@@ -19,7 +19,7 @@ impl<'r> Covered<'r> {
         let claims = &announced.claims;
         let signature = &claims.signature;
         let received = signature.received;
-        let has_body = !received.request.body.is_empty();
+        let has_body = received.has_body();
         let incomplete =
             |detail: String| claims.refuse(Step::Components, Fault::ComponentsIncomplete, detail);
         let advertised = signature.asked.digest;
@@ -38,6 +38,7 @@ impl<'r> Covered<'r> {
         // A signature has to commit to webhook credentials, and without the digest it does not
         // commit to the body.
         if has_body
+            && received.is_read()
             && !covers_digest
             && registers_webhook_credentials(&received.body(), &signature.asked.resolved)
         {

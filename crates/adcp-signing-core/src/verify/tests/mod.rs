@@ -3,6 +3,7 @@
 mod causes;
 mod edges;
 mod fields;
+mod head;
 mod logging;
 mod operation;
 mod order;
