@@ -166,33 +166,6 @@ impl fmt::Display for ErrorCode {
     }
 }
 
-/// The recovery that a counterparty's `WWW-Authenticate` value calls for, where it holds a known
-/// AdCP code.
-///
-/// Senders of webhooks use it to stop: a 401 with any `webhook_*` code, known or not, ends the
-/// delivery. Other parameters (a realm, say) are tolerated.
-///
-/// ```
-/// use adcp_signing_core::profile::{Recovery, recovery_of_challenge};
-///
-/// assert_eq!(recovery_of_challenge(r#"Signature error="webhook_signature_new""#), Some(Recovery::Terminal));
-/// assert_eq!(recovery_of_challenge(r#"Bearer realm="x""#), None);
-/// ```
-pub fn recovery_of_challenge(www_authenticate: &str) -> Option<Recovery> {
-    let (scheme, params) = www_authenticate.trim_start().split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("signature") {
-        return None;
-    }
-    let code = params.split(',').find_map(|param| {
-        let (name, value) = param.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("error").then(|| value.trim().trim_matches('"'))
-    })?;
-    if code.starts_with("webhook_") {
-        return Some(Recovery::Terminal);
-    }
-    Fault::ALL.iter().find(|fault| fault.request_code() == code).map(|fault| fault.recovery())
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

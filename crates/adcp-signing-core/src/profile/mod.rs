@@ -5,6 +5,7 @@
 
 mod body;
 mod bounds;
+mod challenge;
 mod code;
 mod components;
 mod content_type;
@@ -19,7 +20,8 @@ use std::fmt;
 pub use self::{
     body::LengthMismatch,
     bounds::Bounds,
-    code::{ErrorCode, Fault, Recovery, recovery_of_challenge},
+    challenge::Challenge,
+    code::{ErrorCode, Fault, Recovery},
     content_type::SeveralContentTypes,
     contract::{ContractError, ContractVersion},
     coverage::DigestRule,

@@ -47,10 +47,9 @@ impl Verifier {
     /// ) -> Result<Verified, Rejection> {
     ///     let context = Context::request(&Transport::Mcp);
     ///     let url = "https://seller.example.com/mcp";
-    ///     let head = Request { method: "POST", url, pseudo_authority: None, fields, body: &[] };
-    ///     verifier.check_head(&head, &context).await?;
+    ///     verifier.check_head(&Request::new("POST", url, fields, b""), &context).await?;
     ///     let body = read_body().await;
-    ///     verifier.verify(&Request { body: &body, ..head }, &context).await
+    ///     verifier.verify(&Request::new("POST", url, fields, &body), &context).await
     /// }
     /// ```
     ///

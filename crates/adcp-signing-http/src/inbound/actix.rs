@@ -1,0 +1,202 @@
+//! [`VerifyLayer`] as a middleware of actix-web, and its extractors.
+
+use std::{
+    future::{Future, Ready, ready},
+    pin::Pin,
+    rc::Rc,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use actix_web::{
+    Error, FromRequest, HttpMessage as _, HttpRequest, HttpResponse, ResponseError,
+    body::{EitherBody, MessageBody},
+    dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform},
+    error::PayloadError,
+    http::StatusCode,
+};
+use adcp_signing_core::{
+    FieldLine, Verified as Verdict, VerifiedSigner, http_message::RequestHead,
+};
+use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt as _, stream};
+
+use super::{
+    AcceptedCredential, Caller, NotVerified, Received, Refused, Route, Verified, VerifyLayer,
+    refused::TWO_LAYERS,
+};
+
+type Local<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// The service of [`VerifyLayer`] in actix-web.
+#[derive(Debug)]
+pub struct VerifyMiddleware<S> {
+    inner: Rc<S>,
+    route: Arc<Route>,
+}
+
+impl<S, B> Transform<S, ServiceRequest> for VerifyLayer
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = Error;
+    type Transform = VerifyMiddleware<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, inner: S) -> Self::Future {
+        ready(Ok(VerifyMiddleware { inner: Rc::new(inner), route: Arc::clone(&self.route) }))
+    }
+}
+
+impl<S, B> Service<ServiceRequest> for VerifyMiddleware<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = Error;
+    type Future = Local<Result<Self::Response, Error>>;
+
+    fn poll_ready(&self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
+        let inner = Rc::clone(&self.inner);
+        let route = Arc::clone(&self.route);
+        Box::pin(async move {
+            match admit(&route, &mut request).await {
+                Ok(()) => inner.call(request).await.map(ServiceResponse::map_into_left_body),
+                Err(refused) => {
+                    refused.log();
+                    let response = request.into_response(respond(&refused));
+                    Ok(response.map_into_right_body())
+                }
+            }
+        })
+    }
+}
+
+/// Sets the verified body and the answer on the request.
+async fn admit(route: &Route, request: &mut ServiceRequest) -> Result<(), Refused> {
+    let credential = {
+        let mut extensions = request.extensions_mut();
+        if extensions.get::<Verdict>().is_some() {
+            return Err(Refused::Misconfigured { cure: TWO_LAYERS });
+        }
+        // Only this layer says who signed.
+        extensions.remove::<VerifiedSigner>();
+        extensions.get::<AcceptedCredential>().cloned()
+    };
+    let received = Received { original_path: None, credential: credential.as_ref() };
+    let limit = route.check_head(&Head(request.request()), received).await?;
+    let time = route.read_timeout();
+    let body = match tokio::time::timeout(time, read(request.take_payload(), limit)).await {
+        Ok(outcome) => outcome?,
+        Err(_) => return Err(Refused::BodyTooSlow { limit: time }),
+    };
+    let verified = route.verify(&Head(request.request()), &body, received).await?;
+    request.set_payload(payload(body));
+    let mut extensions = request.extensions_mut();
+    if let Verdict::Signed(signer) = &verified {
+        extensions.insert(signer.clone());
+    }
+    extensions.insert(verified);
+    Ok(())
+}
+
+async fn read(mut payload: Payload, limit: usize) -> Result<Bytes, Refused> {
+    let mut whole = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|error| Refused::BodyUnreadable { error: error.to_string() })?;
+        if chunk.len() > limit.saturating_sub(whole.len()) {
+            return Err(Refused::BodyTooLarge { limit });
+        }
+        whole.extend_from_slice(&chunk);
+    }
+    Ok(whole.freeze())
+}
+
+/// The bytes as what a handler reads.
+fn payload(body: Bytes) -> Payload {
+    let chunks = (!body.is_empty()).then_some(Ok::<_, PayloadError>(body));
+    Payload::Stream { payload: Box::pin(stream::iter(chunks)) }
+}
+
+/// The head of a request, whose types are of version 0.2 of the `http` crate.
+struct Head<'a>(&'a HttpRequest);
+
+impl RequestHead for Head<'_> {
+    fn method(&self) -> &str {
+        self.0.method().as_str()
+    }
+
+    fn scheme(&self) -> Option<&str> {
+        self.0.uri().scheme_str()
+    }
+
+    fn authority(&self) -> Option<&str> {
+        self.0.uri().authority().map(|authority| authority.as_str())
+    }
+
+    fn path_and_query(&self) -> Option<&str> {
+        self.0.uri().path_and_query().map(|path| path.as_str())
+    }
+
+    fn fields(&self) -> impl Iterator<Item = FieldLine<'_>> {
+        let headers = self.0.headers().iter();
+        headers.map(|(name, value)| FieldLine { name: name.as_str(), value: value.as_bytes() })
+    }
+}
+
+impl<T: FromRequest + 'static> FromRequest for Verified<T> {
+    type Error = Error;
+    type Future = Local<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let signer = caller(request).and_then(Caller::signer);
+        let read = T::from_request(request, payload);
+        Box::pin(async move { Ok(Self(signer?, read.await.map_err(Into::into)?)) })
+    }
+}
+
+impl FromRequest for Caller {
+    type Error = NotVerified;
+    type Future = Ready<Result<Self, NotVerified>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(caller(request))
+    }
+}
+
+fn caller(request: &HttpRequest) -> Result<Caller, NotVerified> {
+    Caller::of(request.extensions().get())
+}
+
+impl ResponseError for NotVerified {
+    fn status_code(&self) -> StatusCode {
+        status(self.0.answer().status)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        self.0.log();
+        respond(&self.0)
+    }
+}
+
+/// The answer to a refused request.
+fn respond(refused: &Refused) -> HttpResponse {
+    let answer = refused.answer();
+    let mut response = HttpResponse::build(status(answer.status));
+    for (name, value) in answer.fields {
+        response.insert_header((name.as_str(), value));
+    }
+    response.body(answer.body)
+}
+
+fn status(status: http::StatusCode) -> StatusCode {
+    StatusCode::from_u16(status.as_u16()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}

@@ -1,0 +1,164 @@
+//! Verifying what comes in: one pipeline, and a thin adapter for each server framework.
+
+#[cfg(feature = "actix")]
+mod actix;
+#[cfg(feature = "axum")]
+mod axum;
+mod base_url;
+mod extract;
+mod head;
+mod layer;
+mod refused;
+#[cfg(feature = "tower")]
+pub(crate) mod tower;
+
+use std::time::Duration;
+
+use adcp_signing_core::{
+    Context, FallbackCredential, Rejection, Transport, Verified as Verdict, Verifier,
+    http_message::RequestHead, verify::HeadVerdict,
+};
+
+use self::head::ExternalHead;
+pub(crate) use self::refused::Refused;
+pub use self::{
+    base_url::{BaseUrl, BaseUrlError},
+    extract::{Caller, NotVerified, Verified},
+    layer::VerifyLayer,
+};
+
+/// How long a body may take to arrive.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// How many bytes of an unsigned body are read: nobody answers for them.
+const MAX_UNSIGNED_BODY_BYTES: usize = 256 * 1024;
+
+/// A verifier and the URL of the server that it stands in front of.
+///
+/// Each route says how its requests name their operation. There is no default: a layer comes from
+/// [`operation`](Self::operation), [`mcp`](Self::mcp), [`a2a`](Self::a2a),
+/// [`rest_path`](Self::rest_path) or [`webhooks`](Self::webhooks).
+///
+/// A request is judged by its head first. Its body is read only when that passes: within the bounds
+/// of the verifier's profile where the request is signed, within
+/// [`max_unsigned_body`](Self::max_unsigned_body) where it is not, and within
+/// [`read_timeout`](Self::read_timeout) in any case. The handler gets the bytes that were verified.
+#[derive(Debug, Clone)]
+pub struct Verify {
+    verifier: Verifier,
+    base: BaseUrl,
+    read_timeout: Duration,
+    max_unsigned_body: usize,
+}
+
+/// A credential of the request that another authenticator has accepted: bearer token, API key,
+/// mTLS. Set it as an extension of the request in a layer in front.
+///
+/// The verifier then lets an unsigned request pass where the contract accepts another credential in
+/// place of a signature. Set it only where the credential is valid for every operation that the
+/// route can carry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcceptedCredential {
+    /// Your name for the credential's owner.
+    subject: String,
+}
+
+impl AcceptedCredential {
+    /// A credential of this owner. The check of A2A tasks is told the name.
+    pub fn of(subject: impl Into<String>) -> Self {
+        Self { subject: subject.into() }
+    }
+
+    /// Your name for the credential's owner.
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+}
+
+impl Verify {
+    /// Verifies for a server that clients reach under this URL.
+    pub fn new(verifier: Verifier, base: impl Into<BaseUrl>) -> Self {
+        Self {
+            verifier,
+            base: base.into(),
+            read_timeout: READ_TIMEOUT,
+            max_unsigned_body: MAX_UNSIGNED_BODY_BYTES,
+        }
+    }
+
+    /// How long a body may take to arrive, in place of 10 seconds. A slower one is answered 408.
+    #[must_use]
+    pub fn read_timeout(mut self, limit: Duration) -> Self {
+        self.read_timeout = limit;
+        self
+    }
+
+    /// How many bytes of an unsigned body are read, in place of 256 KiB. A larger one is answered
+    /// 413. The bounds of the verifier's profile hold as well.
+    #[must_use]
+    pub fn max_unsigned_body(mut self, bytes: usize) -> Self {
+        self.max_unsigned_body = bytes;
+        self
+    }
+}
+
+/// One route: what its requests name their operation by. None for webhooks.
+#[derive(Debug)]
+pub(crate) struct Route {
+    verify: Verify,
+    transport: Option<Transport>,
+}
+
+/// What the adapters know of a request besides its head.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Received<'a> {
+    /// Path and query before routers changed them.
+    pub(crate) original_path: Option<&'a str>,
+    pub(crate) credential: Option<&'a AcceptedCredential>,
+}
+
+impl Route {
+    /// Judges the head, and answers how many bytes of body are worth reading.
+    pub(crate) async fn check_head(
+        &self,
+        head: &impl RequestHead,
+        received: Received<'_>,
+    ) -> Result<usize, Rejection> {
+        let Verify { verifier, base, max_unsigned_body, .. } = &self.verify;
+        let head = ExternalHead::new(head, &base.prefix, received.original_path);
+        let context = self.context(received.credential);
+        let verdict = verifier.check_http_head(&head, &base.origin, &context).await?;
+        let bound = verifier.profile().bounds().max_body_bytes();
+        Ok(match verdict {
+            HeadVerdict::ClaimsSignature => bound,
+            HeadVerdict::Unsigned => bound.min(*max_unsigned_body),
+        })
+    }
+
+    /// Verifies the whole request.
+    pub(crate) async fn verify(
+        &self,
+        head: &impl RequestHead,
+        body: &[u8],
+        received: Received<'_>,
+    ) -> Result<Verdict, Rejection> {
+        let Verify { verifier, base, .. } = &self.verify;
+        let head = ExternalHead::new(head, &base.prefix, received.original_path);
+        let context = self.context(received.credential);
+        verifier.verify_parts(&head, body, &base.origin, &context).await
+    }
+
+    pub(crate) fn read_timeout(&self) -> Duration {
+        self.verify.read_timeout
+    }
+
+    fn context<'a>(&'a self, credential: Option<&'a AcceptedCredential>) -> Context<'a> {
+        let Some(transport) = &self.transport else { return Context::webhook() };
+        let context = Context::request(transport);
+        match credential {
+            Some(credential) => {
+                context.with_fallback(FallbackCredential::Valid).with_subject(credential.subject())
+            }
+            None => context,
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! `Refused`: why a request did not reach its handler, and the answer to it.
+
+use std::time::Duration;
+
+use adcp_signing_core::Rejection;
+
+/// Two layers on one request.
+pub(super) const TWO_LAYERS: &str = "a request passed two layers that verify, and the second would \
+                                     call it a replay; put one on each route";
+/// An extractor without a layer.
+pub(super) const NO_LAYER: &str = "a handler asks who signed, and its route has no layer that \
+                                   verifies; add one of `Verify` to the route";
+
+/// Why a request did not reach its handler.
+#[derive(Debug, Clone)]
+pub(crate) enum Refused {
+    /// The verifier refused it, and has logged why.
+    Rejection(Rejection),
+    /// The body has more bytes than are read for a request like this.
+    BodyTooLarge { limit: usize },
+    /// The body did not arrive in time.
+    BodyTooSlow { limit: Duration },
+    /// The connection failed while the body was read.
+    BodyUnreadable { error: String },
+    /// The server is not set up as it has to be. The cure is for its operator.
+    Misconfigured { cure: &'static str },
+}
+
+impl From<Rejection> for Refused {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejection(rejection)
+    }
+}
+
+/// What every answer to a refused request has: nothing but the stable reason.
+pub(crate) struct Answer {
+    pub(crate) status: http::StatusCode,
+    pub(crate) fields: Vec<(http::HeaderName, String)>,
+    /// `{"error":"…"}`
+    pub(crate) body: String,
+}
+
+impl Refused {
+    /// The answer, as the AdCP transport error taxonomy has it: the code goes into
+    /// `WWW-Authenticate`, and the body repeats it for those who cannot read fields.
+    pub(crate) fn answer(&self) -> Answer {
+        let (status, reason) = match self {
+            Self::Rejection(rejection) => (rejection.status(), rejection.reason().as_str()),
+            Self::BodyTooLarge { .. } => (413, "body_too_large"),
+            Self::BodyTooSlow { .. } => (408, "body_too_slow"),
+            Self::BodyUnreadable { .. } => (400, "body_unreadable"),
+            Self::Misconfigured { .. } => (500, "verifier_misconfigured"),
+        };
+        let mut fields = vec![
+            (http::header::CONTENT_TYPE, "application/json".to_owned()),
+            (http::header::CACHE_CONTROL, "no-store".to_owned()),
+        ];
+        if let Self::Rejection(rejection) = self {
+            let challenge = rejection.www_authenticate();
+            fields.extend(challenge.map(|value| (http::header::WWW_AUTHENTICATE, value)));
+            let wait = rejection.retry_after();
+            fields.extend(wait.map(|wait| (http::header::RETRY_AFTER, wait.as_secs().to_string())));
+        }
+        Answer {
+            status: http::StatusCode::from_u16(status)
+                .unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR),
+            fields,
+            body: format!(r#"{{"error":"{reason}"}}"#),
+        }
+    }
+
+    /// Writes to the log what the verifier has not.
+    pub(crate) fn log(&self) {
+        const LOG: &str = "adcp_signing::http";
+        match self {
+            Self::Rejection(_) => {}
+            Self::BodyTooLarge { limit } => {
+                tracing::info!(target: LOG, limit, "refused: the body is larger than the limit");
+            }
+            Self::BodyTooSlow { limit } => {
+                tracing::info!(target: LOG, ?limit, "refused: the body did not arrive in time");
+            }
+            Self::BodyUnreadable { error } => {
+                tracing::info!(target: LOG, error, "refused: the body could not be read");
+            }
+            Self::Misconfigured { cure } => tracing::error!(target: LOG, cure, "misconfigured"),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! [`VerifyLayer`] for axum, tonic, rmcp, hyper and every other `tower` server.
+
+use std::{
+    future::Future,
+    mem,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use adcp_signing_core::{Verified, VerifiedSigner};
+use bytes::{Bytes, BytesMut};
+use http::{HeaderValue, Request, Response, request::Parts};
+use http_body::Body;
+use http_body_util::{BodyExt as _, Either, Full};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{AcceptedCredential, Received, Refused, Route, VerifyLayer, refused::TWO_LAYERS};
+
+/// The service of [`VerifyLayer`].
+#[derive(Debug, Clone)]
+pub struct VerifyService<S> {
+    inner: S,
+    route: Arc<Route>,
+}
+
+impl<S> Layer<S> for VerifyLayer {
+    type Service = VerifyService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        VerifyService { inner, route: Arc::clone(&self.route) }
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for VerifyService<S>
+where
+    S: Service<Request<Full<Bytes>>, Response = Response<R>> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: std::fmt::Display,
+{
+    type Response = Response<Either<R, Full<Bytes>>>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let route = Arc::clone(&self.route);
+        // The service that was polled ready is the one to call; a clone need not be.
+        let clone = self.inner.clone();
+        let mut inner = mem::replace(&mut self.inner, clone);
+        Box::pin(async move {
+            match admit(&route, request).await {
+                Ok(request) => Ok(inner.call(request).await?.map(Either::Left)),
+                Err(refused) => {
+                    refused.log();
+                    Ok(respond(&refused).map(Either::Right))
+                }
+            }
+        })
+    }
+}
+
+/// The verified request, with its answer as extensions.
+async fn admit<B>(route: &Route, request: Request<B>) -> Result<Request<Full<Bytes>>, Refused>
+where
+    B: Body,
+    B::Error: std::fmt::Display,
+{
+    let (mut parts, body) = request.into_parts();
+    if parts.extensions.get::<Verified>().is_some() {
+        return Err(Refused::Misconfigured { cure: TWO_LAYERS });
+    }
+    // Only this layer says who signed.
+    parts.extensions.remove::<VerifiedSigner>();
+    let limit = route.check_head(&parts, received(&parts)).await?;
+    let bytes = read(body, limit, route).await?;
+    let verified = route.verify(&parts, &bytes, received(&parts)).await?;
+    if let Verified::Signed(signer) = &verified {
+        parts.extensions.insert(signer.clone());
+    }
+    parts.extensions.insert(verified);
+    Ok(Request::from_parts(parts, Full::new(bytes)))
+}
+
+fn received(parts: &Parts) -> Received<'_> {
+    Received {
+        #[cfg(feature = "axum")]
+        original_path: super::axum::original_path(parts),
+        #[cfg(not(feature = "axum"))]
+        original_path: None,
+        credential: parts.extensions.get::<AcceptedCredential>(),
+    }
+}
+
+/// The whole body, within the limit and the time.
+async fn read<B>(body: B, limit: usize, route: &Route) -> Result<Bytes, Refused>
+where
+    B: Body,
+    B::Error: std::fmt::Display,
+{
+    let time = route.read_timeout();
+    match tokio::time::timeout(time, collect(body, limit)).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(Refused::BodyTooSlow { limit: time }),
+    }
+}
+
+async fn collect<B>(body: B, limit: usize) -> Result<Bytes, Refused>
+where
+    B: Body,
+    B::Error: std::fmt::Display,
+{
+    let mut body = std::pin::pin!(body);
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| Refused::BodyUnreadable { error: error.to_string() })?;
+        let Ok(mut data) = frame.into_data() else { continue };
+        let length = bytes::Buf::remaining(&data);
+        if length > limit.saturating_sub(whole.len()) {
+            return Err(Refused::BodyTooLarge { limit });
+        }
+        // The only frame is handed on as it is.
+        let chunk = bytes::Buf::copy_to_bytes(&mut data, length);
+        if whole.is_empty() && body.is_end_stream() {
+            return Ok(chunk);
+        }
+        whole.extend_from_slice(&chunk);
+    }
+    Ok(whole.freeze())
+}
+
+/// The answer to a refused request.
+pub(super) fn respond(refused: &Refused) -> Response<Full<Bytes>> {
+    let answer = refused.answer();
+    let mut response = Response::new(Full::new(Bytes::from(answer.body)));
+    *response.status_mut() = answer.status;
+    for (name, value) in answer.fields {
+        // Made of stable codes and numbers, so it is always a field value.
+        if let Ok(value) = HeaderValue::try_from(value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}

@@ -1,0 +1,29 @@
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    all(feature = "axum", feature = "reqwest"),
+    doc = include_str!("../README.md")
+)]
+#![cfg_attr(
+    not(all(feature = "axum", feature = "reqwest")),
+    doc = "Signs and verifies Ad Context Protocol messages inside HTTP clients and servers. The \
+           guide is shown with the features `axum` and `reqwest`."
+)]
+
+#[cfg(any(feature = "tower", feature = "actix"))]
+mod inbound;
+#[cfg(any(feature = "reqwest", feature = "tower"))]
+mod outbound;
+
+#[cfg(any(feature = "tower", feature = "actix"))]
+pub use self::inbound::{
+    AcceptedCredential, BaseUrl, BaseUrlError, Caller, NotVerified, Verified, Verify, VerifyLayer,
+};
+#[cfg(feature = "reqwest")]
+pub use self::outbound::reqwest;
+#[cfg(any(feature = "reqwest", feature = "tower"))]
+pub use self::outbound::{Refusal, SignedCallError};
+#[cfg(feature = "tower")]
+pub use self::{
+    inbound::tower::VerifyService,
+    outbound::tower::{SignLayer, SignService},
+};

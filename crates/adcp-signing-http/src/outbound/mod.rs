@@ -1,0 +1,10 @@
+//! Signing what goes out: one adapter for each client.
+
+mod error;
+mod refusal;
+#[cfg(feature = "reqwest")]
+pub mod reqwest;
+#[cfg(feature = "tower")]
+pub(crate) mod tower;
+
+pub use self::{error::SignedCallError, refusal::Refusal};
