@@ -15,11 +15,13 @@ mod inbound;
 mod outbound;
 
 #[cfg(any(feature = "tower", feature = "actix"))]
-pub use self::inbound::{
-    AcceptedCredential, BaseUrl, BaseUrlError, Caller, NotVerified, Verified, Verify, VerifyLayer,
-};
+pub use self::inbound::{AcceptedCredential, BaseUrl, BaseUrlError, Verify, VerifyLayer};
+#[cfg(any(feature = "axum", feature = "actix"))]
+pub use self::inbound::{Caller, NotVerified, Verified};
 #[cfg(feature = "reqwest")]
 pub use self::outbound::reqwest;
+#[cfg(feature = "rmcp")]
+pub use self::outbound::rmcp;
 #[cfg(any(feature = "reqwest", feature = "tower"))]
 pub use self::outbound::{Refusal, SignedCallError};
 #[cfg(feature = "tower")]

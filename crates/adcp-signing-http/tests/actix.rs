@@ -1,5 +1,14 @@
 //! An actix-web server that verifies, over sockets.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "helpers of tests"
+)]
+
 mod support;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};

@@ -1,5 +1,14 @@
 //! Signing with reqwest, over sockets: what is sent, what is refused before, and what comes back.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "helpers of tests"
+)]
+
 mod support;
 
 use std::sync::{Arc, Mutex};

@@ -5,6 +5,7 @@ mod actix;
 #[cfg(feature = "axum")]
 mod axum;
 mod base_url;
+#[cfg(any(feature = "axum", feature = "actix"))]
 mod extract;
 mod head;
 mod layer;
@@ -19,11 +20,12 @@ use adcp_signing_core::{
     http_message::RequestHead, verify::HeadVerdict,
 };
 
+#[cfg(any(feature = "axum", feature = "actix"))]
+pub use self::extract::{Caller, NotVerified, Verified};
 use self::head::ExternalHead;
 pub(crate) use self::refused::Refused;
 pub use self::{
     base_url::{BaseUrl, BaseUrlError},
-    extract::{Caller, NotVerified, Verified},
     layer::VerifyLayer,
 };
 

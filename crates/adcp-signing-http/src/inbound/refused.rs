@@ -8,6 +8,7 @@ use adcp_signing_core::Rejection;
 pub(super) const TWO_LAYERS: &str = "a request passed two layers that verify, and the second would \
                                      call it a replay; put one on each route";
 /// An extractor without a layer.
+#[cfg(any(feature = "axum", feature = "actix"))]
 pub(super) const NO_LAYER: &str = "a handler asks who signed, and its route has no layer that \
                                    verifies; add one of `Verify` to the route";
 

@@ -36,6 +36,10 @@ pub enum SignedCallError {
     #[cfg(feature = "tower")]
     #[error("the request was not sent: {0}")]
     Origin(OriginError),
+    /// The URL is not one. Nothing was sent.
+    #[cfg(feature = "rmcp")]
+    #[error("the request was not sent: its URL is malformed")]
+    MalformedUrl,
     /// The client followed a redirect, and sent the signature to a URL that it is not for.
     #[error(
         "the client followed a redirect with a signed request, which only its first receiver can \

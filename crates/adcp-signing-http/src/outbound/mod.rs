@@ -4,6 +4,8 @@ mod error;
 mod refusal;
 #[cfg(feature = "reqwest")]
 pub mod reqwest;
+#[cfg(feature = "rmcp")]
+pub mod rmcp;
 #[cfg(feature = "tower")]
 pub(crate) mod tower;
 

@@ -41,8 +41,13 @@ pub fn client_from(
     builder: ClientBuilder,
     signer: Signer,
 ) -> std::result::Result<ClientWithMiddleware, reqwest::Error> {
-    let client = builder.redirect(redirect::Policy::none()).retry(retry::never()).build()?;
+    let client = plain(builder)?;
     Ok(reqwest_middleware::ClientBuilder::new(client).with(SignMiddleware::new(signer)).build())
+}
+
+/// A client that cannot undo a signature.
+pub(super) fn plain(builder: ClientBuilder) -> std::result::Result<Client, reqwest::Error> {
+    builder.redirect(redirect::Policy::none()).retry(retry::never()).build()
 }
 
 /// Signs each request that passes. Attach it last, below retries, so that each attempt has a nonce

@@ -1,5 +1,11 @@
 //! A buyer, a seller on a real socket, and what the seller saw.
 #![allow(dead_code, reason = "each test file uses a part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests"
+)]
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
