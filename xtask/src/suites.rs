@@ -118,6 +118,17 @@ const SUITES: &[(&str, Work)] = &[
         ]),
     ),
     ("facade", Work::Cargo(&["--package", "adcp-signing", "--features", "http,tokio", "--lib"])),
+    (
+        "http",
+        Work::Cargo(&[
+            "--package",
+            "adcp-signing-http",
+            "--all-features",
+            "--lib",
+            "--tests",
+            "--examples",
+        ]),
+    ),
     ("cli", Work::Cargo(&["--package", "adcp-signing-cli", "--bins", "--tests"])),
     ("doc-tests", Work::Cargo(&["--workspace", "--all-features", "--doc"])),
     ("readme-command", Work::Demo),

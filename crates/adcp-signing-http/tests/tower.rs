@@ -30,15 +30,14 @@ fn request(body: &'static str) -> Request<Full<Bytes>> {
         .unwrap()
 }
 
+type Answer = Response<http_body_util::Either<Full<Bytes>, Full<Bytes>>>;
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
 /// A client that signs and hands the request to a seller that verifies, in one process.
 fn client(
     key: &Arc<InMemoryProvider>,
     published: &Arc<InMemoryProvider>,
-) -> impl Service<
-    Request<Full<Bytes>>,
-    Response = Response<http_body_util::Either<Full<Bytes>, Full<Bytes>>>,
-    Error = Box<dyn std::error::Error + Send + Sync>,
-> {
+) -> impl Service<Request<Full<Bytes>>, Response = Answer, Error = BoxError> {
     let verify = Verify::new(
         verifier(published, required()),
         URL[..26].parse::<adcp_signing_http::BaseUrl>().unwrap(),
