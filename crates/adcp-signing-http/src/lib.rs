@@ -23,7 +23,7 @@ pub use self::outbound::reqwest;
 #[cfg(feature = "rmcp")]
 pub use self::outbound::rmcp;
 #[cfg(any(feature = "reqwest", feature = "tower"))]
-pub use self::outbound::{Refusal, SignedCallError};
+pub use self::outbound::{Asked, FetchCapability, Refusal, SignedCallError};
 #[cfg(feature = "tower")]
 pub use self::{
     inbound::tower::VerifyService,

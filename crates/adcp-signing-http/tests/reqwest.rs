@@ -13,9 +13,11 @@ mod support;
 
 use std::sync::{Arc, Mutex};
 
-use adcp_signing_core::{InMemoryProvider, Recovery, SignError};
+use adcp_signing_core::{
+    FixedClock, InMemoryProvider, Origin, Recovery, SignError, Transport, UnixSeconds,
+};
 use adcp_signing_http::{
-    SignedCallError,
+    Asked, FetchCapability, SignedCallError,
     reqwest::{SignMiddleware, Unsigned, client, client_from, signed_call_error},
 };
 use axum::{
@@ -224,4 +226,93 @@ async fn one_request_can_be_sent_unsigned_by_name() {
     let request = signing(&key).get(server.url("/x")).with_extension(Unsigned);
     request.send().await.unwrap();
     assert_eq!(seen.all(), ["unsigned"]);
+}
+
+/// Answers as told, and counts how often it is asked.
+#[derive(Debug, Clone)]
+struct Advertised(Arc<Mutex<(Result<Option<&'static str>, &'static str>, usize)>>);
+
+impl Advertised {
+    fn new(block: Result<Option<&'static str>, &'static str>) -> Self {
+        Self(Arc::new(Mutex::new((block, 0))))
+    }
+
+    fn set(&self, block: Result<Option<&'static str>, &'static str>) {
+        self.0.lock().unwrap().0 = block;
+    }
+
+    fn asked(&self) -> usize {
+        self.0.lock().unwrap().1
+    }
+}
+
+#[async_trait::async_trait]
+impl FetchCapability for Advertised {
+    async fn request_signing(
+        &self,
+        _: &Origin,
+    ) -> Result<Option<Vec<u8>>, Box<dyn std::error::Error + Send + Sync>> {
+        let mut advertised = self.0.lock().unwrap();
+        advertised.1 += 1;
+        Ok(advertised.0?.map(|block| block.as_bytes().to_vec()))
+    }
+}
+
+const LISTED: &str =
+    r#"{"supported":true,"covers_content_digest":"required","warn_for":["create_media_buy"]}"#;
+
+/// Whether a request to an operation was signed, of a buyer that signs what is asked for.
+async fn signed(client: &ClientWithMiddleware, server: &Server, seen: &Seen, path: &str) -> bool {
+    client.post(server.url(path)).json(&json!({})).send().await.unwrap();
+    seen.all().last().unwrap() != "unsigned"
+}
+
+#[tokio::test]
+async fn what_a_counterparty_lists_is_signed_and_nothing_else() {
+    let seen = Seen::default();
+    let server = recording(seen.clone(), StatusCode::OK).await;
+    let clock = Arc::new(FixedClock::new(UnixSeconds::new(1_776_520_800)));
+    let advertised = Advertised::new(Ok(Some(LISTED)));
+    let middleware = SignMiddleware::new(signer(&key()))
+        .when(Asked::of(advertised.clone(), Transport::RestPath).with_clock(Arc::clone(&clock)));
+    let client = ClientBuilder::new(reqwest::Client::new()).with(middleware).build();
+    let ask = async |path: &str| signed(&client, &server, &seen, path).await;
+    assert!(ask("/adcp/create_media_buy").await);
+    assert!(!ask("/adcp/get_products").await);
+    assert_eq!(advertised.asked(), 1, "an answer counts for a while");
+
+    // A counterparty that verifies nothing any more, once the answer is old.
+    advertised.set(Ok(None));
+    clock.advance(299);
+    assert!(ask("/adcp/create_media_buy").await);
+    clock.advance(1);
+    assert!(!ask("/adcp/create_media_buy").await);
+    assert_eq!(advertised.asked(), 2);
+
+    // One that does not answer: everything is signed, and it is asked again after a minute.
+    advertised.set(Err("no answer"));
+    clock.advance(300);
+    assert!(ask("/adcp/get_products").await);
+    clock.advance(59);
+    assert!(ask("/adcp/get_products").await);
+    assert_eq!(advertised.asked(), 3);
+    advertised.set(Ok(Some(LISTED)));
+    clock.advance(1);
+    assert!(!ask("/adcp/get_products").await);
+    assert_eq!(advertised.asked(), 4);
+}
+
+#[tokio::test]
+async fn a_block_that_breaks_the_namespaces_is_refused_and_nothing_is_sent() {
+    let seen = Seen::default();
+    let server = recording(seen.clone(), StatusCode::OK).await;
+    let mixed =
+        r#"{"supported":true,"covers_content_digest":"required","required_for":["tasks/cancel"]}"#;
+    let asked = Asked::of(Advertised::new(Ok(Some(mixed))), Transport::RestPath);
+    let middleware = SignMiddleware::new(signer(&key())).when(asked);
+    let client = ClientBuilder::new(reqwest::Client::new()).with(middleware).build();
+    let error = client.post(server.url("/x")).json(&json!({})).send().await.unwrap_err();
+    assert!(matches!(error_of(&error), SignedCallError::Capability { .. }), "{error}");
+    assert!(error.to_string().contains("http://127.0.0.1"), "{error}");
+    assert_eq!(seen.all(), Vec::<String>::new());
 }

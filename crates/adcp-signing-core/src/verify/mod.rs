@@ -34,6 +34,7 @@ mod head;
 #[cfg(feature = "http")]
 mod http;
 mod outcome;
+mod posture;
 mod received;
 mod rejection;
 mod step;
@@ -62,6 +63,7 @@ pub use self::{
     context::{Context, FallbackCredential},
     head::HeadVerdict,
     outcome::{Anonymous, Fallback, ShadowFinding, Verified, VerifiedSigner},
+    posture::posture_of,
     received::{BodyReading, Received},
     rejection::{Bound, Reason, Rejection},
     step::Step,

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "tower")]
 use adcp_signing_core::OriginError;
-use adcp_signing_core::SignError;
+use adcp_signing_core::{CapabilityError, SignError};
 
 use super::Refusal;
 
@@ -40,6 +40,15 @@ pub enum SignedCallError {
     #[cfg(feature = "rmcp")]
     #[error("the request was not sent: its URL is malformed")]
     MalformedUrl,
+    /// The counterparty advertises a `request_signing` that breaks its schema, such as a protocol
+    /// method among the operations. Nothing was sent.
+    #[error("the request was not sent: the request_signing of {counterparty} is invalid: {error}")]
+    Capability {
+        /// Who advertises it.
+        counterparty: String,
+        /// What is wrong with it.
+        error: CapabilityError,
+    },
     /// The client followed a redirect, and sent the signature to a URL that it is not for.
     #[error(
         "the client followed a redirect with a signed request, which only its first receiver can \

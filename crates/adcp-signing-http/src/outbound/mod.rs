@@ -8,5 +8,10 @@ pub mod reqwest;
 pub mod rmcp;
 #[cfg(feature = "tower")]
 pub(crate) mod tower;
+mod when;
 
-pub use self::{error::SignedCallError, refusal::Refusal};
+pub use self::{
+    error::SignedCallError,
+    refusal::Refusal,
+    when::{Asked, FetchCapability},
+};

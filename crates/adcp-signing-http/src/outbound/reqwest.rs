@@ -1,11 +1,13 @@
 //! Signing with reqwest, as a middleware of `reqwest-middleware`.
 
+use std::sync::Arc;
+
 use adcp_signing_core::{FieldLine, Request as Message, SignError, SignedFields, Signer};
 use http::{Extensions, HeaderName, HeaderValue, StatusCode};
 use reqwest::{Client, ClientBuilder, Request, Response, redirect, retry};
 use reqwest_middleware::{ClientWithMiddleware, Error, Middleware, Next, Result};
 
-use super::{Refusal, SignedCallError};
+use super::{Asked, Refusal, SignedCallError, when::When};
 
 /// A client that signs every request, and cannot undo a signature: it follows no redirects and sends
 /// no request twice. Put a retry around it, so that each attempt is signed anew.
@@ -62,6 +64,7 @@ pub(super) fn plain(builder: ClientBuilder) -> std::result::Result<Client, reqwe
 #[derive(Debug, Clone)]
 pub struct SignMiddleware {
     signer: Signer,
+    when: When,
 }
 
 /// Sends this one request unsigned: `request.with_extension(Unsigned)`.
@@ -69,9 +72,16 @@ pub struct SignMiddleware {
 pub struct Unsigned;
 
 impl SignMiddleware {
-    /// Signs with this signer.
+    /// Signs every request with this signer.
     pub fn new(signer: Signer) -> Self {
-        Self { signer }
+        Self { signer, when: When::default() }
+    }
+
+    /// Signs only what counterparties ask for.
+    #[must_use]
+    pub fn when(mut self, asked: Asked) -> Self {
+        self.when = When::Asked(Arc::new(asked));
+        self
     }
 }
 
@@ -86,8 +96,10 @@ impl Middleware for SignMiddleware {
         if extensions.get::<Unsigned>().is_some() {
             return next.run(request, extensions).await;
         }
-        let signed = sign(&self.signer, &request).await.map_err(Error::middleware)?;
-        commit(&mut request, &signed).map_err(Error::middleware)?;
+        match self.sign(&request).await.map_err(Error::middleware)? {
+            Some(signed) => commit(&mut request, &signed).map_err(Error::middleware)?,
+            None => return next.run(request, extensions).await,
+        }
         let mut url = request.url().clone();
         url.set_fragment(None);
         let response = next.run(request, extensions).await?;
@@ -112,21 +124,29 @@ pub fn signed_call_error(error: &Error) -> Option<&SignedCallError> {
     }
 }
 
-async fn sign(
-    signer: &Signer,
-    request: &Request,
-) -> std::result::Result<SignedFields, SignedCallError> {
-    let body = match request.body() {
-        None => &[][..],
-        Some(body) => body.as_bytes().ok_or(SignedCallError::StreamingBody)?,
-    };
-    let fields: Vec<_> = request
-        .headers()
-        .iter()
-        .map(|(name, value)| FieldLine { name: name.as_str(), value: value.as_bytes() })
-        .collect();
-    let message = Message::new(request.method().as_str(), request.url().as_str(), &fields, body);
-    Ok(signer.sign(&message).await?)
+impl SignMiddleware {
+    /// The fields to set, or `None` where nobody asks for a signature.
+    async fn sign(
+        &self,
+        request: &Request,
+    ) -> std::result::Result<Option<SignedFields>, SignedCallError> {
+        let body = match request.body() {
+            None => &[][..],
+            Some(body) => body.as_bytes().ok_or(SignedCallError::StreamingBody)?,
+        };
+        let fields: Vec<_> = request
+            .headers()
+            .iter()
+            .map(|(name, value)| FieldLine { name: name.as_str(), value: value.as_bytes() })
+            .collect();
+        let message =
+            Message::new(request.method().as_str(), request.url().as_str(), &fields, body);
+        if self.when.signs(self.signer.profile(), &message).await? {
+            Ok(Some(self.signer.sign(&message).await?))
+        } else {
+            Ok(None)
+        }
+    }
 }
 
 /// Sets the fields, all of them or none.

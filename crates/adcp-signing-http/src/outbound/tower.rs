@@ -4,6 +4,7 @@ use std::{
     future::Future,
     mem,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -15,7 +16,7 @@ use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{Refusal, SignedCallError};
+use super::{Asked, Refusal, SignedCallError, when::When};
 
 /// How many bytes of a body are held to be digested.
 const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
@@ -43,6 +44,7 @@ const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct SignLayer {
     signer: Signer,
+    when: When,
     max_body: usize,
 }
 
@@ -54,9 +56,16 @@ pub struct SignService<S> {
 }
 
 impl SignLayer {
-    /// Signs with this signer.
+    /// Signs every request with this signer.
     pub fn new(signer: Signer) -> Self {
-        Self { signer, max_body: MAX_BODY_BYTES }
+        Self { signer, when: When::default(), max_body: MAX_BODY_BYTES }
+    }
+
+    /// Signs only what counterparties ask for.
+    #[must_use]
+    pub fn when(mut self, asked: Asked) -> Self {
+        self.when = When::Asked(Arc::new(asked));
+        self
     }
 
     /// How many bytes a body may have, in place of 4 MiB.
@@ -87,7 +96,10 @@ impl SignLayer {
             }
         })?;
         let body = body.to_bytes();
-        self.signer.sign_http(&mut parts, &body, &origin).await?;
+        let message = origin.request(&parts, &body).map_err(SignedCallError::Origin)?;
+        if self.when.signs(self.signer.profile(), &message.as_request()).await? {
+            self.signer.sign_http(&mut parts, &body, &origin).await?;
+        }
         Ok(Request::from_parts(parts, Full::new(body)))
     }
 }
