@@ -119,15 +119,9 @@ const SUITES: &[(&str, Work)] = &[
     ),
     ("facade", Work::Cargo(&["--package", "adcp-signing", "--features", "http,tokio", "--lib"])),
     (
+        // Without target options, so that the examples are built as programs for their test.
         "http",
-        Work::Cargo(&[
-            "--package",
-            "adcp-signing-http",
-            "--all-features",
-            "--lib",
-            "--tests",
-            "--examples",
-        ]),
+        Work::Cargo(&["--package", "adcp-signing-http", "--all-features"]),
     ),
     ("cli", Work::Cargo(&["--package", "adcp-signing-cli", "--bins", "--tests"])),
     ("doc-tests", Work::Cargo(&["--workspace", "--all-features", "--doc"])),

@@ -1,34 +1,20 @@
 //! `request_signing` of `get_adcp_capabilities`: which requests must be signed, and how strictly.
 
-use std::collections::BTreeSet;
-use std::fmt;
+mod names;
+mod wire;
 
-use serde::Deserialize;
+use std::{collections::BTreeSet, fmt};
+
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+pub(super) use self::names::{is_operation, is_protocol_method, is_standard_method};
+use self::{names::alias_of, wire::Wire};
 use super::Resolved;
-use super::mcp::TOOLS_CALL;
 use crate::json::{StrictJsonError, check_no_duplicate_keys};
 
-/// The longest operation or method name in a capability, in bytes.
-const MAX_NAME_BYTES: usize = 256;
-
-/// A2A 1.0 names and their 0.3 counterparts. `ListTasks` has none.
-const METHOD_ALIASES: [(&str, &str); 10] = [
-    ("SendMessage", "message/send"),
-    ("SendStreamingMessage", "message/stream"),
-    ("GetTask", "tasks/get"),
-    ("CancelTask", "tasks/cancel"),
-    ("SubscribeToTask", "tasks/resubscribe"),
-    ("CreateTaskPushNotificationConfig", "tasks/pushNotificationConfig/set"),
-    ("GetTaskPushNotificationConfig", "tasks/pushNotificationConfig/get"),
-    ("ListTaskPushNotificationConfigs", "tasks/pushNotificationConfig/list"),
-    ("DeleteTaskPushNotificationConfig", "tasks/pushNotificationConfig/delete"),
-    ("GetExtendedAgentCard", "agent/getAuthenticatedExtendedCard"),
-];
-
 /// Whether signatures cover `content-digest`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DigestPolicy {
     /// A signature over a request with a body must cover it. The only policy of contract 3.2.
@@ -489,112 +475,4 @@ fn distinct<T: PartialEq>(
         distinct.push(value);
     }
     Ok(distinct)
-}
-
-/// `^[a-z][a-z0-9_]*$`
-pub(super) fn is_operation(name: &str) -> bool {
-    name.len() <= MAX_NAME_BYTES
-        && name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
-}
-
-/// `^(?:[a-z][A-Za-z0-9_]*(?:/[A-Za-z][A-Za-z0-9_]*)+|[A-Z][A-Za-z0-9_]*)$`, and not `tools/call`.
-pub(super) fn is_protocol_method(name: &str) -> bool {
-    let is_segment = |segment: &str| {
-        segment.starts_with(|first: char| first.is_ascii_alphabetic())
-            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-    };
-    let is_slash_path =
-        name.starts_with(|first: char| first.is_ascii_lowercase()) && name.contains('/');
-    let is_pascal_case =
-        name.starts_with(|first: char| first.is_ascii_uppercase()) && !name.contains('/');
-    name.len() <= MAX_NAME_BYTES
-        && name != TOOLS_CALL
-        && (is_slash_path || is_pascal_case)
-        && name.split('/').all(is_segment)
-}
-
-/// Whether A2A, of either generation, has a method of this name.
-pub(super) fn is_standard_method(name: &str) -> bool {
-    name == "ListTasks" || alias_of(name).is_some()
-}
-
-/// The name of an A2A method in the other generation.
-fn alias_of(method: &str) -> Option<&'static str> {
-    METHOD_ALIASES.iter().find_map(|&(new, old)| match method {
-        _ if method == new => Some(old),
-        _ if method == old => Some(new),
-        _ => None,
-    })
-}
-
-#[derive(Deserialize)]
-struct Wire {
-    supported: bool,
-    #[serde(default)]
-    covers_content_digest: DigestPolicy,
-    #[serde(default)]
-    required_for: Vec<String>,
-    #[serde(default)]
-    warn_for: Vec<String>,
-    #[serde(default)]
-    supported_for: Vec<String>,
-    #[serde(default)]
-    protocol_methods_required_for: Vec<String>,
-    #[serde(default)]
-    protocol_methods_warn_for: Vec<String>,
-    #[serde(default)]
-    protocol_methods_supported_for: Vec<String>,
-    #[serde(default, deserialize_with = "present")]
-    profiles: Option<Vec<String>>,
-    #[serde(default, deserialize_with = "present")]
-    operation_sources: Option<Vec<String>>,
-}
-
-/// Reads a member that may be absent and not `null`.
-fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: serde::Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    T::deserialize(deserializer).map(Some)
-}
-
-impl Wire {
-    fn read(self) -> Result<RequestSigningCapability, CapabilityError> {
-        let mut capability = RequestSigningCapability {
-            supported: self.supported,
-            covers_content_digest: self.covers_content_digest,
-            ..RequestSigningCapability::unsupported()
-        };
-        if let Some(names) = self.profiles {
-            let known = SigningProfile::ALL.map(|profile| (profile.as_str(), profile));
-            let profiles =
-                enumerators(&names, &known).map_err(|index| CapabilityError::Profile { index })?;
-            capability = capability.with_profiles(profiles)?;
-        }
-        if let Some(names) = self.operation_sources {
-            let known = OperationSource::ALL.map(|source| (source.as_str(), source));
-            let sources = enumerators(&names, &known)
-                .map_err(|index| CapabilityError::OperationSource { index })?;
-            capability = capability.with_operation_sources(sources)?;
-        }
-        capability
-            .with_operations(List::Required, self.required_for)?
-            .with_operations(List::Warn, self.warn_for)?
-            .with_operations(List::Supported, self.supported_for)?
-            .with_protocol_methods(List::Required, self.protocol_methods_required_for)?
-            .with_protocol_methods(List::Warn, self.protocol_methods_warn_for)?
-            .with_protocol_methods(List::Supported, self.protocol_methods_supported_for)
-    }
-}
-
-/// The values of an enum that `names` are, or the position of the first that is none.
-fn enumerators<T: Copy>(names: &[String], known: &[(&str, T)]) -> Result<Vec<T>, usize> {
-    let value = |(index, name): (usize, &String)| {
-        known.iter().find(|(known, _)| known == name).map(|&(_, value)| value).ok_or(index)
-    };
-    names.iter().enumerate().map(value).collect()
 }
