@@ -9,6 +9,16 @@
            guide is shown with the features `axum` and `reqwest`."
 )]
 
+/// The programs of the guides are tests.
+#[cfg(all(doctest, feature = "actix", feature = "axum", feature = "rmcp"))]
+mod guides {
+    #[doc = include_str!("../../../docs/buyer.md")]
+    struct Buyer;
+
+    #[doc = include_str!("../../../docs/seller.md")]
+    struct Seller;
+}
+
 #[cfg(any(feature = "tower", feature = "actix"))]
 mod inbound;
 #[cfg(any(feature = "reqwest", feature = "tower"))]
