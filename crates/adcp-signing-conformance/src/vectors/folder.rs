@@ -70,10 +70,7 @@ impl Suite {
         let Self { path, json, place } = self;
         let contract = place.contract.to_string();
         let cases: Vec<(String, Result<(), String>)> = if json.get("expected_outcome").is_some() {
-            let vector: Vector = serde_json::from_value(json).map_err(|error| {
-                VectorError::Format { path: path.clone(), reason: error.to_string() }
-            })?;
-            message::run(&vector, &place)
+            message::run(&vector(json, &path)?, &place)
         } else if json.get("algorithm").is_some_and(|algorithm| algorithm == "HMAC-SHA256") {
             hmac::run(&json)
         } else if json.get("valid_declarations").is_some() {
@@ -97,6 +94,31 @@ impl Suite {
         }
         Ok(())
     }
+}
+
+impl Suite {
+    /// Delivers the file's messages, where it is a message vector.
+    pub(super) fn deliver(
+        self,
+        report: &mut Report,
+        receive: &message::Receive<'_>,
+    ) -> Result<(), VectorError> {
+        let Self { path, json, place } = self;
+        if json.get("expected_outcome").is_none() {
+            return Ok(());
+        }
+        let contract = place.contract.to_string();
+        match message::deliver(&vector(json, &path)?, &place, receive) {
+            (name, Ok(outcome)) => report.add(&path, &name, &contract, outcome),
+            (_, Err(reason)) => report.skip(&path, &contract, &reason),
+        }
+        Ok(())
+    }
+}
+
+fn vector(json: Value, path: &Path) -> Result<Vector, VectorError> {
+    serde_json::from_value(json)
+        .map_err(|error| VectorError::Format { path: path.to_owned(), reason: error.to_string() })
 }
 
 impl Place {

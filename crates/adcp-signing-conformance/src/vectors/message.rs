@@ -12,13 +12,14 @@ use adcp_signing_core::{
         structured_fields::{BareItem, Dictionary, MemberValue, join_lines},
     },
     sign::{AmbiguousUrls, DigestCoverage, SignOptions, Signer},
-    verify::{Context, FallbackCredential, Rejection, Verified, Verifier},
+    verify::{FallbackCredential, Verified, Verifier},
 };
 use futures_executor::block_on;
 use serde_json::{Value, json};
 
 use super::{
     canonicalization::expect,
+    delivery::{Answer, Delivery, Refusal},
     folder::Place,
     format::{Expected, Message, Vector},
 };
@@ -30,11 +31,20 @@ const SMALL_CAP: u64 = 3;
 pub(super) fn run(vector: &Vector, place: &Place) -> Vec<(String, Result<(), String>)> {
     let name = if vector.name.is_empty() { "verify".to_owned() } else { vector.name.clone() };
     let suffix = vector.tier.as_ref().map(|tier| format!(" [{tier}]")).unwrap_or_default();
-    let mut cases = vec![(format!("{name}{suffix}"), verify(vector, place))];
+    let verified = verify(vector, place, &|delivery| Ok(delivery.verify()));
+    let verified = verified.unwrap_or_else(Err);
+    let mut cases = vec![(format!("{name}{suffix}"), verified)];
     if vector.expected_outcome.success && vector.expected_signature_base.is_some() {
         cases.push((format!("{name} (signer)"), sign(vector, place)));
     }
     cases
+}
+
+/// Delivers the message, or the messages, of a vector.
+///
+/// The outer error says why it cannot be delivered at all.
+pub(super) fn deliver(vector: &Vector, place: &Place, receive: &Receive<'_>) -> (String, Outcome) {
+    (vector.name.clone(), verify(vector, place, receive))
 }
 
 /// The profile that the vector is for.
@@ -59,7 +69,47 @@ pub(super) fn profile(vector: &Vector, place: &Place) -> Result<Profile, String>
     Profile::request(wire).with_contract(contract).map_err(|error| error.to_string())
 }
 
-fn verify(vector: &Vector, place: &Place) -> Result<(), String> {
+/// What a message comes to. The error says why it cannot be delivered.
+pub(super) type Receive<'r> = dyn Fn(Delivery<'_>) -> Result<Answer, String> + 'r;
+
+/// Whether a case passed, or why it could not be run at all.
+type Outcome = Result<Result<(), String>, String>;
+
+fn verify(vector: &Vector, place: &Place, receive: &Receive<'_>) -> Outcome {
+    let (verifier, transport) = match endpoint(vector, place) {
+        Ok(endpoint) => endpoint,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let deliver = |message: &Message, expected: &Expected, base: Option<&str>| -> Outcome {
+        let body = match message.body_bytes() {
+            Ok(body) => body,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let lines = message.headers.lines();
+        let request = Request::new(&message.method, &message.url, &lines, &body)
+            .with_pseudo_authority(message.pseudo_authority.as_deref());
+        let is_request = verifier.profile().kind() == MessageKind::Request;
+        let outcome = receive(Delivery {
+            verifier: &verifier,
+            request: &request,
+            transport: is_request.then_some(&transport),
+            fallback: fallback(vector, &lines),
+        })?;
+        Ok(judge(expected, base, &outcome))
+    };
+    let base = vector.expected_signature_base.as_deref();
+    let mut outcome = deliver(&vector.request, &vector.expected_outcome, base)?;
+    for (index, next) in vector.then.iter().enumerate() {
+        if outcome.is_ok() {
+            outcome = deliver(&next.request, &next.expected_outcome, None)?
+                .map_err(|reason| format!("message {}: {reason}", index.saturating_add(2)));
+        }
+    }
+    Ok(outcome)
+}
+
+/// The verifier in the state that the vector wants, and how messages name their operation.
+fn endpoint(vector: &Vector, place: &Place) -> Result<(Verifier, Transport), String> {
     let profile = profile(vector, place)?;
     let now = UnixSeconds::new(vector.reference_now);
     let state = &vector.test_harness_state;
@@ -78,33 +128,13 @@ fn verify(vector: &Vector, place: &Place) -> Result<(), String> {
         .clock(FixedClock::new(now))
         .build();
 
-    let transport = transport(vector, place)?;
-    let deliver = |message: &Message| {
-        let body = message.body_bytes()?;
-        let lines = message.headers.lines();
-        let request = Request::new(&message.method, &message.url, &lines, &body)
-            .with_pseudo_authority(message.pseudo_authority.as_deref());
-        let context = match verifier.profile().kind() {
-            MessageKind::Request => {
-                Context::request(&transport).with_fallback(fallback(vector, &lines))
-            }
-            MessageKind::Webhook => Context::webhook(),
-        };
-        Ok::<_, String>(block_on(verifier.verify(&request, &context)))
-    };
-    let outcome = deliver(&vector.request)?;
-    judge(&vector.expected_outcome, vector.expected_signature_base.as_deref(), &outcome)?;
-    for (index, next) in vector.then.iter().enumerate() {
-        judge(&next.expected_outcome, None, &deliver(&next.request)?)
-            .map_err(|reason| format!("message {}: {reason}", index + 2))?;
-    }
-    Ok(())
+    Ok((verifier, transport(vector, place)?))
 }
 
 fn judge(
     expected: &Expected,
     signature_base: Option<&str>,
-    outcome: &Result<Verified, Rejection>,
+    outcome: &Answer,
 ) -> Result<(), String> {
     let operation = match outcome {
         Ok(verified) => {
@@ -127,22 +157,23 @@ fn judge(
             expect("status", expected.status.as_deref().unwrap_or("verified"), status)?;
             verified.operation()
         }
-        Err(rejection) => {
+        Err(refusal) => {
             if expected.success {
-                return Err(format!("refused: {rejection}"));
+                return Err(format!("refused: {refusal}"));
             }
             let code = expected.error_code.as_deref().unwrap_or_default();
-            if code != rejection.reason().as_str() {
-                return Err(format!("expected {code}, got {rejection}"));
-            }
-            if let Some(step) = expected.step() {
-                expect("failed step", &step, rejection.step().as_str())?;
+            if code != refusal.code {
+                return Err(format!("expected {code}, got {refusal}"));
             }
             if let Some(status) = expected.http_status {
-                let answered = rejection.status();
-                expect("HTTP status", &status.to_string(), &answered.to_string())?;
+                expect("HTTP status", &status.to_string(), &refusal.status.to_string())?;
             }
-            rejection.operation()
+            // The sender is told no more.
+            let Some(inward) = &refusal.inward else { return Ok(()) };
+            if let Some(step) = expected.step() {
+                expect("failed step", &step, &inward.step)?;
+            }
+            inward.operation.as_deref()
         }
     };
     if let Some(expected_operation) = &expected.resolved_operation
@@ -156,11 +187,13 @@ fn judge(
 }
 
 /// What an endpoint does with a message, in the words of the published policy matrix.
-pub(super) fn action(outcome: &Result<Verified, Rejection>) -> &'static str {
+pub(super) fn action(outcome: &Answer) -> &'static str {
     match outcome {
         Ok(Verified::Fallback(fallback)) if fallback.shadow().is_some() => "accept_with_warning",
         Ok(_) => "accept",
-        Err(rejection) if rejection.is_unauthenticated() => "reject_unauthenticated",
+        Err(Refusal { inward: Some(inward), .. }) if inward.is_unauthenticated => {
+            "reject_unauthenticated"
+        }
         Err(_) => "reject",
     }
 }

@@ -2,6 +2,7 @@
 
 mod canonicalization;
 mod codes;
+mod delivery;
 mod folder;
 mod format;
 mod hmac;
@@ -15,7 +16,10 @@ use std::path::{Path, PathBuf};
 use adcp_signing_core::profile::ContractVersion;
 
 use self::folder::Suite;
-pub use self::report::{Case, CaseResult, Report};
+pub use self::{
+    delivery::{Answer, Delivery, Inward, Refusal},
+    report::{Case, CaseResult, Report},
+};
 
 /// Why vectors could not be run at all. A vector that fails is not an error but part of the
 /// [`Report`].
@@ -59,6 +63,26 @@ pub fn run_folder(
     let mut report = Report::default();
     for suite in Suite::discover(folder, contract)? {
         suite.run(&mut report)?;
+    }
+    if report.ran() == 0 { Err(VectorError::Nothing(folder.to_owned())) } else { Ok(report) }
+}
+
+/// Delivers the messages of every message vector below a folder to a server of yours: a middleware,
+/// or a proxy. Vectors of other kinds are left out.
+///
+/// `receive` answers what the server made of a message, or why it cannot be delivered to it, such as
+/// a URL that an HTTP library does not take; that case counts as skipped.
+///
+/// # Errors
+/// As [`run_folder`].
+pub fn run_folder_through(
+    folder: &Path,
+    contract: Option<&ContractVersion>,
+    receive: impl Fn(Delivery<'_>) -> Result<Answer, String>,
+) -> Result<Report, VectorError> {
+    let mut report = Report::default();
+    for suite in Suite::discover(folder, contract)? {
+        suite.deliver(&mut report, &receive)?;
     }
     if report.ran() == 0 { Err(VectorError::Nothing(folder.to_owned())) } else { Ok(report) }
 }

@@ -18,7 +18,7 @@ use futures_executor::block_on;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{canonicalization::expect, folder::Place, message::action};
+use super::{Refusal, canonicalization::expect, folder::Place, message::action};
 
 const NOW: i64 = 1_776_520_800;
 const URL: &str = "https://seller.example.com/mcp";
@@ -196,7 +196,8 @@ fn judge(expected: &Verdict, outcome: &Result<Verified, Rejection>) -> Result<()
         Err(rejection) if rejection.is_unauthenticated() => (None, None, false),
         Err(rejection) => (None, Some(rejection.reason().as_str()), false),
     };
-    expect("action", &expected.action, action(outcome))?;
+    let answered = outcome.clone().map_err(|rejection| Refusal::from(&rejection));
+    expect("action", &expected.action, action(&answered))?;
     expect("error code", expected.error_code.as_deref().unwrap_or("none"), code.unwrap_or("none"))?;
     expect(
         "source",

@@ -16,6 +16,10 @@ pub enum HeadVerdict {
     /// It claims to be signed, by a key that is published for this, and the claim is worth reading
     /// the body for. Whoever copied a `keyid` can have sent it.
     ClaimsSignature,
+    /// It claims to be signed, and the signature fails already. The body is wanted only because the
+    /// protocol has it name the operation first, and refuses a body that names none before it looks
+    /// at any signature (step 0). Read no more of it than of an unsigned one.
+    FailsClaim,
     /// It makes no claim to be signed. The body decides whether it must be, or nothing does.
     Unsigned,
 }
@@ -25,13 +29,11 @@ impl Verifier {
     /// anyway.
     ///
     /// Refuses what the head alone rules out: a body that is announced as larger than the bounds, an
-    /// unsigned request to a route that requires a signature, and a signature that fails in steps 1
-    /// to 8 of the checklist: parameters, tag, algorithm, window, components, key, purpose. Nothing
-    /// is remembered and nothing is verified: [`verify`](Self::verify) makes every check again with
-    /// the body, so a message that passes here is no more trusted than before.
-    ///
-    /// A message that is wrong in its head *and* in its body is refused here for its head, where
-    /// `verify` would name a body first that does not say its operation (step 0).
+    /// unsigned request to a route that requires a signature, and, where the route names the
+    /// operation, a signature that fails in steps 1 to 8 of the checklist: parameters, tag,
+    /// algorithm, window, components, key, purpose. Nothing is remembered and nothing is verified:
+    /// [`verify`](Self::verify) makes every check again with the body, so a message that passes here
+    /// is no more trusted than before.
     ///
     /// `head.body` must be empty; it is not looked at.
     ///
@@ -87,9 +89,12 @@ impl Verifier {
                 let asked = Asked::by_head(transport, capability);
                 let operation = asked.resolved.shared_operation();
                 let claimed = self.claim(&Signed { received: &received, asked }, context).await;
-                if !may_be_shadowed(capability, context) {
-                    claimed.map_err(|error| error.with_operation(operation.as_deref()))?;
-                }
+                return match claimed {
+                    Ok(()) => Ok(HeadVerdict::ClaimsSignature),
+                    Err(_) if transport.reads_body() => Ok(HeadVerdict::FailsClaim),
+                    Err(_) if may_be_shadowed(capability, context) => Ok(HeadVerdict::FailsClaim),
+                    Err(rejection) => Err(rejection.with_operation(operation.as_deref())),
+                };
             }
         }
         Ok(HeadVerdict::ClaimsSignature)

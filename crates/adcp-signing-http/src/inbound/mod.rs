@@ -42,7 +42,8 @@ const MAX_UNSIGNED_BODY_BYTES: usize = 256 * 1024;
 ///
 /// A request is judged by its head first. Its body is read only when that passes: within the bounds
 /// of the verifier's profile where the request is signed, within
-/// [`max_unsigned_body`](Self::max_unsigned_body) where it is not, and within
+/// [`max_unsigned_body`](Self::max_unsigned_body) where it is not or the signature fails already,
+/// and within
 /// [`read_timeout`](Self::read_timeout) in any case. The handler gets the bytes that were verified.
 #[derive(Debug, Clone)]
 pub struct Verify {
@@ -132,7 +133,7 @@ impl Route {
         let bound = verifier.profile().bounds().max_body_bytes();
         Ok(match verdict {
             HeadVerdict::ClaimsSignature => bound,
-            HeadVerdict::Unsigned => bound.min(*max_unsigned_body),
+            HeadVerdict::FailsClaim | HeadVerdict::Unsigned => bound.min(*max_unsigned_body),
         })
     }
 

@@ -147,13 +147,13 @@ fn what_an_announced_body_demands_is_demanded_of_the_head() {
             }
         }
     };
-    let announced = scene.head(&Transport::Mcp, |fields| {
+    let announced = scene.head(&route(), |fields| {
         uncovered(fields);
         announce("16")(fields);
     });
     assert_eq!(announced.unwrap_err().reason().as_str(), "request_signature_components_incomplete");
     for length in [None, Some("0")] {
-        let verdict = scene.head(&Transport::Mcp, |fields| {
+        let verdict = scene.head(&route(), |fields| {
             uncovered(fields);
             if let Some(length) = length {
                 announce(length)(fields);
@@ -164,13 +164,26 @@ fn what_an_announced_body_demands_is_demanded_of_the_head() {
 }
 
 #[test]
+fn a_signature_that_fails_waits_for_a_body_that_names_the_operation() {
+    for transport in [Transport::Mcp, Transport::A2a, Transport::RestPath] {
+        for step in [Step::Parse, Step::Window, Step::Key] {
+            let verdict = Scene::with([step]).head(&transport, |_| ());
+            assert_eq!(verdict.unwrap(), HeadVerdict::FailsClaim, "{transport:?} {step}");
+        }
+        let verdict = Scene::default().head(&transport, |_| ());
+        assert_eq!(verdict.unwrap(), HeadVerdict::ClaimsSignature, "{transport:?}");
+    }
+}
+
+#[test]
 fn shadow_mode_with_another_credential_waits_for_the_body() {
     let scene = |fallback| Scene {
         capability: listed(Some(List::Warn)),
         fallback,
         ..Scene::with([Step::Window])
     };
-    assert!(scene(FallbackCredential::Valid).signed_head().is_ok());
+    let waits = scene(FallbackCredential::Valid).signed_head();
+    assert_eq!(waits.unwrap(), HeadVerdict::FailsClaim);
     assert!(scene(FallbackCredential::Valid).verify().is_ok());
     let refused = scene(FallbackCredential::Absent).signed_head().unwrap_err();
     assert_eq!(refused.reason().as_str(), "request_signature_window_invalid");
