@@ -228,16 +228,18 @@ async fn one_request_can_be_sent_unsigned_by_name() {
     assert_eq!(seen.all(), ["unsigned"]);
 }
 
+type Block = Result<Option<&'static str>, &'static str>;
+
 /// Answers as told, and counts how often it is asked.
 #[derive(Debug, Clone)]
-struct Advertised(Arc<Mutex<(Result<Option<&'static str>, &'static str>, usize)>>);
+struct Advertised(Arc<Mutex<(Block, usize)>>);
 
 impl Advertised {
-    fn new(block: Result<Option<&'static str>, &'static str>) -> Self {
+    fn new(block: Block) -> Self {
         Self(Arc::new(Mutex::new((block, 0))))
     }
 
-    fn set(&self, block: Result<Option<&'static str>, &'static str>) {
+    fn set(&self, block: Block) {
         self.0.lock().unwrap().0 = block;
     }
 
