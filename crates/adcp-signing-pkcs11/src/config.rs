@@ -31,53 +31,38 @@ const PIN_VARIABLE: &str = "ADCP_PKCS11_PIN";
 /// use adcp_signing_core::{Algorithm, KeyPurpose, provider::toolkit::KeyOptions};
 /// use adcp_signing_pkcs11::{KeySelector, PinSource, Pkcs11Config, Pkcs11Provider, TokenSelector};
 ///
-/// let config = Pkcs11Config::new(
-///     "/usr/lib/softhsm/libsofthsm2.so",
-///     TokenSelector::label("adcp"),
-///     KeySelector::label("req-2026"),
-///     KeyOptions::new(KeyPurpose::RequestSigning)
-///         .with_algorithm(Algorithm::Ed25519)
-///         .with_key_id("req-2026"),
-/// )
-/// .with_pin(PinSource::File("/run/secrets/hsm-pin".into()));
+/// let options = KeyOptions::new(KeyPurpose::RequestSigning)
+///     .with_algorithm(Algorithm::Ed25519)
+///     .with_key_id("req-2026");
+/// let config = Pkcs11Config::new(KeySelector::label("req-2026"), options)
+///     .with_module("/usr/lib/softhsm/libsofthsm2.so")
+///     .with_token(TokenSelector::label("adcp"))
+///     .with_pin(PinSource::File("/run/secrets/hsm-pin".into()));
 /// let provider = Pkcs11Provider::new(config)?;
 /// # Ok::<(), adcp_signing_core::ProviderError>(())
 /// ```
 pub struct Pkcs11Config {
-    pub(crate) place: TokenPlace,
+    module: Option<PathBuf>,
+    token: TokenSelector,
     pub(crate) key: KeySelector,
-    pub(crate) key_ref: KeyRef,
     pub(crate) pin: PinSource,
     pub(crate) options: KeyOptions,
     pub(crate) limits: Limits,
 }
 
 impl Pkcs11Config {
-    /// A key on a token of the module (a shared library) at this path, which should be absolute.
-    ///
-    /// The module is loaded and initialized by the first call, with locks of the operating system,
-    /// and stays loaded until the process ends. Where the process has initialized it before, that
-    /// is left as it is.
-    pub fn new(
-        module: impl Into<PathBuf>,
-        token: TokenSelector,
-        key: KeySelector,
-        options: impl Into<KeyOptions>,
-    ) -> Self {
-        let key_ref = key_ref(&token, &key);
-        Self::of(TokenPlace::on_module(module.into(), token), key, key_ref, options.into())
-    }
-
-    /// A key on the token in a slot of a module that the caller has loaded and initialized, with
-    /// `CKF_OS_LOCKING_OK`. Without a PIN the caller logs in, by a session that stays open.
-    pub fn from_context(
-        context: Pkcs11,
-        slot: Slot,
-        key: KeySelector,
-        options: impl Into<KeyOptions>,
-    ) -> Self {
-        let key_ref = key_ref(&TokenSelector::only().with_slot_id(slot.id()), &key);
-        Self::of(TokenPlace::Slot { context, slot }, key, key_ref, options.into())
+    /// The key that `key` selects. The options are its purpose, and its algorithm and `keyid` where
+    /// they are stated. Name the module with [`with_module`](Self::with_module), or bring one to
+    /// [`connect_with_client`](Self::connect_with_client).
+    pub fn new(key: KeySelector, options: impl Into<KeyOptions>) -> Self {
+        Self {
+            module: None,
+            token: TokenSelector::only(),
+            key,
+            pin: PinSource::None,
+            options: options.into(),
+            limits: Limits { threads: SESSIONS, queue: QUEUE, timeout: TIMEOUT },
+        }
     }
 
     /// The key that a URI names. What it leaves open comes from the environment: the module from
@@ -85,7 +70,7 @@ impl Pkcs11Config {
     /// says, the most sessions from `ADCP_PKCS11_SESSIONS`.
     ///
     /// # Errors
-    /// [`ProviderErrorKind::Configuration`] when nothing names a module, or a variable cannot be used.
+    /// [`ProviderErrorKind::Configuration`] when a variable cannot be used.
     pub fn from_uri(uri: &Pkcs11Uri) -> Result<Self, ProviderError> {
         Self::from_uri_and(uri.clone(), &Environment::of_process(VARIABLES))
     }
@@ -105,6 +90,24 @@ impl Pkcs11Config {
     /// [`ProviderErrorKind::Configuration`], with what is missing or cannot be used.
     pub fn from_env() -> Result<Self, ProviderError> {
         Self::from_environment(&Environment::of_process(VARIABLES))
+    }
+
+    /// Sets the path of the module (a shared library), which must be absolute.
+    ///
+    /// The module is loaded and initialized by the first call, with locks of the operating system,
+    /// and stays loaded until the process ends. Where the process has initialized it before, that
+    /// is left as it is.
+    #[must_use]
+    pub fn with_module(mut self, path: impl Into<PathBuf>) -> Self {
+        self.module = Some(path.into());
+        self
+    }
+
+    /// Sets which token of the module the key is on. Unless set, it is the only initialized one.
+    #[must_use]
+    pub fn with_token(mut self, token: TokenSelector) -> Self {
+        self.token = token;
+        self
     }
 
     /// Sets where the PIN comes from.
@@ -153,14 +156,57 @@ impl Pkcs11Config {
     /// or the key id open; with both given nothing is loaded or opened.
     ///
     /// # Errors
-    /// A [`ProviderError`] of the kind that the token's answer stands for.
+    /// [`ProviderErrorKind::Configuration`] when nothing names the module, or its path is not
+    /// absolute; else of the kind that the token's answer stands for.
     pub async fn connect(self) -> Result<Pkcs11Provider, ProviderError> {
-        Pkcs11Provider::connect(self).await
+        Pkcs11Provider::connect(self.place()?, self).await
     }
 
-    fn of(place: TokenPlace, key: KeySelector, key_ref: KeyRef, options: KeyOptions) -> Self {
-        let limits = Limits { threads: SESSIONS, queue: QUEUE, timeout: TIMEOUT };
-        Self { place, key, key_ref, pin: PinSource::None, options, limits }
+    /// Builds the provider over the token in a slot of a module that the caller has loaded and
+    /// initialized, with `CKF_OS_LOCKING_OK`. Without a PIN the caller logs in, by a session that
+    /// stays open. A module or a token named here is refused.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn connect_with_client(
+        self,
+        context: Pkcs11,
+        slot: Slot,
+    ) -> Result<Pkcs11Provider, ProviderError> {
+        if self.module.is_some() || self.token != TokenSelector::only() {
+            return Err(configuration(
+                "module and token are the ready client's; leave out with_module and with_token \
+                 (ADCP_PKCS11_MODULE, ADCP_PKCS11_TOKEN, _SERIAL, _SLOT_ID)",
+            ));
+        }
+        Pkcs11Provider::connect(TokenPlace::Slot { context, slot }, self).await
+    }
+
+    /// Where the token is, by what the configuration says.
+    pub(crate) fn place(&self) -> Result<TokenPlace, ProviderError> {
+        let path = self.module.clone().ok_or_else(|| {
+            configuration(
+                "nothing names the PKCS#11 module; set ADCP_PKCS11_MODULE, `module-path` in the key \
+                 URI, or with_module",
+            )
+        })?;
+        if !path.is_absolute() {
+            // The loader would look for it in places that other users may write to.
+            return Err(configuration(
+                "the path of the PKCS#11 module (with_module) is not absolute",
+            ));
+        }
+        Ok(TokenPlace::on_module(path, self.token.clone()))
+    }
+
+    /// The reference of the key, on this token.
+    pub(crate) fn key_ref(&self, place: &TokenPlace) -> KeyRef {
+        match place {
+            TokenPlace::Slot { slot, .. } => {
+                key_ref(&TokenSelector::only().with_slot_id(slot.id()), &self.key)
+            }
+            TokenPlace::Module { token, .. } => key_ref(token, &self.key),
+        }
     }
 
     fn from_uri_and(
@@ -169,10 +215,8 @@ impl Pkcs11Config {
     ) -> Result<Self, ProviderError> {
         let Pkcs11Uri { token, key, module_path, pin_source, options } = uri;
         let module = match module_path {
-            Some(path) => path,
-            None => absolute_module(environment)?.ok_or_else(|| {
-                configuration("nothing names the PKCS#11 module; set ADCP_PKCS11_MODULE, or `module-path` in the key URI")
-            })?,
+            Some(path) => Some(path),
+            None => absolute_module(environment)?,
         };
         let pin = match pin_source {
             Some(source) => source.into(),
@@ -189,7 +233,11 @@ impl Pkcs11Config {
                 }
             }
         };
-        let config = Self::new(module, token, key, options).with_pin(pin);
+        let config = Self::new(key, options).with_token(token).with_pin(pin);
+        let config = match module {
+            Some(path) => config.with_module(path),
+            None => config,
+        };
         Ok(match environment.parsed("SESSIONS")? {
             Some(sessions) => config.with_sessions(sessions),
             None => config,
@@ -235,7 +283,7 @@ impl From<UriPinSource> for PinSource {
 impl fmt::Debug for Pkcs11Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pkcs11Config")
-            .field("key", &self.key_ref)
+            .field("key", &key_ref(&self.token, &self.key))
             .field("options", &self.options)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
@@ -299,7 +347,7 @@ mod tests {
         .unwrap();
         let uri: Pkcs11Uri =
             "pkcs11:token=my%20token;slot-id=7;object=k%3F1;id=%00%ff".parse().unwrap();
-        assert_eq!(config.key_ref, key_ref(&uri.token, &uri.key));
+        assert_eq!(key_ref(&config.token, &config.key), key_ref(&uri.token, &uri.key));
         assert_eq!(config.options.algorithm, Some(Algorithm::EcdsaP256Sha256));
         assert_eq!(config.options.key_id.as_deref(), Some("a&b"));
         assert_eq!(config.options.purpose, KeyPurpose::WebhookSigning);
@@ -327,9 +375,8 @@ mod tests {
     fn a_configuration_that_cannot_be_used_says_why() {
         let module = ("ADCP_PKCS11_MODULE", "/m.so");
         let object = ("ADCP_PKCS11_OBJECT", "k");
-        let cases: [(&[(&str, &str)], &str); 9] = [
+        let cases: [(&[(&str, &str)], &str); 8] = [
             (&[module], "set ADCP_PKCS11_OBJECT or ADCP_PKCS11_ID"),
-            (&[object], "set ADCP_PKCS11_MODULE"),
             (&[("ADCP_PKCS11_MODULE", "m.so"), object], "absolute path"),
             (&[module, ("ADCP_PKCS11_ID", "0")], "not hexadecimal"),
             (&[module, ("ADCP_PKCS11_ID", "0x")], "not hexadecimal"),
@@ -349,6 +396,19 @@ mod tests {
     }
 
     #[test]
+    fn the_module_is_named_by_an_absolute_path() {
+        let config = || read(&[("ADCP_PKCS11_OBJECT", "k")]).unwrap();
+        for (config, reason) in
+            [(config(), "set ADCP_PKCS11_MODULE"), (config().with_module("m.so"), "not absolute")]
+        {
+            let error = config.place().err().unwrap();
+            assert_eq!(error.kind(), ProviderErrorKind::Configuration);
+            assert!(error.to_string().contains(reason), "{error}");
+        }
+        assert!(config().with_module("/m.so").place().is_ok());
+    }
+
+    #[test]
     fn what_a_uri_says_goes_before_the_environment() {
         let uri: Pkcs11Uri =
             "pkcs11:object=k?module-path=/uri.so&pin-source=env:URI_PIN".parse().unwrap();
@@ -359,9 +419,7 @@ mod tests {
             }),
         )
         .unwrap();
-        assert!(
-            matches!(&config.place, TokenPlace::Module { path, .. } if path == &PathBuf::from("/uri.so"))
-        );
+        assert_eq!(config.module.as_deref(), Some(std::path::Path::new("/uri.so")));
         assert!(matches!(config.pin, PinSource::Env(name) if name == "URI_PIN"));
     }
 }

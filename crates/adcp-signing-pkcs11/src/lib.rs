@@ -12,12 +12,12 @@ mod station;
 mod token;
 mod uri;
 
-/// The binding to PKCS#11 modules whose types [`Pkcs11Config::from_context`] takes.
+/// The binding to PKCS#11 modules whose types [`Pkcs11Config::connect_with_client`] takes.
 pub use cryptoki;
 
 pub use self::{
     config::Pkcs11Config,
-    pin::{Pin, PinSource},
+    pin::{PinSource, UserPin},
     provider::Pkcs11Provider,
     selector::{KeySelector, TokenSelector},
     uri::Pkcs11Uri,

@@ -14,9 +14,9 @@ const MAX_LEN: usize = 256;
 
 /// The PIN of a token's normal user (`CKU_USER`), wiped when dropped and never shown.
 #[derive(Clone)]
-pub struct Pin(Zeroizing<String>);
+pub struct UserPin(Zeroizing<String>);
 
-impl Pin {
+impl UserPin {
     /// This PIN.
     ///
     /// # Errors
@@ -38,9 +38,9 @@ impl Pin {
     }
 }
 
-impl fmt::Debug for Pin {
+impl fmt::Debug for UserPin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Pin(..)")
+        f.write_str("UserPin(..)")
     }
 }
 
@@ -57,12 +57,12 @@ pub enum PinSource {
     /// An environment variable.
     Env(String),
     /// This PIN.
-    Value(Pin),
+    Value(UserPin),
 }
 
 impl PinSource {
     /// Reads the PIN. Blocks where it is in a file.
-    pub(crate) fn read(&self) -> Result<Option<Pin>, ProviderError> {
+    pub(crate) fn read(&self) -> Result<Option<UserPin>, ProviderError> {
         match self {
             Self::None => Ok(None),
             Self::Value(pin) => Ok(Some(pin.clone())),
@@ -70,14 +70,14 @@ impl PinSource {
                 .map_err(|_| {
                     configuration("the environment variable that should hold the PIN is not set")
                 })
-                .and_then(Pin::new)
+                .and_then(UserPin::new)
                 .map(Some),
             Self::File(path) => read_file(path).map(Some),
         }
     }
 }
 
-fn read_file(path: &Path) -> Result<Pin, ProviderError> {
+fn read_file(path: &Path) -> Result<UserPin, ProviderError> {
     // A line end after the longest PIN, so that a longer one is told by the PIN's own bound.
     let content = read_secret_file(path, "PIN file", MAX_LEN + 3)?;
     let text =
@@ -87,7 +87,7 @@ fn read_file(path: &Path) -> Result<Pin, ProviderError> {
     if pin.contains('\n') {
         return Err(configuration("the PIN file has more than one line"));
     }
-    Pin::new(pin)
+    UserPin::new(pin)
 }
 
 fn configuration(message: &'static str) -> ProviderError {
@@ -100,7 +100,7 @@ mod tests {
 
     use super::*;
 
-    fn in_file(content: &[u8]) -> Result<Option<Pin>, ProviderError> {
+    fn in_file(content: &[u8]) -> Result<Option<UserPin>, ProviderError> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pin");
         fs::write(&path, content).unwrap();
@@ -111,10 +111,10 @@ mod tests {
     fn a_pin_file_holds_one_line() {
         for content in ["1234", "1234\n", "1234\r\n"] {
             let pin = in_file(content.as_bytes()).unwrap().unwrap();
-            assert!(pin.is_same(&Pin::new("1234").unwrap()), "{content:?}");
+            assert!(pin.is_same(&UserPin::new("1234").unwrap()), "{content:?}");
         }
         let spaces = in_file(b" 12 34 \n").unwrap().unwrap();
-        assert!(spaces.is_same(&Pin::new(" 12 34 ").unwrap()), "a PIN may hold spaces");
+        assert!(spaces.is_same(&UserPin::new(" 12 34 ").unwrap()), "a PIN may hold spaces");
     }
 
     #[test]
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_pin() {
-        let source = PinSource::Value(Pin::new("81729").unwrap());
+        let source = PinSource::Value(UserPin::new("81729").unwrap());
         assert!(!format!("{source:?}").contains("81729"));
     }
 }

@@ -13,6 +13,7 @@ use async_trait::async_trait;
 
 use crate::{
     config::Pkcs11Config,
+    module::TokenPlace,
     pool::Pool,
     station::{Answer, Request, Shared, TokenStation},
     token::Token,
@@ -37,16 +38,20 @@ impl Pkcs11Provider {
     /// A provider that loads and opens nothing until the first call.
     ///
     /// # Errors
-    /// [`ProviderErrorKind::Configuration`] when the algorithm or the key id is left open, which only the token can tell:
-    /// see [`Pkcs11Config::connect`].
+    /// [`ProviderErrorKind::Configuration`] when nothing names the module, or the algorithm or the
+    /// key id is left open, which only the token can tell: see [`Pkcs11Config::connect`].
     pub fn new(config: Pkcs11Config) -> Result<Self, ProviderError> {
-        let identity = config.options.identity(config.key_ref.clone())?;
-        Ok(Self { identity, sessions: Sessions::new(config) })
+        let place = config.place()?;
+        let identity = config.options.identity(config.key_ref(&place))?;
+        Ok(Self { identity, sessions: Sessions::new(place, config) })
     }
 
-    pub(crate) async fn connect(config: Pkcs11Config) -> Result<Self, ProviderError> {
-        let (options, key_ref) = (config.options.clone(), config.key_ref.clone());
-        let sessions = Sessions::new(config);
+    pub(crate) async fn connect(
+        place: TokenPlace,
+        config: Pkcs11Config,
+    ) -> Result<Self, ProviderError> {
+        let (options, key_ref) = (config.options.clone(), config.key_ref(&place));
+        let sessions = Sessions::new(place, config);
         let identity = options.identity_or_ask(key_ref, || sessions.public_key()).await?;
         Ok(Self { identity, sessions })
     }
@@ -86,8 +91,8 @@ struct Sessions {
 }
 
 impl Sessions {
-    fn new(config: Pkcs11Config) -> Self {
-        let Pkcs11Config { place, key, pin, options, limits, .. } = config;
+    fn new(place: TokenPlace, config: Pkcs11Config) -> Self {
+        let Pkcs11Config { key, pin, options, limits, .. } = config;
         let shared = Arc::new(Shared {
             token: Token::new(place, pin),
             key,

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use crate::{
     error::Fault,
     module::TokenPlace,
-    pin::{Pin, PinSource},
+    pin::{PinSource, UserPin},
 };
 
 /// A token, found again each time a session is opened.
@@ -21,7 +21,7 @@ pub(crate) struct Token {
     pin: PinSource,
     /// Held during a login, so that threads that open their sessions at once do not try a wrong PIN
     /// once each. Holds the PIN that the token refused last.
-    login: Mutex<Option<Pin>>,
+    login: Mutex<Option<UserPin>>,
 }
 
 impl Token {

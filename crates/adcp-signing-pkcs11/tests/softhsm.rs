@@ -22,7 +22,7 @@ use adcp_signing_core::{
     provider::toolkit::{KeyOptions, KeyUriScheme as _},
 };
 use adcp_signing_pkcs11::{
-    KeySelector, Pin, PinSource, Pkcs11Config, Pkcs11Provider, Pkcs11Uri, TokenSelector,
+    KeySelector, PinSource, Pkcs11Config, Pkcs11Provider, Pkcs11Uri, TokenSelector, UserPin,
 };
 use adcp_signing_testkit::{OwnServer, survives_a_kill};
 use async_trait::async_trait;
@@ -117,13 +117,18 @@ async fn a_callers_own_context_and_login_serve() {
     let token = token!();
     let key = token.key(ED25519);
     let session = token.session();
-    let config = Pkcs11Config::from_context(
-        token.context().clone(),
-        token.slot(),
-        KeySelector::label(&key.label),
-        KeyPurpose::RequestSigning,
-    );
-    signs(&built(config)).await;
+    let config = || Pkcs11Config::new(KeySelector::label(&key.label), KeyPurpose::RequestSigning);
+    let connect =
+        |config: Pkcs11Config| config.connect_with_client(token.context().clone(), token.slot());
+    signs(&connect(config()).await.unwrap()).await;
+    for config in [
+        config().with_module(&token.module),
+        config().with_token(TokenSelector::label(&token.label)),
+    ] {
+        let error = connect(config).await.unwrap_err();
+        assert_eq!(error.kind(), Configuration);
+        assert!(error.to_string().contains("are the ready client's"), "{error}");
+    }
     drop(session);
 }
 
@@ -137,13 +142,12 @@ async fn only_one_key_may_match() {
         error.to_string(),
         "configuration: more than one private key on the token matches; add `id=` to the key URI, or remove the other"
     );
-    let config = Pkcs11Config::new(
-        &token.module,
-        TokenSelector::label(&token.label),
-        KeySelector::label(&key.label).with_id(b"second"),
-        KeyPurpose::RequestSigning,
-    );
-    signs(&built(config.with_pin(PinSource::Value(Pin::new(token.pin.as_str()).unwrap())))).await;
+    let key = KeySelector::label(&key.label).with_id(b"second");
+    let config = Pkcs11Config::new(key, KeyPurpose::RequestSigning)
+        .with_module(&token.module)
+        .with_token(TokenSelector::label(&token.label));
+    signs(&built(config.with_pin(PinSource::Value(UserPin::new(token.pin.as_str()).unwrap()))))
+        .await;
 }
 
 #[tokio::test]
@@ -152,13 +156,9 @@ async fn what_is_not_there_is_told_apart() {
     let key = token.key(ED25519);
     assert_eq!(kind(&built(token.config("adcp-test-no-such-key"))).await, KeyNotFound);
     let on = |module: &str, label: &str| {
-        let token = TokenSelector::label(label);
-        built(Pkcs11Config::new(
-            module,
-            token,
-            KeySelector::label(&key.label),
-            KeyPurpose::RequestSigning,
-        ))
+        let key = KeySelector::label(&key.label);
+        let config = Pkcs11Config::new(key, KeyPurpose::RequestSigning);
+        built(config.with_module(module).with_token(TokenSelector::label(label)))
     };
     assert_eq!(
         kind(&on(token.module.to_str().unwrap(), "adcp-test-no-such-token")).await,

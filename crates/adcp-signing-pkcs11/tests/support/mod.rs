@@ -15,7 +15,7 @@ use std::{
 
 use adcp_signing_core::{Algorithm, KeyPurpose};
 use adcp_signing_pkcs11::{
-    KeySelector, Pin, PinSource, Pkcs11Config, TokenSelector,
+    KeySelector, PinSource, Pkcs11Config, TokenSelector, UserPin,
     cryptoki::{
         context::{CInitializeArgs, CInitializeFlags, Pkcs11},
         error::{Error, RvError},
@@ -122,14 +122,11 @@ impl TestToken {
     }
 
     fn config_on(&self, module: &Path, token: &str, pin: &str, label: &str) -> Pkcs11Config {
-        Pkcs11Config::new(
-            module,
-            TokenSelector::label(token),
-            KeySelector::label(label),
-            KeyPurpose::RequestSigning,
-        )
-        .with_pin(PinSource::Value(Pin::new(pin).unwrap()))
-        .with_sessions(NonZeroUsize::new(3).unwrap())
+        Pkcs11Config::new(KeySelector::label(label), KeyPurpose::RequestSigning)
+            .with_module(module)
+            .with_token(TokenSelector::label(token))
+            .with_pin(PinSource::Value(UserPin::new(pin).unwrap()))
+            .with_sessions(NonZeroUsize::new(3).unwrap())
     }
 
     /// A key on a token that nobody of this process is logged in to, so that a PIN is looked at;
