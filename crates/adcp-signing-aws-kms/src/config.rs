@@ -143,13 +143,17 @@ impl AwsKmsConfig {
     ) -> Result<AwsKmsProvider, ProviderError> {
         if self.profile.is_some() || self.endpoint.is_some() {
             return Err(configuration(
-                "profile and endpoint are the ready client's; leave them out here",
+                "profile and endpoint are the ready client's; leave out with_profile and with_endpoint (`profile=` and \
+                 `endpoint=` of the key URI)",
             ));
         }
         let of_client = client.config().region().map(Region::as_ref);
         match self.wanted_region()? {
             Some(wanted) if of_client.is_some_and(|region| region != wanted) => {
-                Err(configuration("the ready client is for another Region than the configuration"))
+                Err(configuration(format!(
+                    "the ready client is not for the Region {wanted} of the key (its ARN, `region=` or with_region); give it a \
+                 client for that Region"
+                )))
             }
             _ => self.connect_with(client).await,
         }
@@ -218,12 +222,12 @@ impl AwsKmsConfig {
 
     fn wanted_region(&self) -> Result<Option<&str>, ProviderError> {
         match (self.key.region(), self.region.as_deref()) {
-            (Some(of_arn), Some(region)) if of_arn != region => {
-                Err(configuration("the Region is not the one of the key's ARN; leave it out"))
-            }
-            (_, Some(region)) if !is_region(region) => {
-                Err(configuration("that is not the name of a Region"))
-            }
+            (_, Some(region)) if !is_region(region) => Err(configuration(
+                "the Region (`region=`, with_region) is not the name of one, such as eu-west-1",
+            )),
+            (Some(of_arn), Some(region)) if of_arn != region => Err(configuration(format!(
+                "the Region {region} (`region=`, with_region) contradicts the key's ARN, which is in {of_arn}; leave it out"
+            ))),
             (of_arn, region) => Ok(of_arn.or(region)),
         }
     }
@@ -305,6 +309,28 @@ mod tests {
                 expected,
                 "{config:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_region_that_is_refused_is_named_with_where_it_was_set() {
+        let config = |key: &str, region: &str| {
+            AwsKmsConfig::new(key.parse().unwrap(), KeyPurpose::RequestSigning).with_region(region)
+        };
+        for (config, expected) in [
+            (
+                config(ARN, "us-east-1"),
+                "the Region us-east-1 (`region=`, with_region) contradicts the key's ARN, which is in eu-west-1",
+            ),
+            (
+                config("alias/a", "eu.west"),
+                "the Region (`region=`, with_region) is not the name of one",
+            ),
+            // What is not a name may be anything, so it is not repeated.
+            (config(ARN, "eu.west"), "the Region (`region=`, with_region) is not the name of one"),
+        ] {
+            let text = config.wanted_region().unwrap_err().to_string();
+            assert!(text.contains(expected), "{text}");
         }
     }
 

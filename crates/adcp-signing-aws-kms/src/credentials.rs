@@ -121,10 +121,10 @@ const NONE: &str =
 const CONFIGURED_WRONG: &str =
     "the AWS credentials are configured wrong; check the profile and the AWS_ variables";
 const EXPIRED: &str = "the source of the AWS credentials gave a session that has expired; renew it";
-const PROCESS: &str = "the credential_process of the AWS profile failed; run its command by hand, as the user of this \
-                       process";
-const PROCESS_OUTPUT: &str = "the credential_process of the AWS profile printed no credentials; it must print JSON with \
-                              Version 1, AccessKeyId and SecretAccessKey";
+const PROCESS: &str = "the credential_process of the AWS profile (~/.aws/config, or AWS_CONFIG_FILE) failed; run its command by \
+                       hand, as the user of this process";
+const PROCESS_OUTPUT: &str = "the credential_process of the AWS profile (~/.aws/config, or AWS_CONFIG_FILE) printed no \
+                              credentials; it must print JSON with Version 1, AccessKeyId and SecretAccessKey";
 const SSO_LOGIN: &str =
     "the AWS profile has no valid session of IAM Identity Center; run `aws sso login`";
 const CONSOLE_LOGIN: &str = "the AWS profile has no valid login session; run `aws login`";
@@ -138,8 +138,7 @@ const TOKEN_FILE: &str = "the file with the web identity token cannot be read; c
 const ASSUME: &str = "AWS STS does not let these credentials assume the role; allow sts:AssumeRole to the caller, and the \
                       caller in the role's trust policy";
 const IDENTITY: &str = "AWS STS refused the web identity token; check its audience and issuer in the role's trust policy";
-const STS_REGION: &str =
-    "AWS STS is not activated in the Region for this account; activate it, or use another Region";
+const STS_REGION: &str = "AWS STS is not activated in the Region for this account; activate it, or use another Region (`region=`, AWS_REGION)";
 const SSO_ROLE: &str = "IAM Identity Center does not give this session the account and role of the profile; check \
                         sso_account_id and sso_role_name, and the assignment";
 const METADATA_DENIED: &str = "the metadata service refused to give out credentials; check the instance, container or \

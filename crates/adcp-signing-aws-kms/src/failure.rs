@@ -52,8 +52,8 @@ const USAGE: &str =
 const SLOW_DOWN: &str =
     "over the request quota of the account and Region; sign less, or ask AWS for a higher quota";
 const WAIT: &str = "AWS KMS has trouble of its own; try again";
-const REFUSED: &str =
-    "AWS KMS refused the request as malformed; check the key identifier and the Region";
+const REFUSED: &str = "AWS KMS refused the request as malformed; check the key (ADCP_AWS_KMS_KEY, or the key URI) and the Region (`region=`, \
+     AWS_REGION)";
 
 /// Every code that `Sign` and `GetPublicKey` are known to answer with, and those that every AWS
 /// service has. README.md has the same table.
@@ -114,7 +114,7 @@ const CODES: [Code; 46] = [
     code(
         "UnknownOperationException",
         Kind::Configuration,
-        "the endpoint is not one of AWS KMS; check it",
+        "the endpoint is not one of AWS KMS; check AWS_ENDPOINT_URL_KMS, `endpoint_url` of the profile, or `endpoint=`",
     ),
 ];
 

@@ -161,8 +161,13 @@ impl fmt::Debug for AwsKmsProvider {
 /// The reference to the key by this client, in whose Region it must be.
 fn key_ref(client: &Client, key: &KeyIdentifier) -> Result<KeyRef, ProviderError> {
     let region = client.config().region().map(Region::as_ref);
-    if key.region().is_some_and(|of_arn| region.is_some_and(|region| region != of_arn)) {
-        return Err(configuration("the key's ARN is of another Region than the AWS KMS client"));
+    if let (Some(of_arn), Some(region)) = (key.region(), region)
+        && of_arn != region
+    {
+        return Err(configuration(format!(
+            "the key's ARN is in {of_arn}, and the AWS KMS client is for {region}; give it a client for {of_arn} (AWS_REGION, \
+             where the client takes its Region from the environment)"
+        )));
     }
     let resource = match (key.region(), region) {
         // An ARN is the same key for everyone; an ID or alias is so within a Region.

@@ -14,7 +14,8 @@ use crate::{AwsKmsConfig, AwsKmsProvider, key_identifier::is_region, service_hos
 
 const FORM: &str = "awskms:///KEY-ID, awskms:///arn:…, awskms:///alias/NAME, or awskms://HOST[:PORT]/… with a host of \
                     AWS KMS or of this machine; name any other host in AWS_ENDPOINT_URL_KMS";
-const REGIONS: &str = "names of Regions, such as eu-west-1, and with an ARN only the ARN's own";
+const REGIONS: &str = "names of Regions, such as eu-west-1";
+const REGION_OF_ARN: &str = "the Region that the ARN names, so leave it out";
 const ENDPOINTS: &str = "https://HOST[:PORT] with a host of AWS KMS, http:// or https:// on a loopback address, and one \
                          endpoint only; name any other host in AWS_ENDPOINT_URL_KMS";
 
@@ -111,13 +112,13 @@ impl FromStr for AwsKmsUri {
         let mut config = AwsKmsConfig::new(key, parts.take_common()?);
         config.profile = parts.take_text("profile")?;
         config.region = parts.take("region");
-        let no_region = KeyUriError::Value { member: "region", allowed: REGIONS };
+        let no_region = |allowed| Err(KeyUriError::Value { member: "region", allowed });
         if config.region.as_deref().is_some_and(|region| !is_region(region)) {
-            return Err(no_region);
+            return no_region(REGIONS);
         }
         let fits_arn = |region: &str| config.key.region().is_none_or(|of_arn| of_arn == region);
         if !config.region.as_deref().is_none_or(fits_arn) {
-            return Err(no_region);
+            return no_region(REGION_OF_ARN);
         }
         let no_endpoint = KeyUriError::Value { member: "endpoint", allowed: ENDPOINTS };
         let given = parts.take("endpoint");
@@ -224,6 +225,7 @@ mod tests {
 
         let body = E::Body { expected: FORM };
         let region = E::Value { member: "region", allowed: REGIONS };
+        let of_arn = E::Value { member: "region", allowed: REGION_OF_ARN };
         let endpoint = E::Value { member: "endpoint", allowed: ENDPOINTS };
         for (text, expected) in [
             ("gcpkms:///k", E::Scheme { expected: "`awskms:`" }),
@@ -235,7 +237,7 @@ mod tests {
             ("awskms://user@kms.eu-west-1.amazonaws.com/k", body),
             ("awskms:///k?region=", region.clone()),
             ("awskms:///k?region=eu.west", region.clone()),
-            ("awskms:///arn:aws:kms:eu-west-1:111122223333:key/1?region=us-east-1", region),
+            ("awskms:///arn:aws:kms:eu-west-1:111122223333:key/1?region=us-east-1", of_arn),
             ("awskms:///k?endpoint=http://kms.eu-west-1.amazonaws.com", endpoint.clone()),
             ("awskms://127.0.0.1/k?endpoint=https://127.0.0.1", endpoint),
             (

@@ -116,7 +116,7 @@ fn a_source_that_fails_by_itself_is_told_by_what_failed() {
             &*process("sh -c 'echo s3cr3t >&2; exit 3'"),
             "&profile=p",
             &[][..],
-            "access_denied: |credential_process of the AWS profile failed",
+            "access_denied: |credential_process of the AWS profile",
         ),
         (&process("echo s3cr3t"), "&profile=p", &[], "configuration: |printed no credentials"),
         (&process(expired), "&profile=p", &[], "access_denied: |a session that has expired"),

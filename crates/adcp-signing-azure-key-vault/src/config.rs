@@ -200,7 +200,8 @@ impl AzureKeyVaultConfig {
     ) -> Result<AzureKeyVaultProvider, ProviderError> {
         if self.credential.is_some() || self.roots.is_some() {
             return Err(configuration(
-                "credentials and root certificates are the ready client's; leave them out here",
+                "credentials and root certificates are the ready client's; leave out with_credential, with_access_token and \
+                 with_root_certificates (ADCP_AZURE_KEY_VAULT_ACCESS_TOKEN, ADCP_AZURE_KEY_VAULT_CA_FILE)",
             ));
         }
         self.connect_with(client.into()).await

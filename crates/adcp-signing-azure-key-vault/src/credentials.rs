@@ -239,7 +239,7 @@ struct StaticToken(Secret);
 pub(crate) fn static_token(token: &str) -> Result<Arc<dyn TokenCredential>, ProviderError> {
     if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(configuration(
-            "the access token is empty or holds characters that a header cannot; print one with \
+            "the access token (ADCP_AZURE_KEY_VAULT_ACCESS_TOKEN, with_access_token) is empty or holds characters that a header cannot; print one with \
              `az account get-access-token --resource https://vault.azure.net`",
         ));
     }

@@ -90,15 +90,17 @@ const SLOW_DOWN: &str =
     "over the vault's limit of transactions; sign less, or spread keys over more vaults";
 const SLOW: &str = "the service did not answer in its own time; try again";
 const WAIT: &str = "the service has trouble of its own; try again";
-const NOT_KEY_VAULT: &str = "the host does not know the call; is it a key vault or managed HSM?";
+const NOT_KEY_VAULT: &str = "the host of the key (ADCP_AZURE_KEY_VAULT_KEY, or the key URI) does not know the call; is it a key \
+                             vault or managed HSM?";
 const UNREADABLE: &str = "the reply of Azure Key Vault cannot be read";
 const BROKE_OFF: &str = "the connection to Azure Key Vault broke off";
 const NO_ANSWER: &str = "no answer from Azure Key Vault in time";
 const NO_CONNECTION: &str =
     "no connection to Azure Key Vault; check the vault's name, the network, and the trusted roots";
-const CHALLENGE: &str =
-    "the host asked for a token of another service than its own, which it does not get";
-const NO_TOKEN: &str = "no access token can be had with the Azure credentials; check them, and what the identity may do";
+const CHALLENGE: &str = "the host of the key (ADCP_AZURE_KEY_VAULT_KEY, or the key URI) asked for a token of another \
+                         service than its own, which it does not get";
+const NO_TOKEN: &str = "no access token can be had with the Azure credentials; check them (AZURE_TENANT_ID, AZURE_CLIENT_ID and its \
+                        like), and what the identity may do";
 const NO_TOKEN_NOW: &str = "the source of the Azure credentials failed, or cannot be reached; try again. A managed identity \
                             is had on machines of Azure only";
 const NO_TOOL: &str = "the command `az` or `azd` that AZURE_TOKEN_CREDENTIALS asks for is not on the PATH; install it, or \

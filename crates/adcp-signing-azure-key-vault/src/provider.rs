@@ -206,7 +206,9 @@ fn check_vault(client: &KeyClient, key: &KeyIdentifier) -> Result<(), ProviderEr
     {
         return Ok(());
     }
-    Err(configuration("the key is in another vault than the one that the client is for"))
+    Err(configuration(
+        "the key (ADCP_AZURE_KEY_VAULT_KEY, or the key URI) is in another vault than the ready client is for",
+    ))
 }
 
 async fn in_time<T>(limit: Duration, call: impl Future<Output = T>) -> Result<T, ProviderError> {

@@ -35,9 +35,13 @@ impl Roots {
     pub(crate) fn from_pem(pem: &[u8]) -> Result<Self, ProviderError> {
         match Certificate::from_pem_bundle(pem) {
             Ok(roots) if !roots.is_empty() => Ok(Self(roots)),
-            Ok(_) => Err(configuration("the root certificates hold no PEM certificate")),
+            Ok(_) => Err(configuration(
+                "the root certificates (ADCP_AZURE_KEY_VAULT_CA_FILE, with_root_certificates) hold no PEM certificate",
+            )),
             Err(error) => {
-                Err(configuration("the root certificates are not PEM")
+                Err(configuration(
+                "the root certificates (ADCP_AZURE_KEY_VAULT_CA_FILE, with_root_certificates) are not PEM",
+            )
                     .with_source(error.without_url()))
             }
         }
@@ -91,7 +95,7 @@ fn client(connect_timeout: Duration) -> ClientBuilder {
 fn build(builder: ClientBuilder) -> Result<Client, ProviderError> {
     builder.build().map_err(|error| {
         configuration(
-            "the TLS client could not be set up; are there root certificates on this machine?",
+            "the TLS client could not be set up; install root certificates on this machine, or name their file in SSL_CERT_FILE",
         )
         .with_source(error.without_url())
     })

@@ -155,7 +155,8 @@ impl GcpKmsConfig {
     ) -> Result<GcpKmsProvider, ProviderError> {
         if self.endpoint.is_some() || self.credentials.is_some() {
             return Err(configuration(
-                "endpoint and credentials are the ready client's; leave them out here",
+                "endpoint and credentials are the ready client's; leave out with_endpoint and with_credentials \
+                 (ADCP_GCP_KMS_ENDPOINT, ADCP_GCP_KMS_ACCESS_TOKEN, `endpoint=`)",
             ));
         }
         self.connect_with(client).await

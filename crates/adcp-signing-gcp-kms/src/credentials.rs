@@ -22,7 +22,7 @@ pub(crate) fn static_token(token: &str) -> Result<Credentials, ProviderError> {
     let unusable = || {
         ProviderError::new(
             ProviderErrorKind::Configuration,
-            "the access token is empty or holds characters that a header cannot; print one with \
+            "the access token (ADCP_GCP_KMS_ACCESS_TOKEN, with_access_token) is empty or holds characters that a header cannot; print one with \
              `gcloud auth print-access-token`",
         )
     };

@@ -21,6 +21,8 @@ use google_cloud_gax::{
 };
 use http::header::RETRY_AFTER;
 
+use crate::config::configuration;
+
 use ProviderErrorKind as Kind;
 
 const KMS: &str = "Cloud KMS";
@@ -56,11 +58,11 @@ const USAGE: &str = "Cloud KMS refused the request for this key version; its pur
 const SLOW_DOWN: &str = "over the project's quota of cryptographic or read requests; sign less, or ask for a higher quota";
 const SLOW: &str = "Cloud KMS did not answer in its own time; try again";
 const WAIT: &str = "Cloud KMS has trouble of its own; try again";
-const NOT_KMS: &str = "the endpoint does not know the call; is it one of Cloud KMS?";
+const NOT_KMS: &str = "the endpoint (ADCP_GCP_KMS_ENDPOINT, `endpoint=`) does not know the call; is it one of Cloud KMS?";
 const UNREADABLE: &str = "the reply of Cloud KMS cannot be read";
 const TOO_LATE: &str = "no answer from Cloud KMS in time; check the network path to it, and to the source of the credentials";
-const API: &str =
-    "Cloud KMS cannot be used in the project: enable the API cloudkms.googleapis.com and billing";
+const API: &str = "Cloud KMS cannot be used in the project of the key, or in the quota project (GOOGLE_CLOUD_QUOTA_PROJECT): enable the \
+     API cloudkms.googleapis.com and billing there";
 
 const NO_CREDENTIALS: &str = "no Google credentials can be used; run `gcloud auth application-default login`, or set \
                               GOOGLE_APPLICATION_CREDENTIALS to a file that can be read";
@@ -90,7 +92,11 @@ pub(crate) fn of_call(error: &Error) -> ProviderError {
     } else if error.is_deserialization() {
         (Kind::InvalidResponse, UNREADABLE)
     } else if error.is_binding() || error.is_serialization() {
-        (Kind::Configuration, "the request to Cloud KMS could not be built")
+        (
+            Kind::Configuration,
+            "the request to Cloud KMS could not be built; check the key version (ADCP_GCP_KMS_KEY_VERSION, or the key URI) and \
+             the endpoint (ADCP_GCP_KMS_ENDPOINT, `endpoint=`)",
+        )
     } else if error.is_connect() {
         (
             Kind::Unavailable,
@@ -182,14 +188,18 @@ fn filled(text: &str) -> Option<&str> {
 
 /// Why no client could be built.
 pub(crate) fn of_client(error: &client_builder::Error) -> ProviderError {
-    let message = if error.is_default_credentials() {
-        NO_CREDENTIALS
+    if error.is_default_credentials() {
+        configuration(NO_CREDENTIALS)
     } else if error.is_universe_domain_mismatch() {
-        "the credentials are for another universe domain than the endpoint"
+        configuration(
+            "the credentials (GOOGLE_APPLICATION_CREDENTIALS) are for another universe domain than the endpoint \
+             (ADCP_GCP_KMS_ENDPOINT, `endpoint=`)",
+        )
     } else {
-        "the client of Cloud KMS could not be built; check the endpoint"
-    };
-    ProviderError::new(Kind::Configuration, message)
+        configuration(
+            "the client of Cloud KMS could not be built; check the endpoint (ADCP_GCP_KMS_ENDPOINT, `endpoint=`)",
+        )
+    }
 }
 
 /// README.md has the same table.
@@ -273,7 +283,8 @@ fn of_credentials(error: &Error) -> (ProviderErrorKind, &'static str) {
         true => (Kind::Unavailable, "the source of the Google credentials failed; try again"),
         false => (
             Kind::AccessDenied,
-            "no access token can be had with the Google credentials; renew them",
+            "no access token can be had with the Google credentials (GOOGLE_APPLICATION_CREDENTIALS, or the login of gcloud); renew \
+             them",
         ),
     }
 }

@@ -137,7 +137,7 @@ fn meaning(value: RvError) -> (ProviderErrorKind, &'static str) {
         | RvError::MutexBad
         | RvError::MutexNotLocked => (
             Kind::Configuration,
-            "the module cannot be used this way; see its own configuration and log",
+            "the module (`module-path`, ADCP_PKCS11_MODULE) cannot be used this way; see its own configuration and log",
         ),
         RvError::BufferTooSmall | RvError::AttributeValueInvalid => (
             Kind::InvalidResponse,
@@ -166,13 +166,16 @@ fn binding_meaning(error: &Error) -> (ProviderErrorKind, &'static str) {
     match error {
         Error::LibraryLoading(_) => (
             Kind::Configuration,
-            "the PKCS#11 module cannot be loaded; see whether `module-path` is right, for this architecture, and readable",
+            "the PKCS#11 module (`module-path`, ADCP_PKCS11_MODULE) cannot be loaded; see whether it is there, for this architecture, \
+             and readable",
         ),
         Error::MissingSymbol(_) | Error::NullFunctionPointer => (
             Kind::Configuration,
-            "the library is not a PKCS#11 module, or lacks a function that signing needs",
+            "the library (`module-path`, ADCP_PKCS11_MODULE) is not a PKCS#11 module, or lacks a function that signing needs",
         ),
-        Error::PinNotSet | Error::NulError(_) => (Kind::Configuration, "the PIN cannot be used"),
+        Error::PinNotSet | Error::NulError(_) => {
+            (Kind::Configuration, "the PIN (`pin-source`, ADCP_PKCS11_PIN) cannot be used")
+        }
         Error::NotSupported => {
             (Kind::AlgorithmMismatch, "the token's key is of a type that cannot be used here")
         }

@@ -57,7 +57,7 @@ pub(crate) fn find(session: &Session, selector: &KeySelector) -> Result<FoundKey
         return Err(Fault::new(
             ProviderErrorKind::Configuration,
             "the key wants the PIN for each signature (CKA_ALWAYS_AUTHENTICATE), which a server cannot give; make a key \
-             without that",
+             without that, and name it (`object=`, ADCP_PKCS11_OBJECT)",
         ));
     }
     let key_type = private.key_type()?;
@@ -263,7 +263,15 @@ fn refused(error: KeyError) -> Fault {
             ProviderErrorKind::AlgorithmMismatch
         }
         KeyError::RsaExponent => ProviderErrorKind::AlgorithmMismatch,
-        KeyError::NeedsAwsLcRs => ProviderErrorKind::Configuration,
+        KeyError::NeedsAwsLcRs => {
+            return Fault::Ours(
+                ProviderError::new(
+                    ProviderErrorKind::Configuration,
+                    "the token's key is for RSA; build with the feature `aws-lc-rs` of adcp-signing-core",
+                )
+                .with_source(error),
+            );
+        }
         _ => ProviderErrorKind::InvalidResponse,
     };
     Fault::Ours(

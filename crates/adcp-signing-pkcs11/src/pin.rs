@@ -1,6 +1,7 @@
 //! The PIN of a token, and where it is read from.
 
 use std::{
+    borrow::Cow,
     env, fmt,
     path::{Path, PathBuf},
 };
@@ -11,6 +12,7 @@ use zeroize::Zeroizing;
 
 /// The longest PIN read; tokens take far shorter ones.
 const MAX_LEN: usize = 256;
+const FILE: &str = "PIN file (`pin-source`, ADCP_PKCS11_PIN_SOURCE)";
 
 /// The PIN of a token's normal user (`CKU_USER`), wiped when dropped and never shown.
 #[derive(Clone)]
@@ -24,7 +26,9 @@ impl UserPin {
     pub fn new(pin: impl Into<String>) -> Result<Self, ProviderError> {
         let pin = Zeroizing::new(pin.into());
         if pin.is_empty() || pin.len() > MAX_LEN || pin.contains('\0') {
-            return Err(configuration("a PIN has 1 to 256 bytes and no NUL among them"));
+            return Err(configuration(
+                "the PIN (`pin-source`, ADCP_PKCS11_PIN) does not have 1 to 256 bytes, or has a NUL among them",
+            ));
         }
         Ok(Self(pin))
     }
@@ -66,31 +70,36 @@ impl PinSource {
         match self {
             Self::None => Ok(None),
             Self::Value(pin) => Ok(Some(pin.clone())),
-            Self::Env(name) => env::var(name)
-                .map_err(|_| {
-                    configuration("the environment variable that should hold the PIN is not set")
-                })
-                .and_then(UserPin::new)
-                .map(Some),
+            Self::Env(name) => read_variable(name).map(Some),
             Self::File(path) => read_file(path).map(Some),
         }
     }
 }
 
+/// The variable is named by the operator, so its name may be shown.
+fn read_variable(name: &str) -> Result<UserPin, ProviderError> {
+    let refused = |why| configuration(format!("the variable {name} holds no PIN: {why}"));
+    let value = env::var(name).map_err(|error| match error {
+        env::VarError::NotPresent => refused("it is not set"),
+        env::VarError::NotUnicode(_) => refused("it is not text"),
+    })?;
+    UserPin::new(value).map_err(|_| refused("a PIN has 1 to 256 bytes and no NUL among them"))
+}
+
 fn read_file(path: &Path) -> Result<UserPin, ProviderError> {
     // A line end after the longest PIN, so that a longer one is told by the PIN's own bound.
-    let content = read_secret_file(path, "PIN file", MAX_LEN + 3)?;
-    let text =
-        std::str::from_utf8(&content).map_err(|_| configuration("the PIN file is not text"))?;
+    let content = read_secret_file(path, FILE, MAX_LEN + 3)?;
+    let text = std::str::from_utf8(&content)
+        .map_err(|_| configuration(format!("the {FILE} is not text")))?;
     let pin = text.strip_suffix('\n').unwrap_or(text);
     let pin = pin.strip_suffix('\r').unwrap_or(pin);
     if pin.contains('\n') {
-        return Err(configuration("the PIN file has more than one line"));
+        return Err(configuration(format!("the {FILE} has more than one line")));
     }
     UserPin::new(pin)
 }
 
-fn configuration(message: &'static str) -> ProviderError {
+fn configuration(message: impl Into<Cow<'static, str>>) -> ProviderError {
     ProviderError::new(ProviderErrorKind::Configuration, message)
 }
 
@@ -133,7 +142,7 @@ mod tests {
             assert!(error.to_string().contains(reason), "{error}");
         }
         let error = PinSource::File(PathBuf::from("/nonexistent/pin")).read().unwrap_err();
-        let text = "configuration: the PIN file cannot be read (entity not found)";
+        let text = "configuration: the PIN file (`pin-source`, ADCP_PKCS11_PIN_SOURCE) cannot be read (entity not found)";
         assert_eq!(error.to_string(), text);
         let folder = tempfile::tempdir().unwrap();
         let error = PinSource::File(folder.path().to_owned()).read().unwrap_err();

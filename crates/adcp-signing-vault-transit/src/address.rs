@@ -1,9 +1,11 @@
 //! Where a server is, and which names may stand in a path on it.
 
-use std::net::IpAddr;
+use std::{borrow::Cow, net::IpAddr};
 
 use adcp_signing_core::{ProviderError, ProviderErrorKind};
 use reqwest::Url;
+
+use crate::settings::Settings;
 
 /// The longest mount path, namespace or key name.
 const MAX_NAME_LEN: usize = 256;
@@ -17,35 +19,40 @@ pub(crate) struct Address {
 
 impl Address {
     /// Reads `https://HOST[:PORT][/PATH]`, or `http://` to this machine.
-    pub(crate) fn parse(text: &str, allow_plaintext: bool) -> Result<Self, ProviderError> {
+    pub(crate) fn parse(
+        text: &str,
+        allow_plaintext: bool,
+        settings: Settings,
+    ) -> Result<Self, ProviderError> {
+        let setting = settings.address();
         let url = Url::parse(text).map_err(|_| {
-            configuration(
-                "the server address is not a URL; write it as https://vault.example:8200 (VAULT_ADDR, BAO_ADDR)",
-            )
+            configuration(format!(
+                "the server address ({setting}) is not a URL; write it as https://vault.example:8200"
+            ))
         })?;
         let bare = url.username().is_empty()
             && url.password().is_none()
             && url.query().is_none()
             && url.fragment().is_none();
         if !bare {
-            return Err(configuration(
-                "the server address may hold no user, password, query or fragment",
-            ));
+            return Err(configuration(format!(
+                "the server address ({setting}) may hold no user, password, query or fragment",
+            )));
         }
         let plaintext = match url.scheme() {
             "https" => false,
             "http" => true,
             _ => {
-                return Err(configuration(
-                    "the server address must start with https:// (or http:// to this machine)",
-                ));
+                return Err(configuration(format!(
+                    "the server address ({setting}) must start with https:// (or http:// to this machine)",
+                )));
             }
         };
         if plaintext && !allow_plaintext && !is_this_machine(&url) {
-            return Err(configuration(
-                "the server address is http:// to another machine, which would show the token on the network; use \
-                 https://, or allow plaintext by name",
-            ));
+            return Err(configuration(format!(
+                "the server address ({setting}) is http:// to another machine, which would show the token on the network; \
+                 use https://, or allow plaintext in code (allow_plaintext)",
+            )));
         }
         Ok(Self { base: url.as_str().trim_end_matches('/').to_owned(), plaintext })
     }
@@ -87,7 +94,7 @@ fn is_segment(text: &str) -> bool {
     !text.is_empty() && !text.starts_with(['-', '.']) && text.bytes().all(plain)
 }
 
-pub(crate) fn configuration(message: &'static str) -> ProviderError {
+pub(crate) fn configuration(message: impl Into<Cow<'static, str>>) -> ProviderError {
     ProviderError::new(ProviderErrorKind::Configuration, message)
 }
 
@@ -104,7 +111,7 @@ mod tests {
             ("http://[::1]:8200", "http://[::1]:8200/v1/x"),
             ("http://localhost:8200", "http://localhost:8200/v1/x"),
         ] {
-            assert_eq!(Address::parse(text, false).unwrap().url("x"), url);
+            assert_eq!(Address::parse(text, false, Settings::Options).unwrap().url("x"), url);
         }
         for (text, says) in [
             ("vault.example:8200", "must start with"),
@@ -115,11 +122,16 @@ mod tests {
             ("https://u:p@vault.example", "no user"),
             ("https://vault.example/?x=y", "no user"),
         ] {
-            let error = Address::parse(text, false).err().unwrap();
+            let error = Address::parse(text, false, Settings::Family("BAO")).err().unwrap();
             assert_eq!(error.kind(), ProviderErrorKind::Configuration);
-            assert!(error.to_string().contains(says), "{text}: {error}");
+            let shown = error.to_string();
+            assert!(shown.contains(says) && shown.contains("BAO_ADDR"), "{text}: {error}");
         }
-        assert!(Address::parse("http://vault.example:8200", true).unwrap().is_plaintext());
+        assert!(
+            Address::parse("http://vault.example:8200", true, Settings::Options)
+                .unwrap()
+                .is_plaintext()
+        );
     }
 
     #[test]

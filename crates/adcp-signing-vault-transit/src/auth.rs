@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use adcp_signing_core::{ProviderError, ProviderErrorKind, provider::toolkit::read_secret_file};
+use adcp_signing_core::{ProviderError, provider::toolkit::read_secret_file};
 use vaultrs::api::auth::{
     approle::requests::LoginWithApproleRequest, kubernetes::requests::LoginWithKubernetesRequest,
 };
@@ -15,6 +15,7 @@ use crate::{
     Secret,
     address::{configuration, is_path},
     http::Call,
+    settings::Settings,
 };
 
 /// The longest token, secret id or service account token read from a file.
@@ -40,6 +41,7 @@ pub(crate) const KUBERNETES_JWT_FILE: &str = "/var/run/secrets/kubernetes.io/ser
 pub struct VaultAuth {
     pub(crate) method: Method,
     mount: Option<String>,
+    pub(crate) settings: Settings,
 }
 
 #[derive(Clone)]
@@ -112,8 +114,13 @@ impl VaultAuth {
         self
     }
 
+    /// A login that the variables of a family set.
+    pub(crate) fn of_family(family: &'static str, method: Method) -> Self {
+        Self { settings: Settings::Family(family), ..Self::new(method) }
+    }
+
     fn new(method: Method) -> Self {
-        Self { method, mount: None }
+        Self { method, mount: None, settings: Settings::Options }
     }
 
     /// A name for logs.
@@ -139,9 +146,10 @@ impl VaultAuth {
     /// Refuses a mount that is no path.
     pub(crate) fn check(&self) -> Result<(), ProviderError> {
         match &self.mount {
-            Some(mount) if !is_path(mount) => Err(configuration(
-                "the mount of the auth method is not a path such as `approle` or `team/approle`",
-            )),
+            Some(mount) if !is_path(mount) => Err(configuration(format!(
+                "the mount of the auth method ({}) is not a path such as `approle` or `team/approle`",
+                self.settings.auth_mount()
+            ))),
             _ => Ok(()),
         }
     }
@@ -150,11 +158,22 @@ impl VaultAuth {
     pub(crate) fn login(&self) -> Result<Login, ProviderError> {
         Ok(match &self.method {
             Method::Token(token) => Login::Token(token.clone()),
-            Method::TokenFile(path) => Login::Token(read_secret(path, TOKEN_FILE)?),
+            Method::TokenFile(path) => Login::Token({
+                let setting = match self.settings {
+                    Settings::Options => "VaultAuth::token_file",
+                    Settings::Family(_) => "~/.vault-token",
+                };
+                read_secret(path, TOKEN_FILE, setting)?
+            }),
             Method::AppRole { role_id, secret_id } => {
                 let secret_id = match secret_id {
                     SecretId::Given(secret) => secret.clone(),
-                    SecretId::File(path) => read_secret(path, SECRET_ID_FILE)?,
+                    SecretId::File(path) => {
+                        let setting = self
+                            .settings
+                            .name("SECRET_ID_FILE", "VaultAuth::app_role_with_secret_id_file");
+                        read_secret(path, SECRET_ID_FILE, setting)?
+                    }
                 };
                 let mut login = LoginWithApproleRequest {
                     mount: self.mount("approle"),
@@ -166,10 +185,13 @@ impl VaultAuth {
                 Login::Call(call?)
             }
             Method::Kubernetes { role, jwt_file } => {
+                let setting = self
+                    .settings
+                    .name("KUBERNETES_JWT_FILE", "VaultAuth::kubernetes_with_jwt_file");
                 let mut login = LoginWithKubernetesRequest {
                     mount: self.mount("kubernetes"),
                     role: role.clone(),
-                    jwt: read_secret(jwt_file, JWT_FILE)?.expose().to_owned(),
+                    jwt: read_secret(jwt_file, JWT_FILE, setting)?.expose().to_owned(),
                 };
                 let call = Call::of(&login);
                 login.jwt.zeroize();
@@ -183,12 +205,6 @@ impl VaultAuth {
     }
 }
 
-impl From<Method> for VaultAuth {
-    fn from(method: Method) -> Self {
-        Self::new(method)
-    }
-}
-
 impl fmt::Debug for VaultAuth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "VaultAuth({})", self.name())
@@ -197,14 +213,16 @@ impl fmt::Debug for VaultAuth {
 
 /// A secret in a small regular file, without the line end. The file is local and tiny, so it is
 /// read in place.
-fn read_secret(path: &Path, what: &'static str) -> Result<Secret, ProviderError> {
-    let content = read_secret_file(path, what, MAX_SECRET_LEN)?;
+fn read_secret(
+    path: &Path,
+    what: &'static str,
+    setting: impl fmt::Display,
+) -> Result<Secret, ProviderError> {
+    let content = read_secret_file(path, what, MAX_SECRET_LEN)
+        .map_err(|error| configuration(format!("{setting}: {error}")).with_source(error))?;
     match std::str::from_utf8(&content).ok().map(str::trim) {
         Some(text) if !text.is_empty() => Ok(Secret::new(text)),
-        _ => Err(ProviderError::new(
-            ProviderErrorKind::Configuration,
-            format!("the {what} is empty, or not text"),
-        )),
+        _ => Err(configuration(format!("{setting}: the {what} is empty, or not text"))),
     }
 }
 
@@ -255,8 +273,19 @@ mod tests {
             (VaultAuth::app_role_with_secret_id_file("r", dir), SECRET_ID_FILE),
             (VaultAuth::kubernetes_with_jwt_file("r", dir), JWT_FILE),
         ] {
-            let error = auth.login().err().unwrap().to_string();
-            assert_eq!(error, format!("configuration: the {what} is not a regular file"));
+            for (settings, prefixes) in [
+                (Settings::Options, ["VaultAuth::", "VaultAuth::"]),
+                (Settings::Family("BAO"), ["BAO_", "~/.vault-token"]),
+            ] {
+                let auth = VaultAuth { settings, ..auth.clone() };
+                let error = auth.login().err().unwrap().to_string();
+                let (setting, error) = error
+                    .strip_prefix("configuration: ")
+                    .and_then(|error| error.split_once(": "))
+                    .unwrap();
+                assert!(prefixes.iter().any(|prefix| setting.starts_with(prefix)), "{setting}");
+                assert_eq!(error, format!("the {what} is not a regular file"));
+            }
         }
     }
 

@@ -13,6 +13,7 @@ use crate::{
     failure::{Operation, refusal},
     http::{self, Call, Http, Reply, Tls},
     session::Session,
+    settings::Settings,
 };
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -26,6 +27,8 @@ pub struct VaultClientOptions {
     pub(crate) ca_file: Option<PathBuf>,
     timeout: Duration,
     plaintext: bool,
+    /// Where the options come from, for errors.
+    pub(crate) settings: Settings,
 }
 
 impl VaultClientOptions {
@@ -38,6 +41,7 @@ impl VaultClientOptions {
             ca_file: None,
             timeout: DEFAULT_TIMEOUT,
             plaintext: false,
+            settings: Settings::Options,
         }
     }
 
@@ -132,13 +136,13 @@ impl VaultClient {
         options: VaultClientOptions,
         client: reqwest::Client,
     ) -> Result<Self, ProviderError> {
-        let address = Address::parse(&options.address, options.plaintext)?;
+        let address = Address::parse(&options.address, options.plaintext, options.settings)?;
         Self::build(options, address, client)
     }
 
     pub(crate) fn with_tls(options: VaultClientOptions, tls: &Tls) -> Result<Self, ProviderError> {
-        let address = Address::parse(&options.address, options.plaintext)?;
-        let client = http::client(&address, tls)?;
+        let address = Address::parse(&options.address, options.plaintext, options.settings)?;
+        let client = http::client(&address, tls, options.settings)?;
         Self::build(options, address, client)
     }
 
@@ -158,13 +162,15 @@ impl VaultClient {
         options.auth.check()?;
         let namespace = match options.namespace {
             Some(namespace) if !is_path(&namespace) => {
-                return Err(configuration(
-                    "the namespace is not a path such as `team` or `team/eu`",
-                ));
+                return Err(configuration(format!(
+                    "the namespace (`namespace=`, {}) is not a path such as `team` or `team/eu`",
+                    options.settings.namespace()
+                )));
             }
             namespace => namespace,
         };
-        let http = Http { client, address, namespace, timeout: options.timeout };
+        let VaultClientOptions { timeout, settings, .. } = options;
+        let http = Http { client, address, namespace, timeout, settings };
         Ok(Self(Arc::new(Session::new(http, options.auth))))
     }
 

@@ -137,7 +137,7 @@ impl VaultTransitConfig {
     ) -> Result<VaultTransitProvider, ProviderError> {
         if self.server.is_some() {
             return Err(configuration(
-                "the server and the login are the ready client's; leave them out here",
+                "the server and the login are the ready client's; leave out with_server",
             ));
         }
         VaultTransitProvider::connect(client, self.clone()).await
@@ -146,16 +146,18 @@ impl VaultTransitConfig {
     pub(crate) fn check(&self) -> Result<(), ProviderError> {
         if !is_key_name(&self.name) {
             return Err(configuration(
-                "the key name is not one that the Transit engine takes: letters, digits and `_`, with `-` and `.` inside",
+                "the key name (ADCP_VAULT_TRANSIT_KEY, or the key URI) is not one that the Transit engine takes: letters, digits and `_`, with `-` and `.` inside",
             ));
         }
         if !is_path(&self.mount) {
             return Err(configuration(
-                "the mount of the Transit engine is not a path such as `transit` or `team/transit`",
+                "the mount of the Transit engine (`mount=`, ADCP_VAULT_TRANSIT_MOUNT) is not a path such as `transit` or `team/transit`",
             ));
         }
         match self.version {
-            Some(0) => Err(configuration("versions of a Transit key count from 1")),
+            Some(0) => Err(configuration(
+                "the version of a Transit key (`version=`, ADCP_VAULT_TRANSIT_VERSION) counts from 1",
+            )),
             _ => Ok(()),
         }
     }

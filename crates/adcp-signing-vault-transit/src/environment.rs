@@ -3,12 +3,13 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use adcp_signing_core::{ProviderError, ProviderErrorKind, provider::toolkit::Environment};
+use adcp_signing_core::{ProviderError, provider::toolkit::Environment};
 
 use crate::{
     VaultAuth, VaultClientOptions,
     address::configuration,
     auth::{KUBERNETES_JWT_FILE, Method, SecretId},
+    settings::Settings,
 };
 
 /// Whose variables are looked at first.
@@ -48,7 +49,7 @@ pub(crate) fn options(
         .get("SKIP_VERIFY")?
         .is_some_and(|value| !matches!(value.to_ascii_lowercase().as_str(), "0" | "f" | "false"))
     {
-        return Err(refused(format!(
+        return Err(configuration(format!(
             "{family}_SKIP_VERIFY would let anyone between here and the server read the token; unset it, and name the \
              server's CA in {family}_CACERT"
         )));
@@ -56,6 +57,7 @@ pub(crate) fn options(
     let home = variable("HOME").filter(|home| !home.is_empty());
     let auth = auth(&environment, family, || Some(PathBuf::from(home?).join(".vault-token")))?;
     let mut options = VaultClientOptions::new(address, auth);
+    options.settings = Settings::Family(family);
     if let Some(namespace) = environment.get("NAMESPACE")? {
         options = options.with_namespace(namespace.trim_matches('/'));
     }
@@ -69,12 +71,12 @@ pub(crate) fn options(
 /// that named them would not help.
 fn auth(
     environment: &Environment<impl Fn(&str) -> Option<OsString>>,
-    family: &str,
+    family: &'static str,
     home_token: impl FnOnce() -> Option<PathBuf>,
 ) -> Result<VaultAuth, ProviderError> {
     let secret_id = match (environment.get("SECRET_ID")?, environment.get("SECRET_ID_FILE")?) {
         (Some(_), Some(_)) => {
-            return Err(refused(format!(
+            return Err(configuration(format!(
                 "{family}_SECRET_ID and {family}_SECRET_ID_FILE are both set; keep one"
             )));
         }
@@ -91,7 +93,7 @@ fn auth(
         (None, Some(role_id), None) => match secret_id {
             Some(secret_id) => Method::AppRole { role_id, secret_id },
             None => {
-                return Err(refused(format!(
+                return Err(configuration(format!(
                     "{family}_ROLE_ID needs {family}_SECRET_ID or {family}_SECRET_ID_FILE"
                 )));
             }
@@ -105,32 +107,29 @@ fn auth(
         (None, None, None) => match home_token().filter(|path| path.is_file()) {
             Some(path) => Method::TokenFile(path),
             None => {
-                return Err(refused(format!(
+                return Err(configuration(format!(
                     "no login; set {family}_TOKEN, or {family}_ROLE_ID and {family}_SECRET_ID, or \
                      {family}_KUBERNETES_ROLE: all variables are of the family of the address, {family}_ADDR"
                 )));
             }
         },
         _ => {
-            return Err(refused(format!(
+            return Err(configuration(format!(
                 "more than one login is set; keep one of {family}_TOKEN, {family}_ROLE_ID and {family}_KUBERNETES_ROLE"
             )));
         }
     };
-    let auth = VaultAuth::from(method);
+    let auth = VaultAuth::of_family(family, method);
     Ok(match environment.get("AUTH_MOUNT")? {
         Some(mount) => auth.with_mount(mount.trim_matches('/')),
         None => auth,
     })
 }
 
-fn refused(message: String) -> ProviderError {
-    ProviderError::new(ProviderErrorKind::Configuration, message)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::VaultClient;
 
     fn read(product: Product, set: &[(&str, &str)]) -> Result<VaultClientOptions, ProviderError> {
         options(product, |name| {
@@ -200,12 +199,18 @@ mod tests {
                     (&[("TOKEN", "t"), ("ROLE_ID", "r")][..], "KUBERNETES_ROLE"),
                     (&[("SECRET_ID", "s"), ("SECRET_ID_FILE", "f")][..], "SECRET_ID_FILE"),
                     (&[("SKIP_VERIFY", "1")][..], "CACERT"),
+                    (&[("TOKEN", "t"), ("CACERT", "/nowhere/ca.pem")][..], "CACERT"),
+                    (&[("TOKEN", "t"), ("NAMESPACE", "a//b")][..], "NAMESPACE"),
+                    (&[("TOKEN", "t"), ("AUTH_MOUNT", "a//b")][..], "AUTH_MOUNT"),
+                    (&[("TOKEN", "t"), ("ADDR", "vault.example")][..], "ADDR"),
                 ] {
                     let address = (format!("{family}_ADDR"), "https://v.example");
                     let set = set.iter().map(|(name, value)| (format!("{family}_{name}"), *value));
                     let set: Vec<_> = set.chain([address]).collect();
+                    // The first one counts, as in an environment, which has no second.
                     let set: Vec<_> = set.iter().map(|(name, value)| (&**name, *value)).collect();
-                    let text = read(product, &set).unwrap_err().to_string();
+                    let client = read(product, &set).and_then(VaultClient::new);
+                    let text = client.unwrap_err().to_string();
                     assert!(text.contains(&format!("{family}_{named}")), "{text}");
                     assert!(!text.contains(&format!("{other}_")), "{text}");
                 }

@@ -4,6 +4,8 @@
 //! key version that is not there is 500. The server's text tells those apart; it is never shown,
 //! because it names paths.
 
+use std::borrow::Cow;
+
 use adcp_signing_core::{
     ProviderError, ProviderErrorKind as Kind,
     provider::toolkit::{ServiceAnswer, kind_of_status},
@@ -28,7 +30,7 @@ pub(crate) enum Operation {
 pub(crate) fn refusal(operation: Operation, reply: &Reply) -> ProviderError {
     let shown = reply.body.get(..MAX_TEXT_LEN).unwrap_or(&reply.body);
     let text = String::from_utf8_lossy(shown);
-    let (kind, message) = meaning(operation, reply.status, &text, reply.in_namespace);
+    let (kind, message) = meaning(operation, reply, &text);
     ServiceAnswer::new("Vault or OpenBao", reply.status).into_error(
         kind,
         message,
@@ -43,17 +45,30 @@ const DENIED_IN_NAMESPACE: &str = "the server denied the call: the token has end
                                    free edition of Vault has none)";
 const NO_NAMESPACE: &str = "the server has no such namespace, or no such mount in it; namespaces are in OpenBao, Vault \
                             Enterprise and HCP Vault, and not in the free edition of Vault";
+const NOT_TAKEN: &str = "the server does not take the request; is it Vault or OpenBao, of a version that has the Transit \
+                         options that signing needs?";
 const LOGIN: &str = "the server refused the login; check the role, its secret id or service account, and where the method is \
                      mounted";
 const LOGIN_IN_NAMESPACE: &str = "the server refused the login; check the role, its secret id or service account, where the \
                                   method is mounted, and the namespace (the free edition of Vault has none)";
 
-fn meaning(
-    operation: Operation,
-    status: u16,
-    text: &str,
-    in_namespace: bool,
-) -> (Kind, &'static str) {
+fn meaning(operation: Operation, reply: &Reply, text: &str) -> (Kind, Cow<'static, str>) {
+    let (kind, message) = kind_and_message(operation, reply, text);
+    // What the server cannot know is where its caller took the setting from.
+    let message = match message {
+        NO_NAMESPACE => {
+            format!("{message}; check `namespace=` or {}", reply.settings.namespace()).into()
+        }
+        NOT_TAKEN => {
+            format!("{message} It is at the address in {}", reply.settings.address()).into()
+        }
+        message => message.into(),
+    };
+    (kind, message)
+}
+
+fn kind_and_message(operation: Operation, reply: &Reply, text: &str) -> (Kind, &'static str) {
+    let (status, in_namespace) = (reply.status, reply.in_namespace);
     let says = |part: &str| text.contains(part);
     match status {
         429 => (Kind::Throttled, "a rate limit quota of the server turned the call away"),
@@ -73,7 +88,7 @@ fn meaning(
         401 | 403 => (Kind::AccessDenied, if in_namespace { DENIED_IN_NAMESPACE } else { DENIED }),
         404 if says("no handler for route") => (
             Kind::Configuration,
-            "no secrets engine is mounted there; enable transit, or name its mount",
+            "no secrets engine is mounted there; enable transit, or name its mount (`mount=`, ADCP_VAULT_TRANSIT_MOUNT)",
         ),
         404 => (Kind::KeyNotFound, "the Transit engine has no key of this name"),
         _ if says("signing key not found") => {
@@ -102,9 +117,7 @@ fn meaning(
                 Kind::Timeout => {
                     "the server, or what stands before it, did not answer in its own time"
                 }
-                Kind::Configuration => {
-                    "the server does not take the request; does its version have the Transit options that signing needs?"
-                }
+                Kind::Configuration => NOT_TAKEN,
                 Kind::Unavailable => "the server failed; its log has the cause",
                 _ => "the server answered with a status that this API does not have",
             };
@@ -120,11 +133,13 @@ mod tests {
     use zeroize::Zeroizing;
 
     use super::*;
+    use crate::settings::Settings;
 
     fn reply(status: u16, text: &str, retry_after: Option<u64>) -> Reply {
         let body = Zeroizing::new(format!(r#"{{"errors":["{text}"]}}"#).into_bytes());
         let retry_after = retry_after.map(Duration::from_secs);
-        Reply { status, retry_after, body, in_namespace: false }
+        let settings = Settings::Family("BAO");
+        Reply { status, retry_after, body, in_namespace: false, settings }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One call to the server: what is sent, how much is read back, and nothing repeated or followed.
 
 use std::{
+    fmt,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -17,7 +18,10 @@ use reqwest::{
 use rustify::{endpoint::Endpoint, enums::RequestMethod};
 use zeroize::Zeroizing;
 
-use crate::address::{Address, configuration};
+use crate::{
+    address::{Address, configuration},
+    settings::Settings,
+};
 
 /// The longest reply read: the public keys of a thousand versions of an RSA key.
 const MAX_REPLY_LEN: usize = 1024 * 1024;
@@ -33,6 +37,7 @@ pub(crate) struct Http {
     /// namespaces, which would answer from its root instead.
     pub(crate) namespace: Option<String>,
     pub(crate) timeout: Duration,
+    pub(crate) settings: Settings,
 }
 
 /// A request to the API. The body may hold a secret.
@@ -67,6 +72,7 @@ pub(crate) struct Reply {
     pub(crate) body: Zeroizing<Vec<u8>>,
     /// Whether the call was made in a namespace.
     pub(crate) in_namespace: bool,
+    pub(crate) settings: Settings,
 }
 
 impl Http {
@@ -90,13 +96,13 @@ impl Http {
         if call.method == Method::POST {
             request = request.header(CONTENT_TYPE, "application/json").body(call.body.to_vec());
         }
-        let mut response = request.send().await.map_err(no_reply)?;
+        let mut response = request.send().await.map_err(|error| self.no_reply(error))?;
         let status = response.status().as_u16();
         let retry_after = response.headers().get(RETRY_AFTER).and_then(|field| field.to_str().ok());
         let retry_after =
             retry_after.and_then(|field| toolkit::retry_after(field, SystemTime::now()));
         let mut body = Zeroizing::new(Vec::new());
-        while let Some(chunk) = response.chunk().await.map_err(no_reply)? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.no_reply(error))? {
             if body.len() + chunk.len() > MAX_REPLY_LEN {
                 return Err(ProviderError::new(
                     ProviderErrorKind::InvalidResponse,
@@ -105,7 +111,8 @@ impl Http {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Reply { status, retry_after, body, in_namespace: self.namespace.is_some() })
+        let in_namespace = self.namespace.is_some();
+        Ok(Reply { status, retry_after, body, in_namespace, settings: self.settings })
     }
 
     fn url(&self, path: &str) -> String {
@@ -113,6 +120,31 @@ impl Http {
             Some(namespace) => self.address.url(&format!("{namespace}/{path}")),
             None => self.address.url(path),
         }
+    }
+
+    fn no_reply(&self, error: reqwest::Error) -> ProviderError {
+        // The URL names the key.
+        let error = error.without_url();
+        let (kind, message) = if error.is_timeout() {
+            (ProviderErrorKind::Timeout, "the server did not answer in time")
+        } else if error.is_connect() {
+            (
+                ProviderErrorKind::Unavailable,
+                "the server cannot be reached; is the address right, and its certificate trusted?",
+            )
+        } else if error.is_builder() {
+            let setting = self.settings.address();
+            return configuration(format!(
+                "the request could not be built; check the server address ({setting})"
+            ))
+            .with_source(error);
+        } else {
+            (
+                ProviderErrorKind::Unavailable,
+                "the connection to the server broke before its reply was complete",
+            )
+        };
+        ProviderError::new(kind, message).with_source(error)
     }
 }
 
@@ -129,7 +161,12 @@ pub(crate) struct Tls {
 
 /// The client for a server: no redirects, which would carry the token to another host, and no
 /// retries of its own.
-pub(crate) fn client(address: &Address, tls: &Tls) -> Result<Client, ProviderError> {
+pub(crate) fn client(
+    address: &Address,
+    tls: &Tls,
+    settings: Settings,
+) -> Result<Client, ProviderError> {
+    let setting = settings.ca_file();
     let mut builder = Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(redirect::Policy::none())
@@ -140,56 +177,49 @@ pub(crate) fn client(address: &Address, tls: &Tls) -> Result<Client, ProviderErr
         // token.
         builder = builder.tls_certs_only([]).no_proxy();
     } else if let Some(path) = &tls.only {
-        builder = builder.tls_certs_only(certificates(path)?);
+        builder = builder.tls_certs_only(certificates(path, &setting)?);
     } else {
         for path in &tls.also {
-            builder = builder.tls_certs_merge(certificates(path)?);
+            builder = builder.tls_certs_merge(certificates(path, &setting)?);
         }
     }
     if let Some(identity) = &tls.identity {
         builder = builder.identity(identity.clone());
     }
     if let Some(proxy) = &tls.proxy {
-        let proxy = Proxy::all(proxy)
-            .map_err(|error| configuration("the proxy's address is refused").with_source(error))?;
+        let proxy = Proxy::all(proxy).map_err(|error| {
+            configuration(
+                "the address of the proxy is refused; build the ready client with another `proxy`",
+            )
+            .with_source(error)
+        })?;
         builder = builder.proxy(proxy);
     }
     builder
         .build()
-        .map_err(|error| configuration("the TLS client could not be set up").with_source(error))
+        .map_err(|error| {
+            configuration(format!(
+                "the TLS client could not be set up; install root certificates on this machine, or name the server's in \
+                 {setting}"
+            ))
+            .with_source(error)
+        })
 }
 
-fn certificates(path: &Path) -> Result<Vec<Certificate>, ProviderError> {
-    let pem = read_trust_file(path, "file of CA certificates", MAX_CA_LEN)?;
-    let refused =
-        |error| configuration("the file of CA certificates is not PEM").with_source(error);
+fn certificates(
+    path: &Path,
+    setting: &impl fmt::Display,
+) -> Result<Vec<Certificate>, ProviderError> {
+    let pem = read_trust_file(path, "file of CA certificates", MAX_CA_LEN)
+        .map_err(|error| configuration(format!("{setting}: {error}")).with_source(error))?;
+    let refused = |error| {
+        configuration(format!("{setting}: the file of CA certificates is not PEM"))
+            .with_source(error)
+    };
     match Certificate::from_pem_bundle(&pem).map_err(refused)? {
-        certificates if certificates.is_empty() => {
-            Err(configuration("the file of CA certificates holds no certificate"))
-        }
+        certificates if certificates.is_empty() => Err(configuration(format!(
+            "{setting}: the file of CA certificates holds no certificate"
+        ))),
         certificates => Ok(certificates),
     }
-}
-
-fn no_reply(error: reqwest::Error) -> ProviderError {
-    let (kind, message) = if error.is_timeout() {
-        (ProviderErrorKind::Timeout, "the server did not answer in time")
-    } else if error.is_connect() {
-        (
-            ProviderErrorKind::Unavailable,
-            "the server cannot be reached; is the address right, and its certificate trusted?",
-        )
-    } else if error.is_builder() {
-        (
-            ProviderErrorKind::Configuration,
-            "the request could not be built; check the server address",
-        )
-    } else {
-        (
-            ProviderErrorKind::Unavailable,
-            "the connection to the server broke before its reply was complete",
-        )
-    };
-    // The URL names the key.
-    ProviderError::new(kind, message).with_source(error.without_url())
 }

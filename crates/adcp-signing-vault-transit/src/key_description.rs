@@ -61,7 +61,7 @@ pub(crate) fn signing_version(
     }
     if key.derived {
         return Err(configuration(
-            "the key is a derived one, which is another key for each context; make one without",
+            "the key is a derived one, which is another key for each context; make one with `derived=false`",
         ));
     }
     if key.soft_deleted {

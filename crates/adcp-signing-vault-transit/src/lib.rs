@@ -12,6 +12,7 @@ mod provider;
 mod ready_client;
 mod secret;
 mod session;
+mod settings;
 mod sign_request;
 mod uri;
 

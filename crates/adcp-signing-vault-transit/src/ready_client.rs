@@ -39,21 +39,26 @@ impl VaultClient {
     }
 
     fn from_settings(settings: &VaultClientSettings) -> Result<Self, ProviderError> {
-        let refuse = |why| Err(configuration(why));
         if !settings.verify {
-            return refuse(
+            return Err(configuration(
                 "the ready client does not verify certificates, so anyone on the way could read the token; build it \
                  with `verify(true)`",
-            );
+            ));
         }
         if settings.token.is_empty() {
-            return refuse("the ready client has no token; log in with it first");
+            return Err(configuration(
+                "the ready client has no token; log in with it first (VAULT_TOKEN)",
+            ));
         }
         if settings.wrapping {
-            return refuse("the ready client wraps responses; build it with `wrapping(false)`");
+            return Err(configuration(
+                "the ready client wraps responses; build it with `wrapping(false)`",
+            ));
         }
         if settings.version != 1 {
-            return refuse("the ready client is for another version of the API than 1");
+            return Err(configuration(
+                "the ready client is for another version of the API than 1; build it with `version(1)`",
+            ));
         }
         let auth = VaultAuth::token(settings.token.as_str());
         let mut options = VaultClientOptions::new(settings.address.as_str(), auth);

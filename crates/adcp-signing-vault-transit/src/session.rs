@@ -25,6 +25,7 @@ use crate::{
     failure::{Operation, refusal},
     http::{Call, Http, Reply},
     key_description::invalid,
+    settings::Settings,
 };
 
 /// How long a denial under a token fresh from a login counts as a denial, and not as a token that
@@ -202,7 +203,7 @@ impl Session {
                 (granted.client_token, lifetime)
             }
         };
-        Ok(Token { header: header(&secret)?, lifetime: Mutex::new(lifetime) })
+        Ok(Token { header: header(&secret, self.auth.settings)?, lifetime: Mutex::new(lifetime) })
     }
 
     /// How long a token that we were given has to live. Where it may not ask, that is not known.
@@ -221,8 +222,13 @@ impl Session {
             #[serde(default)]
             renewable: bool,
         }
-        let reply =
-            self.http.send(&Call::of(&LookupTokenSelfRequest {})?, Some(&header(secret)?)).await?;
+        let reply = self
+            .http
+            .send(
+                &Call::of(&LookupTokenSelfRequest {})?,
+                Some(&header(secret, self.auth.settings)?),
+            )
+            .await?;
         match reply.status {
             200 => {
                 let Body { data } = serde_json::from_slice(&reply.body).map_err(|_| {
@@ -329,7 +335,10 @@ fn read_auth(operation: Operation, reply: &Reply) -> Result<Granted, ProviderErr
         invalid("the server's answer to the login or renewal is not what this API has")
     })?;
     if auth.client_token.is_empty() {
-        return Err(configuration("the login gave no token; does it ask for a second factor?"));
+        return Err(configuration(format!(
+            "the login ({}) gave no token; does it ask for a second factor?",
+            reply.settings.auth_mount()
+        )));
     }
     Ok(Granted {
         client_token: auth.client_token.into(),
@@ -338,9 +347,12 @@ fn read_auth(operation: Operation, reply: &Reply) -> Result<Granted, ProviderErr
     })
 }
 
-fn header(secret: &Secret) -> Result<HeaderValue, ProviderError> {
+fn header(secret: &Secret, settings: Settings) -> Result<HeaderValue, ProviderError> {
     let mut header = HeaderValue::from_str(secret.expose()).map_err(|_| {
-        configuration("the token holds characters that no token has; is the file the right one?")
+        configuration(format!(
+            "the token ({}) holds characters that no token has; is its file the right one?",
+            settings.token()
+        ))
     })?;
     header.set_sensitive(true);
     Ok(header)
@@ -407,9 +419,12 @@ mod tests {
 
     #[test]
     fn a_token_that_no_header_can_hold_is_refused_without_showing_it() {
-        let error = header(&Secret::new("hvs.\nX")).unwrap_err();
+        let error = header(&Secret::new("hvs.\nX"), Settings::Options).unwrap_err();
         assert_eq!(error.kind(), ProviderErrorKind::Configuration);
         assert!(!format!("{error:?}").contains("hvs"));
-        assert_eq!(format!("{:?}", header(&Secret::new("hvs.x")).unwrap()), "Sensitive");
+        assert_eq!(
+            format!("{:?}", header(&Secret::new("hvs.x"), Settings::Options).unwrap()),
+            "Sensitive"
+        );
     }
 }

@@ -91,7 +91,11 @@ pub(crate) fn request(
             salt_length: Some("hash"),
             ..whole
         },
-        _ => return Err(configuration("the Transit engine cannot sign with this algorithm")),
+        _ => {
+            return Err(configuration(
+                "the Transit engine cannot sign with this algorithm (`alg=`)",
+            ));
+        }
     })
 }
 

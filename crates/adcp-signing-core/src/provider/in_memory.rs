@@ -74,7 +74,7 @@ impl InMemoryProvider {
     pub fn from_jwk_for(jwk: PrivateJwk, purpose: KeyPurpose) -> Result<Self, ProviderError> {
         match jwk.adcp_use() {
             AdcpUse::Purpose(own) if *own != purpose => Err(configuration(format!(
-                "the private JWK is for `{}`, not for `{purpose}`; a key has one purpose",
+                "the private JWK is for `{}`, not for `{purpose}` (`adcp_use`); a key has one purpose",
                 own.as_str().escape_debug()
             ))),
             _ => Self::from_checked_jwk(jwk, purpose),

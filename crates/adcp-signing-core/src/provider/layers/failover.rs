@@ -191,13 +191,19 @@ impl<P: SigningProvider> Replica<P> {
 
     fn check_agrees_with(&self, primary: &P) -> Result<(), ProviderError> {
         if self.provider.key_id() != primary.key_id() {
-            return Err(misconfigured("the replicas have different key ids"));
+            return Err(misconfigured(
+                "the replicas have different key ids (`kid`); give them the same",
+            ));
         }
         if self.provider.algorithm() != primary.algorithm() {
-            return Err(misconfigured("the replicas have different algorithms"));
+            return Err(misconfigured(
+                "the replicas have different algorithms (`alg`); they must be the same key",
+            ));
         }
         if self.provider.purpose() != primary.purpose() {
-            return Err(misconfigured("the replicas have different purposes"));
+            return Err(misconfigured(
+                "the replicas have different purposes (`purpose`); give them the same",
+            ));
         }
         Ok(())
     }
@@ -397,15 +403,15 @@ mod tests {
             ),
             (
                 vec![Arc::new(replica.clone().with_key_id("other"))],
-                "configuration: the replicas have different key ids",
+                "configuration: the replicas have different key ids (`kid`)",
             ),
             (
                 vec![Arc::new(replica.clone().with_algorithm(Algorithm::EcdsaP256Sha256))],
-                "configuration: the replicas have different algorithms",
+                "configuration: the replicas have different algorithms (`alg`)",
             ),
             (
                 vec![Arc::new(replica.clone().with_purpose(KeyPurpose::WebhookSigning))],
-                "configuration: the replicas have different purposes",
+                "configuration: the replicas have different purposes (`purpose`)",
             ),
         ];
         for (others, expected) in cases {
@@ -414,7 +420,8 @@ mod tests {
                 others,
                 COOL_DOWN,
             );
-            assert_eq!(error.unwrap_err().to_string(), expected);
+            let text = error.unwrap_err().to_string();
+            assert!(text.starts_with(expected), "{text}");
         }
     }
 

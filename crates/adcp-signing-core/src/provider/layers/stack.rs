@@ -226,7 +226,7 @@ impl LazyKey {
                 return Err(ProviderError::new(
                     ProviderErrorKind::Configuration,
                     format!(
-                        "the key that was opened is for `{}`, and it was asked for as one for `{}`",
+                        "the key that was opened is for `{}`, and it was asked for as one for `{}` (`purpose`)",
                         backend.purpose(),
                         self.purpose
                     ),
