@@ -143,7 +143,8 @@ const SSO_ROLE: &str = "IAM Identity Center does not give this session the accou
                         sso_account_id and sso_role_name, and the assignment";
 const METADATA_DENIED: &str = "the metadata service refused to give out credentials; check the instance, container or \
                                pod role";
-pub(crate) const SLOW: &str = "the source of the AWS credentials did not answer in time";
+pub(crate) const SLOW: &str = "the source of the AWS credentials did not answer in time; check the network path to AWS STS, or to what the profile \
+                               names";
 const UNREACHABLE: &str = "the source of the AWS credentials could not be reached; check the network path to AWS STS, or to what the profile names";
 const TLS: &str =
     "no TLS connection to the source of the AWS credentials; check the root certificates here";

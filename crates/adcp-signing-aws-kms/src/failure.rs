@@ -64,7 +64,7 @@ const CODES: [Code; 46] = [
     code(
         "OptInRequired",
         Kind::AccessDenied,
-        "the account is not subscribed to AWS KMS in this Region",
+        "the account is not subscribed to AWS KMS in this Region; subscribe it, or use a key in another Region",
     ),
     code("UnrecognizedClientException", Kind::AccessDenied, CREDENTIALS),
     code("InvalidClientTokenId", Kind::AccessDenied, CREDENTIALS),
@@ -87,7 +87,7 @@ const CODES: [Code; 46] = [
     code(
         "IncorrectKeyException",
         Kind::PublicKeyMismatch,
-        "the key is not the one the request was made for",
+        "the key is not the one that the request was made for; find out which of the two is right",
     ),
     code("ThrottlingException", Kind::Throttled, SLOW_DOWN),
     code("Throttling", Kind::Throttled, SLOW_DOWN),
@@ -317,6 +317,15 @@ mod tests {
             .filter(|line| line.starts_with("| `"))
             .filter_map(row)
             .collect()
+    }
+
+    /// The test of the table provokes each code that README.md has.
+    #[test]
+    fn every_code_is_in_the_readme() {
+        let readme = include_str!("../README.md");
+        for code in CODES {
+            assert!(readme.contains(&format!("`{}`", code.name)), "{}", code.name);
+        }
     }
 
     #[test]

@@ -14,86 +14,21 @@
 
 mod support;
 
-use std::{
-    error::Error as _,
-    process::{Command, Stdio},
-};
-
-use adcp_signing_aws_kms::AwsKmsUri;
-use adcp_signing_core::{SigningProvider as _, provider::toolkit::KeyUriScheme as _};
 use adcp_signing_testkit::{Action, CannedReply, FaultProxy, Traffic};
 use base64ct::{Base64, Encoding as _};
 use serde_json::json;
 
-use self::support::server::{Reply, Server};
-
-const URI: &str = "ADCP_TEST_CHILD_URI";
-const KEY: &str = "awskms:///1234abcd?region=us-east-1&alg=ed25519&kid=k";
-const NOWHERE: &str = "http://127.0.0.1:1";
-const STS: &str = "AWS_ENDPOINT_URL_STS";
+use self::support::{
+    credentials::{LOGIN, NOWHERE, ROLE, SSO, STS, signed_with},
+    server::{Reply, Server},
+};
 
 /// The child: signs once, and prints what came of it.
 #[tokio::test]
 #[ignore = "run by the other tests of this file, in an environment of its own"]
 async fn child() {
-    let uri: AwsKmsUri = std::env::var(URI).unwrap().parse().unwrap();
-    let outcome = match uri.connect().await {
-        Ok(provider) => provider.sign(b"base").await.map(|_| ()),
-        Err(error) => Err(error),
-    };
-    match outcome {
-        Ok(()) => println!("\nchild: signed"),
-        Err(error) => {
-            println!("\nchild: {error}");
-            let causes = std::iter::successors(error.source(), |&cause| cause.source());
-            causes.for_each(|cause| println!("child: caused by {cause}"));
-            assert!(!format!("{error:?}").contains("s3cr3t"), "{error:?}");
-        }
-    }
+    support::credentials::child().await;
 }
-
-/// What became of a signature with this `~/.aws/config`, these members of the key URI, and these
-/// variables.
-fn signed_with(config: &str, query: &str, variables: &[(&str, &str)]) -> String {
-    signed_at_home(&[(".aws/config", config)], query, variables)
-}
-
-/// The same with these files in the home directory.
-fn signed_at_home(files: &[(&str, &str)], query: &str, variables: &[(&str, &str)]) -> String {
-    let home = tempfile::tempdir().unwrap();
-    for (path, content) in files {
-        let path = home.path().join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, content).unwrap();
-    }
-    let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child", "--ignored", "--nocapture", "--test-threads=1"])
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap())
-        .env("HOME", home.path())
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .env("AWS_ENDPOINT_URL_KMS", NOWHERE)
-        .env(URI, format!("{KEY}{query}"))
-        .envs(variables.iter().copied())
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&child.stdout).into_owned();
-    let lines: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("child: ")).collect();
-    let errors = String::from_utf8_lossy(&child.stderr);
-    assert!(child.status.success() && !lines.is_empty(), "{text} {errors}");
-    let home = home.path().to_str().unwrap();
-    let lines = lines.join("\n");
-    assert!(!lines.contains("111122223333") && !lines.contains(home), "{lines}");
-    lines
-}
-
-/// A profile that assumes a role with the keys of another.
-const ROLE: &str = "[profile p]\nrole_arn = arn:aws:iam::111122223333:role/s3cr3t\nsource_profile = b\n\
-                    [profile b]\naws_access_key_id = AKIDBASE\naws_secret_access_key = s3cr3t\n";
-const SSO: &str = "[profile p]\nsso_session = s\nsso_account_id = 111122223333\nsso_role_name = R\n\
-                   [sso-session s]\nsso_region = us-east-1\nsso_start_url = https://s3cr3t.awsapps.com/start\n";
-const LOGIN: &str = "[profile p]\nlogin_session = arn:aws:iam::111122223333:user/s3cr3t\n";
 
 #[test]
 fn a_source_that_fails_by_itself_is_told_by_what_failed() {
@@ -216,6 +151,8 @@ async fn a_session_that_ended_or_is_refused_asks_for_a_login() {
         let url = format!("http://{}", center.address());
         let token = token(end);
         let outcome = tokio::task::spawn_blocking(move || {
+            use support::credentials::signed_at_home;
+
             let files = [(".aws/config", SSO), (SESSION, token.as_str())];
             signed_at_home(&files, "&profile=p", &[("AWS_ENDPOINT_URL_SSO", &url)])
         });

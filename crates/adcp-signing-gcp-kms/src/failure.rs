@@ -39,8 +39,7 @@ const QUOTA_PROJECT: &str = "the credentials may not use the project that the ca
                              roles/serviceusage.serviceUsageConsumer there, or change the quota project";
 const SCOPE: &str =
     "the access token lacks the scope of Cloud KMS; ask for `cloud-platform` or `cloudkms`";
-const POLICY: &str =
-    "a policy of the organization refuses the call, for its location or for its origin";
+const POLICY: &str = "a policy of the organization refuses the call, for its location or for its origin; ask who sets the policies";
 const STATE: &str =
     "the key version cannot be used in its state; see `gcloud kms keys versions describe`";
 const DISABLED: &str = "the key version is disabled; `gcloud kms keys versions enable`";
@@ -52,14 +51,15 @@ const NEVER_MADE: &str =
     "the key version could not be generated or imported and never can be used; create another";
 const EXTERNAL: &str =
     "the key version's external key was destroyed, or could not be; create another";
-const DAMAGED: &str = "the request reached Cloud KMS damaged: its checksum did not fit, twice";
+const DAMAGED: &str = "the request reached Cloud KMS damaged: its checksum did not fit, twice; see what changes traffic on the way";
 const USAGE: &str = "Cloud KMS refused the request for this key version; its purpose must be ASYMMETRIC_SIGN and \
                      its algorithm the one that the provider is set up for";
 const SLOW_DOWN: &str = "over the project's quota of cryptographic or read requests; sign less, or ask for a higher quota";
 const SLOW: &str = "Cloud KMS did not answer in its own time; try again";
 const WAIT: &str = "Cloud KMS has trouble of its own; try again";
 const NOT_KMS: &str = "the endpoint (ADCP_GCP_KMS_ENDPOINT, `endpoint=`) does not know the call; is it one of Cloud KMS?";
-const UNREADABLE: &str = "the reply of Cloud KMS cannot be read";
+const UNREADABLE: &str =
+    "the reply of Cloud KMS cannot be read; check the endpoint and what stands before it";
 const TOO_LATE: &str = "no answer from Cloud KMS in time; check the network path to it, and to the source of the credentials";
 const API: &str = "Cloud KMS cannot be used in the project of the key, or in the quota project (GOOGLE_CLOUD_QUOTA_PROJECT): enable the \
      API cloudkms.googleapis.com and billing there";
@@ -103,7 +103,7 @@ pub(crate) fn of_call(error: &Error) -> ProviderError {
             "no connection to Cloud KMS; check the network, the endpoint, and the trusted roots",
         )
     } else {
-        (Kind::Unavailable, "the connection to Cloud KMS broke off")
+        (Kind::Unavailable, "the connection to Cloud KMS broke off; try again")
     };
     ProviderError::new(kind, advice)
 }
@@ -262,7 +262,9 @@ fn of_state(state: Option<&str>) -> &'static str {
 fn advice_of(kind: ProviderErrorKind, status: u16) -> &'static str {
     match kind {
         Kind::AccessDenied if status == 401 => CREDENTIALS,
-        Kind::AccessDenied => "a proxy or the service refused the request",
+        Kind::AccessDenied => {
+            "a proxy or the service refused the request; check the proxy, and the role of the credentials"
+        }
         Kind::Timeout => SLOW,
         Kind::Throttled => SLOW_DOWN,
         Kind::Unavailable => WAIT,

@@ -123,12 +123,12 @@ impl GcpKmsProvider {
         check_name(&self.key, &reply.name)?;
         if !self.scheme.request_was_verified(&reply) {
             return Err(Failed::Damaged(invalid(
-                "Cloud KMS did not check the checksum of what it was given to sign",
+                "Cloud KMS did not check the checksum of what it was given to sign; is the endpoint one of Cloud KMS?",
             )));
         }
         if reply.signature_crc32c != Some(checksum(&reply.signature)) {
             return Err(Failed::Damaged(invalid(
-                "the signature in the reply of Cloud KMS does not have the reply's checksum",
+                "the signature in the reply of Cloud KMS does not have the reply's checksum; see what changes traffic on the way",
             )));
         }
         let signature = self.scheme.signature(&reply.signature)?;
@@ -234,7 +234,7 @@ async fn fetch(
         check_name(key, &reply.name)?;
         if reply.pem_crc32c != Some(checksum(reply.pem.as_bytes())) {
             return Err(Failed::Damaged(invalid(
-                "the public key in the reply of Cloud KMS does not have the reply's checksum",
+                "the public key in the reply of Cloud KMS does not have the reply's checksum; see what changes traffic on the way",
             )));
         }
         Ok(reply)

@@ -3,7 +3,9 @@
 #[cfg(feature = "bench")]
 pub mod bench;
 mod canned_reply;
+mod failure_table;
 mod fault_proxy;
+mod full_listener;
 mod http_framing;
 #[cfg(feature = "tls")]
 mod loopback_identity;
@@ -19,7 +21,9 @@ mod under_load;
 pub use self::loopback_identity::LoopbackIdentity;
 pub use self::{
     canned_reply::CannedReply,
+    failure_table::FailureTable,
     fault_proxy::{Action, Exchange, FaultProxy, Traffic},
+    full_listener::FullListener,
     own_server::{DurableServer, OwnProcess, OwnServer, Ready, free_address, named_program},
     proxy_faults::{ProxyFaults, Replies},
     python_client::PythonClient,
