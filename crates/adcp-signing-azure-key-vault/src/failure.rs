@@ -27,6 +27,7 @@ use ProviderErrorKind as Kind;
 use crate::{
     answer::{self, Codes},
     credentials::NoCredentials,
+    transport::ReplyTooLong,
 };
 
 /// How the client says that another call has just thrown the token away that this one was about to
@@ -92,8 +93,11 @@ const SLOW: &str = "the service did not answer in its own time; try again";
 const WAIT: &str = "the service has trouble of its own; try again";
 const NOT_KEY_VAULT: &str = "the host of the key (ADCP_AZURE_KEY_VAULT_KEY, or the key URI) does not know the call; is it a key \
                              vault or managed HSM?";
-const UNREADABLE: &str = "the reply of Azure Key Vault cannot be read";
-const BROKE_OFF: &str = "the connection to Azure Key Vault broke off";
+const UNREADABLE: &str =
+    "the reply of Azure Key Vault cannot be read; check the host and what stands before it";
+const TOO_LONG: &str =
+    "the reply of Azure Key Vault is longer than 256 KiB; check the host and what stands before it";
+const BROKE_OFF: &str = "the connection to Azure Key Vault broke off; try again";
 const NO_ANSWER: &str = "no answer from Azure Key Vault in time";
 const NO_CONNECTION: &str =
     "no connection to Azure Key Vault; check the vault's name, the network, and the trusted roots";
@@ -114,6 +118,7 @@ pub(crate) fn of_call(service: Service, operation: Operation, error: &Error) -> 
             of_answer(service, operation, u16::from(*status), raw_response.as_deref())
         }
         ErrorKind::Credential => of_credentials(error),
+        _ if cause::<ReplyTooLong>(error).is_some() => plain((Kind::InvalidResponse, TOO_LONG)),
         ErrorKind::Connection | ErrorKind::Io => plain(of_network(error)),
         // All else that the client says for itself is about the challenge, about what it was told,
         // or about a reply that it cannot read. A challenge for claims names no resource.
@@ -185,7 +190,9 @@ fn meaning(service: Service, operation: Operation, status: u16, codes: &Codes) -
         (_, Some(_), 404) => (Kind::KeyNotFound, FIND),
         (_, _, 401) => (Kind::AccessDenied, CREDENTIALS),
         (_, _, 403) => (Kind::AccessDenied, DENIED),
-        (_, _, 407) => (Kind::AccessDenied, "a proxy refused the request"),
+        (_, _, 407) => {
+            (Kind::AccessDenied, "a proxy refused the request; check its login and its rules")
+        }
         (_, _, 409) => (Kind::Unavailable, BUSY),
         _ => {
             let kind = kind_of_status(status);
