@@ -166,9 +166,10 @@ struct Answering {
     body: String,
 }
 
+#[allow(elided_lifetimes_in_paths, reason = "the macro of the trait wants them elided")]
 #[async_trait]
 impl Policy for Answering {
-    async fn send(&self, _: &Context<'_>, _: &mut Request, _: &[Arc<dyn Policy>]) -> PolicyResult {
+    async fn send(&self, _: &Context, _: &mut Request, _: &[Arc<dyn Policy>]) -> PolicyResult {
         let status = StatusCode::from(self.status);
         Ok(AsyncRawResponse::from_bytes(status, Headers::new(), self.body.clone()))
     }
@@ -292,9 +293,10 @@ async fn replies(table: &mut FailureTable) {
 #[derive(Debug)]
 struct Challenging(&'static str);
 
+#[allow(elided_lifetimes_in_paths, reason = "the macro of the trait wants them elided")]
 #[async_trait]
 impl Policy for Challenging {
-    async fn send(&self, _: &Context<'_>, _: &mut Request, _: &[Arc<dyn Policy>]) -> PolicyResult {
+    async fn send(&self, _: &Context, _: &mut Request, _: &[Arc<dyn Policy>]) -> PolicyResult {
         let mut headers = Headers::new();
         headers.insert("www-authenticate", self.0);
         Ok(AsyncRawResponse::from_bytes(StatusCode::Unauthorized, headers, ""))

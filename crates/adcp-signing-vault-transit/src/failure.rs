@@ -59,9 +59,7 @@ fn meaning(operation: Operation, reply: &Reply, text: &str) -> (Kind, Cow<'stati
         NO_NAMESPACE => {
             format!("{message}; check `namespace=` or {}", reply.settings.namespace()).into()
         }
-        NOT_TAKEN => {
-            format!("{message} It is at the address in {}", reply.settings.address()).into()
-        }
+        NOT_TAKEN => format!("{message} Check its address ({})", reply.settings.address()).into(),
         message => message.into(),
     };
     (kind, message)
@@ -71,7 +69,10 @@ fn kind_and_message(operation: Operation, reply: &Reply, text: &str) -> (Kind, &
     let (status, in_namespace) = (reply.status, reply.in_namespace);
     let says = |part: &str| text.contains(part);
     match status {
-        429 => (Kind::Throttled, "a rate limit quota of the server turned the call away"),
+        429 => (
+            Kind::Throttled,
+            "a rate limit quota of the server turned the call away; sign less, or raise the quota",
+        ),
         503 => (
             Kind::Unavailable,
             "the server is sealed, in standby or not initialized; unseal it, or wait for a leader",
@@ -90,13 +91,18 @@ fn kind_and_message(operation: Operation, reply: &Reply, text: &str) -> (Kind, &
             Kind::Configuration,
             "no secrets engine is mounted there; enable transit, or name its mount (`mount=`, ADCP_VAULT_TRANSIT_MOUNT)",
         ),
-        404 => (Kind::KeyNotFound, "the Transit engine has no key of this name"),
-        _ if says("signing key not found") => {
-            (Kind::KeyNotFound, "the Transit engine has no key of this name")
-        }
-        _ if says("higher than the latest key version") => {
-            (Kind::KeyNotFound, "the key has no version of this number yet")
-        }
+        404 => (
+            Kind::KeyNotFound,
+            "the Transit engine has no key of this name; create it, or correct its name",
+        ),
+        _ if says("signing key not found") => (
+            Kind::KeyNotFound,
+            "the Transit engine has no key of this name; create it, or correct its name",
+        ),
+        _ if says("higher than the latest key version") => (
+            Kind::KeyNotFound,
+            "the key has no version of this number yet; rotate it first, or name a version that is there",
+        ),
         _ if says("less than the minimum encryption key version") => (
             Kind::KeyDisabled,
             "this version of the key was retired (min_encryption_version); sign with a later one, once it is published",
@@ -104,22 +110,28 @@ fn kind_and_message(operation: Operation, reply: &Reply, text: &str) -> (Kind, &
         _ if says("soft-deleted") => {
             (Kind::KeyDisabled, "the key is soft-deleted; restore it, or use another")
         }
-        _ if says("does not support signing") => {
-            (Kind::AlgorithmMismatch, "the key is of a type that cannot sign")
-        }
-        413 => (Kind::MessageTooLarge, "the server takes no request this long (max_request_size)"),
+        _ if says("does not support signing") => (
+            Kind::AlgorithmMismatch,
+            "the key is of a type that cannot sign; use one of ed25519, ecdsa-p256 or RSA",
+        ),
+        413 => (
+            Kind::MessageTooLarge,
+            "the server takes no request this long; raise max_request_size of its listener",
+        ),
         // A performance standby that has not caught up yet.
-        412 => (Kind::Unavailable, "the server has not caught up with its leader yet"),
+        412 => (Kind::Unavailable, "the server has not caught up with its leader yet; wait"),
         _ => {
             let kind = kind_of_status(status);
             let message = match kind {
-                Kind::AccessDenied => "a proxy refused the request",
+                Kind::AccessDenied => "a proxy refused the request; check its login and its rules",
                 Kind::Timeout => {
-                    "the server, or what stands before it, did not answer in its own time"
+                    "the server, or what stands before it, did not answer in its own time; see its load"
                 }
                 Kind::Configuration => NOT_TAKEN,
                 Kind::Unavailable => "the server failed; its log has the cause",
-                _ => "the server answered with a status that this API does not have",
+                _ => {
+                    "the server answered with a status that this API does not have; is the address that of Vault or OpenBao?"
+                }
             };
             (kind, message)
         }

@@ -106,7 +106,7 @@ impl Http {
             if body.len() + chunk.len() > MAX_REPLY_LEN {
                 return Err(ProviderError::new(
                     ProviderErrorKind::InvalidResponse,
-                    "the server's reply is longer than 1 MiB",
+                    "the server's reply is longer than 1 MiB; is the address that of Vault or OpenBao?",
                 ));
             }
             body.extend_from_slice(&chunk);
@@ -126,7 +126,10 @@ impl Http {
         // The URL names the key.
         let error = error.without_url();
         let (kind, message) = if error.is_timeout() {
-            (ProviderErrorKind::Timeout, "the server did not answer in time")
+            (
+                ProviderErrorKind::Timeout,
+                "the server did not answer in time; see the network path to it, and its load",
+            )
         } else if error.is_connect() {
             (
                 ProviderErrorKind::Unavailable,
@@ -141,7 +144,7 @@ impl Http {
         } else {
             (
                 ProviderErrorKind::Unavailable,
-                "the connection to the server broke before its reply was complete",
+                "the connection to the server broke before its reply was complete; try again",
             )
         };
         ProviderError::new(kind, message).with_source(error)

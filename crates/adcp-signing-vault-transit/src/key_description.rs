@@ -74,7 +74,7 @@ pub(crate) fn signing_version(
     if version > key.latest_version {
         return Err(ProviderError::new(
             Kind::KeyNotFound,
-            "the key has no version of this number yet",
+            "the key has no version of this number yet; rotate it first, or name a version that is there",
         ));
     }
     if version < key.min_encryption_version {
