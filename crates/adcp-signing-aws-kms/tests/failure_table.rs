@@ -251,7 +251,7 @@ async fn sources_of_credentials(table: &mut FailureTable) {
         let printed = signed_with(config, "&profile=p", &[]);
         let (row, other) = if built { (with, without) } else { (without, with) };
         table.check(row, "", first_line(&printed));
-        table.other_build(other);
+        table.elsewhere(other, "a build with other features");
     }
 }
 

@@ -100,12 +100,14 @@ fn meaning(value: RvError) -> (ProviderErrorKind, &'static str) {
         RvError::UserPinNotInitialized => {
             (Kind::AccessDenied, "the token has no user PIN yet; have the security officer set one")
         }
-        RvError::UserTypeInvalid | RvError::UserTooManyTypes => {
-            (Kind::AccessDenied, "the token does not let this user log in")
-        }
-        RvError::KeyHandleInvalid | RvError::ObjectHandleInvalid => {
-            (Kind::KeyNotFound, "the key is no longer on the token")
-        }
+        RvError::UserTypeInvalid | RvError::UserTooManyTypes => (
+            Kind::AccessDenied,
+            "the token does not let this user log in; give the PIN of its normal user (CKU_USER)",
+        ),
+        RvError::KeyHandleInvalid | RvError::ObjectHandleInvalid => (
+            Kind::KeyNotFound,
+            "the key is no longer on the token; see who removed it, or name another",
+        ),
         RvError::KeyFunctionNotPermitted | RvError::ActionProhibited => {
             (Kind::KeyDisabled, "the key may not sign; set CKA_SIGN, or use another key")
         }
@@ -116,12 +118,14 @@ fn meaning(value: RvError) -> (ProviderErrorKind, &'static str) {
         | RvError::CurveNotSupported
         | RvError::DomainParamsInvalid
         | RvError::DataInvalid
-        | RvError::FunctionNotSupported => {
-            (Kind::AlgorithmMismatch, "the token cannot sign with this algorithm and this key")
-        }
-        RvError::DataLenRange => {
-            (Kind::MessageTooLarge, "the token does not sign a message of this length")
-        }
+        | RvError::FunctionNotSupported => (
+            Kind::AlgorithmMismatch,
+            "the token cannot sign with this algorithm and this key; correct `alg`, or make a key that it can sign with",
+        ),
+        RvError::DataLenRange => (
+            Kind::MessageTooLarge,
+            "the token does not sign a message of this length; use a P-256 key: only its digest goes to the token",
+        ),
         RvError::SessionCount => (
             Kind::Throttled,
             "the token has no session left; allow this provider fewer, or close other programs' sessions",
@@ -146,9 +150,10 @@ fn meaning(value: RvError) -> (ProviderErrorKind, &'static str) {
         RvError::SessionHandleInvalid
         | RvError::SessionClosed
         | RvError::UserNotLoggedIn
-        | RvError::CryptokiNotInitialized => {
-            (Kind::Unavailable, "the session with the token was lost, and so was its successor")
-        }
+        | RvError::CryptokiNotInitialized => (
+            Kind::Unavailable,
+            "the session with the token was lost, and so was its successor; see what closes sessions or logs out",
+        ),
         RvError::DeviceRemoved
         | RvError::TokenNotPresent
         | RvError::TokenNotRecognized

@@ -33,7 +33,7 @@ pub(crate) fn find(session: &Session, selector: &KeySelector) -> Result<FoundKey
         .ok_or_else(|| {
             Fault::new(
                 ProviderErrorKind::KeyNotFound,
-                "the token shows no private key with this label and id",
+                "the token shows no private key with this label and id; correct `object` and `id`",
             )
         })?;
     let private = Attributes::read(
@@ -95,7 +95,11 @@ fn read_public_key(
             let algorithm = match key_type {
                 KeyType::EC if curve == P256 => Algorithm::EcdsaP256Sha256,
                 KeyType::EC_EDWARDS if ED25519.contains(&curve.as_slice()) => Algorithm::Ed25519,
-                _ => return Err(unusable("the key is on another curve than P-256 and Ed25519")),
+                _ => {
+                    return Err(unusable(
+                        "the key is on another curve than P-256 and Ed25519; make one on these",
+                    ));
+                }
             };
             let key = Attributes::read(
                 session,

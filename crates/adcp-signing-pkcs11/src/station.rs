@@ -134,7 +134,7 @@ impl OpenKey {
         let algorithm = self.key.public_key.algorithm();
         if raw.len() != self.key.signature_len {
             let message = format!(
-                "the token's signature has {} bytes, and this key's have {}",
+                "the token's signature has {} bytes, and this key's have {}; see whether the module is the token's",
                 raw.len(),
                 self.key.signature_len
             );
@@ -195,7 +195,8 @@ impl Scheme {
                 Err(fault) => return Err(fault),
             }
         }
-        let message = format!("the token has no mechanism for {algorithm}");
+        let message =
+            format!("the token has no mechanism for {algorithm}; make a key of another algorithm");
         Err(ProviderError::new(ProviderErrorKind::AlgorithmMismatch, message).into())
     }
 

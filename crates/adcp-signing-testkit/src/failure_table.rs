@@ -23,7 +23,7 @@ pub struct FailureTable {
     first: Vec<String>,
     provoked: BTreeSet<String>,
     not_run: Vec<String>,
-    other_build: Vec<String>,
+    elsewhere: Vec<(String, String)>,
     faults: Vec<String>,
 }
 
@@ -47,7 +47,7 @@ impl FailureTable {
             first: Vec::new(),
             provoked: BTreeSet::new(),
             not_run: Vec::new(),
-            other_build: Vec::new(),
+            elsewhere: Vec::new(),
             faults: Vec::new(),
         };
         let mut tables = 0;
@@ -110,10 +110,17 @@ impl FailureTable {
         }
     }
 
-    /// Records that a row is for another build, whose tests provoke it.
-    pub fn other_build(&mut self, what: &str) {
+    /// Records that no row that is left can be brought about here, and why.
+    pub fn rest_not_run(&mut self, why: &str) {
+        let rest: Vec<_> =
+            self.missing().into_iter().map(|what| format!("{what}: {why}")).collect();
+        self.not_run.extend(rest);
+    }
+
+    /// Records that another test provokes a row, or the tests of another build, and which.
+    pub fn elsewhere(&mut self, what: &str, place: &str) {
         match self.rows.contains_key(what) {
-            true => self.other_build.push(what.to_owned()),
+            true => self.elsewhere.push((what.to_owned(), place.to_owned())),
             false => self.faults.push(format!("no row is called `{what}`")),
         }
     }
@@ -126,12 +133,7 @@ impl FailureTable {
     /// # Panics
     /// When a row was not provoked, or something else was printed than it says.
     pub fn assert(self) -> Result<(), String> {
-        let known = |what: &str| {
-            self.provoked.contains(what)
-                || self.other_build.iter().any(|row| row == what)
-                || self.not_run.iter().any(|row| row.starts_with(&format!("{what}: ")))
-        };
-        let missing: Vec<_> = self.rows.keys().filter(|what| !known(what)).collect();
+        let missing = self.missing();
         assert!(missing.is_empty(), "rows that nothing provokes: {missing:#?}");
         assert!(
             self.faults.is_empty(),
@@ -139,8 +141,18 @@ impl FailureTable {
             self.faults.join("\n")
         );
         println!("{} rows provoked", self.provoked.len());
-        self.other_build.iter().for_each(|row| println!("in another build: {row}"));
+        self.elsewhere.iter().for_each(|(row, place)| println!("{row}: provoked by {place}"));
         self.not_run.iter().try_for_each(|row| crate::skip(row))
+    }
+
+    fn missing(&self) -> Vec<&String> {
+        self.rows.keys().filter(|what| !self.is_known(what)).collect()
+    }
+
+    fn is_known(&self, what: &str) -> bool {
+        self.provoked.contains(what)
+            || self.elsewhere.iter().any(|(row, _)| row == what)
+            || self.not_run.iter().any(|row| row.starts_with(&format!("{what}: ")))
     }
 }
 
@@ -218,6 +230,15 @@ mod tests {
         let mut table = table();
         table.check("HTTP 503", "503", "unavailable: wait");
         assert!(std::panic::catch_unwind(|| table.assert()).is_err());
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_run_here_is_reported_and_does_not_fail() {
+        let mut table = table();
+        table.check("HTTP 503", "503", "unavailable: wait");
+        table.rest_not_run("no server");
+        assert_eq!(table.not_run, ["`A`, `B`: no server"]);
+        assert!(table.missing().is_empty());
     }
 
     #[test]

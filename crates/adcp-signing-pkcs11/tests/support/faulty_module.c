@@ -1,7 +1,8 @@
 /* A PKCS#11 module that passes every call on to a real one, and fails as the file CONTROL says. For tests.
  *
  * The file holds one line: `return N` (every guarded function answers the CK_RV N), `sign N` (C_Sign does), `once N`
- * (the next C_SignInit does, and the file is removed), `hang` (guarded functions wait until the file changes),
+ * (the next C_SignInit does, and the file is removed), `mechanism N` (C_GetMechanismInfo does),
+ * `start N` (C_Initialize does), `hang` (guarded functions wait until the file changes),
  * `garbage` and `truncate` (answers of the wrong content and length). Each guarded call that meets a fault adds a byte
  * to the file CONTROL.count. REAL and CONTROL are defined by whoever compiles this. */
 #include <dlfcn.h>
@@ -13,7 +14,7 @@ typedef unsigned long CK;
 typedef struct { CK type; void *value; CK len; } CK_ATTRIBUTE;
 typedef struct { unsigned char version[2]; void *f[68]; } CK_FUNCTION_LIST;
 
-enum { GET_TOKEN_INFO = 6, OPEN_SESSION = 12, GET_ATTRIBUTE_VALUE = 24, FIND_OBJECTS_INIT = 26, SIGN_INIT = 42, SIGN = 43 };
+enum { INITIALIZE = 0, GET_TOKEN_INFO = 6, GET_MECHANISM_INFO = 8, OPEN_SESSION = 12, GET_ATTRIBUTE_VALUE = 24, FIND_OBJECTS_INIT = 26, SIGN_INIT = 42, SIGN = 43 };
 enum { MODULUS = 0x120, EC_POINT = 0x181 };
 
 static CK_FUNCTION_LIST list, *real;
@@ -33,6 +34,7 @@ static Fault look(void) {
 
 static Fault guard(int function) {
     Fault fault = look();
+    if (is(&fault, "start") != (function == INITIALIZE)) fault.word[0] = 0;
     if (!fault.word[0]) return fault;
     FILE *count = fopen(CONTROL ".count", "a");
     if (count) { fputc('.', count); fclose(count); }
@@ -43,6 +45,8 @@ static Fault guard(int function) {
     if (is(&fault, "once")) {
         if (function == SIGN_INIT) { unlink(CONTROL); strcpy(fault.word, "return"); } else fault.word[0] = 0;
     }
+    if (is(&fault, "mechanism")) strcpy(fault.word, function == GET_MECHANISM_INFO ? "return" : "");
+    if (is(&fault, "start")) strcpy(fault.word, "return");
     if (is(&fault, "sign")) strcpy(fault.word, function == SIGN ? "return" : "");
     return fault;
 }
@@ -50,7 +54,14 @@ static Fault guard(int function) {
 #define REFUSE(function) Fault fault = guard(function); if (is(&fault, "return")) return fault.code
 #define CALL(function, ...) ((CK (*)())real->f[function])(__VA_ARGS__)
 
+static CK initialize(void *args) { REFUSE(INITIALIZE); return CALL(INITIALIZE, args); }
+
 static CK get_token_info(CK slot, void *info) { REFUSE(GET_TOKEN_INFO); return CALL(GET_TOKEN_INFO, slot, info); }
+
+static CK get_mechanism_info(CK slot, CK type, void *info) {
+    REFUSE(GET_MECHANISM_INFO);
+    return CALL(GET_MECHANISM_INFO, slot, type, info);
+}
 
 static CK open_session(CK slot, CK flags, void *app, void *notify, CK *session) {
     REFUSE(OPEN_SESSION);
@@ -96,7 +107,9 @@ CK C_GetFunctionList(CK_FUNCTION_LIST **out) {
         CK rv = get ? get(&real) : 5; /* CKR_GENERAL_ERROR */
         if (rv) return rv;
         list = *real;
+        list.f[INITIALIZE] = initialize;
         list.f[GET_TOKEN_INFO] = get_token_info;
+        list.f[GET_MECHANISM_INFO] = get_mechanism_info;
         list.f[OPEN_SESSION] = open_session;
         list.f[GET_ATTRIBUTE_VALUE] = get_attribute_value;
         list.f[FIND_OBJECTS_INIT] = find_objects_init;
