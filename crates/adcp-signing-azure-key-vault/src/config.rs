@@ -1,6 +1,6 @@
 //! What it takes to reach one key in Key Vault.
 
-use std::{env, ffi::OsString, fmt, path::Path, sync::Arc, time::Duration};
+use std::{borrow::Cow, env, ffi::OsString, fmt, path::Path, sync::Arc, time::Duration};
 
 use adcp_signing_core::{
     ProviderError, ProviderErrorKind,
@@ -224,7 +224,7 @@ impl fmt::Debug for AzureKeyVaultConfig {
     }
 }
 
-pub(crate) fn configuration(message: &'static str) -> ProviderError {
+pub(crate) fn configuration(message: impl Into<Cow<'static, str>>) -> ProviderError {
     ProviderError::new(ProviderErrorKind::Configuration, message)
 }
 

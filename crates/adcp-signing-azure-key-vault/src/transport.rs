@@ -1,9 +1,9 @@
 //! The HTTP under the client: a bounded reply, no redirects, no retries, and roots that can be
 //! given.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
-use adcp_signing_core::ProviderError;
+use adcp_signing_core::{ProviderError, provider::toolkit::certificates_from_pem};
 use async_trait::async_trait;
 use azure_core::{
     Bytes,
@@ -33,18 +33,17 @@ impl Roots {
     /// # Errors
     /// [`Configuration`](adcp_signing_core::ProviderErrorKind::Configuration) when `pem` holds no certificate.
     pub(crate) fn from_pem(pem: &[u8]) -> Result<Self, ProviderError> {
-        match Certificate::from_pem_bundle(pem) {
-            Ok(roots) if !roots.is_empty() => Ok(Self(roots)),
-            Ok(_) => Err(configuration(
-                "the root certificates (ADCP_AZURE_KEY_VAULT_CA_FILE, with_root_certificates) hold no PEM certificate",
-            )),
-            Err(error) => {
-                Err(configuration(
-                "the root certificates (ADCP_AZURE_KEY_VAULT_CA_FILE, with_root_certificates) are not PEM",
-            )
-                    .with_source(error.without_url()))
-            }
-        }
+        let refused = |why: &dyn fmt::Display| {
+            configuration(format!(
+                "the root certificates (ADCP_AZURE_KEY_VAULT_CA_FILE, with_root_certificates) are refused: {why}"
+            ))
+        };
+        let certificates = certificates_from_pem(pem).map_err(|error| refused(&error))?;
+        let roots = certificates.iter().map(|der| Certificate::from_der(der));
+        let roots = roots.collect::<Result<_, _>>().map_err(|error| {
+            refused(&"one of them is no certificate").with_source(error.without_url())
+        })?;
+        Ok(Self(roots))
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use adcp_signing_core::{
     ProviderError, ProviderErrorKind,
-    provider::toolkit::{self, read_trust_file},
+    provider::toolkit::{self, certificates_from_pem, read_trust_file},
 };
 use reqwest::{
     Certificate, Client, Identity, Method, Proxy,
@@ -215,14 +215,15 @@ fn certificates(
 ) -> Result<Vec<Certificate>, ProviderError> {
     let pem = read_trust_file(path, "file of CA certificates", MAX_CA_LEN)
         .map_err(|error| configuration(format!("{setting}: {error}")).with_source(error))?;
-    let refused = |error| {
-        configuration(format!("{setting}: the file of CA certificates is not PEM"))
-            .with_source(error)
+    let refused = |why: &dyn fmt::Display| {
+        configuration(format!("{setting}: the file of CA certificates is refused: {why}"))
     };
-    match Certificate::from_pem_bundle(&pem).map_err(refused)? {
-        certificates if certificates.is_empty() => Err(configuration(format!(
-            "{setting}: the file of CA certificates holds no certificate"
-        ))),
-        certificates => Ok(certificates),
-    }
+    let certificates = certificates_from_pem(&pem).map_err(|error| refused(&error))?;
+    certificates
+        .iter()
+        .map(|der| {
+            Certificate::from_der(der)
+                .map_err(|error| refused(&"one of them is no certificate").with_source(error))
+        })
+        .collect()
 }

@@ -72,19 +72,21 @@ pub enum PemError {
     Base64,
 }
 
-/// Which half of a key is wanted.
+/// What is wanted: a half of a key, or certificates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Half {
-    Public,
-    Private,
+pub(crate) enum Wanted {
+    PublicKey,
+    PrivateKey,
+    Certificate,
 }
 
-impl Half {
-    /// The label of RFC 7468 §10 and §13.
+impl Wanted {
+    /// The label of RFC 7468 §5, §10 and §13.
     const fn label(self) -> &'static str {
         match self {
-            Self::Public => "PUBLIC KEY",
-            Self::Private => "PRIVATE KEY",
+            Self::PublicKey => "PUBLIC KEY",
+            Self::PrivateKey => "PRIVATE KEY",
+            Self::Certificate => "CERTIFICATE",
         }
     }
 }
@@ -100,7 +102,7 @@ struct Block<'a> {
 
 /// The DER of the only block with the label of the wanted half. Blocks with other labels, such as
 /// parameters or certificates, and any other text may stand next to it.
-pub(crate) fn decode_key(text: &str, half: Half) -> Result<Zeroizing<Vec<u8>>, PemError> {
+pub(crate) fn decode_key(text: &str, half: Wanted) -> Result<Zeroizing<Vec<u8>>, PemError> {
     let wanted = half.label();
     if text.len() > MAX_TEXT_LEN {
         return Err(PemError::TooLong { length: text.len() });
@@ -111,6 +113,20 @@ pub(crate) fn decode_key(text: &str, half: Half) -> Result<Zeroizing<Vec<u8>>, P
         (Some(block), 0) => decode(block),
         (Some(_), others) => Err(PemError::Several { wanted, count: others.saturating_add(1) }),
         (None, _) => Err(missing(text, &blocks, half)),
+    }
+}
+
+/// The DER of each certificate, in the order of the blocks. Blocks with other labels and any other
+/// text may stand next to them, as in the bundles of operating systems.
+pub(crate) fn decode_certificates(text: &str) -> Result<Vec<Vec<u8>>, PemError> {
+    let wanted = Wanted::Certificate;
+    let blocks = blocks(text)?;
+    let fitting = blocks.iter().filter(|block| block.label == wanted.label());
+    let certificates: Vec<_> =
+        fitting.map(|block| decode(block).map(|der| der.to_vec())).collect::<Result<_, _>>()?;
+    match certificates.is_empty() {
+        true => Err(missing(text, &blocks, wanted)),
+        false => Ok(certificates),
     }
 }
 
@@ -184,7 +200,7 @@ fn is_base64_or_space(character: char) -> bool {
 
 /// Why there is no block with the wanted label.
 #[cold]
-fn missing(text: &str, blocks: &[Block<'_>], half: Half) -> PemError {
+fn missing(text: &str, blocks: &[Block<'_>], half: Wanted) -> PemError {
     let wanted = half.label();
     // `openssl ecparam -genkey` writes the parameters first, and the key is what matters.
     let key = blocks.iter().find(|block| !block.label.ends_with(" PARAMETERS"));
@@ -211,39 +227,40 @@ fn shown(label: &str) -> String {
 }
 
 /// What to do about a block with another label.
-fn cure(label: &str, wanted: Half) -> &'static str {
+fn cure(label: &str, wanted: Wanted) -> &'static str {
     match (wanted, label) {
-        (_, label) if label.ends_with(" PARAMETERS") => {
+        (Wanted::PublicKey | Wanted::PrivateKey, label) if label.ends_with(" PARAMETERS") => {
             "it has the parameters of a key and no key: name the file of the key"
         }
+        (Wanted::Certificate, _) => "name the file of the certificates to trust, in PEM",
         (_, "OPENSSH PRIVATE KEY") => {
             "keys of OpenSSH are not read: make a key for signing with `openssl genpkey -algorithm \
              ed25519 -out KEY.pem`"
         }
-        (Half::Private, label) if label.ends_with("PRIVATE KEY") => {
+        (Wanted::PrivateKey, label) if label.ends_with("PRIVATE KEY") => {
             "convert it to unencrypted PKCS#8 with `openssl pkcs8 -topk8 -nocrypt -in OLD.pem -out \
              NEW.pem`"
         }
-        (Half::Private, "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST") => {
+        (Wanted::PrivateKey, "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST") => {
             "it is public: name the file of the private key"
         }
-        (Half::Private, label)
+        (Wanted::PrivateKey, label)
             if label.ends_with("PUBLIC KEY") || label.ends_with("CERTIFICATE") =>
         {
             "it is public: name the file of the private key"
         }
-        (Half::Public, label) if label.ends_with("PRIVATE KEY") => {
+        (Wanted::PublicKey, label) if label.ends_with("PRIVATE KEY") => {
             "it is private: take its public half with `openssl pkey -in PRIVATE.pem -pubout -out \
              PUBLIC.pem`"
         }
-        (Half::Public, label) if label.ends_with("CERTIFICATE") => {
+        (Wanted::PublicKey, label) if label.ends_with("CERTIFICATE") => {
             "take its public key with `openssl x509 -in CERTIFICATE.pem -noout -pubkey`"
         }
-        (Half::Public, "RSA PUBLIC KEY") => {
+        (Wanted::PublicKey, "RSA PUBLIC KEY") => {
             "convert it with `openssl rsa -RSAPublicKey_in -in OLD.pem -pubout -out NEW.pem`"
         }
-        (Half::Private, _) => "name the file of the private key, in unencrypted PKCS#8",
-        (Half::Public, _) => "name the file of the public key, a SubjectPublicKeyInfo",
+        (Wanted::PrivateKey, _) => "name the file of the private key, in unencrypted PKCS#8",
+        (Wanted::PublicKey, _) => "name the file of the public key, a SubjectPublicKeyInfo",
     }
 }
 
@@ -256,7 +273,7 @@ mod tests {
     const BYTES: [u8; 8] = [0, 1, 2, 3, 4, 5, 6, 7];
 
     fn public(text: &str) -> Result<Vec<u8>, PemError> {
-        decode_key(text, Half::Public).map(|der| der.to_vec())
+        decode_key(text, Wanted::PublicKey).map(|der| der.to_vec())
     }
 
     #[test]
@@ -316,39 +333,64 @@ mod tests {
     }
 
     #[test]
+    fn certificates_are_read_one_after_the_other_and_nothing_else_is_one() {
+        let certificate = BLOCK.replace("PUBLIC KEY", "CERTIFICATE");
+        let other = certificate.replace("AAEC", "BBEC");
+        let several = format!("# a bundle\n{BLOCK}{certificate}# next\n{other}");
+        let read = decode_certificates(&several).unwrap();
+        assert_eq!((read.len(), &*read[0]), (2, &BYTES[..]));
+        let wanted = "CERTIFICATE";
+        for (text, error) in [
+            (String::new(), PemError::NoBlock { wanted }),
+            ("no PEM".to_owned(), PemError::NoBlock { wanted }),
+            (certificate.replace('\n', "\\n"), PemError::EscapedLineBreaks),
+            (certificate.replace("END", "FIN"), PemError::NoEnd { line: 1 }),
+            // One that is damaged is not passed over: it may be the one that counts.
+            (
+                format!("{certificate}{}", other.replace("BBEC", "_BEC")),
+                PemError::Character { line: 5 },
+            ),
+        ] {
+            assert_eq!(decode_certificates(&text), Err(error), "{text:?}");
+        }
+        let key = decode_certificates(BLOCK).unwrap_err().to_string();
+        assert!(key.contains("is `PUBLIC KEY`, not `CERTIFICATE`; name the file of"), "{key}");
+    }
+
+    #[test]
     fn another_label_is_shown_with_what_to_do() {
         let relabeled = |label: &str| BLOCK.replace("PUBLIC KEY", label);
         let refused =
             |label: &str, half| decode_key(&relabeled(label), half).unwrap_err().to_string();
         for (label, half, cure) in [
-            ("EC PRIVATE KEY", Half::Private, "openssl pkcs8 -topk8 -nocrypt"),
-            ("RSA PRIVATE KEY", Half::Private, "openssl pkcs8 -topk8 -nocrypt"),
-            ("ENCRYPTED PRIVATE KEY", Half::Private, "openssl pkcs8 -topk8 -nocrypt"),
-            ("OPENSSH PRIVATE KEY", Half::Private, "openssl genpkey"),
-            ("OPENSSH PRIVATE KEY", Half::Public, "openssl genpkey"),
-            ("EC PARAMETERS", Half::Private, "no key"),
-            ("PUBLIC KEY", Half::Private, "name the file of the private key"),
-            ("RSA PUBLIC KEY", Half::Private, "name the file of the private key"),
-            ("CERTIFICATE", Half::Private, "name the file of the private key"),
-            ("TRUSTED CERTIFICATE", Half::Private, "name the file of the private key"),
-            ("CERTIFICATE REQUEST", Half::Private, "name the file of the private key"),
-            ("PGP MESSAGE", Half::Private, "unencrypted PKCS#8"),
-            ("PRIVATE KEY", Half::Public, "openssl pkey -in PRIVATE.pem -pubout"),
-            ("EC PRIVATE KEY", Half::Public, "openssl pkey -in PRIVATE.pem -pubout"),
-            ("CERTIFICATE", Half::Public, "openssl x509"),
-            ("RSA PUBLIC KEY", Half::Public, "openssl rsa -RSAPublicKey_in"),
-            ("CERTIFICATE REQUEST", Half::Public, "SubjectPublicKeyInfo"),
+            ("EC PRIVATE KEY", Wanted::PrivateKey, "openssl pkcs8 -topk8 -nocrypt"),
+            ("RSA PRIVATE KEY", Wanted::PrivateKey, "openssl pkcs8 -topk8 -nocrypt"),
+            ("ENCRYPTED PRIVATE KEY", Wanted::PrivateKey, "openssl pkcs8 -topk8 -nocrypt"),
+            ("OPENSSH PRIVATE KEY", Wanted::PrivateKey, "openssl genpkey"),
+            ("OPENSSH PRIVATE KEY", Wanted::PublicKey, "openssl genpkey"),
+            ("EC PARAMETERS", Wanted::PrivateKey, "no key"),
+            ("PUBLIC KEY", Wanted::PrivateKey, "name the file of the private key"),
+            ("RSA PUBLIC KEY", Wanted::PrivateKey, "name the file of the private key"),
+            ("CERTIFICATE", Wanted::PrivateKey, "name the file of the private key"),
+            ("TRUSTED CERTIFICATE", Wanted::PrivateKey, "name the file of the private key"),
+            ("CERTIFICATE REQUEST", Wanted::PrivateKey, "name the file of the private key"),
+            ("PGP MESSAGE", Wanted::PrivateKey, "unencrypted PKCS#8"),
+            ("PRIVATE KEY", Wanted::PublicKey, "openssl pkey -in PRIVATE.pem -pubout"),
+            ("EC PRIVATE KEY", Wanted::PublicKey, "openssl pkey -in PRIVATE.pem -pubout"),
+            ("CERTIFICATE", Wanted::PublicKey, "openssl x509"),
+            ("RSA PUBLIC KEY", Wanted::PublicKey, "openssl rsa -RSAPublicKey_in"),
+            ("CERTIFICATE REQUEST", Wanted::PublicKey, "SubjectPublicKeyInfo"),
         ] {
             let error = refused(label, half);
             assert!(error.contains(&format!("is `{label}`, not `")), "{error}");
             assert!(error.contains(cure), "{error}");
         }
         for label in ["secret", "", &"A".repeat(MAX_LABEL_LEN + 1)] {
-            let error = refused(label, Half::Private);
+            let error = refused(label, Wanted::PrivateKey);
             assert!(error.contains("of an unknown kind"), "{error}");
         }
         let key_after_parameters = relabeled("EC PARAMETERS") + &relabeled("EC PRIVATE KEY");
-        let error = decode_key(&key_after_parameters, Half::Private).unwrap_err().to_string();
+        let error = decode_key(&key_after_parameters, Wanted::PrivateKey).unwrap_err().to_string();
         assert!(error.contains("is `EC PRIVATE KEY`"), "{error}");
     }
 }

@@ -16,7 +16,7 @@ use crate::keys::{
     Algorithm, Signature,
     crypto::{self, VerifyKey},
     jwk::Jwk,
-    pem::{self, Half, PemError},
+    pem::{self, PemError, Wanted},
 };
 
 const ID_ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
@@ -203,7 +203,7 @@ impl PublicKey {
     /// # Errors
     /// [`KeyError::Pem`], else as [`from_spki_der`](Self::from_spki_der).
     pub fn from_spki_pem(text: &str) -> Result<Self, KeyError> {
-        Self::from_spki_der(&pem::decode_key(text, Half::Public)?)
+        Self::from_spki_der(&pem::decode_key(text, Wanted::PublicKey)?)
     }
 
     /// A key from the text of a public JWK. For a key that is already parsed see

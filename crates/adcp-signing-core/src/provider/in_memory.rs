@@ -11,7 +11,7 @@ use crate::keys::{
     Algorithm, KeyError, KeyPurpose, KeyRef, PublicKey, Signature,
     crypto::{GenerateError, SigningKey},
     jwk::{AdcpUse, Jwk, JwkError, PrivateJwk},
-    pem::{self, Half},
+    pem::{self, Wanted},
 };
 
 const BACKEND: &str = "in-memory";
@@ -108,7 +108,8 @@ impl InMemoryProvider {
     /// As [`from_pkcs8_der`](Self::from_pkcs8_der); the source of a refused text is
     /// [`KeyError::Pem`], which says what to do about other labels.
     pub fn from_pkcs8_pem(text: &str, purpose: KeyPurpose) -> Result<Self, ProviderError> {
-        let der = pem::decode_key(text, Half::Private).map_err(|error| refused(error.into()))?;
+        let der =
+            pem::decode_key(text, Wanted::PrivateKey).map_err(|error| refused(error.into()))?;
         Self::from_pkcs8_der(&der, purpose)
     }
 

@@ -71,7 +71,7 @@ pub enum SignError {
     /// No nonce could be made, or the caller's is not one a verifier accepts.
     #[error(transparent)]
     Nonce(#[from] NonceError),
-    /// The label, the `keyid` or another parameter cannot be written as a structured field.
+    /// The label or another parameter cannot be written as a structured field.
     #[error("{what} cannot be written: {source}")]
     Parameter {
         /// What could not be written.
@@ -79,6 +79,9 @@ pub enum SignError {
         /// Why.
         source: WriteError,
     },
+    /// The provider's key has no id to be found by, or one that no signature can carry.
+    #[error("the key id (`kid`) {0}; give the provider the `kid` of the published JWK")]
+    KeyId(KeyIdFault),
     /// A covered component has no value that can be signed.
     #[error(transparent)]
     Component(#[from] ComponentError),
@@ -120,6 +123,32 @@ pub enum SignError {
     TooManyFields,
 }
 
+/// Why a key id cannot be the `keyid` of a signature (RFC 9421 §2.3, RFC 8941 §3.3.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyIdFault {
+    /// There is none.
+    #[error("is empty")]
+    Empty,
+    /// A byte that a structured field string cannot hold.
+    #[error("has a byte at {offset} that is not printable ASCII")]
+    Byte {
+        /// Where.
+        offset: usize,
+    },
+}
+
+/// Refuses a key id that no signature can carry.
+pub(super) fn check_key_id(key_id: &str) -> Result<(), SignError> {
+    let printable = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
+    let fault = match key_id.bytes().position(|byte| !printable(byte)) {
+        Some(offset) => KeyIdFault::Byte { offset },
+        None if key_id.is_empty() => KeyIdFault::Empty,
+        None => return Ok(()),
+    };
+    Err(SignError::KeyId(fault))
+}
+
 /// Names milliseconds, where the length of a window looks like them.
 fn milliseconds_hint(validity: i64) -> &'static str {
     if validity % 1000 == 0 && (1..=MAX_VALIDITY).contains(&(validity / 1000)) {
@@ -139,9 +168,10 @@ impl SignError {
             Self::ContentTypeMissing => Some(Fault::ComponentsIncomplete),
             Self::Nonce(NonceError::NoRandomness | NonceError::Exhausted) => None,
             Self::Nonce(_) => Some(Fault::HeaderMalformed),
-            Self::SeveralContentTypes(_) | Self::Digest(_) | Self::Parameter { .. } => {
-                Some(Fault::HeaderMalformed)
-            }
+            Self::SeveralContentTypes(_)
+            | Self::Digest(_)
+            | Self::KeyId(_)
+            | Self::Parameter { .. } => Some(Fault::HeaderMalformed),
             Self::DigestMismatch(_) | Self::Length(_) => Some(Fault::DigestMismatch),
             Self::DigestRequired(_) => Some(Fault::ComponentsIncomplete),
             Self::Validity(_) | Self::Unit { .. } => Some(Fault::WindowInvalid),

@@ -18,7 +18,7 @@ mod tests;
 #[doc(hidden)]
 pub use self::prepared::{Parameters, prepare};
 pub use self::{
-    error::SignError,
+    error::{KeyIdFault, SignError},
     options::{AmbiguousUrls, DigestCoverage, SignOptions},
     prepared::{Prepared, SignedFields},
     signer::Signer,

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{DigestCoverage, SignError};
+use super::{DigestCoverage, SignError, error::check_key_id};
 use crate::{
     clock::UnixSeconds,
     keys::{Algorithm, Signature},
@@ -128,6 +128,7 @@ pub(super) fn prepare_target(
     if !profile.admits(parameters.algorithm) {
         return Err(SignError::Algorithm(parameters.algorithm));
     }
+    check_key_id(parameters.keyid)?;
     let validity = parameters.expires.as_i64().saturating_sub(parameters.created.as_i64());
     if !(1..=MAX_VALIDITY).contains(&validity) {
         return Err(SignError::Validity(validity));

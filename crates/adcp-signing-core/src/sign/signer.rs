@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     AmbiguousUrls, DigestCoverage, Parameters, Prepared, SignError, SignOptions, SignedFields,
-    prepared::prepare_target,
+    error::check_key_id, prepared::prepare_target,
 };
 use crate::{
     clock::{Clock, SystemClock},
@@ -56,8 +56,9 @@ impl Signer {
     /// A key whose purpose the profile deprecates is accepted, with a warning in the log.
     ///
     /// # Errors
-    /// [`SignError::Purpose`] or [`SignError::Algorithm`] when the profile does not accept the key.
-    /// The algorithm of a key that is not open yet is checked at the first signature.
+    /// [`SignError::Purpose`] or [`SignError::Algorithm`] when the profile does not accept the key,
+    /// [`SignError::KeyId`] when no signature can carry its id. The algorithm and the id of a key
+    /// that is not open yet are checked at the first signature.
     pub fn new(profile: Profile, key: impl Into<SignerKey>) -> Result<Self, SignError> {
         let signer = Self {
             profile,
@@ -70,6 +71,7 @@ impl Signer {
         let identity = signer.key.identity();
         if let Some(identity) = identity {
             signer.accept_algorithm(identity.algorithm())?;
+            check_key_id(identity.key_id())?;
         }
         let verdict = signer.accept_purpose(signer.key.purpose())?;
         if let PurposeVerdict::Deprecated { advice } = verdict {

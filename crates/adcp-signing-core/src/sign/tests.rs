@@ -461,15 +461,33 @@ fn a_body_that_two_parsers_could_read_differently_is_refused() {
     assert!(block_on(signer_of(newest()).sign(&post(&[text], b"hello"))).is_ok());
 }
 
+/// A provider states its key id itself, and a verifier finds the key by nothing else.
+#[test]
+fn a_key_id_that_no_signature_can_carry_is_refused_at_once_and_for_each_message() {
+    for (key_id, fault) in [
+        ("", KeyIdFault::Empty),
+        ("cl\u{e9}", KeyIdFault::Byte { offset: 2 }),
+        ("a\nb", KeyIdFault::Byte { offset: 1 }),
+        ("\u{7f}", KeyIdFault::Byte { offset: 0 }),
+    ] {
+        let key = InMemoryProvider::generate(Algorithm::Ed25519, KeyPurpose::RequestSigning);
+        let refused = Signer::for_requests(key.unwrap().with_key_id(key_id)).unwrap_err();
+        assert!(matches!(refused, SignError::KeyId(found) if found == fault), "{refused}");
+        assert_eq!(refused.fault(), Some(Fault::HeaderMalformed));
+        // A key that is opened later is judged when it is drawn.
+        let nonce = Nonce::from_bytes([7; 16]);
+        let parameters = Parameters::new(NOW, &nonce, key_id, Algorithm::Ed25519);
+        let refused = prepare(&newest(), &post(&[JSON], BODY), &parameters).unwrap_err();
+        assert!(matches!(refused, SignError::KeyId(found) if found == fault), "{refused}");
+    }
+    for key_id in ["k", "buyer 2026/11 \"a\\b\"", "~"] {
+        assert!(Signer::new(newest(), Scripted::new(key_id)).is_ok(), "{key_id}");
+    }
+}
+
 #[test]
 fn what_no_field_can_hold_is_refused() {
     let fields = [JSON];
-    let key = Scripted::new("cl\u{e9}");
-    let refused =
-        block_on(Signer::new(newest(), key).unwrap().sign(&post(&fields, BODY))).unwrap_err();
-    assert!(matches!(refused, SignError::Parameter { what: "the signature parameters", .. }));
-    assert_eq!(refused.fault(), Some(Fault::HeaderMalformed));
-
     let options = SignOptions { label: Some("Sig 1".to_owned()), ..SignOptions::default() };
     let signer = signer_of(newest());
     let refused = block_on(signer.sign_with(&post(&fields, BODY), &options)).unwrap_err();

@@ -11,6 +11,7 @@ mod options;
 mod percent;
 mod scheme;
 mod secret_file;
+mod trust;
 
 pub(crate) use self::options::ALGORITHMS;
 pub use self::{
@@ -24,4 +25,5 @@ pub use self::{
     percent::{PercentEncoded, percent_decode, percent_decode_bytes, write_query},
     scheme::KeyUriScheme,
     secret_file::{OPERATOR, SecretFileError, read_secret_file, read_trust_file},
+    trust::certificates_from_pem,
 };
