@@ -113,6 +113,11 @@ impl Faults for ModuleFaults {
             Fault::Hang => "hang",
             Fault::Garbage => "garbage",
             Fault::Truncate => "truncate",
+            Fault::Endless | Fault::Drip => {
+                return Err(HarnessError::not_applicable(
+                    "a module answers at once, or not at all",
+                ));
+            }
             _ => return Err(HarnessError::not_applicable("not known to the faulty module")),
         });
         Ok(())

@@ -80,6 +80,10 @@ pub enum Action {
     TruncateBody(usize),
     /// It is answered in the upstream's place.
     Reply(CannedReply),
+    /// It is answered with a success whose JSON has no end, for as long as the client reads.
+    Endless,
+    /// As `Endless`, one byte after each pause.
+    Drip(Duration),
 }
 
 /// A request that the upstream answered, over [`Traffic::Http`].
@@ -284,6 +288,25 @@ impl Shared {
         Ok(())
     }
 
+    /// A JSON text that goes on. Its end would be that of the connection.
+    async fn send_for_ever(
+        &self,
+        client: &mut impl Stream,
+        bytes: &[u8],
+        pause: Option<Duration>,
+    ) -> io::Result<()> {
+        let head = "HTTP/1.1 200 Canned\r\ncontent-type: application/json\r\n\
+                    connection: close\r\n\r\n{";
+        self.send_down(client, head.as_bytes()).await?;
+        loop {
+            self.send_down(client, bytes).await?;
+            match pause {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => tokio::task::yield_now().await,
+            }
+        }
+    }
+
     async fn serve(&self, client: TcpStream) -> io::Result<()> {
         client.set_nodelay(true)?;
         match self.traffic {
@@ -328,6 +351,12 @@ impl Shared {
                 Action::Reply(reply) => {
                     self.send_down(&mut client, &reply.to_bytes()).await?;
                     continue;
+                }
+                Action::Endless => {
+                    return self.send_for_ever(&mut client, &[b' '; 4096], None).await;
+                }
+                Action::Drip(pause) => {
+                    return self.send_for_ever(&mut client, b" ", Some(pause)).await;
                 }
                 Action::Delay(pause) => {
                     tokio::time::sleep(pause).await;
@@ -377,7 +406,8 @@ impl Shared {
                         break;
                     }
                     match self.request(bytes.len()) {
-                        Action::Cut => return Ok(()),
+                        // There is no answer to give in traffic that is not understood.
+                        Action::Cut | Action::Endless | Action::Drip(_) => return Ok(()),
                         Action::Hang => return swallow(&mut client).await,
                         Action::Reply(reply) => {
                             self.send_down(&mut client, &reply.to_bytes()).await?;

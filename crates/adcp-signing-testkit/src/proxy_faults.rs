@@ -134,6 +134,8 @@ impl ProxyFaults {
         match fault {
             Fault::Hang => return Ok(Action::Hang),
             Fault::CutMidCall => return Ok(Action::Cut),
+            Fault::Endless if self.replies.is_some() => return Ok(Action::Endless),
+            Fault::Drip if self.replies.is_some() => return Ok(Action::Drip(DRIP)),
             _ => {}
         }
         let Some(replies) = &self.replies else {
@@ -166,6 +168,9 @@ impl ProxyFaults {
         Ok(Action::Reply(reply))
     }
 }
+
+/// Ten bytes in a second.
+const DRIP: Duration = Duration::from_millis(100);
 
 #[async_trait]
 impl Faults for ProxyFaults {

@@ -218,6 +218,20 @@ async fn every_fault_of_the_suite_is_brought_about_over_http() {
 }
 
 #[tokio::test]
+async fn a_reply_goes_on_for_as_long_as_it_is_read_or_a_byte_at_a_time() {
+    let proxy = FaultProxy::start(hello().await, Traffic::Http).await.unwrap();
+    proxy.set(Action::Endless);
+    let endless = ask(proxy.address(), REQUEST, 300_000).await.unwrap();
+    assert!(endless.starts_with("HTTP/1.1 200 ") && endless.ends_with("    "), "{}", endless.len());
+    proxy.set(Action::Drip(Duration::from_millis(20)));
+    let head = ask(proxy.address(), REQUEST, 20).await.unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    let whole =
+        tokio::time::timeout(Duration::from_millis(100), ask(proxy.address(), REQUEST, 300));
+    assert!(whole.await.is_err(), "300 bytes came at once");
+}
+
+#[tokio::test]
 async fn what_cannot_be_brought_about_is_not_applicable() {
     let silent =
         ProxyFaults::http(hello().await, Replies::new(CannedReply::new(503))).await.unwrap();
@@ -228,6 +242,8 @@ async fn what_cannot_be_brought_about_is_not_applicable() {
         (&encrypted, throttled),
         (&encrypted, Fault::Unavailable),
         (&encrypted, Fault::Garbage),
+        (&encrypted, Fault::Endless),
+        (&encrypted, Fault::Drip),
     ] {
         let refused = faults.inject(fault).await;
         assert!(matches!(refused, Err(HarnessError::NotApplicable(_))), "{fault:?}: {refused:?}");

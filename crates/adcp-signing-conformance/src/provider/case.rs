@@ -74,6 +74,10 @@ pub enum Case {
     GarbageReply,
     /// The service's answer ends too soon.
     TruncatedReply,
+    /// The service's answer never ends: it is given up, by length or by time.
+    EndlessReply,
+    /// The service's answer comes so slowly that it is not whole in time.
+    SlowReply,
     /// None of the harness' secrets showed anywhere: `Debug`, `Display`, error chains, `tracing`
     /// output. Judged last, over everything that the other cases brought about.
     NoSecretShown,
@@ -81,7 +85,7 @@ pub enum Case {
 
 impl Case {
     /// Every case, in the order in which they run.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 34] = [
         Self::WireForm,
         Self::SignsAndVerifies,
         Self::ManySignatures,
@@ -113,6 +117,8 @@ impl Case {
         Self::BoundedQueue,
         Self::GarbageReply,
         Self::TruncatedReply,
+        Self::EndlessReply,
+        Self::SlowReply,
         Self::NoSecretShown,
     ];
 
@@ -150,6 +156,8 @@ impl Case {
             Self::BoundedQueue => "bounded-queue",
             Self::GarbageReply => "garbage-reply",
             Self::TruncatedReply => "truncated-reply",
+            Self::EndlessReply => "endless-reply",
+            Self::SlowReply => "slow-reply",
             Self::NoSecretShown => "no-secret-shown",
         }
     }

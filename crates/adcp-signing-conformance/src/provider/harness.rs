@@ -203,4 +203,9 @@ pub enum Fault {
     Garbage,
     /// The service's own answer, cut off in the middle.
     Truncate,
+    /// A successful answer whose body has no end, and comes as fast as it is read.
+    Endless,
+    /// A successful answer that goes on for longer than a call may take, a byte at a time: each
+    /// read brings something, so a limit on reads alone never ends it.
+    Drip,
 }

@@ -70,6 +70,8 @@ pub(crate) enum Flaw {
     CutAsGarbage,
     GarbageAsUnavailable,
     TruncatedAsMisconfigured,
+    EndlessAsUnavailable,
+    SlowAsGarbage,
     SignsUnderFaults,
     NeverRecovers,
     SticksAfterManyCalls,
@@ -375,7 +377,10 @@ impl Fake {
             Fault::Garbage if self.has(F::GarbageAsUnavailable) => K::Unavailable,
             Fault::Garbage if self.has(F::SignsUnderFaults) => return Ok(()),
             Fault::Truncate if self.has(F::TruncatedAsMisconfigured) => K::Configuration,
-            Fault::Garbage | Fault::Truncate | Fault::Hang => K::InvalidResponse,
+            Fault::Endless if self.has(F::EndlessAsUnavailable) => K::Unavailable,
+            Fault::Drip if self.has(F::SlowAsGarbage) => K::InvalidResponse,
+            Fault::Drip => future::pending().await,
+            Fault::Garbage | Fault::Truncate | Fault::Endless | Fault::Hang => K::InvalidResponse,
             _ => K::Unavailable,
         };
         Err(self.error(kind))

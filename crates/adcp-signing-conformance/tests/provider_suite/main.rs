@@ -48,7 +48,7 @@ async fn a_conforming_provider_passes_every_case() {
 #[tokio::test]
 async fn a_provider_with_one_flaw_fails_exactly_the_cases_of_that_flaw() {
     use Case as C;
-    let flaws: [(Flaw, &[Case]); 46] = [
+    let flaws: [(Flaw, &[Case]); 48] = [
         (Flaw::AnswersDer, &[C::WireForm]),
         (Flaw::SaysAnotherAlgorithm, &[C::WireForm]),
         (Flaw::SignsWithAnotherKey, &[C::SignsAndVerifies]),
@@ -91,6 +91,8 @@ async fn a_provider_with_one_flaw_fails_exactly_the_cases_of_that_flaw() {
         (Flaw::GarbageAsUnavailable, &[C::GarbageReply]),
         (Flaw::SignsUnderFaults, &[C::GarbageReply]),
         (Flaw::TruncatedAsMisconfigured, &[C::TruncatedReply]),
+        (Flaw::EndlessAsUnavailable, &[C::EndlessReply]),
+        (Flaw::SlowAsGarbage, &[C::SlowReply]),
         (Flaw::SticksAfterManyCalls, &[C::BoundedQueue]),
         (Flaw::NeverRecovers, &[C::KilledMidCall]),
         (Flaw::LeaksInDebug, &[C::NoSecretShown]),

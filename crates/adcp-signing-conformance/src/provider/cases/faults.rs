@@ -66,6 +66,15 @@ pub(super) async fn truncated_reply(run: &Run<'_>) -> Result<(), Stop> {
     outlasts(run, Fault::Truncate, &[InvalidResponse, Unavailable]).await
 }
 
+/// A client that reads a reply whole is ended by the time limit.
+pub(super) async fn endless_reply(run: &Run<'_>) -> Result<(), Stop> {
+    outlasts(run, Fault::Endless, &[InvalidResponse, Timeout]).await
+}
+
+pub(super) async fn slow_reply(run: &Run<'_>) -> Result<(), Stop> {
+    outlasts(run, Fault::Drip, &[Timeout]).await
+}
+
 pub(super) async fn timeout(run: &Run<'_>) -> Result<(), Stop> {
     outlasts(run, Fault::Hang, &[Timeout]).await
 }
@@ -115,7 +124,10 @@ pub(super) async fn retried_through_outage(run: &Run<'_>) -> Result<(), Stop> {
 async fn outlasts(run: &Run<'_>, fault: Fault, expected: &[ProviderErrorKind]) -> Result<(), Stop> {
     let key = run.public_key(&run.provider(KeyState::Ready).await?).await?;
     let faulty = run.faulty().await?;
-    let limit = if fault == Fault::Hang { run.suite.hang_limit } else { run.suite.call_limit };
+    let limit = match fault {
+        Fault::Hang | Fault::Endless | Fault::Drip => run.suite.hang_limit,
+        _ => run.suite.call_limit,
+    };
     let provider: Dyn = Arc::new(Deadline::new(Arc::clone(&faulty.provider), limit));
     for when in ["before the first use", "after it"] {
         faulty.inject(run, fault).await?;

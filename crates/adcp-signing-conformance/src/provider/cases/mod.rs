@@ -46,6 +46,8 @@ pub(super) async fn run(run: &Run<'_>, case: Case) -> Result<(), Stop> {
         Case::BoundedQueue => stack::bounded_queue(run).await,
         Case::GarbageReply => faults::garbage_reply(run).await,
         Case::TruncatedReply => faults::truncated_reply(run).await,
+        Case::EndlessReply => faults::endless_reply(run).await,
+        Case::SlowReply => faults::slow_reply(run).await,
         Case::NoSecretShown => identity::no_secret_shown(run),
     }
 }
