@@ -57,7 +57,7 @@ const REFUSED: &str = "AWS KMS refused the request as malformed; check the key (
 
 /// Every code that `Sign` and `GetPublicKey` are known to answer with, and those that every AWS
 /// service has. README.md has the same table.
-const CODES: [Code; 46] = [
+const CODES: [Code; 47] = [
     code("AccessDeniedException", Kind::AccessDenied, ALLOW),
     code("AccessDenied", Kind::AccessDenied, ALLOW),
     code("NotAuthorized", Kind::AccessDenied, ALLOW),
@@ -77,6 +77,7 @@ const CODES: [Code; 46] = [
     code("IncompleteSignature", Kind::AccessDenied, CLOCK),
     code("IncompleteSignatureException", Kind::AccessDenied, CLOCK),
     code("RequestExpired", Kind::AccessDenied, CLOCK),
+    code("RequestTimeTooSkewed", Kind::AccessDenied, CLOCK),
     code("InvalidGrantTokenException", Kind::AccessDenied, GRANT),
     code("InvalidGrantIdException", Kind::AccessDenied, GRANT),
     code("NotFoundException", Kind::KeyNotFound, FIND),

@@ -180,7 +180,14 @@ async fn a_role_service_that_never_answers_is_a_timeout_of_the_credentials() {
 
 #[tokio::test]
 async fn a_container_s_endpoint_that_refuses_is_a_refusal() {
-    for (status, kind) in [(403, "access_denied"), (404, "access_denied"), (429, "unavailable")] {
+    // The SDK asks again by itself where the endpoint has trouble of its own, and cannot be told not
+    // to. It is bounded: three times, within the time limit of the credentials.
+    for (status, kind, requests) in [
+        (403, "access_denied", 1),
+        (404, "access_denied", 1),
+        (429, "unavailable", 1),
+        (503, "unavailable", 3),
+    ] {
         let nobody = "127.0.0.1:9".parse::<std::net::SocketAddr>().unwrap();
         let endpoint = FaultProxy::start(nobody, Traffic::Http).await.unwrap();
         endpoint.set(Action::Reply(CannedReply::new(status).body("{}")));
@@ -190,6 +197,7 @@ async fn a_container_s_endpoint_that_refuses_is_a_refusal() {
         });
         let outcome = outcome.await.unwrap();
         assert!(outcome.starts_with(kind), "{status}: {outcome}");
+        assert_eq!(endpoint.requests(), requests, "{status}");
     }
 }
 

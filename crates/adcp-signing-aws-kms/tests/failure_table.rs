@@ -168,6 +168,8 @@ async fn without_a_code(table: &mut FailureTable) {
     raw.refuse().await.unwrap();
     let nobody = client(&format!("http://{}", raw.address()));
     table.check("no connection", "", &printed_by(&nobody, b"base").await);
+    let nowhere = client("http://of-nobody.invalid");
+    table.check("no connection", "a name without an address", &printed_by(&nowhere, b"base").await);
     let plain = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let tls = client(&format!("https://{}", plain.local_addr().unwrap()));
     tokio::spawn(async move {

@@ -235,6 +235,8 @@ async fn without_a_code(table: &mut FailureTable) {
     }
     table.check("the connection broke off", "", &printed(Action::Cut).await);
     table.check("no answer in time", "", &printed(Action::Hang).await);
+    let drip = Action::Drip(Duration::from_millis(50));
+    table.check("no answer in time", "a byte at a time", &printed(drip).await);
     let server = proxy().await;
     let provider = ready(&server).await;
     server.refuse().await.unwrap();

@@ -207,6 +207,12 @@ async fn without_a_code(table: &mut FailureTable) {
     table.check("other HTTP 5xx", "UNKNOWN", &printed(unknown).await);
     table.check("the connection broke off", "", &printed(Action::Cut).await);
     table.check("no answer in time", "", &printed(Action::Hang).await);
+    let drip = Action::Drip(Duration::from_millis(50));
+    table.check("no answer in time", "a byte at a time", &printed(drip).await);
+    let nowhere = config("https://of-nobody.invalid", Algorithm::Ed25519);
+    let nowhere = nowhere.with_access_token("ya29.token").unwrap().connect().await.unwrap();
+    let row = "no connection";
+    table.check(row, "a name without an address", &shown(nowhere.sign(b"base").await));
     let server = proxy().await;
     let provider = ready(&server).await;
     server.refuse().await.unwrap();

@@ -228,6 +228,11 @@ async fn answers_of_openbao(table: &mut FailureTable) {
 
 async fn without_an_answer(table: &mut FailureTable) {
     table.check("no answer in time", "", &signing(Action::Hang).await);
+    let drip = Action::Drip(Duration::from_millis(50));
+    table.check("no answer in time", "a byte at a time", &signing(drip).await);
+    let nowhere = VaultClientOptions::new("https://of-nobody.invalid", VaultAuth::token("hvs.x"));
+    let nowhere = shown(provider(nowhere.with_timeout(LIMIT * 10)).sign(b"base").await);
+    table.check("not reached", "a name without an address", &nowhere);
     table.check("cut off", "", &signing(Action::Cut).await);
     let server = proxy().await;
     server.refuse().await.unwrap();
