@@ -19,7 +19,7 @@ use base64ct::{Base64, Encoding as _};
 use serde_json::json;
 
 use self::support::{
-    credentials::{LOGIN, NOWHERE, ROLE, SSO, STS, signed_with},
+    credentials::{LOGIN, NOWHERE, ROLE, SIGNATURES, SSO, STS, signed_with},
     server::{Reply, Server},
 };
 
@@ -199,6 +199,41 @@ async fn a_container_s_endpoint_that_refuses_is_a_refusal() {
         assert!(outcome.starts_with(kind), "{status}: {outcome}");
         assert_eq!(endpoint.requests(), requests, "{status}");
     }
+}
+
+/// A session that ends while the provider runs is replaced by the next call, and a source that then
+/// refuses is told as one: nothing is signed with what has ended, and nothing is tried twice.
+#[tokio::test]
+async fn a_session_that_ends_in_use_is_renewed_and_a_denied_renewal_is_typed() {
+    // Two sessions of some seconds each, and no third.
+    let source = r#"echo x >> "$HOME/asked"
+[ "$(wc -l < "$HOME/asked")" -le 2 ] || exit 1
+printf '{"Version":1,"AccessKeyId":"A%s","SecretAccessKey":"s","Expiration":"%s"}' \
+    "$(wc -l < "$HOME/asked" | tr -d ' ')" "$(date -u -d '+5 seconds' +%Y-%m-%dT%H:%M:%SZ)"
+"#;
+    let config = "[profile p]\ncredential_process = sh \"$HOME/source.sh\"\n";
+    let arn = "arn:aws:kms:us-east-1:111122223333:key/1234abcd";
+    let body = json!({
+        "KeyId": arn, "SigningAlgorithm": "ED25519_SHA_512",
+        "Signature": Base64::encode_string(&[7; 64]),
+    });
+    let server = Server::with([Reply::json(200, "", &body.to_string())]).await;
+    let url = server.url();
+    let outcome = tokio::task::spawn_blocking(move || {
+        let files = [(".aws/config", config), ("source.sh", source)];
+        let variables = [("AWS_ENDPOINT_URL_KMS", url.as_str()), (SIGNATURES, "4")];
+        support::credentials::signed_at_home(&files, "&profile=p", &variables)
+    });
+    let outcome = outcome.await.unwrap();
+    assert!(outcome.starts_with("access_denied: the credential_process of"), "{outcome}");
+    let asked = server.asked();
+    let keys: Vec<_> = asked
+        .iter()
+        .map(|asked| {
+            asked.authorization.split_once("Credential=").unwrap().1.split('/').next().unwrap()
+        })
+        .collect();
+    assert_eq!(keys, ["A1", "A2"]);
 }
 
 /// The SDK by itself prefers what the environment holds.

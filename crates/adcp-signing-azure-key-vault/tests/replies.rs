@@ -8,7 +8,13 @@
     reason = "a test fails by panicking"
 )]
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use adcp_signing_azure_key_vault::{AzureKeyVaultConfig, AzureKeyVaultProvider};
 use adcp_signing_core::{
@@ -21,6 +27,13 @@ use adcp_signing_core::{
     provider::toolkit::KeyOptions,
 };
 use adcp_signing_testkit::{Action, CannedReply, FaultProxy};
+use async_trait::async_trait;
+use azure_core::{
+    credentials::{AccessToken, TokenCredential, TokenRequestOptions},
+    error::{Error, ErrorKind},
+    http::StatusCode,
+    time::OffsetDateTime,
+};
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serde_json::{Value, json};
 
@@ -302,5 +315,80 @@ fn assert_refused<T: std::fmt::Debug>(
         std::iter::successors(Some(&error as &dyn std::error::Error), |&link| link.source());
     for text in chain.map(|link| format!("{link:?} {link}")) {
         assert!(!text.contains("not-for-logs") && !text.contains("vault.example"), "{text}");
+    }
+}
+
+/// A vault may not know a key for some seconds after it was created. That is told as a missing key,
+/// which is not retried, and it is not remembered: once the vault knows the key, it signs.
+#[tokio::test]
+async fn a_key_that_the_vault_does_not_know_yet_is_missing_and_signs_once_it_is_known() {
+    let server = server().await;
+    let provider = provider(&server).await;
+    let missing = json!({"error": {"code": "KeyNotFound", "message": "not-for-logs"}});
+    server.set(Action::Reply(json_reply(404, &missing)));
+    let refused = provider.sign(BASE).await;
+    assert!(!refused.as_ref().unwrap_err().is_retryable());
+    assert_refused("not known yet", refused, ProviderErrorKind::KeyNotFound);
+    assert_eq!(server.requests(), 1);
+    let key =
+        InMemoryProvider::generate(Algorithm::EcdsaP256Sha256, KeyPurpose::RequestSigning).unwrap();
+    server.next(1, &Action::Reply(json_reply(200, &described(key.verifying_key()))));
+    answer(&server, &signed(&[7; 64]));
+    provider.sign(BASE).await.unwrap();
+}
+
+/// A token that ends soon is replaced before it does, and a source that then refuses is told as
+/// one: no request goes out with what has ended.
+#[tokio::test]
+async fn a_token_that_ends_soon_is_renewed_and_a_denied_renewal_is_typed() {
+    let server = server().await;
+    let key =
+        InMemoryProvider::generate(Algorithm::EcdsaP256Sha256, KeyPurpose::RequestSigning).unwrap();
+    let identifier = format!("https://{}/keys/{NAME}/{VERSION}", server.address());
+    let source = Arc::new(ShortLived(AtomicUsize::new(0)));
+    let options = KeyOptions::new(KeyPurpose::RequestSigning);
+    let options = options.with_algorithm(Algorithm::EcdsaP256Sha256).with_key_id("k-1");
+    let provider = AzureKeyVaultConfig::new(identifier.parse().unwrap(), options)
+        .with_credential(source.clone())
+        .with_root_certificates(server.certificate().unwrap().as_bytes())
+        .unwrap()
+        .connect()
+        .await
+        .unwrap();
+    server.next(1, &Action::Reply(CannedReply::new(401).header("www-authenticate", CHALLENGE)));
+    answer(&server, &described(key.verifying_key()));
+    provider.public_key().await.unwrap();
+    assert_eq!(source.0.load(Ordering::SeqCst), 1);
+    answer(&server, &signed(&[7; 64]));
+    provider.sign(BASE).await.unwrap();
+    assert_eq!(source.0.load(Ordering::SeqCst), 2, "the token was about to end");
+    let before = server.requests();
+    assert_refused("a denied renewal", provider.sign(BASE).await, AccessDenied);
+    assert_eq!((source.0.load(Ordering::SeqCst), server.requests() - before), (3, 0));
+}
+
+/// Gives a token that ends soon, one that has ended by our clock, and then none.
+#[derive(Debug)]
+struct ShortLived(AtomicUsize);
+
+#[async_trait]
+impl TokenCredential for ShortLived {
+    async fn get_token(
+        &self,
+        _: &[&str],
+        _: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        let seconds = match self.0.fetch_add(1, Ordering::SeqCst) {
+            0 => Some(60),
+            1 => Some(-1),
+            _ => None,
+        };
+        if let Some(seconds) = seconds {
+            let end = OffsetDateTime::now_utc() + azure_core::time::Duration::seconds(seconds);
+            return Ok(AccessToken::new(TOKEN, end));
+        }
+        let status = StatusCode::Unauthorized;
+        let kind = ErrorKind::HttpResponse { status, error_code: None, raw_response: None };
+        Err(Error::new(ErrorKind::Credential, kind.into_error()))
     }
 }

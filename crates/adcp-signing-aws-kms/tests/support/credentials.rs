@@ -15,9 +15,13 @@ use std::{
     process::{Command, Stdio},
 };
 
-use adcp_signing_aws_kms::AwsKmsUri;
-use adcp_signing_core::{SigningProvider as _, provider::toolkit::KeyUriScheme as _};
+use adcp_signing_aws_kms::{AwsKmsProvider, AwsKmsUri};
+use adcp_signing_core::{
+    ProviderError, SigningProvider as _, provider::toolkit::KeyUriScheme as _,
+};
 
+/// How many signatures the child makes: one unless set.
+pub(crate) const SIGNATURES: &str = "ADCP_TEST_CHILD_SIGNATURES";
 pub(crate) const URI: &str = "ADCP_TEST_CHILD_URI";
 pub(crate) const KEY: &str = "awskms:///1234abcd?region=us-east-1&alg=ed25519&kid=k";
 pub(crate) const NOWHERE: &str = "http://127.0.0.1:1";
@@ -26,8 +30,9 @@ pub(crate) const STS: &str = "AWS_ENDPOINT_URL_STS";
 /// The child: signs once, and prints what came of it.
 pub(crate) async fn child() {
     let uri: AwsKmsUri = std::env::var(URI).unwrap().parse().unwrap();
+    let count = std::env::var(SIGNATURES).map_or(1, |count| count.parse().unwrap());
     let outcome = match uri.connect().await {
-        Ok(provider) => provider.sign(b"base").await.map(|_| ()),
+        Ok(provider) => sign(&provider, count).await,
         Err(error) => Err(error),
     };
     match outcome {
@@ -39,6 +44,15 @@ pub(crate) async fn child() {
             assert!(!format!("{error:?}").contains("s3cr3t"), "{error:?}");
         }
     }
+}
+
+/// Signs so many times, until one fails.
+async fn sign(provider: &AwsKmsProvider, count: u32) -> Result<(), ProviderError> {
+    for _ in 0..count {
+        provider.sign(b"base").await?;
+        println!("\nsigned once");
+    }
+    Ok(())
 }
 
 /// What became of a signature with this `~/.aws/config`, these members of the key URI, and these
