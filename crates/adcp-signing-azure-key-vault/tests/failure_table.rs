@@ -7,16 +7,14 @@
     reason = "a test fails by panicking"
 )]
 
-use std::{
-    fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command, sync::Arc, time::Duration,
-};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration};
 
 use adcp_signing_azure_key_vault::{AzureKeyVaultConfig, AzureKeyVaultProvider, AzureKeyVaultUri};
 use adcp_signing_core::{
-    Algorithm, InMemoryProvider, KeyPurpose, ProviderError, PublicKey, SigningProvider as _,
+    Algorithm, InMemoryProvider, KeyPurpose, PublicKey, SigningProvider as _,
     provider::toolkit::{KeyOptions, KeyUriScheme as _},
 };
-use adcp_signing_testkit::{Action, CannedReply, FailureTable, FaultProxy};
+use adcp_signing_testkit::{Action, CannedReply, FailureTable, FaultProxy, in_child, say, shown};
 use async_trait::async_trait;
 use azure_core::{
     credentials::{AccessToken, TokenCredential, TokenRequestOptions},
@@ -99,10 +97,6 @@ fn error(status: u16, code: &str, inner: Option<&str>) -> CannedReply {
     let inner = inner.map(|code| json!({"code": code}));
     let error = json!({"code": code, "message": "about a key", "innererror": inner});
     reply(status, &json!({"error": error}))
-}
-
-fn shown<T: std::fmt::Debug>(outcome: Result<T, ProviderError>) -> String {
-    outcome.unwrap_err().to_string()
 }
 
 /// What a signature prints that is answered so.
@@ -382,15 +376,13 @@ async fn child(path: &Path, variables: &[(&str, &str)]) -> String {
     let ca = tempfile::NamedTempFile::new().unwrap();
     fs::write(ca.path(), server.certificate().unwrap()).unwrap();
     let uri = format!("azurekeyvault://{}/keys/buyer/{VERSION}", server.address());
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "in_a_process_of_its_own", "--ignored", "--nocapture"]).env_clear();
-    command.env("PATH", path).env("ADCP_AZURE_KEY_VAULT_CA_FILE", ca.path());
-    command.env(URI, format!("{uri}?alg=ecdsa-p256-sha256&kid=k"));
-    command.envs(variables.iter().copied());
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let printed = text.lines().find_map(|line| line.strip_prefix("child: "));
-    printed.map_or(text.clone(), str::to_owned)
+    tokio::task::block_in_place(|| {
+        in_child("in_a_process_of_its_own", |child| {
+            child.env("PATH", path).env("ADCP_AZURE_KEY_VAULT_CA_FILE", ca.path());
+            child.env(URI, format!("{uri}?alg=ecdsa-p256-sha256&kid=k"));
+            child.envs(variables.iter().copied());
+        })
+    })
 }
 
 #[tokio::test]
@@ -401,7 +393,7 @@ async fn in_a_process_of_its_own() {
         Ok(provider) => shown(provider.sign(b"base").await),
         Err(error) => error.to_string(),
     };
-    println!("\nchild: {printed}");
+    say(&printed);
 }
 
 async fn sources_of_credentials(table: &mut FailureTable) {

@@ -7,14 +7,15 @@
     reason = "a test fails by panicking"
 )]
 
-use std::{process::Command, time::Duration};
+use std::time::Duration;
 
 use adcp_signing_core::{
-    Algorithm, InMemoryProvider, KeyPurpose, ProviderError, SigningProvider as _,
-    provider::toolkit::KeyOptions,
+    Algorithm, InMemoryProvider, KeyPurpose, SigningProvider as _, provider::toolkit::KeyOptions,
 };
 use adcp_signing_gcp_kms::{GcpKmsConfig, GcpKmsProvider};
-use adcp_signing_testkit::{Action, CannedReply, FailureTable, FaultProxy, Traffic};
+use adcp_signing_testkit::{
+    Action, CannedReply, FailureTable, FaultProxy, Traffic, in_child, say, shown,
+};
 use base64ct::{Base64, Encoding as _};
 use google_cloud_auth::{
     credentials::{CacheableResource, CredentialsProvider},
@@ -90,10 +91,6 @@ async fn printed(action: Action) -> String {
     let provider = ready(&server).await;
     server.set(action);
     provider.sign(b"base").await.unwrap_err().to_string()
-}
-
-fn shown<T: std::fmt::Debug>(outcome: Result<T, ProviderError>) -> String {
-    outcome.unwrap_err().to_string()
 }
 
 fn error(status: u16, code: &str, message: &str, details: &[Value]) -> Action {
@@ -301,16 +298,15 @@ async fn sources_of_credentials(table: &mut FailureTable) {
         ),
         ("they are for another universe domain than the endpoint", "", Some(&of_another_universe)),
     ] {
-        let mut child = Command::new(std::env::current_exe().unwrap());
-        child.args(["--exact", "child", "--ignored", "--nocapture"]).env_clear();
-        child.env("HOME", home.path()).env("GCE_METADATA_HOST", "127.0.0.1:9");
-        if let Some(file) = file {
-            child.env("GOOGLE_APPLICATION_CREDENTIALS", file);
-        }
-        let output = tokio::task::spawn_blocking(move || child.output().unwrap()).await.unwrap();
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let printed = text.lines().find_map(|line| line.strip_prefix("child: "));
-        table.check(row, how, printed.unwrap_or(&text));
+        let printed = tokio::task::block_in_place(|| {
+            in_child("child", |child| {
+                child.env("HOME", home.path()).env("GCE_METADATA_HOST", "127.0.0.1:9");
+                if let Some(file) = file {
+                    child.env("GOOGLE_APPLICATION_CREDENTIALS", file);
+                }
+            })
+        });
+        table.check(row, how, &printed);
     }
 }
 
@@ -325,5 +321,5 @@ async fn child() {
         Ok(provider) => shown(provider.sign(b"base").await),
         Err(error) => error.to_string(),
     };
-    println!("\nchild: {printed}");
+    say(&printed);
 }

@@ -13,13 +13,13 @@ mod support;
 use std::{fs, num::NonZeroUsize, path::Path, time::Duration};
 
 use adcp_signing_core::{
-    Algorithm, KeyPurpose, ProviderError, SigningProvider as _, provider::toolkit::KeyOptions,
+    Algorithm, KeyPurpose, SigningProvider as _, provider::toolkit::KeyOptions,
 };
 use adcp_signing_pkcs11::{
     KeySelector, PinSource, Pkcs11Config, Pkcs11Provider, TokenSelector, UserPin,
     cryptoki::{mechanism::Mechanism, object::Attribute},
 };
-use adcp_signing_testkit::FailureTable;
+use adcp_signing_testkit::{FailureTable, shown};
 use futures_util::future::join_all;
 use support::{FaultyModule, TestKey, TestToken};
 
@@ -102,10 +102,6 @@ fn options() -> KeyOptions {
 
 fn built(config: Pkcs11Config) -> Pkcs11Provider {
     Pkcs11Provider::new(config.with_options(options())).unwrap()
-}
-
-fn shown<T: std::fmt::Debug>(outcome: Result<T, ProviderError>) -> String {
-    outcome.unwrap_err().to_string()
 }
 
 async fn printed(config: Pkcs11Config) -> String {

@@ -6,7 +6,7 @@ use std::{
     fmt,
 };
 
-use adcp_signing_core::ProviderErrorKind;
+use adcp_signing_core::{ProviderError, ProviderErrorKind};
 
 const SECTION: &str = "\n## Errors\n";
 const COLUMNS: [&str; 3] = ["kind", "retried", "message"];
@@ -154,6 +154,14 @@ impl FailureTable {
             || self.elsewhere.iter().any(|(row, _)| row == what)
             || self.not_run.iter().any(|row| row.starts_with(&format!("{what}: ")))
     }
+}
+
+/// What is printed of a call that failed.
+///
+/// # Panics
+/// When it did not fail.
+pub fn shown<T: fmt::Debug>(outcome: Result<T, ProviderError>) -> String {
+    outcome.expect_err("a failure").to_string()
 }
 
 /// The cells of a row of a Markdown table.

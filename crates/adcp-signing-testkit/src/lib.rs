@@ -3,6 +3,7 @@
 #[cfg(feature = "bench")]
 pub mod bench;
 mod canned_reply;
+mod child;
 mod failure_table;
 mod fault_proxy;
 mod full_listener;
@@ -21,7 +22,8 @@ mod under_load;
 pub use self::loopback_identity::LoopbackIdentity;
 pub use self::{
     canned_reply::CannedReply,
-    failure_table::FailureTable,
+    child::{in_child, say},
+    failure_table::{FailureTable, shown},
     fault_proxy::{Action, Exchange, FaultProxy, Traffic},
     full_listener::FullListener,
     own_server::{DurableServer, OwnProcess, OwnServer, Ready, free_address, named_program},

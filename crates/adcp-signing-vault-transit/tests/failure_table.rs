@@ -3,13 +3,14 @@
 
 mod support;
 
-use std::{process::Command, time::Duration};
+use std::time::Duration;
 
 use adcp_signing_core::{
-    Algorithm, InMemoryProvider, KeyPurpose, ProviderError, SigningProvider as _,
-    provider::toolkit::KeyOptions,
+    Algorithm, InMemoryProvider, KeyPurpose, SigningProvider as _, provider::toolkit::KeyOptions,
 };
-use adcp_signing_testkit::{Action, CannedReply, FailureTable, FaultProxy, Traffic};
+use adcp_signing_testkit::{
+    Action, CannedReply, FailureTable, FaultProxy, Traffic, in_child, say, shown,
+};
 use adcp_signing_vault_transit::{
     Product, VaultAuth, VaultClient, VaultClientOptions, VaultTransitConfig, VaultTransitProvider,
 };
@@ -29,10 +30,6 @@ async fn every_row_is_true() -> Result<(), String> {
     replies(&mut table).await;
     settings(&mut table).await;
     table.assert()
-}
-
-fn shown<T: std::fmt::Debug>(outcome: Result<T, ProviderError>) -> String {
-    outcome.unwrap_err().to_string()
 }
 
 fn ok(body: &Value) -> Action {
@@ -291,13 +288,12 @@ async fn settings(table: &mut FailureTable) {
         ("a mount or a namespace that is no path", &[ADDR, TOKEN, ("BAO_NAMESPACE", "a//b")]),
         ("a mount or a namespace that is no path", &[ADDR, TOKEN, ("BAO_AUTH_MOUNT", "a//b")]),
     ] {
-        let mut child = Command::new(std::env::current_exe().unwrap());
-        child.args(["--exact", "child", "--ignored", "--nocapture"]).env_clear();
-        child.envs(variables.iter().copied());
-        let text = tokio::task::block_in_place(|| child.output().unwrap()).stdout;
-        let text = String::from_utf8_lossy(&text).into_owned();
-        let printed = text.lines().find_map(|line| line.strip_prefix("child: "));
-        table.check(row, variables.len(), printed.unwrap_or(&text));
+        let printed = tokio::task::block_in_place(|| {
+            in_child("child", |child| {
+                child.envs(variables.iter().copied());
+            })
+        });
+        table.check(row, variables.len(), &printed);
     }
     let server = proxy().await;
     for (row, key) in [
@@ -322,5 +318,5 @@ async fn child() {
         }
         Err(error) => error.to_string(),
     };
-    println!("\nchild: {printed}");
+    say(&printed);
 }
