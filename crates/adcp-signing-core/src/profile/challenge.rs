@@ -35,7 +35,7 @@ impl Challenge {
             let mut param = element;
             // A scheme comes with the first of its parameters, or alone.
             let (word, rest) = element.split_once([' ', '\t']).unwrap_or((element, ""));
-            if !word.contains('=') {
+            if !word.contains('=') && !rest.trim_start().starts_with('=') {
                 is_signature = word.eq_ignore_ascii_case("signature");
                 param = rest.trim();
             }
@@ -134,6 +134,10 @@ mod tests {
     fn every_code_of_the_taxonomies_is_known_and_keeps_its_recovery() {
         for kind in [MessageKind::Request, MessageKind::Webhook] {
             for fault in Fault::ALL {
+                // Never raised for requests, where it shares the code of another fault.
+                if (kind, *fault) == (MessageKind::Request, Fault::ModeMismatch) {
+                    continue;
+                }
                 let code = ErrorCode::new(kind, *fault);
                 let challenge = Challenge::parse(&code.www_authenticate()).unwrap();
                 assert_eq!(challenge.known().map(ErrorCode::as_str), Some(code.as_str()));
