@@ -60,6 +60,8 @@ pub(crate) struct Refused {
     pub(crate) step: Option<Step>,
     pub(crate) message: String,
     pub(crate) operation: Option<String>,
+    /// The option to try, where the message seems to be of another kind or profile.
+    pub(crate) hint: Option<&'static str>,
 }
 
 impl Failure {
@@ -106,8 +108,17 @@ impl Failure {
                 "failed_step": refused.step.map(step_json),
                 "message": refused.message,
                 "resolved_operation": refused.operation,
+                "hint": refused.hint,
             }),
         }
+    }
+
+    /// Adds to a refused message the option to try.
+    pub(crate) fn with_hint(mut self, hint: Option<&'static str>) -> Self {
+        if let Self::Refused(refused) = &mut self {
+            refused.hint = hint;
+        }
+        self
     }
 
     /// Says of a failure of a key which one it was, and what was done with it.
@@ -160,6 +171,7 @@ impl Failure {
             step: None,
             message,
             operation: None,
+            hint: None,
         }))
     }
 }
@@ -248,6 +260,7 @@ impl From<Rejection> for Failure {
                 step: Some(rejection.step()),
                 message: rejection.detail().to_owned(),
                 operation: rejection.operation().map(str::to_owned),
+                hint: None,
             })),
         }
     }

@@ -93,7 +93,7 @@ fn has_private_key(json: &[u8]) -> bool {
     is_private(&json) || keys.is_some_and(|keys| keys.iter().any(is_private))
 }
 
-fn folder(path: &Path) -> PathBuf {
+pub(crate) fn folder(path: &Path) -> PathBuf {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     folder.unwrap_or(Path::new(".")).to_owned()
 }
@@ -105,7 +105,7 @@ fn filled(mut file: NamedTempFile, content: &[u8]) -> io::Result<NamedTempFile> 
 }
 
 /// The failure, without the name of the temporary file, which is not what was asked for.
-fn failed(path: &Path, error: &io::Error) -> Failure {
+pub(crate) fn failed(path: &Path, error: &io::Error) -> Failure {
     let folder = folder(path);
     Failure::invalid(if folder.is_dir() {
         format!("{}: {}", path.display(), error.kind())

@@ -10,6 +10,8 @@ mod http_file;
 mod https;
 mod input;
 mod keys;
+mod lock;
+mod mix_up;
 mod ndjson;
 mod output;
 mod provisioning;

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 
 use crate::{
     failure::Failure,
+    mix_up,
     shapes::{VerifyInput, shorten},
 };
 
@@ -79,7 +80,11 @@ pub(crate) async fn verify(
         MessageKind::Request => Context::request(&transport).with_fallback(fallback),
         MessageKind::Webhook => Context::webhook(),
     };
-    let verified = builder.build().verify(&request, &context).await?;
+    let verified = builder
+        .build()
+        .verify(&request, &context)
+        .await
+        .map_err(|rejection| Failure::from(rejection).with_hint(mix_up::suspected(input)))?;
     Ok(Accepted { verified, now, kind, claims_a_signature: input.message.claims_a_signature() })
 }
 

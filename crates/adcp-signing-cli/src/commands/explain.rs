@@ -110,7 +110,7 @@ impl Explained {
         heading("Result");
         match self.outcome() {
             Ok(accepted) => accepted.print(),
-            Err(failure) => print_refusal(failure, input),
+            Err(failure) => print_refusal(failure),
         }
         if let Some(reason) = self.checklist.as_ref().ok().and_then(Accepted::warning) {
             outln!("{BAD}warning{BAD:#} shadow mode let pass: {}", shown(&reason));

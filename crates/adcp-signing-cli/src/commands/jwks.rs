@@ -10,6 +10,7 @@ use crate::{
     failure::Failure,
     files, input,
     keys::{self, Access, Attempts},
+    lock::Lock,
     output::{self, GOOD, outln, shown},
     shapes::shorten,
 };
@@ -18,13 +19,17 @@ pub(crate) async fn run(args: &JwksArgs) -> Result<ExitCode, Failure> {
     match &args.edit {
         None => export(args).await?,
         Some(JwksEdit::Add(edit)) => {
+            // The key service answers before the file is locked.
+            let keys = public(&edit.keys, &edit.uri).await?;
+            let _lock = Lock::on(&edit.file).await?;
             let mut set = Document::read(&edit.file)?;
-            for jwk in public(&edit.keys, &edit.uri).await? {
+            for jwk in keys {
                 set.add(&jwk)?;
             }
             set.write(&edit.file)?;
         }
         Some(JwksEdit::Remove(edit)) => {
+            let _lock = Lock::on(&edit.file).await?;
             let mut set = Document::read(&edit.file)?;
             for kid in &edit.kids {
                 set.remove(kid)?;

@@ -6,9 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use adcp_signing::{
-    profile::MessageKind, replay::InMemoryReplayStore, rfc9421::Alphabet, verify::Verified,
-};
+use adcp_signing::{replay::InMemoryReplayStore, verify::Verified};
 use serde_json::value::RawValue;
 
 use super::read_one;
@@ -46,7 +44,7 @@ pub(crate) async fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
         Ok(accepted) if args.stream.json => outln!("{}", json(&accepted.to_json())),
         Ok(accepted) => accepted.print(),
         Err(failure @ (Failure::Refused(_) | Failure::Unsigned { .. })) if !args.stream.json => {
-            print_refusal(&failure, &input);
+            print_refusal(&failure);
             return Ok(failure.exit_code());
         }
         Err(failure) => return Err(failure),
@@ -55,42 +53,13 @@ pub(crate) async fn run(args: &VerifyArgs) -> Result<ExitCode, Failure> {
 }
 
 /// A line for people, and what the options may have to be.
-pub(crate) fn print_refusal(failure: &Failure, input: &VerifyInput) {
+pub(crate) fn print_refusal(failure: &Failure) {
     outln!("{BAD}refused{BAD:#} {}", shown(&failure.to_string()));
-    if let Some(hint) = suspected_mix_up(input) {
+    if let Failure::Refused(refused) = failure
+        && let Some(hint) = refused.hint
+    {
         outln!("{DIM}hint: {hint}{DIM:#}");
     }
-}
-
-/// What tells that a message was made for another kind or profile than it is verified for.
-fn suspected_mix_up(input: &VerifyInput) -> Option<&'static str> {
-    let profile = input.selector.profile().ok()?;
-    let values = |name: &str| {
-        let fields = input.message.headers.0.iter();
-        let named = fields.filter(|(field, _)| field.eq_ignore_ascii_case(name));
-        named.map(|(_, value)| value.as_str()).collect::<String>()
-    };
-    let (described, signature) = (values("signature-input"), values("signature"));
-    match profile.kind() {
-        MessageKind::Request if described.contains("\"adcp/webhook-signing/") => {
-            return Some("the tag is that of a webhook: --kind webhook?");
-        }
-        MessageKind::Webhook if described.contains("\"adcp/request-signing/") => {
-            return Some("the tag is that of a request: --kind request?");
-        }
-        MessageKind::Webhook => return None,
-        MessageKind::Request => {}
-    }
-    let is_legacy = profile.signature_alphabet() == Alphabet::UrlUnpadded;
-    // The text between the first two colons.
-    let bytes = signature.split(':').nth(1)?;
-    if !is_legacy && (bytes.contains(['-', '_']) || bytes.len() % 4 != 0) {
-        return Some("the signature is in the Base64URL of 3.0 and 3.1: --profile 3.1?");
-    }
-    if is_legacy && bytes.contains(['+', '/', '=']) {
-        return Some("the signature is in the Base64 of 3.2 and later: --profile 3.2?");
-    }
-    None
 }
 
 /// One message, with what the options say. What decides over it comes from the options alone.

@@ -187,3 +187,52 @@ fn keygen_names_what_was_asked_for_and_prints_a_key_only_for_a_program() {
     let help = stdout(&run(&["keygen", "--help"], ""));
     assert!(help.contains("governance-signing"), "{help}");
 }
+
+/// Each process read the file, and the last to write undid what the others had changed.
+#[test]
+fn processes_that_change_one_jwks_at_once_lose_nothing() {
+    const PROCESSES: usize = 6;
+    const CHANGES: usize = 4;
+    let desk = Desk::new();
+    let file = desk.path("a.json");
+    let change = |args: &[&str]| {
+        let changed = run(&[&["jwks"], args, &["--in", &file]].concat(), "");
+        assert_eq!(code(&changed), 0, "{args:?}: {}", stderr(&changed));
+    };
+    std::thread::scope(|scope| {
+        for process in 0..PROCESSES {
+            scope.spawn(move || {
+                for number in 0..CHANGES {
+                    let kid = format!("{process}-{number}");
+                    let key = format!("memory:?kid={kid}");
+                    change(&["add", "--allow-in-process-keys", "--key", &key]);
+                    if number == 0 {
+                        change(&["remove", "--kid", &kid]);
+                    }
+                }
+            });
+        }
+    });
+    let jwks = desk.json("a.json");
+    let mut kids: Vec<_> = jwks["keys"].as_array().unwrap().iter().map(|key| &key["kid"]).collect();
+    kids.sort_by_key(|kid| kid.to_string());
+    let processes = (0..PROCESSES)
+        .flat_map(|process| (1..CHANGES).map(move |number| json!(format!("{process}-{number}"))));
+    let expected: Vec<_> = processes.chain([json!("a")]).collect();
+    assert_eq!(kids, expected.iter().collect::<Vec<_>>());
+    assert!(!fs::exists(desk.path("a.json.lock")).unwrap(), "the lock is gone");
+}
+
+#[test]
+fn a_lock_that_a_killed_process_left_behind_is_named() {
+    let desk = Desk::new();
+    fs::write(desk.path("a.json.lock"), "").unwrap();
+    let remove = ["jwks", "remove", "--in", &desk.path("a.json"), "--kid", "a"];
+    desk.refused(&remove, 2, "remove ");
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(desk.path("a.json"), desk.path("link.json")).unwrap();
+        let remove = ["jwks", "remove", "--in", &desk.path("link.json"), "--kid", "a"];
+        desk.refused(&remove, 2, "a.json.lock exists");
+    }
+}

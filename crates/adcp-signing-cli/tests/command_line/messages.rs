@@ -237,6 +237,13 @@ fn a_message_of_another_kind_or_profile_is_recognized() {
                 Some(hint) => assert!(said.contains(hint), "{options:?}: {said}"),
                 None => assert!(!said.contains("hint"), "{options:?}: {said}"),
             }
+            let output = run(&[&[command, "--json", "--jwks", &jwks], options].concat(), message);
+            let answer: Value = serde_json::from_str(&stdout(&output)).unwrap();
+            let result = if command == "explain" { &answer["result"] } else { &answer };
+            let members = result.as_object().unwrap();
+            let named = members["hint"].as_str().map(|text| format!("hint: {text}"));
+            assert_eq!(named.is_some(), hint.is_some(), "{options:?}: {answer}");
+            assert!(named.is_none_or(|named| said.contains(&named)), "{options:?}: {answer}");
         }
     }
 }
