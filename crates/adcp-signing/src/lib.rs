@@ -27,7 +27,8 @@ pub use adcp_signing_vault_transit as vault_transit;
 #[cfg(feature = "tokio")]
 pub use self::{
     schemes::{
-        KeySchemes, KeyWarning, OpenError, UriOptions, provider_from_uri, provider_from_uri_with,
+        KeySchemes, KeyWarning, MadeKey, OpenError, UriOptions, provider_from_uri,
+        provider_from_uri_with,
     },
     suggest::Suggestion,
 };

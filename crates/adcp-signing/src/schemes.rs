@@ -1,14 +1,20 @@
 //! From a key URI to the key that it names, by its scheme.
 
+mod operate;
+
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use adcp_signing_core::{
-    ProviderError, SigningProvider as _,
+    Algorithm, ProviderError, SigningProvider as _,
     provider::{
+        Inspection,
         layers::{LazyKey, Pin, Stack},
-        toolkit::{self, InProcessKeys, KeyUriScheme, LocalKeyUri, OPERATOR, take_pin},
+        toolkit::{self, CreatedKey, InProcessKeys, KeyUriScheme, LocalKeyUri, OPERATOR, take_pin},
     },
 };
+
+use self::operate::Call;
+pub use self::operate::MadeKey;
 
 use crate::suggest::{self, Suggestion};
 
@@ -76,7 +82,13 @@ pub enum OpenError {
     /// A pin was given by the URI and by the options.
     #[error("the key is pinned twice, by `spki-sha256` in its URI and by the options; keep one")]
     PinnedTwice,
-    /// A key in this process could not be opened.
+    /// The URI names no key that can be made.
+    #[error("the key is not made: {why}")]
+    NotMade {
+        /// Why not.
+        why: &'static str,
+    },
+    /// The key could not be opened, or not be made.
     #[error(transparent)]
     Provider(#[from] ProviderError),
 }
@@ -129,8 +141,11 @@ trait Scheme: Send + Sync {
 /// A key URI that was read, and how to open its key.
 struct Read {
     kid: Option<String>,
+    algorithm: Option<Algorithm>,
     why_it_can_move: Option<&'static str>,
-    into_key: Box<dyn FnOnce(Stack) -> LazyKey>,
+    into_key: Box<dyn FnOnce(Stack) -> LazyKey + Send>,
+    inspect: Box<dyn FnOnce() -> Call<Inspection> + Send>,
+    create: Box<dyn FnOnce(Option<Algorithm>) -> Call<CreatedKey<String>> + Send>,
 }
 
 /// The schemes of key URIs that a program takes: `file:` and `memory:`, those of the backends that
@@ -278,14 +293,24 @@ impl<U: KeyUriScheme> Scheme for Backend<U> {
     fn read(&self, uri: &str) -> Result<Read, toolkit::KeyUriError> {
         let uri: U = uri.parse()?;
         let options = uri.options();
+        let (inspected, created) = (uri.clone(), uri.clone());
         Ok(Read {
             kid: options.key_id.clone(),
+            algorithm: options.algorithm,
             why_it_can_move: uri.why_it_can_move(),
             into_key: Box::new(move |stack| {
                 LazyKey::new(uri.options().purpose.clone(), stack, move || {
                     let uri = uri.clone();
                     async move { uri.connect().await }
                 })
+            }),
+            inspect: Box::new(move || {
+                Box::pin(async move { Ok(U::inspect(&inspected.connect().await?).await) })
+            }),
+            create: Box::new(move |algorithm| {
+                Box::pin(
+                    async move { Ok(created.create(algorithm).await?.map(|uri| uri.to_string())) },
+                )
             }),
         })
     }

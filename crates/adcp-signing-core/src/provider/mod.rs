@@ -6,6 +6,7 @@
 pub(crate) mod captured;
 mod error;
 mod in_memory;
+mod inspection;
 mod key_identity;
 pub mod layers;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use async_trait::async_trait;
 pub use self::{
     error::{ProviderError, ProviderErrorKind},
     in_memory::InMemoryProvider,
+    inspection::{Concern, Inspection, Observation, Unseen},
     key_identity::{KeyIdentity, check_algorithm},
     source::{KeySource, SignerKey},
 };

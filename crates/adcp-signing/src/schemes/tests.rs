@@ -3,7 +3,7 @@ use std::{fmt, str::FromStr};
 use adcp_signing_core::{
     Algorithm, InMemoryProvider, KeyPurpose, ProviderErrorKind,
     provider::{
-        KeySource as _,
+        Concern, KeySource as _, Observation,
         toolkit::{KeyOptions, KeyUriError, KeyUriParts},
     },
 };
@@ -54,10 +54,107 @@ impl KeyUriScheme for DrawerUri {
             _ => InMemoryProvider::generate(Algorithm::Ed25519, self.options.purpose.clone()),
         }
     }
+
+    async fn inspect(_: &InMemoryProvider) -> Inspection {
+        let open = Observation::concern(Concern::Exportable, "the drawer is open");
+        Inspection::new(open, Observation::good("a"), Observation::good("b"))
+    }
+
+    async fn create(
+        &self,
+        algorithm: Option<Algorithm>,
+    ) -> Result<CreatedKey<Self>, ProviderError> {
+        let algorithm = algorithm.unwrap_or(Algorithm::EcdsaP256Sha256);
+        let key = InMemoryProvider::generate(algorithm, self.options.purpose.clone())?;
+        let name = Self { number: format!("{}.1", self.number), ..self.clone() };
+        Ok(CreatedKey::new(name, key.verifying_key().clone()))
+    }
+}
+
+/// A backend that only signs.
+#[derive(Debug, Clone)]
+struct BareUri(DrawerUri);
+
+impl FromStr for BareUri {
+    type Err = KeyUriError;
+
+    fn from_str(uri: &str) -> Result<Self, Self::Err> {
+        uri.parse().map(Self)
+    }
+}
+
+impl fmt::Display for BareUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl KeyUriScheme for BareUri {
+    const SCHEMES: &'static [&'static str] = &["bare"];
+    const EXAMPLES: &'static [&'static str] = &["bare:7"];
+    type Provider = InMemoryProvider;
+
+    fn options(&self) -> &KeyOptions {
+        self.0.options()
+    }
+
+    fn why_it_can_move(&self) -> Option<&'static str> {
+        None
+    }
+
+    async fn connect(&self) -> Result<InMemoryProvider, ProviderError> {
+        self.0.connect().await
+    }
 }
 
 fn schemes() -> KeySchemes {
     KeySchemes::built_in().with::<DrawerUri>()
+}
+
+#[tokio::test]
+async fn an_operator_sees_how_a_key_is_kept_where_the_backend_tells() {
+    let schemes = schemes().with::<BareUri>();
+    let pinned = format!("drawer:7?spki-sha256={}", "ab".repeat(32));
+    for (uri, code) in [
+        ("drawer:7", "key_exportable"),
+        (&pinned, "key_exportable"),
+        ("bare:7", "not_shown"),
+        ("memory:", "not_shown"),
+    ] {
+        assert_eq!(schemes.inspect(uri).await.unwrap().export.code(), code, "{uri}");
+    }
+    assert!(matches!(schemes.inspect("drawer:empty").await, Err(OpenError::Provider(_))));
+    assert!(matches!(schemes.inspect("memory:?x=1").await, Err(OpenError::Malformed(_))));
+    assert!(matches!(schemes.inspect("nope:7").await, Err(OpenError::UnknownScheme { .. })));
+}
+
+#[tokio::test]
+async fn a_made_key_is_answered_with_a_uri_that_names_and_pins_it() {
+    let schemes = schemes().with::<BareUri>();
+    for (uri, asked, algorithm) in [
+        ("drawer:7", None, Algorithm::EcdsaP256Sha256),
+        ("drawer:7", Some(Algorithm::Ed25519), Algorithm::Ed25519),
+        ("drawer:7?alg=EdDSA", None, Algorithm::Ed25519),
+        ("drawer:7?alg=EdDSA", Some(Algorithm::Ed25519), Algorithm::Ed25519),
+    ] {
+        let made = schemes.create(uri, asked).await.unwrap();
+        assert_eq!(made.public_key.algorithm(), algorithm, "{uri}");
+        let (name, pin) = take_pin(&made.uri).unwrap();
+        assert_eq!(name, "drawer:7.1");
+        let again = toolkit::add_pin("x:", &made.public_key);
+        assert_eq!(take_pin(&again).unwrap().1, pin, "of this very key");
+    }
+    let pinned = format!("drawer:7?spki-sha256={}", "ab".repeat(32));
+    for (uri, asked, why) in [
+        ("memory:", None, "no key of a service"),
+        ("file:k.jwk", None, "no key of a service"),
+        (&pinned, None, "cannot be pinned"),
+        ("drawer:7?alg=EdDSA", Some(Algorithm::EcdsaP256Sha256), "another algorithm"),
+        ("bare:7", None, "makes no keys"),
+    ] {
+        let refused = schemes.create(uri, asked).await.unwrap_err();
+        assert!(refused.to_string().contains(why), "{uri}: {refused}");
+    }
 }
 
 fn open(uri: &str) -> Result<LazyKey, OpenError> {

@@ -7,8 +7,10 @@
 
 use std::borrow::Cow;
 
+use sha2::{Digest as _, Sha256};
+
 use super::{ALGORITHMS, KeyOptions, percent_decode};
-use crate::keys::{Algorithm, KeyPurpose};
+use crate::keys::{Algorithm, KeyPurpose, PublicKey};
 
 /// The longest URI read.
 const MAX_URI_LEN: usize = 8 * 1024;
@@ -67,6 +69,24 @@ pub fn take_pin(uri: &str) -> Result<(Cow<'_, str>, Option<[u8; 32]>), KeyUriErr
     let rest: Vec<&str> = query.split('&').filter(|member| value_of(member).is_none()).collect();
     let uri = if rest.is_empty() { name.to_owned() } else { format!("{name}?{}", rest.join("&")) };
     Ok((uri.into(), Some(hash)))
+}
+
+/// The key URI with `spki-sha256` of this key, for [`take_pin`] to find. The URI has no pin yet.
+///
+/// ```
+/// use adcp_signing_core::{Algorithm, InMemoryProvider, KeyPurpose, provider::{layers::Pin, toolkit::{add_pin, take_pin}}};
+///
+/// let key = InMemoryProvider::generate(Algorithm::Ed25519, KeyPurpose::RequestSigning)?;
+/// let pinned = add_pin("openbao://buyer?version=1", key.verifying_key());
+/// let (uri, pin) = take_pin(&pinned)?;
+/// assert_eq!(uri, "openbao://buyer?version=1");
+/// let pin = Pin::spki_sha256(pin.ok_or("no pin")?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn add_pin(uri: &str, key: &PublicKey) -> String {
+    let hash = base16ct::lower::encode_string(&Sha256::digest(key.to_spki_der()));
+    let separator = if uri.contains('?') { '&' } else { '?' };
+    format!("{uri}{separator}{PIN}={hash}")
 }
 
 /// A key URI taken apart: scheme, body and query members.

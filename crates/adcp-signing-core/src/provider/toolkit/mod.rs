@@ -1,6 +1,7 @@
 //! What authors of backends share: key URIs, options, environment variables, endpoints, files of
 //! secrets, failures of HTTP services, and what is fetched once.
 
+mod created;
 mod endpoint;
 mod environment;
 mod fetch_once;
@@ -15,11 +16,12 @@ mod trust;
 
 pub(crate) use self::options::ALGORITHMS;
 pub use self::{
+    created::CreatedKey,
     endpoint::{Endpoint, EndpointError},
     environment::Environment,
     fetch_once::FetchOnce,
     http_failure::{MAX_RETRY_AFTER, ServiceAnswer, kind_of_status, retry_after},
-    key_uri::{KeyUriError, KeyUriParts, take_pin},
+    key_uri::{KeyUriError, KeyUriParts, add_pin, take_pin},
     local_uri::{InProcessKeys, LocalKeyUri},
     options::KeyOptions,
     percent::{PercentEncoded, percent_decode, percent_decode_bytes, write_query},

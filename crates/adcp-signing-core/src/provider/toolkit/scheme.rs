@@ -2,8 +2,11 @@
 
 use std::{fmt, str::FromStr};
 
-use super::{KeyOptions, KeyUriError};
-use crate::provider::{ProviderError, SigningProvider};
+use super::{CreatedKey, KeyOptions, KeyUriError};
+use crate::{
+    keys::Algorithm,
+    provider::{Inspection, ProviderError, ProviderErrorKind, SigningProvider, Unseen},
+};
 
 /// The key URIs of one backend. What implements this can be registered with a scheme of its own and
 /// opened as any other.
@@ -34,4 +37,30 @@ pub trait KeyUriScheme:
     /// # Errors
     /// A [`ProviderError`] of the kind that the environment's or the service's answer stands for.
     fn connect(&self) -> impl Future<Output = Result<Self::Provider, ProviderError>> + Send;
+
+    /// What the service shows about how it keeps the key of this provider. Asks with the provider's
+    /// login; what that may not see is told as such.
+    fn inspect(_provider: &Self::Provider) -> impl Future<Output = Inspection> + Send {
+        let message = "this backend does not tell how a key is kept";
+        std::future::ready(Inspection::unseen(Unseen::NotShown, message))
+    }
+
+    /// Makes the key that the URI names in its service: of this algorithm, which the service never
+    /// hands out, and where there is none of its name. Answers with a URI that names this very key.
+    ///
+    /// The algorithm is the one of the URI, where that states one.
+    ///
+    /// # Errors
+    /// [`Configuration`](ProviderErrorKind::Configuration) when there is such a key, or the URI
+    /// names none that can be made; else as [`connect`](Self::connect). Nothing is left behind
+    /// unless the error says so. A call that got no answer may have made the key.
+    fn create(
+        &self,
+        _algorithm: Option<Algorithm>,
+    ) -> impl Future<Output = Result<CreatedKey<Self>, ProviderError>> + Send {
+        std::future::ready(Err(ProviderError::new(
+            ProviderErrorKind::Configuration,
+            "this backend makes no keys; make one with the tools of its service",
+        )))
+    }
 }
