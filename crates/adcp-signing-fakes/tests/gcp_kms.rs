@@ -15,11 +15,13 @@ use support::{Reply, exchange};
 
 const RINGS: &str = "/v1/projects/p/locations/l/keyRings";
 const TOKEN: &str = "the-token";
+const SIGNER: &str = "the-signer";
 
 async fn server() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(FakeGcpKms::new(TOKEN, "p").serve(listener));
+    let server = FakeGcpKms::new(TOKEN, "p").with_signer_token(SIGNER);
+    tokio::spawn(server.serve(listener));
     address
 }
 
@@ -110,4 +112,38 @@ async fn an_outage_lasts_as_long_as_it_is_told_to() {
         call(server, "POST", "/_fake/outage", TOKEN, &json!({"status": 200})).await.status,
         400
     );
+}
+
+/// <https://cloud.google.com/kms/docs/reference/rest/v1/projects.locations.keyRings.cryptoKeys/testIamPermissions>.
+#[tokio::test]
+async fn everybody_may_ask_what_they_may_do_and_a_signer_may_do_little() {
+    let server = server().await;
+    let ring = format!("{RINGS}?keyRingId=r");
+    assert_eq!(call(server, "POST", &ring, TOKEN, &json!({})).await.status, 200);
+    let key =
+        json!({"purpose": "ASYMMETRIC_SIGN", "versionTemplate": {"algorithm": "EC_SIGN_ED25519"}});
+    let make = format!("{RINGS}/r/cryptoKeys?cryptoKeyId=k");
+    assert_eq!(call(server, "POST", &make, SIGNER, &key).await.status, 403);
+    assert_eq!(call(server, "POST", &make, TOKEN, &key).await.status, 200);
+    let path = format!("{RINGS}/r/cryptoKeys/k/cryptoKeyVersions/1");
+    assert_eq!(call(server, "GET", &path, SIGNER, &json!({})).await.status, 403);
+
+    let (sign, destroy) =
+        ("cloudkms.cryptoKeyVersions.useToSign", "cloudkms.cryptoKeyVersions.destroy");
+    let asked = json!({"permissions": [sign, destroy]});
+    for (key, token, granted) in [
+        ("k", TOKEN, json!([sign, destroy])),
+        ("k", SIGNER, json!([sign])),
+        ("none", TOKEN, Value::Null),
+    ] {
+        let path = format!("{RINGS}/r/cryptoKeys/{key}:testIamPermissions");
+        let reply = call(server, "POST", &path, token, &asked).await;
+        assert_eq!((reply.status, &reply.body["permissions"]), (200, &granted), "{key} {token}");
+    }
+    let path = format!("{RINGS}/r/cryptoKeys/k:testIamPermissions");
+    for wrong in
+        [json!({}), json!({"permissions": ["cloudkms.*"]}), json!({"permissions": ["x.y"]})]
+    {
+        assert_eq!(call(server, "POST", &path, TOKEN, &wrong).await.status, 400, "{wrong}");
+    }
 }

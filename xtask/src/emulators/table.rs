@@ -363,6 +363,7 @@ pub(crate) const SERVERS: &[Server] = &[
             ("ADCP_TEST_GCP_KMS_SERVER", "fake"),
             ("ADCP_TEST_GCP_KMS_ENDPOINT", "http://127.0.0.1:{port}"),
             ("ADCP_TEST_GCP_KMS_TOKEN", "fake-gcp-token"),
+            ("ADCP_TEST_GCP_KMS_SIGNER_TOKEN", "fake-gcp-signer-token"),
             ("ADCP_TEST_GCP_KMS_PARENT", "projects/adcp-test-project/locations/global"),
             ("ADCP_TEST_GCP_KMS_LACKS", ""),
         ],

@@ -110,6 +110,8 @@ const RESOURCE: &str = "/subscriptions/00000000-0000-0000-0000-000000000004/reso
 fn data_action(permission: &str) -> String {
     match permission {
         "get" | "list" => "Microsoft.KeyVault/vaults/keys/read".to_owned(),
+        "getrotationpolicy" => "Microsoft.KeyVault/vaults/keyrotationpolicies/read".to_owned(),
+        "setrotationpolicy" => "Microsoft.KeyVault/vaults/keyrotationpolicies/write".to_owned(),
         "delete" => "Microsoft.KeyVault/vaults/keys/delete".to_owned(),
         other => format!("Microsoft.KeyVault/vaults/keys/{other}/action"),
     }

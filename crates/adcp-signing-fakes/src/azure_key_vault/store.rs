@@ -6,7 +6,7 @@ use std::{
 };
 
 use aws_lc_rs::{rsa::KeySize, signature::ECDSA_P256_SHA256_FIXED_SIGNING};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{
     algorithm,
@@ -30,6 +30,8 @@ struct Keys {
     /// The versions of each, the newest last. There is at least one.
     live: BTreeMap<String, Vec<Version>>,
     deleted: BTreeMap<String, Deleted>,
+    /// The actions of the rotation policies, of the keys that have another than every key at first.
+    policies: BTreeMap<String, Value>,
 }
 
 #[derive(Debug)]
@@ -45,6 +47,8 @@ impl Store {
             Call::Create(name) => self.create(vault, name, body)?,
             Call::Import(name) => self.import(vault, name, body)?,
             Call::Rotate(name) => self.rotate(vault, name)?,
+            Call::RotationPolicy(name) => self.rotation_policy(vault, name)?,
+            Call::SetRotationPolicy(name) => self.set_rotation_policy(vault, name, body)?,
             Call::Get(id) => self.with(id, |version| Ok(bundle(vault, &id.name, version)))?,
             Call::Update(id) => self.with(id, |version| {
                 version.update(&body["key_ops"], body)?;
@@ -120,6 +124,32 @@ impl Store {
         let id = KeyId { name: name.to_owned(), version: None };
         let newest = self.with(&id, |version| Ok(version.clone()))?;
         self.insert(vault, name, newest.successor(generate(newest.kind)?)?)
+    }
+
+    fn rotation_policy(&self, vault: &str, name: &str) -> Result<Value, Refused> {
+        let keys = self.keys();
+        if !keys.live.contains_key(name) {
+            return Err(Refused::key_not_found(name));
+        }
+        // Every key has this one until it gets another.
+        let notify =
+            || json!([{"trigger": {"timeBeforeExpiry": "P30D"}, "action": {"type": "Notify"}}]);
+        let actions = keys.policies.get(name).cloned().unwrap_or_else(notify);
+        let id = format!("{vault}/keys/{name}/rotationpolicy");
+        Ok(json!({"id": id, "lifetimeActions": actions, "attributes": {}}))
+    }
+
+    fn set_rotation_policy(&self, vault: &str, name: &str, body: &Value) -> Result<Value, Refused> {
+        let known = |action: &Value| {
+            let kind = action.pointer("/action/type").and_then(Value::as_str);
+            kind.is_some_and(|kind| matches!(&*kind.to_ascii_lowercase(), "rotate" | "notify"))
+        };
+        let actions = &body["lifetimeActions"];
+        if !actions.as_array().is_some_and(|actions| actions.iter().all(known)) {
+            return Err(Refused::invalid_property());
+        }
+        self.keys().policies.insert(name.to_owned(), actions.clone());
+        self.rotation_policy(vault, name)
     }
 
     fn insert(&self, vault: &str, name: &str, version: Version) -> Result<Value, Refused> {

@@ -20,6 +20,9 @@ struct Arguments {
     /// The access token that is taken.
     #[arg(long, default_value = "fake-gcp-token")]
     token: String,
+    /// The access token of somebody who may only sign.
+    #[arg(long, default_value = "fake-gcp-signer-token")]
+    signer_token: String,
     /// The project that the token may use.
     #[arg(long, default_value = "adcp-test-project")]
     project: String,
@@ -30,10 +33,10 @@ struct Arguments {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> io::Result<()> {
-    let Arguments { address, port, token, project, keys } = Arguments::parse();
+    let Arguments { address, port, token, signer_token, project, keys } = Arguments::parse();
     let listener = TcpListener::bind((address, port)).await?;
     println!("fake-gcp-kms listens on http://{}", listener.local_addr()?);
-    let server = FakeGcpKms::new(&token, &project);
+    let server = FakeGcpKms::new(&token, &project).with_signer_token(&signer_token);
     match keys {
         Some(file) => server.kept_in(file)?.serve(listener).await,
         None => server.serve(listener).await,

@@ -13,6 +13,7 @@ pub(super) enum Call {
     CreateKey { ring: String },
     Keys { ring: String },
     Key { ring: String, key: String },
+    TestPermissions { ring: String, key: String },
     CreateVersion { ring: String, key: String },
     Versions { ring: String, key: String },
     Version(VersionName),
@@ -49,6 +50,9 @@ impl Call {
             ([id, "cryptoKeys", key], None) if get => {
                 Some(Self::Key { ring: ring(id), key: (*key).to_owned() })
             }
+            ([id, "cryptoKeys", key], Some("testIamPermissions")) if post => {
+                Some(Self::TestPermissions { ring: ring(id), key: (*key).to_owned() })
+            }
             ([id, "cryptoKeys", key, "cryptoKeyVersions"], None) if post => {
                 Some(Self::CreateVersion { ring: ring(id), key: (*key).to_owned() })
             }
@@ -70,6 +74,12 @@ impl Call {
             }
             _ => None,
         }
+    }
+
+    /// Whether `roles/cloudkms.signerVerifier` is enough for the call. Everybody may ask what they may
+    /// do.
+    pub(super) fn is_of_a_signer(&self) -> bool {
+        matches!(self, Self::PublicKey(_) | Self::Sign(_) | Self::TestPermissions { .. })
     }
 
     /// The project that a path speaks of.

@@ -7,7 +7,7 @@
 //! /_fake/outage`.
 //!
 //! It differs from the service in that everything is forgotten at the end unless it is given a
-//! file, IAM knows one token and one project, and nothing has a quota.
+//! file, IAM knows one project and two tokens, of which one may do everything and one may only sign, and nothing has a quota.
 
 mod algorithm;
 mod call;
@@ -44,6 +44,8 @@ use crate::service::{Outage, Reply, Service, serve};
 #[derive(Clone)]
 pub struct FakeGcpKms {
     authorization: Arc<str>,
+    /// That of somebody with `roles/cloudkms.signerVerifier` alone.
+    signer: Option<Arc<str>>,
     project: Arc<str>,
     store: Store,
     outage: Outage,
@@ -54,10 +56,18 @@ impl FakeGcpKms {
     pub fn new(token: &str, project: &str) -> Self {
         Self {
             authorization: format!("Bearer {token}").into(),
+            signer: None,
             project: project.into(),
             store: Store::default(),
             outage: Outage::default(),
         }
+    }
+
+    /// Knows this token as well, of somebody who may look at public keys and sign, and no more.
+    #[must_use]
+    pub fn with_signer_token(mut self, token: &str) -> Self {
+        self.signer = Some(format!("Bearer {token}").into());
+        self
     }
 
     /// Keeps its keys in this file, private keys included, and begins with those that are in it.
@@ -79,7 +89,7 @@ impl FakeGcpKms {
 
     /// Does what was asked; what is no call of the API is about outages.
     fn perform(&self, head: &Parts, call: Option<&Call>, body: Option<&[u8]>) -> Answer {
-        self.authenticate(&head.headers)?;
+        let is_signer = self.authenticate(&head.headers)?;
         let body: Value = match body {
             None => return Err(Status::invalid_argument("The request is too long.")),
             Some([]) => json!({}),
@@ -96,19 +106,31 @@ impl FakeGcpKms {
         if Call::project(head.uri.path()) != Some(&*self.project) {
             return Err(Status::permission_denied(head.uri.path()));
         }
-        self.call(call, &body, &Query::of(head.uri.query().unwrap_or_default()))
+        if is_signer && !call.is_of_a_signer() {
+            return Err(Status::permission_denied(head.uri.path()));
+        }
+        self.call(call, is_signer, &body, &Query::of(head.uri.query().unwrap_or_default()))
     }
 
-    fn authenticate(&self, headers: &HeaderMap) -> Result<(), Status> {
-        match headers.get(header::AUTHORIZATION) {
-            Some(given) if given.as_bytes() == self.authorization.as_bytes() => Ok(()),
-            _ => Err(Status::unauthenticated()),
+    /// Whether the caller is the one who may only sign.
+    fn authenticate(&self, headers: &HeaderMap) -> Result<bool, Status> {
+        let given = headers.get(header::AUTHORIZATION).ok_or_else(Status::unauthenticated)?;
+        let is = |known: &str| given.as_bytes() == known.as_bytes();
+        if is(&self.authorization) {
+            Ok(false)
+        } else if self.signer.as_deref().is_some_and(is) {
+            Ok(true)
+        } else {
+            Err(Status::unauthenticated())
         }
     }
 
-    fn call(&self, call: &Call, body: &Value, query: &Query) -> Answer {
+    fn call(&self, call: &Call, is_signer: bool, body: &Value, query: &Query) -> Answer {
         let (store, enums) = (&self.store, query.enums);
         match call {
+            Call::TestPermissions { ring, key } => {
+                store.test_permissions(ring, key, is_signer, body)
+            }
             Call::CreateRing { location } => {
                 store.create_ring(&format!("{location}/keyRings/{}", query.ring_id), &query.ring_id)
             }

@@ -10,6 +10,7 @@ mod admission;
 mod creation;
 mod lifetime;
 mod outage;
+mod rotation;
 mod signing;
 mod vault;
 mod versions;
