@@ -186,8 +186,19 @@ impl VaultClient {
         operation: Operation,
         endpoint: &impl Endpoint,
     ) -> Result<Reply, ProviderError> {
-        match self.0.call(&Call::of(endpoint)?).await? {
+        self.send(operation, &Call::of(endpoint)?).await
+    }
+
+    /// What the server answers to a call that succeeded.
+    pub(crate) async fn send(
+        &self,
+        operation: Operation,
+        call: &Call,
+    ) -> Result<Reply, ProviderError> {
+        match self.0.call(call).await? {
             reply if reply.status == 200 => Ok(reply),
+            // Of a call that changes something, older servers answer with nothing.
+            reply if reply.status == 204 && operation == Operation::CreateKey => Ok(reply),
             reply => Err(refusal(operation, &reply)),
         }
     }

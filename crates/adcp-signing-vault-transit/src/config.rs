@@ -3,13 +3,14 @@
 use std::{ffi::OsString, fmt};
 
 use adcp_signing_core::{
-    KeyRef, ProviderError,
-    provider::toolkit::{Environment, KeyOptions},
+    Algorithm, KeyRef, ProviderError,
+    provider::toolkit::{CreatedKey, Environment, KeyOptions},
 };
 
 use crate::{
     Product, VaultClient, VaultClientOptions, VaultTransitProvider,
     address::{configuration, is_key_name, is_path},
+    create,
 };
 
 const VARIABLES: &str = "ADCP_VAULT_TRANSIT";
@@ -120,11 +121,36 @@ impl VaultTransitConfig {
     /// that the server takes, or the server or the login is not given; else as
     /// [`public_key`](adcp_signing_core::SigningProvider::public_key).
     pub async fn connect(&self) -> Result<VaultTransitProvider, ProviderError> {
-        let server = match &self.server {
-            Some(server) => server.clone(),
-            None => VaultClientOptions::from_environment(Product::Vault)?,
-        };
-        VaultTransitProvider::connect(VaultClient::new(server)?, self.clone()).await
+        VaultTransitProvider::connect(self.client()?, self.clone()).await
+    }
+
+    /// Makes the key, which the server then never hands out, and answers with its version. The
+    /// algorithm is that of the options, else this one, else Ed25519.
+    ///
+    /// The login needs `read`, `create` and `update` on the key, which a signer's does not. The
+    /// engine has no call that makes a key only where there is none: of two who make one at the same
+    /// moment both may get the same key.
+    ///
+    /// # Errors
+    /// [`Configuration`](adcp_signing_core::ProviderErrorKind::Configuration) when there is such a key, or a version
+    /// other than 1 is set; else as [`connect`](Self::connect).
+    pub async fn create_key(
+        &self,
+        algorithm: Option<Algorithm>,
+    ) -> Result<CreatedKey<u32>, ProviderError> {
+        self.create_key_with_client(&self.client()?, algorithm).await
+    }
+
+    /// As [`create_key`](Self::create_key), on a ready client. A server here is not looked at.
+    ///
+    /// # Errors
+    /// As [`create_key`](Self::create_key).
+    pub async fn create_key_with_client(
+        &self,
+        client: &VaultClient,
+        algorithm: Option<Algorithm>,
+    ) -> Result<CreatedKey<u32>, ProviderError> {
+        create::create(client, self, self.options.algorithm.or(algorithm)).await
     }
 
     /// Builds the provider on a ready client. A server here is refused.
@@ -141,6 +167,13 @@ impl VaultTransitConfig {
             ));
         }
         VaultTransitProvider::connect(client, self.clone()).await
+    }
+
+    fn client(&self) -> Result<VaultClient, ProviderError> {
+        VaultClient::new(match &self.server {
+            Some(server) => server.clone(),
+            None => VaultClientOptions::from_environment(Product::Vault)?,
+        })
     }
 
     pub(crate) fn check(&self) -> Result<(), ProviderError> {
@@ -175,7 +208,7 @@ impl fmt::Debug for VaultTransitConfig {
 
 #[cfg(test)]
 mod tests {
-    use adcp_signing_core::{Algorithm, KeyPurpose, ProviderErrorKind};
+    use adcp_signing_core::{KeyPurpose, ProviderErrorKind};
 
     use super::*;
     use crate::VaultAuth;

@@ -24,6 +24,9 @@ pub(crate) enum Operation {
     Token,
     ReadKey,
     Sign,
+    CreateKey,
+    /// What the token may do.
+    Capabilities,
 }
 
 /// The error for a reply that is not a success.
@@ -43,6 +46,8 @@ const DENIED: &str = "the server denied the call: the token has ended or was rev
 const DENIED_IN_NAMESPACE: &str = "the server denied the call: the token has ended or was revoked, its policy does not let it \
                                    `read` the key and `update` its sign path, or the server has no such namespace (the \
                                    free edition of Vault has none)";
+const MAY_NOT_MAKE: &str = "the server denied the call: the token's policy does not let it `create` and `update` the key; make keys \
+                            with an administrator's token, which signing does not need";
 const NO_NAMESPACE: &str = "the server has no such namespace, or no such mount in it; namespaces are in OpenBao, Vault \
                             Enterprise and HCP Vault, and not in the free edition of Vault";
 const NOT_TAKEN: &str = "the server does not take the request; is it Vault or OpenBao, of a version that has the Transit \
@@ -86,6 +91,7 @@ fn kind_and_message(operation: Operation, reply: &Reply, text: &str) -> (Kind, &
         400 | 401 | 403 | 404 if operation == Operation::LogIn => {
             (Kind::AccessDenied, if in_namespace { LOGIN_IN_NAMESPACE } else { LOGIN })
         }
+        401 | 403 if operation == Operation::CreateKey => (Kind::AccessDenied, MAY_NOT_MAKE),
         401 | 403 => (Kind::AccessDenied, if in_namespace { DENIED_IN_NAMESPACE } else { DENIED }),
         404 if says("no handler for route") => (
             Kind::Configuration,
@@ -156,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_classified_by_status_text_and_what_was_asked() {
-        use Operation::{LogIn, ReadKey, Sign, Token};
+        use Operation::{Capabilities, CreateKey, LogIn, ReadKey, Sign, Token};
 
         for (operation, status, text, kind) in [
             (Sign, 400, "signing key not found", Kind::KeyNotFound),
@@ -182,6 +188,8 @@ mod tests {
             (Sign, 405, "unsupported operation", Kind::Configuration),
             (Sign, 413, "", Kind::MessageTooLarge),
             (Sign, 403, "permission denied", Kind::AccessDenied),
+            (CreateKey, 403, "permission denied", Kind::AccessDenied),
+            (Capabilities, 403, "permission denied", Kind::AccessDenied),
             (Token, 403, "permission denied", Kind::AccessDenied),
             (LogIn, 400, "invalid role or secret ID", Kind::AccessDenied),
             (LogIn, 403, "permission denied", Kind::AccessDenied),

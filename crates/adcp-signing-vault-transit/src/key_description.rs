@@ -24,21 +24,38 @@ struct Reply {
     data: Description,
 }
 
+/// A key as the server describes it.
 #[derive(Deserialize)]
-struct Description {
+pub(crate) struct Description {
     #[serde(rename = "type")]
     key_type: String,
     /// Of symmetric keys a version is a number, not an object; of some types there are none.
     #[serde(default)]
     keys: HashMap<String, Value>,
     #[serde(default)]
-    latest_version: u32,
+    pub(crate) latest_version: u32,
     #[serde(default)]
     min_encryption_version: u32,
     #[serde(default)]
     derived: bool,
     #[serde(default)]
     soft_deleted: bool,
+    #[serde(default)]
+    pub(crate) exportable: bool,
+    #[serde(default)]
+    pub(crate) allow_plaintext_backup: bool,
+    #[serde(default)]
+    pub(crate) imported_key: bool,
+    #[serde(default)]
+    pub(crate) auto_rotate_period: Value,
+}
+
+/// Reads the server's description of a key.
+pub(crate) fn describe(body: &[u8]) -> Result<Description, ProviderError> {
+    let reply: Result<Reply, _> = serde_json::from_slice(body);
+    reply
+        .map(|reply| reply.data)
+        .map_err(|_| invalid("the server's description of the key is not what this API has"))
 }
 
 /// Picks the version to sign with: the one asked for, else the latest.
@@ -47,8 +64,7 @@ pub(crate) fn signing_version(
     asked: Option<u32>,
     declared: Option<Algorithm>,
 ) -> Result<SigningVersion, ProviderError> {
-    let Reply { data: key } = serde_json::from_slice(body)
-        .map_err(|_| invalid("the server's description of the key is not what this API has"))?;
+    let key = describe(body)?;
     let algorithm = algorithm_of(&key.key_type).ok_or_else(|| {
         ProviderError::new(
             Kind::AlgorithmMismatch,

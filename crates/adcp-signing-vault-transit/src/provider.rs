@@ -85,6 +85,15 @@ impl VaultTransitProvider {
         Self { version: key.version, mount: key.mount, name: key.name, identity, client, signing }
     }
 
+    pub(crate) fn client(&self) -> &VaultClient {
+        &self.client
+    }
+
+    /// The mount of the engine, and the key's name.
+    pub(crate) fn place(&self) -> (&str, &str) {
+        (&self.mount, &self.name)
+    }
+
     async fn signing_version(&self) -> Result<&SigningVersion, ProviderError> {
         self.signing
             .get_or_fetch(|| {
@@ -95,7 +104,7 @@ impl VaultTransitProvider {
     }
 }
 
-fn read_key(mount: &str, name: &str) -> ReadKeyRequest {
+pub(crate) fn read_key(mount: &str, name: &str) -> ReadKeyRequest {
     ReadKeyRequest { mount: mount.to_owned(), name: name.to_owned() }
 }
 

@@ -3,9 +3,13 @@
 use std::{fmt, str::FromStr};
 
 use adcp_signing_core::{
-    ProviderError,
-    provider::toolkit::{
-        KeyOptions, KeyUriError, KeyUriParts, KeyUriScheme, percent_decode, write_query,
+    Algorithm, ProviderError,
+    provider::{
+        Inspection,
+        toolkit::{
+            CreatedKey, KeyOptions, KeyUriError, KeyUriParts, KeyUriScheme, percent_decode,
+            write_query,
+        },
     },
 };
 
@@ -89,6 +93,18 @@ impl KeyUriScheme for VaultTransitUri {
     async fn connect(&self) -> Result<VaultTransitProvider, ProviderError> {
         self.config().with_server(self.server()?).connect().await
     }
+
+    async fn inspect(provider: &VaultTransitProvider) -> Inspection {
+        provider.inspect().await
+    }
+
+    async fn create(
+        &self,
+        algorithm: Option<Algorithm>,
+    ) -> Result<CreatedKey<Self>, ProviderError> {
+        let made = self.config().with_server(self.server()?).create_key(algorithm).await?;
+        Ok(made.map(|version| Self { version: Some(version), ..self.clone() }))
+    }
 }
 
 impl FromStr for VaultTransitUri {
@@ -153,7 +169,7 @@ impl fmt::Debug for VaultTransitUri {
 
 #[cfg(test)]
 mod tests {
-    use adcp_signing_core::{Algorithm, KeyPurpose};
+    use adcp_signing_core::KeyPurpose;
 
     use super::*;
 

@@ -11,7 +11,10 @@ use std::{
 
 use adcp_signing_core::{
     Algorithm, KeyPurpose, ProviderErrorKind as Kind, SigningProvider as _,
-    provider::{KeyVersion, layers::SigningProviderExt as _, toolkit::KeyUriScheme as _},
+    provider::{
+        Inspection, KeyVersion, Observation, layers::SigningProviderExt as _,
+        toolkit::KeyUriScheme as _,
+    },
 };
 use adcp_signing_testkit::{Action, CannedReply, FaultProxy, Traffic};
 use adcp_signing_vault_transit::{
@@ -116,6 +119,10 @@ by_each_server! {
         a_wrong_mount_and_a_wrong_key_are_told_apart_by_vault;
     no_namespace by a_namespace_that_is_not_there_gives_no_key_by_openbao,
         a_namespace_that_is_not_there_gives_no_key_by_vault;
+    inspection by what_an_operator_should_change_is_seen_by_openbao,
+        what_an_operator_should_change_is_seen_by_vault;
+    creation by a_key_is_made_where_there_is_none_and_never_exportable_by_openbao,
+        a_key_is_made_where_there_is_none_and_never_exportable_by_vault;
     unusable_keys by keys_that_cannot_sign_say_so_by_openbao, keys_that_cannot_sign_say_so_by_vault;
 }
 
@@ -618,4 +625,94 @@ async fn a_ready_client_of_vaultrs_gives_its_address_and_its_token() {
     let provider = setup.key().connect_with_client(client).await.unwrap();
     signs(&provider).await;
     assert!(proxy.requests() > 0);
+}
+
+async fn inspection(server: Server) {
+    let setup = Setup::new(server, json!({})).await;
+    let signer = setup.provider(setup.role.auth()).inspect().await;
+    let codes = |seen: &Inspection| {
+        [&seen.export, &seen.rotation, &seen.permissions].map(Observation::code)
+    };
+    assert_eq!(codes(&signer), ["ok"; 3], "{signer:?}");
+
+    // An administrator may do everything, and says what.
+    let admin = VaultAuth::token(&*setup.server.token);
+    let seen = setup.provider(admin).inspect().await;
+    assert_eq!(codes(&seen), ["ok", "ok", "permissions_wide"], "{seen:?}");
+
+    // A policy that is a little too wide, and a key that can leave.
+    let key = json!({"type": "ed25519", "exportable": true, "auto_rotate_period": "720h"});
+    setup.server.call("POST", &setup.transit.path("keys", "loose"), key).await;
+    let wide = format!(
+        "path \"{0}/keys/*\" {{ capabilities = [\"read\", \"update\"] }}\n\
+         path \"{0}/sign/loose\" {{ capabilities = [\"update\"] }}\n",
+        setup.transit.mount
+    );
+    let policy = setup.transit.mount.replace("mount", "wide");
+    let path = format!("sys/policies/acl/{policy}");
+    setup.server.call("POST", &path, json!({ "policy": wide })).await;
+    let token = setup.server.new_token(json!({ "policies": [policy] })).await;
+    let loose = setup.transit.key("loose", Algorithm::Ed25519);
+    let provider = |token: &str| {
+        let client = setup.server.client(VaultAuth::token(token));
+        VaultTransitProvider::new(client, loose.clone()).unwrap()
+    };
+    let seen = provider(&token).inspect().await;
+    assert_eq!(codes(&seen), ["key_exportable", "key_rotates", "permissions_wide"], "{seen:?}");
+    let said = seen.permissions.message();
+    assert!(said.contains("update on the key; read, update on its config"), "{said}");
+    assert!(!said.contains("loose") && !said.contains(&setup.transit.mount), "{said}");
+
+    // What the token may not see is no error.
+    let deny = "path \"sys/capabilities-self\" { capabilities = [\"deny\"] }";
+    setup.server.call("POST", &path, json!({ "policy": deny })).await;
+    let token = setup.server.new_token(json!({ "policies": [policy] })).await;
+    let seen = provider(&token).inspect().await;
+    assert_eq!(codes(&seen), ["not_permitted"; 3], "{seen:?}");
+    assert!(seen.permissions.message().contains("sys/capabilities-self"), "{seen:?}");
+}
+
+async fn creation(server: Server) {
+    let setup = Setup::new(server, json!({})).await;
+    let admin = || setup.server.options(VaultAuth::token(&*setup.server.token));
+    let purpose = KeyPurpose::RequestSigning;
+    let key = |name: &str| {
+        VaultTransitConfig::new(name, purpose.clone()).with_mount(&setup.transit.mount)
+    };
+    for (name, asked, algorithm) in [
+        ("a", None, Algorithm::Ed25519),
+        ("b", Some(Algorithm::EcdsaP256Sha256), Algorithm::EcdsaP256Sha256),
+    ] {
+        let config = key(name).with_server(admin());
+        let made = config.create_key(asked).await.unwrap();
+        assert_eq!((made.name, made.public_key.algorithm()), (1, algorithm));
+        let provider = config.with_version(made.name).connect().await.unwrap();
+        assert_eq!(provider.public_key().await.unwrap(), made.public_key);
+        assert_eq!(provider.inspect().await.export.code(), "ok");
+        signs(&provider).await;
+    }
+    let refused = |config: VaultTransitConfig, algorithm| async move {
+        config.create_key(algorithm).await.unwrap_err()
+    };
+    let again = refused(key("a").with_server(admin()), None).await;
+    assert_eq!(again.kind(), Kind::Configuration);
+    assert!(again.to_string().contains("already"), "{again}");
+    let second = refused(key("c").with_version(2).with_server(admin()), None).await;
+    assert!(second.to_string().contains("version of a new key is 1"), "{second}");
+    let rsa = refused(key("c").with_server(admin()), Some(Algorithm::RsaPssSha512)).await;
+    assert!(rsa.to_string().contains("ed25519 and ecdsa-p256-sha256"), "{rsa}");
+    // A signer's policy makes no keys, and reads no other.
+    let signer = || setup.server.options(setup.role.auth());
+    let denied = refused(key("c").with_server(signer()), None).await;
+    assert_eq!(denied.kind(), Kind::AccessDenied);
+    let reader = format!("path \"{}/keys/c\" {{ capabilities = [\"read\"] }}", setup.transit.mount);
+    let policy = setup.transit.mount.replace("mount", "reader");
+    let path = format!("sys/policies/acl/{policy}");
+    setup.server.call("POST", &path, json!({ "policy": reader })).await;
+    let token = setup.server.new_token(json!({ "policies": [policy] })).await;
+    let reader = setup.server.options(VaultAuth::token(token));
+    let denied = refused(key("c").with_server(reader), None).await;
+    assert!(denied.to_string().contains("`create` and `update`"), "{denied}");
+    let path = setup.transit.path("keys", "c");
+    assert_eq!(setup.server.try_call("GET", &path, &Value::Null).await.0, 404, "nothing was made");
 }
