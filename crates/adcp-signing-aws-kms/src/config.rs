@@ -3,8 +3,8 @@
 use std::{ffi::OsString, time::Duration};
 
 use adcp_signing_core::{
-    ProviderError, ProviderErrorKind,
-    provider::toolkit::{Endpoint, Environment, KeyOptions},
+    Algorithm, ProviderError, ProviderErrorKind,
+    provider::toolkit::{CreatedKey, Endpoint, Environment, KeyOptions},
 };
 use aws_config::{
     BehaviorVersion, Region, environment::EnvironmentVariableRegionProvider,
@@ -15,7 +15,7 @@ use aws_sdk_kms::{
     config::{retry::RetryConfig, timeout::TimeoutConfig},
 };
 
-use crate::{AwsKmsProvider, KeyIdentifier, credentials, key_identifier::is_region};
+use crate::{AwsKmsProvider, KeyIdentifier, create, credentials, key_identifier::is_region};
 
 /// A connection that does not come about in this time will not.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -159,6 +159,35 @@ impl AwsKmsConfig {
         }
     }
 
+    /// Makes the key and its alias, and answers with the key's ARN. The algorithm is that of the
+    /// options, else this one, else Ed25519. AWS KMS hands out no private key.
+    ///
+    /// The caller needs `kms:DescribeKey`, `kms:CreateKey`, `kms:CreateAlias`, `kms:GetPublicKey` and
+    /// `kms:ScheduleKeyDeletion`, most of which a signer does not: a key whose alias cannot be made is
+    /// deleted again, after the seven days that AWS KMS waits.
+    ///
+    /// # Errors
+    /// [`ProviderErrorKind::Configuration`] when the key is not named by an alias of this account, or there is such an
+    /// alias; else as [`connect`](Self::connect).
+    pub async fn create_key(
+        &self,
+        algorithm: Option<Algorithm>,
+    ) -> Result<CreatedKey<KeyIdentifier>, ProviderError> {
+        self.create_key_with_client(&self.client().await?, algorithm).await
+    }
+
+    /// As [`create_key`](Self::create_key), on the caller's client.
+    ///
+    /// # Errors
+    /// As [`create_key`](Self::create_key).
+    pub async fn create_key_with_client(
+        &self,
+        client: &Client,
+        algorithm: Option<Algorithm>,
+    ) -> Result<CreatedKey<KeyIdentifier>, ProviderError> {
+        create::create(client, &self.key, self.options.algorithm.or(algorithm)).await
+    }
+
     async fn connect_with(&self, client: &Client) -> Result<AwsKmsProvider, ProviderError> {
         AwsKmsProvider::connect(client, self.key.clone(), &self.options).await
     }
@@ -239,7 +268,7 @@ pub(crate) fn configuration(message: impl Into<std::borrow::Cow<'static, str>>) 
 
 #[cfg(test)]
 mod tests {
-    use adcp_signing_core::{Algorithm, KeyPurpose};
+    use adcp_signing_core::KeyPurpose;
 
     use super::*;
 

@@ -36,6 +36,11 @@ const fn code(name: &'static str, kind: ProviderErrorKind, advice: &'static str)
 }
 
 const ALLOW: &str = "allow kms:Sign and kms:GetPublicKey on the key, in the key policy and in the caller's IAM policy";
+const ALLOW_CREATE: &str = "allow kms:DescribeKey, kms:CreateKey, kms:CreateAlias, kms:GetPublicKey and kms:ScheduleKeyDeletion to \
+                            whoever makes keys, which signing does not need";
+const ALLOW_INSPECT: &str = "allow kms:DescribeKey and kms:GetKeyPolicy on the key";
+const TOO_MANY: &str =
+    "over the account's quota of keys or aliases; delete some, or ask AWS for a higher quota";
 const CREDENTIALS: &str =
     "AWS does not know these credentials; check the access key and whether it is active";
 const RENEW: &str =
@@ -125,9 +130,36 @@ const TOO_LONG: &str =
     "the reply of AWS KMS is longer than 256 KiB; check the endpoint and what stands before it";
 const NOT_KMS: &str = "not an answer of AWS KMS; check the endpoint and what stands before it";
 
+/// What was called for, where the cure depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Advice {
+    Sign,
+    Create,
+    Inspect,
+}
+
+impl Advice {
+    fn instead_of(self, advice: &'static str) -> &'static str {
+        match (self, advice) {
+            (Self::Create, ALLOW) => ALLOW_CREATE,
+            (Self::Create, SLOW_DOWN) => TOO_MANY,
+            (Self::Inspect, ALLOW) => ALLOW_INSPECT,
+            _ => advice,
+        }
+    }
+}
+
+/// The error of `Sign` or `GetPublicKey`.
+pub(crate) fn of_call<E>(error: &SdkError<E, HttpResponse>) -> ProviderError
+where
+    E: ProvideErrorMetadata + StdError + 'static,
+{
+    of(error, Advice::Sign)
+}
+
 /// The error of a call, told by the service's code, and by the HTTP status only where there is no
 /// code.
-pub(crate) fn of_call<E>(error: &SdkError<E, HttpResponse>) -> ProviderError
+pub(crate) fn of<E>(error: &SdkError<E, HttpResponse>, advice: Advice) -> ProviderError
 where
     E: ProvideErrorMetadata + StdError + 'static,
 {
@@ -135,7 +167,9 @@ where
         return ProviderError::new(Kind::InvalidResponse, TOO_LONG);
     }
     match error {
-        SdkError::ServiceError(answered) => of_answer(answered.err().code(), answered.raw()),
+        SdkError::ServiceError(answered) => {
+            of_answer(answered.err().code(), answered.raw(), advice)
+        }
         SdkError::TimeoutError(_) => ProviderError::new(
             Kind::Timeout,
             "no answer from AWS KMS within the client's time limit; check the network path to its endpoint",
@@ -153,9 +187,15 @@ where
 
 const KMS: &str = "AWS KMS";
 
-fn of_answer(code: Option<&str>, response: &HttpResponse) -> ProviderError {
+fn of_answer(code: Option<&str>, response: &HttpResponse, asked: Advice) -> ProviderError {
     let status = response.status().as_u16();
     let (kind, advice) = meaning(code, status);
+    // Other codes that share the advice are about the rate, and their kind says so.
+    let advice = match code {
+        Some("LimitExceededException") | None => asked.instead_of(advice),
+        _ if advice == ALLOW => asked.instead_of(advice),
+        _ => advice,
+    };
     let answer = answer(KMS, code, response);
     let known = code.is_some_and(|code| CODES.iter().any(|known| known.name == code));
     let message = match answer.code() {

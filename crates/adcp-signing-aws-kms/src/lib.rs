@@ -1,9 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 mod config;
+mod create;
 mod credentials;
 mod failure;
+mod inspect;
 mod key_identifier;
+mod key_policy;
 mod provider;
 mod reply_limit;
 mod service_host;

@@ -54,8 +54,8 @@ pub struct AwsKmsProvider {
 /// The key that algorithm or `keyid` were taken from. An alias that moves later cannot sign under
 /// them.
 #[derive(Clone)]
-struct Learned {
-    public_key: PublicKey,
+pub(crate) struct Learned {
+    pub(crate) public_key: PublicKey,
     arn: String,
 }
 
@@ -90,6 +90,19 @@ impl AwsKmsProvider {
         };
         let identity = options.identity_or_ask(key_ref(client, &key)?, ask).await?;
         Ok(Self { learned: learned.into_inner(), ..Self::of(client, key, identity)? })
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(crate) fn key(&self) -> &KeyIdentifier {
+        &self.key
+    }
+
+    /// The key's ARN, where it was looked at.
+    pub(crate) fn learned_arn(&self) -> Option<&str> {
+        self.learned.as_ref().map(|learned| learned.arn.as_str())
     }
 
     fn of(
@@ -179,12 +192,12 @@ fn key_ref(client: &Client, key: &KeyIdentifier) -> Result<KeyRef, ProviderError
 
 /// The same client, connections and credentials included, that tries each call once, since retries
 /// of its own would multiply with those of core's `Retrying`, and reads no more than a reply can be.
-fn bounded(client: &Client) -> Client {
+pub(crate) fn bounded(client: &Client) -> Client {
     let config = client.config().to_builder();
     Client::from_conf(config.retry_config(RetryConfig::disabled()).interceptor(ReplyLimit).build())
 }
 
-async fn fetch(
+pub(crate) async fn fetch(
     client: &Client,
     key: &KeyIdentifier,
     declared: Option<Algorithm>,
@@ -249,6 +262,6 @@ fn mismatch(message: impl Into<std::borrow::Cow<'static, str>>) -> ProviderError
     ProviderError::new(ProviderErrorKind::AlgorithmMismatch, message)
 }
 
-fn invalid(message: &'static str) -> ProviderError {
+pub(crate) fn invalid(message: &'static str) -> ProviderError {
     ProviderError::new(ProviderErrorKind::InvalidResponse, message)
 }

@@ -3,10 +3,13 @@
 use std::{fmt, str::FromStr};
 
 use adcp_signing_core::{
-    ProviderError,
-    provider::toolkit::{
-        Endpoint, KeyOptions, KeyUriError, KeyUriParts, KeyUriScheme, PercentEncoded,
-        percent_decode, write_query,
+    Algorithm, ProviderError,
+    provider::{
+        Inspection,
+        toolkit::{
+            CreatedKey, Endpoint, KeyOptions, KeyUriError, KeyUriParts, KeyUriScheme,
+            PercentEncoded, percent_decode, write_query,
+        },
     },
 };
 
@@ -77,6 +80,23 @@ impl KeyUriScheme for AwsKmsUri {
 
     async fn connect(&self) -> Result<AwsKmsProvider, ProviderError> {
         self.0.connect().await
+    }
+
+    async fn inspect(provider: &AwsKmsProvider) -> Inspection {
+        provider.inspect().await
+    }
+
+    async fn create(
+        &self,
+        algorithm: Option<Algorithm>,
+    ) -> Result<CreatedKey<Self>, ProviderError> {
+        let made = self.0.create_key(algorithm).await?;
+        // The ARN says the Region.
+        Ok(made.map(|key| {
+            let mut config = self.0.clone();
+            (config.key, config.region) = (key, None);
+            Self(config)
+        }))
     }
 }
 
@@ -163,7 +183,7 @@ impl fmt::Display for AwsKmsUri {
 
 #[cfg(test)]
 mod tests {
-    use adcp_signing_core::{Algorithm, KeyPurpose};
+    use adcp_signing_core::KeyPurpose;
 
     use super::*;
 

@@ -178,3 +178,52 @@ async fn a_missing_key_is_not_found() {
         assert_eq!(error.kind(), Kind::KeyNotFound, "{error}");
     }
 }
+
+/// Emulators enforce no policies, and show the ones that they keep.
+#[tokio::test]
+async fn an_operator_sees_where_a_key_is_from_and_what_its_policy_says() {
+    for emulator in Emulator::all() {
+        let key = emulator.new_key(KeySpec::EccNistP256).await;
+        let alias = unique_alias();
+        emulator.point(&alias, &key).await;
+        for name in [key.expose(), &alias] {
+            let seen = by_uri(&emulator, name, "").await.inspect().await;
+            assert_eq!((seen.export.code(), seen.rotation.code()), ("ok", "ok"), "{seen:?}");
+            // The default policy.
+            assert_eq!(seen.permissions.code(), "not_shown", "{}: {seen:?}", emulator.name);
+        }
+        let open = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"kms:*","Resource":"*"}]}"#;
+        let admin = emulator.admin().await;
+        admin.put_key_policy().key_id(key.expose()).policy(open).send().await.unwrap();
+        let seen = by_uri(&emulator, key.expose(), "").await.inspect().await;
+        assert_eq!(seen.permissions.code(), "permissions_open", "{}: {seen:?}", emulator.name);
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_made_with_its_alias_where_there_is_none() {
+    for emulator in Emulator::all() {
+        let alias = unique_alias();
+        let uri = format!("awskms:///{alias}?endpoint={}&kid=k", emulator.endpoint());
+        let uri: AwsKmsUri = uri.parse().unwrap();
+        let made = uri.create(Some(Algorithm::EcdsaP256Sha256)).await.unwrap();
+        // Whoever uses it does not depend on the alias.
+        assert!(made.name.to_string().contains(":key/"), "{}", made.name);
+        assert_eq!(made.name.why_it_can_move(), None);
+        let by_name = made.name.connect().await.unwrap();
+        assert_eq!((by_name.key_id(), by_name.algorithm()), ("k", Algorithm::EcdsaP256Sha256));
+        assert_eq!(by_name.public_key().await.unwrap(), made.public_key);
+        signs(&by_name).await;
+        let by_alias = uri.connect().await.unwrap();
+        assert_eq!(by_alias.public_key().await.unwrap(), made.public_key);
+
+        let again = uri.create(None).await.unwrap_err();
+        assert_eq!(again.kind(), Kind::Configuration);
+        assert!(again.to_string().contains("already"), "{again}");
+        let by_id: AwsKmsUri = made.name.to_string().parse().unwrap();
+        let refused = by_id.create(None).await.unwrap_err();
+        assert!(refused.to_string().contains("alias/NAME"), "{refused}");
+        let rsa = uri.create(Some(Algorithm::RsaPssSha512)).await.unwrap_err();
+        assert!(rsa.to_string().contains("ed25519 and ecdsa-p256-sha256"), "{rsa}");
+    }
+}

@@ -16,7 +16,7 @@ use adcp_signing_aws_kms::{AwsKmsConfig, AwsKmsProvider, ServiceAnswer};
 use adcp_signing_core::{
     Algorithm, InMemoryProvider, KeyPurpose, ProviderError, ProviderErrorKind as Kind, PublicKey,
     SigningProvider,
-    provider::{KeyVersion, toolkit::KeyOptions},
+    provider::{Inspection, KeyVersion, toolkit::KeyOptions},
 };
 use adcp_signing_testkit::{Action, FaultProxy, Traffic};
 use aws_sdk_kms::config::timeout::TimeoutConfig;
@@ -446,5 +446,92 @@ async fn a_ready_client_of_another_region_is_refused() {
             KeyPurpose::RequestSigning,
         );
         assert_eq!(error.unwrap_err().kind(), Kind::Configuration);
+    }
+}
+
+fn refusal(code: &str) -> Reply {
+    let body = json!({"__type": code, "message": format!("{ARN} is bad")});
+    Reply::json(400, "", &body.to_string())
+}
+
+async fn inspected(replies: impl IntoIterator<Item = Reply>) -> Inspection {
+    let server = Server::with(replies).await;
+    provider(&server, "alias/a", Algorithm::Ed25519).inspect().await
+}
+
+#[tokio::test]
+async fn what_the_login_may_not_see_is_reported_with_the_permission() {
+    let metadata =
+        |origin: &str| ok(&json!({"KeyMetadata": {"KeyId": ID, "Arn": ARN, "Origin": origin}}));
+    let policy = ok(&json!({"Policy": json!({"Statement": []}).to_string()}));
+    let denied = || refusal("AccessDeniedException");
+
+    let seen = inspected([metadata("AWS_KMS"), policy.clone()]).await;
+    let codes = [&seen.export, &seen.rotation, &seen.permissions].map(|seen| seen.code());
+    assert_eq!(codes, ["ok"; 3], "{seen:?}");
+    let seen = inspected([metadata("EXTERNAL"), denied()]).await;
+    assert_eq!(seen.export.code(), "key_imported");
+    assert_eq!(seen.permissions.code(), "not_permitted");
+    assert!(seen.permissions.message().contains("kms:GetKeyPolicy"), "{seen:?}");
+    // Without the key's ARN there is no call to make.
+    let seen = inspected([denied(), policy]).await;
+    for part in [&seen.export, &seen.permissions] {
+        assert_eq!(part.code(), "not_permitted", "{seen:?}");
+        assert!(part.message().contains("kms:DescribeKey"), "{seen:?}");
+    }
+    let seen = inspected([refusal("KMSInternalException")]).await;
+    assert_eq!(seen.export.code(), "not_answered");
+    assert!(!format!("{seen:?}").contains("111122223333"), "{seen:?}");
+}
+
+/// What is left of a key is deleted where it gets no name.
+#[tokio::test]
+async fn a_key_is_made_whole_or_not_at_all() {
+    let key = some_key(Algorithm::Ed25519).await;
+    let absent = || refusal("NotFoundException");
+    let made = || ok(&json!({"KeyMetadata": {"KeyId": ID, "Arn": ARN}}));
+    let public = || public_key(ARN, &key, "SIGN_VERIFY", &["ED25519_SHA_512"]);
+    let nothing = || ok(&json!({}));
+    for (replies, kind, said, operations) in [
+        (vec![nothing()], Kind::Configuration, "already", &["DescribeKey"][..]),
+        (
+            vec![refusal("AccessDeniedException")],
+            Kind::AccessDenied,
+            "kms:CreateKey",
+            &["DescribeKey"],
+        ),
+        (
+            vec![absent(), refusal("LimitExceededException")],
+            Kind::Throttled,
+            "quota of keys",
+            &["DescribeKey", "CreateKey"],
+        ),
+        (
+            vec![absent(), made(), refusal("AccessDeniedException"), nothing()],
+            Kind::AccessDenied,
+            "kms:GetPublicKey",
+            &["DescribeKey", "CreateKey", "GetPublicKey", "ScheduleKeyDeletion"],
+        ),
+        (
+            vec![absent(), made(), public(), refusal("AlreadyExistsException"), nothing()],
+            Kind::Configuration,
+            "already",
+            &["DescribeKey", "CreateKey", "GetPublicKey", "CreateAlias", "ScheduleKeyDeletion"],
+        ),
+        (
+            vec![absent(), made(), public(), refusal("AccessDeniedException")],
+            Kind::AccessDenied,
+            "could not be deleted",
+            &["DescribeKey", "CreateKey", "GetPublicKey", "CreateAlias", "ScheduleKeyDeletion"],
+        ),
+    ] {
+        let server = Server::with(replies).await;
+        let config = AwsKmsConfig::new("alias/a".parse().unwrap(), KeyPurpose::RequestSigning);
+        let error = config.create_key_with_client(&server.client(), None).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(shown(&error).contains(said), "{error:?}");
+        let asked: Vec<_> = server.asked().into_iter().map(|asked| asked.operation).collect();
+        assert_eq!(asked, operations);
+        assert!(!shown(&error).contains("111122223333"), "{error:?}");
     }
 }
