@@ -3,14 +3,14 @@
 use std::{ffi::OsString, fmt, time::Duration};
 
 use adcp_signing_core::{
-    ProviderError, ProviderErrorKind,
-    provider::toolkit::{Endpoint, Environment, KeyOptions},
+    Algorithm, ProviderError, ProviderErrorKind,
+    provider::toolkit::{CreatedKey, Endpoint, Environment, KeyOptions},
 };
 use google_cloud_auth::credentials::Credentials;
 use google_cloud_gax::retry_policy::NeverRetry;
 use google_cloud_kms_v1::client::KeyManagementService;
 
-use crate::{GcpKmsProvider, KeyVersionName, credentials, failure, provider::CALL_TIMEOUT};
+use crate::{GcpKmsProvider, KeyVersionName, create, credentials, failure, provider::CALL_TIMEOUT};
 
 const VARIABLES: &str = "ADCP_GCP_KMS";
 
@@ -133,6 +133,10 @@ impl GcpKmsConfig {
     /// [`ProviderErrorKind::Configuration`] when there are no usable credentials, else as
     /// [`public_key`](adcp_signing_core::SigningProvider::public_key).
     pub async fn connect(&self) -> Result<GcpKmsProvider, ProviderError> {
+        self.connect_with(self.client().await?).await
+    }
+
+    async fn client(&self) -> Result<KeyManagementService, ProviderError> {
         let mut builder = KeyManagementService::builder().with_retry_policy(NeverRetry);
         if let Some(endpoint) = &self.endpoint {
             builder = builder.with_endpoint(endpoint.as_str());
@@ -140,8 +144,36 @@ impl GcpKmsConfig {
         if let Some(credentials) = &self.credentials {
             builder = builder.with_credentials(credentials.clone());
         }
-        let client = builder.build().await.map_err(|error| failure::of_client(&error))?;
-        self.connect_with(client).await
+        builder.build().await.map_err(|error| failure::of_client(&error))
+    }
+
+    /// Makes the key whose first version this is, in a key ring that is there, and waits until the
+    /// version is generated. The algorithm is that of the options, else this one, else Ed25519.
+    /// Cloud KMS hands out no private key. The key is kept in software.
+    ///
+    /// The credentials need `cloudkms.cryptoKeys.create` and `cloudkms.cryptoKeyVersions.get`, which
+    /// a signer's do not, and `cloudkms.cryptoKeyVersions.viewPublicKey`.
+    ///
+    /// # Errors
+    /// [`ProviderErrorKind::Configuration`] when there is such a key, or the version is not 1; else as
+    /// [`connect`](Self::connect). Cloud KMS deletes no key: an error says so where one was made.
+    pub async fn create_key(
+        &self,
+        algorithm: Option<Algorithm>,
+    ) -> Result<CreatedKey<KeyVersionName>, ProviderError> {
+        self.create_key_with_client(&self.client().await?, algorithm).await
+    }
+
+    /// As [`create_key`](Self::create_key), on the caller's client.
+    ///
+    /// # Errors
+    /// As [`create_key`](Self::create_key).
+    pub async fn create_key_with_client(
+        &self,
+        client: &KeyManagementService,
+        algorithm: Option<Algorithm>,
+    ) -> Result<CreatedKey<KeyVersionName>, ProviderError> {
+        create::create(client, &self.key, self.options.algorithm.or(algorithm), self.timeout).await
     }
 
     /// Builds the provider on the caller's client, with whose endpoint and credentials it works; an
@@ -186,7 +218,7 @@ pub(crate) fn configuration(message: &'static str) -> ProviderError {
 
 #[cfg(test)]
 mod tests {
-    use adcp_signing_core::{Algorithm, KeyPurpose};
+    use adcp_signing_core::KeyPurpose;
 
     use super::*;
 

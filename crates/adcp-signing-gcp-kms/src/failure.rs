@@ -29,6 +29,14 @@ const KMS: &str = "Cloud KMS";
 
 const ALLOW: &str = "the credentials may not use the key version, or it does not exist; grant \
                      roles/cloudkms.signerVerifier on the key, and check the name";
+const ALLOW_CREATE: &str = "the credentials may make no key in the key ring, or it does not exist; grant roles/cloudkms.admin \
+                            and roles/cloudkms.publicKeyViewer on it to whoever makes keys, which signing does not need";
+const ALLOW_INSPECT: &str =
+    "the credentials may not look at the key; grant roles/cloudkms.viewer on it";
+const FIND_RING: &str =
+    "no such key ring; make it (`gcloud kms keyrings create`), or check project, location and name";
+const EXISTS: &str = "there is a key of this name already, and nothing was made; name another, or sign with this one";
+const REFUSED: &str = "Cloud KMS refused to make the key; check its name, and whether the location has keys of this kind";
 const CREDENTIALS: &str = "Cloud KMS does not take the credentials; has the access token expired, or was the account disabled?";
 const FIND: &str = "no such key version; check project, location, key ring, key and version";
 const DENIED: &str = "the call was refused for a reason that is not known here; see the reason in the error's source, and \
@@ -67,13 +75,53 @@ const API: &str = "Cloud KMS cannot be used in the project of the key, or in the
 const NO_CREDENTIALS: &str = "no Google credentials can be used; run `gcloud auth application-default login`, or set \
                               GOOGLE_APPLICATION_CREDENTIALS to a file that can be read";
 
-/// What went wrong in a call.
+/// What was called for, where the cure depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Sign,
+    Create,
+    Inspect,
+}
+
+impl Asked {
+    fn instead_of(self, (kind, advice): Meaning, code: Code) -> Meaning {
+        match (self, advice) {
+            (Self::Create, _) if code == Code::AlreadyExists => (Kind::Configuration, EXISTS),
+            (Self::Create, ALLOW) => (kind, ALLOW_CREATE),
+            (Self::Create, FIND) => (kind, FIND_RING),
+            (Self::Create, USAGE) => (Kind::Configuration, REFUSED),
+            (Self::Inspect, ALLOW) => (kind, ALLOW_INSPECT),
+            _ => (kind, advice),
+        }
+    }
+}
+
+type Meaning = (ProviderErrorKind, &'static str);
+
+/// The answer of a call that must come within a time limit.
+pub(crate) async fn in_time<T>(
+    limit: Duration,
+    asked: Asked,
+    call: impl Future<Output = Result<T, Error>>,
+) -> Result<T, ProviderError> {
+    match tokio::time::timeout(limit, call).await {
+        Ok(answer) => answer.map_err(|error| of(&error, asked)),
+        Err(_) => Err(too_late()),
+    }
+}
+
+/// What went wrong in `AsymmetricSign` or `GetPublicKey`.
 pub(crate) fn of_call(error: &Error) -> ProviderError {
+    of(error, Asked::Sign)
+}
+
+/// What went wrong in a call.
+fn of(error: &Error, asked: Asked) -> ProviderError {
     let status = error.http_status_code();
     // The service's code decides, and the HTTP status only where there is none.
     if let Some(service) = error.status().filter(|service| service.code != Code::Unknown) {
         let told = Told::by(service);
-        let (kind, advice) = of_code(service.code, &told);
+        let (kind, advice) = asked.instead_of(of_code(service.code, &told), service.code);
         return ServiceAnswer::new(KMS, status)
             .with_code(Some(service.code.name()))
             .with_detail(told.reason.or(told.violation))
@@ -203,7 +251,7 @@ pub(crate) fn of_client(error: &client_builder::Error) -> ProviderError {
 }
 
 /// README.md has the same table.
-fn of_code(code: Code, told: &Told<'_>) -> (ProviderErrorKind, &'static str) {
+fn of_code(code: Code, told: &Told<'_>) -> Meaning {
     let (reason, violation) = (told.reason, told.violation);
     match code {
         Code::PermissionDenied | Code::FailedPrecondition

@@ -50,6 +50,16 @@ impl KeyVersionName {
         &self.0
     }
 
+    /// The name of the key, whose version this is.
+    pub(crate) fn parent(&self) -> &str {
+        self.0.rsplit_once("/cryptoKeyVersions/").map_or(&self.0, |(key, _)| key)
+    }
+
+    /// The name of the key ring and the ID of the key, where this is the first version.
+    pub(crate) fn first_of_key(&self) -> Option<(&str, &str)> {
+        self.0.strip_suffix("/cryptoKeyVersions/1")?.split_once("/cryptoKeys/")
+    }
+
     pub(crate) fn key_ref(&self) -> KeyRef {
         KeyRef::new("gcp-kms", &self.0)
     }

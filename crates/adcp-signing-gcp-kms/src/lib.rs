@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 
 mod config;
+mod create;
 mod credentials;
 mod failure;
+mod inspect;
 mod key_version_name;
 mod provider;
 mod signing_scheme;

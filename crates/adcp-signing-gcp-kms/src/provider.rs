@@ -111,6 +111,18 @@ impl GcpKmsProvider {
         })
     }
 
+    pub(crate) fn client(&self) -> &KeyManagementService {
+        &self.client
+    }
+
+    pub(crate) fn key(&self) -> &KeyVersionName {
+        &self.key
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     async fn sign_once(&self, signature_base: &[u8]) -> Result<Signed, Failed> {
         let reply = self
             .client
@@ -217,7 +229,7 @@ where
     }
 }
 
-async fn fetch(
+pub(crate) async fn fetch(
     client: &KeyManagementService,
     key: &KeyVersionName,
     declared: Option<Algorithm>,

@@ -3,10 +3,13 @@
 use std::{fmt, str::FromStr};
 
 use adcp_signing_core::{
-    ProviderError,
-    provider::toolkit::{
-        Endpoint, KeyOptions, KeyUriError, KeyUriParts, KeyUriScheme, PercentEncoded,
-        percent_decode, write_query,
+    Algorithm, ProviderError,
+    provider::{
+        Inspection,
+        toolkit::{
+            CreatedKey, Endpoint, KeyOptions, KeyUriError, KeyUriParts, KeyUriScheme,
+            PercentEncoded, percent_decode, write_query,
+        },
     },
 };
 
@@ -72,6 +75,18 @@ impl KeyUriScheme for GcpKmsUri {
     async fn connect(&self) -> Result<GcpKmsProvider, ProviderError> {
         self.config().with_env_access()?.connect().await
     }
+
+    async fn inspect(provider: &GcpKmsProvider) -> Inspection {
+        provider.inspect().await
+    }
+
+    async fn create(
+        &self,
+        algorithm: Option<Algorithm>,
+    ) -> Result<CreatedKey<Self>, ProviderError> {
+        let made = self.config().with_env_access()?.create_key(algorithm).await?;
+        Ok(made.map(|key| Self { key, ..self.clone() }))
+    }
 }
 
 impl FromStr for GcpKmsUri {
@@ -130,7 +145,7 @@ impl fmt::Display for GcpKmsUri {
 
 #[cfg(test)]
 mod tests {
-    use adcp_signing_core::{Algorithm, KeyPurpose};
+    use adcp_signing_core::KeyPurpose;
 
     use super::*;
 

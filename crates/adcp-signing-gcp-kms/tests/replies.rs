@@ -240,6 +240,36 @@ async fn an_empty_base_is_refused_before_any_call() {
     assert_eq!(server.requests(), 0);
 }
 
+#[tokio::test]
+async fn an_imported_key_is_a_concern_and_what_fails_is_no_error() {
+    let server = server().await;
+    let provider = ready(&server, Algorithm::Ed25519).await;
+    answer(&server, &json!({"name": NAME, "state": "ENABLED", "importJob": "projects/p/j"}));
+    let seen = provider.inspect().await;
+    assert_eq!(seen.export.code(), "key_imported", "{seen:?}");
+    let failed = r#"{"error":{"code":503,"message":"about projects/p","status":"UNAVAILABLE"}}"#;
+    server.set(Action::Reply(CannedReply::new(503).body(failed)));
+    let seen = provider.inspect().await;
+    for part in [&seen.export, &seen.permissions] {
+        assert_eq!(part.code(), "not_answered", "{seen:?}");
+    }
+    assert!(!format!("{seen:?}").contains("projects/p"), "{seen:?}");
+}
+
+/// Cloud KMS deletes no key, so an error says that there is one.
+#[tokio::test]
+async fn a_key_that_was_made_and_cannot_be_used_yet_is_said_to_be_there() {
+    let server = server().await;
+    let config = GcpKmsConfig::new(NAME.parse().unwrap(), KeyPurpose::RequestSigning)
+        .with_endpoint(format!("http://{}", server.address()).parse().unwrap())
+        .with_access_token(TOKEN)
+        .unwrap();
+    answer(&server, &json!({"name": NAME, "state": "GENERATION_FAILED"}));
+    let error = config.create_key(None).await.unwrap_err();
+    assert_eq!(error.kind(), ProviderErrorKind::KeyDisabled);
+    assert!(error.to_string().contains("the key was made"), "{error}");
+}
+
 fn assert_refused<T: std::fmt::Debug>(
     what: &str,
     outcome: Result<T, adcp_signing_core::ProviderError>,
