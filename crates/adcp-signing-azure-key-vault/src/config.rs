@@ -3,16 +3,16 @@
 use std::{borrow::Cow, env, ffi::OsString, fmt, path::Path, sync::Arc, time::Duration};
 
 use adcp_signing_core::{
-    ProviderError, ProviderErrorKind,
-    provider::toolkit::{Environment, KeyOptions, read_trust_file},
+    Algorithm, ProviderError, ProviderErrorKind,
+    provider::toolkit::{CreatedKey, Environment, KeyOptions, read_trust_file},
 };
 use azure_core::{credentials::TokenCredential, http::ClientOptions};
 use azure_security_keyvault_keys::{KeyClient, KeyClientOptions};
 
 use crate::{
-    AzureKeyVaultProvider, KeyIdentifier, credentials,
+    AzureKeyVaultProvider, KeyIdentifier, create, credentials,
     failure::{self, Operation},
-    provider::CALL_TIMEOUT,
+    provider::{CALL_TIMEOUT, check_vault},
     transport::{self, Roots},
 };
 
@@ -155,6 +155,10 @@ impl AzureKeyVaultConfig {
     /// root certificates are given; else as
     /// [`public_key`](adcp_signing_core::SigningProvider::public_key).
     pub async fn connect(&self) -> Result<AzureKeyVaultProvider, ProviderError> {
+        self.connect_with(Arc::new(self.own_client()?)).await
+    }
+
+    fn own_client(&self) -> Result<KeyClient, ProviderError> {
         if !self.key.is_at_azure() && self.roots.is_none() {
             // Whoever answers there says for which service it wants a token.
             return Err(configuration(
@@ -170,8 +174,37 @@ impl AzureKeyVaultConfig {
                 transport::to_credentials(self.roots.as_ref())?,
             )?,
         };
-        let client = self.client(credential, transport::to_key_vault(self.roots.as_ref())?)?;
-        self.connect_with(Arc::new(client)).await
+        self.client(credential, transport::to_key_vault(self.roots.as_ref())?)
+    }
+
+    /// Makes the key, of ECDSA on P-256, and answers with the identifier of its version. It is not
+    /// exportable; in a Managed HSM it is of type `EC-HSM`, else of type `EC`.
+    ///
+    /// The credentials need `get` and `create` on keys, the second of which a signer's do not. Key
+    /// Vault has no call that makes a key only where there is none: of two who make one at the same
+    /// moment the later may make a second version.
+    ///
+    /// # Errors
+    /// [`ProviderErrorKind::Configuration`] when there is such a key, a deleted one is still kept, the identifier has a
+    /// version, or another algorithm is asked for; else as [`connect`](Self::connect).
+    pub async fn create_key(
+        &self,
+        algorithm: Option<Algorithm>,
+    ) -> Result<CreatedKey<KeyIdentifier>, ProviderError> {
+        self.create_key_with_client(&self.own_client()?, algorithm).await
+    }
+
+    /// As [`create_key`](Self::create_key), on the caller's client.
+    ///
+    /// # Errors
+    /// As [`create_key`](Self::create_key).
+    pub async fn create_key_with_client(
+        &self,
+        client: &KeyClient,
+        algorithm: Option<Algorithm>,
+    ) -> Result<CreatedKey<KeyIdentifier>, ProviderError> {
+        check_vault(client, &self.key)?;
+        create::create(client, &self.key, self.options.algorithm.or(algorithm), self.timeout).await
     }
 
     fn client(
@@ -232,7 +265,7 @@ pub(crate) fn configuration(message: impl Into<Cow<'static, str>>) -> ProviderEr
 mod tests {
     use std::sync::Mutex;
 
-    use adcp_signing_core::{Algorithm, KeyPurpose};
+    use adcp_signing_core::KeyPurpose;
     use async_trait::async_trait;
     use azure_core::{
         credentials::{AccessToken, TokenRequestOptions},

@@ -39,6 +39,7 @@ const TOKEN_RACE: &str = "The request failed due to an error while fetching the 
 pub(crate) enum Operation {
     GetKey,
     Sign,
+    CreateKey,
 }
 
 /// Who was asked.
@@ -74,6 +75,10 @@ type Meaning = (ProviderErrorKind, &'static str);
 
 const DENIED: &str = "the call was refused for a reason that is not known here; check the role or access policy, the network \
                       rules, and the key itself (`az keyvault key show`)";
+const ALLOW_CREATE: &str = "the credentials may make no key; assign the role `Key Vault Crypto Officer`, or in a Managed HSM \
+                            `Managed HSM Crypto Officer`, to whoever makes keys, which signing does not need";
+const DELETED: &str =
+    "a deleted key of this name is still kept; recover it, purge it, or name another";
 const CREDENTIALS: &str =
     "the access token is not taken; is it of the vault's tenant, and has it expired?";
 const REVOKED: &str = "the access token was revoked before its end, or its network or device changed (continuous access \
@@ -180,6 +185,12 @@ fn meaning(service: Service, operation: Operation, status: u16, codes: &Codes) -
             (Kind::AccessDenied, NETWORK)
         }
         (Some("ForbiddenByRbac" | "ForbiddenByPolicy" | "AccessDenied"), _, _)
+        | (_, Some("AccessDenied"), _)
+            if operation == Operation::CreateKey =>
+        {
+            (Kind::AccessDenied, ALLOW_CREATE)
+        }
+        (Some("ForbiddenByRbac" | "ForbiddenByPolicy" | "AccessDenied"), _, _)
         | (_, Some("AccessDenied"), _) => (Kind::AccessDenied, service.allow()),
         (_, Some("KeyNotFound"), _) => (Kind::KeyNotFound, FIND),
         (_, Some("BadParameter"), 400) if operation == Operation::Sign => {
@@ -193,6 +204,7 @@ fn meaning(service: Service, operation: Operation, status: u16, codes: &Codes) -
         (_, _, 407) => {
             (Kind::AccessDenied, "a proxy refused the request; check its login and its rules")
         }
+        (Some("ObjectIsDeletedButRecoverable"), _, 409) => (Kind::Configuration, DELETED),
         (_, _, 409) => (Kind::Unavailable, BUSY),
         _ => {
             let kind = kind_of_status(status);

@@ -2,8 +2,10 @@
 
 mod answer;
 mod config;
+mod create;
 mod credentials;
 mod failure;
+mod inspect;
 mod key_identifier;
 mod provider;
 mod public_key;

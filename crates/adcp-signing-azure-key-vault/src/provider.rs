@@ -134,6 +134,18 @@ impl AzureKeyVaultProvider {
         })
     }
 
+    pub(crate) fn client(&self) -> &KeyClient {
+        &self.client
+    }
+
+    pub(crate) fn key(&self) -> &KeyIdentifier {
+        &self.key
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// The key version, checked to be of the algorithm.
     async fn found(&self) -> Result<&Found, ProviderError> {
         self.found
@@ -198,7 +210,7 @@ impl fmt::Debug for AzureKeyVaultProvider {
 }
 
 /// A client speaks to one vault, whatever key it is asked for.
-fn check_vault(client: &KeyClient, key: &KeyIdentifier) -> Result<(), ProviderError> {
+pub(crate) fn check_vault(client: &KeyClient, key: &KeyIdentifier) -> Result<(), ProviderError> {
     let endpoint = client.endpoint();
     if endpoint.scheme() == "https"
         && endpoint.path() == "/"
@@ -211,7 +223,10 @@ fn check_vault(client: &KeyClient, key: &KeyIdentifier) -> Result<(), ProviderEr
     ))
 }
 
-async fn in_time<T>(limit: Duration, call: impl Future<Output = T>) -> Result<T, ProviderError> {
+pub(crate) async fn in_time<T>(
+    limit: Duration,
+    call: impl Future<Output = T>,
+) -> Result<T, ProviderError> {
     tokio::time::timeout(limit, call).await.map_err(|_| {
         ProviderError::new(
             ProviderErrorKind::Timeout,

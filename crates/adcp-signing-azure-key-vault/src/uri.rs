@@ -3,8 +3,11 @@
 use std::{fmt, str::FromStr};
 
 use adcp_signing_core::{
-    ProviderError,
-    provider::toolkit::{KeyOptions, KeyUriError, KeyUriParts, KeyUriScheme, write_query},
+    Algorithm, ProviderError,
+    provider::{
+        Inspection,
+        toolkit::{CreatedKey, KeyOptions, KeyUriError, KeyUriParts, KeyUriScheme, write_query},
+    },
 };
 
 use crate::{AzureKeyVaultConfig, AzureKeyVaultProvider, KeyIdentifier};
@@ -70,6 +73,18 @@ impl KeyUriScheme for AzureKeyVaultUri {
     async fn connect(&self) -> Result<AzureKeyVaultProvider, ProviderError> {
         self.config().with_env_access()?.connect().await
     }
+
+    async fn inspect(provider: &AzureKeyVaultProvider) -> Inspection {
+        provider.inspect().await
+    }
+
+    async fn create(
+        &self,
+        algorithm: Option<Algorithm>,
+    ) -> Result<CreatedKey<Self>, ProviderError> {
+        let made = self.config().with_env_access()?.create_key(algorithm).await?;
+        Ok(made.map(|key| Self { key, ..self.clone() }))
+    }
 }
 
 impl FromStr for AzureKeyVaultUri {
@@ -118,7 +133,7 @@ impl fmt::Display for AzureKeyVaultUri {
 
 #[cfg(test)]
 mod tests {
-    use adcp_signing_core::{Algorithm, KeyPurpose};
+    use adcp_signing_core::KeyPurpose;
 
     use super::*;
 

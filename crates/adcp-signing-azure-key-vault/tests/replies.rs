@@ -304,6 +304,52 @@ async fn without_a_version_the_one_that_was_newest_at_first_stays() {
     assert_eq!(server.requests(), 3);
 }
 
+#[tokio::test]
+async fn a_key_that_the_vault_releases_is_a_concern() {
+    let server = server().await;
+    let key =
+        InMemoryProvider::generate(Algorithm::EcdsaP256Sha256, KeyPurpose::RequestSigning).unwrap();
+    let described = described(key.verifying_key());
+    let provider = provider(&server).await;
+    let release = json!({"contentType": "application/json; charset=utf-8", "data": "e30"});
+    for (member, value, code) in [
+        ("attributes", json!({"enabled": true, "exportable": false}), "ok"),
+        ("attributes", json!({"enabled": true, "exportable": true}), "key_exportable"),
+        ("release_policy", release, "key_exportable"),
+    ] {
+        let mut reply = described.clone();
+        reply[member] = value;
+        answer(&server, &reply);
+        let seen = provider.inspect().await;
+        assert_eq!(seen.export.code(), code, "{reply}: {seen:?}");
+    }
+    server.set(Action::Reply(json_reply(503, &json!({}))));
+    let seen = provider.inspect().await;
+    assert_eq!((seen.export.code(), seen.rotation.code()), ("not_answered", "not_answered"));
+    assert!(!format!("{seen:?}").contains("not-for-logs"), "{seen:?}");
+}
+
+/// Without a right to make keys, the role that has it is named.
+#[tokio::test]
+async fn a_key_that_may_not_be_made_names_the_role() {
+    let server = server().await;
+    let key = format!("https://{}/keys/{NAME}", server.address()).parse().unwrap();
+    let config = AzureKeyVaultConfig::new(key, KeyPurpose::RequestSigning)
+        .with_access_token(TOKEN)
+        .unwrap()
+        .with_root_certificates(server.certificate().unwrap().as_bytes())
+        .unwrap();
+    let absent = json_reply(404, &json!({"error": {"code": "KeyNotFound", "message": NAME}}));
+    let inner = json!({"code": "ForbiddenByRbac"});
+    let denied = json!({"error": {"code": "Forbidden", "message": NAME, "innererror": inner}});
+    server.set(Action::Reply(json_reply(403, &denied)));
+    server.next(1, &Action::Reply(absent));
+    let error = config.create_key(None).await.unwrap_err();
+    assert_eq!(error.kind(), AccessDenied);
+    assert!(error.to_string().contains("Key Vault Crypto Officer"), "{error}");
+    assert!(!format!("{error:?}").contains(NAME), "{error:?}");
+}
+
 fn assert_refused<T: std::fmt::Debug>(
     what: &str,
     outcome: Result<T, ProviderError>,

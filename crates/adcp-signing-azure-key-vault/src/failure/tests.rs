@@ -62,6 +62,7 @@ fn the_code_of_the_service_decides() {
         (400, "BadParameter", "", Kind::AlgorithmMismatch),
         (400, "ALaterCode", "", Kind::Configuration),
         (409, "Conflict", "ObjectIsBeingRecovered", Kind::Unavailable),
+        (409, "Conflict", "ObjectIsDeletedButRecoverable", Kind::Configuration),
         (429, "Throttled", "", Kind::Throttled),
         (500, "InternalServerError", "", Kind::Unavailable),
         (503, "Throttled", "", Kind::Throttled),

@@ -10,5 +10,6 @@
 mod conformance;
 mod keys;
 mod microsoft_client;
+mod operate;
 mod own_server;
 mod ready_client;
