@@ -3,8 +3,8 @@
 use std::{ffi::OsString, fmt, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use adcp_signing_core::{
-    KeyPurpose, KeyRef, ProviderError, ProviderErrorKind,
-    provider::toolkit::{Environment, KeyOptions, KeyUriError},
+    Algorithm, KeyPurpose, KeyRef, ProviderError, ProviderErrorKind,
+    provider::toolkit::{CreatedKey, Environment, KeyOptions, KeyUriError},
 };
 use cryptoki::{context::Pkcs11, slot::Slot};
 
@@ -13,6 +13,7 @@ use crate::{
     module::TokenPlace,
     pin::PinSource,
     pool::Limits,
+    provider,
     selector::{KeySelector, Path, TokenSelector, key_ref},
     uri::{Pkcs11Uri, UriPinSource},
 };
@@ -160,6 +161,21 @@ impl Pkcs11Config {
     /// absolute; else of the kind that the token's answer stands for.
     pub async fn connect(self) -> Result<Pkcs11Provider, ProviderError> {
         Pkcs11Provider::connect(self.place()?, self).await
+    }
+
+    /// Makes the key pair on the token, and answers with the label and the id of this very pair. An id
+    /// that the selector leaves open is chosen at random. The algorithm is that of the options, else
+    /// this one, else Ed25519. The private key is sensitive and not extractable.
+    ///
+    /// # Errors
+    /// [`ProviderErrorKind::Configuration`] when either half of such a key is on the token already;
+    /// [`ProviderErrorKind::AlgorithmMismatch`] when the token makes no keys of the algorithm; else as
+    /// [`connect`](Self::connect).
+    pub async fn create_key(
+        self,
+        algorithm: Option<Algorithm>,
+    ) -> Result<CreatedKey<KeySelector>, ProviderError> {
+        provider::create(self, algorithm).await
     }
 
     /// Builds the provider over the token in a slot of a module that the caller has loaded and
@@ -318,8 +334,6 @@ fn configuration(message: &'static str) -> ProviderError {
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
-
-    use adcp_signing_core::Algorithm;
 
     use super::*;
 

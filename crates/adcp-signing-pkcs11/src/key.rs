@@ -9,10 +9,10 @@ use cryptoki::{
 use crate::{error::Fault, selector::KeySelector};
 
 /// `CKA_EC_PARAMS` of P-256: the object identifier 1.2.840.10045.3.1.7 in DER.
-const P256: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+pub(crate) const P256: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
 /// `CKA_EC_PARAMS` of Ed25519, as tokens write it: the curve's name, or one of its object
 /// identifiers.
-const ED25519: [&[u8]; 3] = [
+pub(crate) const ED25519: [&[u8]; 3] = [
     b"\x13\x0cedwards25519",
     // 1.3.101.112 (RFC 8410 §3).
     &[0x06, 0x03, 0x2b, 0x65, 0x70],
@@ -170,10 +170,15 @@ fn without_leading_zeros(integer: &[u8]) -> &[u8] {
     integer.get(zeros..).unwrap_or_default()
 }
 
-fn template(class: ObjectClass, selector: &KeySelector) -> Vec<Attribute> {
+pub(crate) fn template(class: ObjectClass, selector: &KeySelector) -> Vec<Attribute> {
+    std::iter::once(Attribute::Class(class)).chain(names(selector)).collect()
+}
+
+/// The label and the id that a selector has.
+pub(crate) fn names(selector: &KeySelector) -> impl Iterator<Item = Attribute> {
     let label = selector.label.as_ref().map(|label| Attribute::Label(label.clone().into_bytes()));
     let id = selector.id.clone().map(Attribute::Id);
-    [Some(Attribute::Class(class)), label, id].into_iter().flatten().collect()
+    [label, id].into_iter().flatten()
 }
 
 /// The one object that matches, or none.

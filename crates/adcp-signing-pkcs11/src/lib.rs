@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 mod config;
+mod create;
 mod error;
+mod inspect;
 mod key;
 mod module;
 mod pin;

@@ -3,11 +3,12 @@
 use std::{
     fmt,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use adcp_signing_core::{
     Algorithm, ProviderError, ProviderErrorKind, PublicKey, Signature, SigningProvider,
-    provider::{Capability, Custody, KeyIdentity, Signed},
+    provider::{Capability, Custody, Inspection, KeyIdentity, Signed, Unseen, toolkit::CreatedKey},
 };
 use async_trait::async_trait;
 
@@ -15,6 +16,7 @@ use crate::{
     config::Pkcs11Config,
     module::TokenPlace,
     pool::Pool,
+    selector::KeySelector,
     station::{Answer, Request, Shared, TokenStation},
     token::Token,
 };
@@ -55,6 +57,32 @@ impl Pkcs11Provider {
         let identity = options.identity_or_ask(key_ref, || sessions.public_key()).await?;
         Ok(Self { identity, sessions })
     }
+
+    /// What the token shows about how it keeps the key. It does not show what a login may do.
+    pub async fn inspect(&self) -> Inspection {
+        match self.sessions.inspect().await {
+            Ok(inspection) => inspection,
+            Err(error) => {
+                let message = format!("asking for it failed: {error}");
+                Inspection::unseen(Unseen::NotAnswered, message)
+            }
+        }
+    }
+}
+
+/// How long a token may take to make a key.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Makes the key of a configuration.
+pub(crate) async fn create(
+    config: Pkcs11Config,
+    algorithm: Option<Algorithm>,
+) -> Result<CreatedKey<KeySelector>, ProviderError> {
+    let algorithm = config.options.algorithm.or(algorithm).unwrap_or(Algorithm::Ed25519);
+    // Past its time a call runs to its end all the same, and its key would be there unseen.
+    let limit = config.limits.timeout.max(PATIENCE);
+    let place = config.place()?;
+    Sessions::new(place, config.with_timeout(limit)).create(algorithm).await
 }
 
 #[async_trait]
@@ -112,14 +140,28 @@ impl Sessions {
         }
         match self.pool.call(Request::PublicKey).await? {
             Answer::PublicKey(key) => Ok(key),
-            Answer::Signature(_) => Err(mixed_up()),
+            _ => Err(mixed_up()),
+        }
+    }
+
+    async fn inspect(&self) -> Result<Inspection, ProviderError> {
+        match self.pool.call(Request::Inspect).await? {
+            Answer::Inspection(inspection) => Ok(inspection),
+            _ => Err(mixed_up()),
+        }
+    }
+
+    async fn create(&self, algorithm: Algorithm) -> Result<CreatedKey<KeySelector>, ProviderError> {
+        match self.pool.call(Request::Create(algorithm)).await? {
+            Answer::Created(key) => Ok(key),
+            _ => Err(mixed_up()),
         }
     }
 
     async fn sign(&self, message: &[u8]) -> Result<Signature, ProviderError> {
         match self.pool.call(Request::Sign(message.to_vec())).await? {
             Answer::Signature(signature) => Ok(signature),
-            Answer::PublicKey(_) => Err(mixed_up()),
+            _ => Err(mixed_up()),
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use adcp_signing_core::{
-    Algorithm, ProviderError, ProviderErrorKind, PublicKey, Signature, provider::check_algorithm,
+    Algorithm, ProviderError, ProviderErrorKind, PublicKey, Signature,
+    provider::{Inspection, check_algorithm, toolkit::CreatedKey},
 };
 use cryptoki::{
     context::Pkcs11,
@@ -20,7 +21,9 @@ use cryptoki::{
 use sha2::{Digest as _, Sha256, Sha512};
 
 use crate::{
+    create,
     error::Fault,
+    inspect,
     key::{self, FoundKey},
     pool::{Served, Station},
     selector::KeySelector,
@@ -44,12 +47,16 @@ pub(crate) struct Shared {
 pub(crate) enum Request {
     PublicKey,
     Sign(Vec<u8>),
+    Inspect,
+    Create(Algorithm),
 }
 
 /// The answer to a [`Request`].
 pub(crate) enum Answer {
     PublicKey(PublicKey),
     Signature(Signature),
+    Inspection(Inspection),
+    Created(CreatedKey<KeySelector>),
 }
 
 /// A thread's own session with the token, opened on first use and again after a failure.
@@ -70,14 +77,25 @@ impl TokenStation {
     }
 
     fn attempt(&mut self, request: &Request) -> Result<Answer, Fault> {
-        let open = match &mut self.open {
+        match request {
+            Request::PublicKey => Ok(Answer::PublicKey(self.open()?.key.public_key.clone())),
+            Request::Sign(message) => self.open()?.sign(message).map(Answer::Signature),
+            Request::Inspect => {
+                let open = self.open()?;
+                inspect::inspect(&open.session, open.key.handle).map(Answer::Inspection)
+            }
+            Request::Create(algorithm) => {
+                let Shared { token, key, .. } = &*self.shared;
+                create::create(token, key, *algorithm).map(Answer::Created)
+            }
+        }
+    }
+
+    fn open(&mut self) -> Result<&OpenKey, Fault> {
+        Ok(match &mut self.open {
             Some(open) => open,
             closed => closed.insert(OpenKey::open(&self.shared)?),
-        };
-        match request {
-            Request::PublicKey => Ok(Answer::PublicKey(open.key.public_key.clone())),
-            Request::Sign(message) => open.sign(message).map(Answer::Signature),
-        }
+        })
     }
 }
 

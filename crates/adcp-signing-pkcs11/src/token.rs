@@ -31,8 +31,20 @@ impl Token {
 
     /// A fresh session with the token, logged in where a PIN is to be had.
     pub(crate) fn open_session(&self) -> Result<(Pkcs11, Slot, Session), Fault> {
+        self.open(Pkcs11::open_ro_session)
+    }
+
+    /// The same, for a session that may make objects.
+    pub(crate) fn open_session_to_write(&self) -> Result<(Pkcs11, Slot, Session), Fault> {
+        self.open(Pkcs11::open_rw_session)
+    }
+
+    fn open(
+        &self,
+        open: impl FnOnce(&Pkcs11, Slot) -> Result<Session, Error>,
+    ) -> Result<(Pkcs11, Slot, Session), Fault> {
         let (context, slot, token) = self.place.find()?;
-        let session = context.open_ro_session(slot)?;
+        let session = open(&context, slot)?;
         self.log_in(&session, &token)?;
         Ok((context, slot, session))
     }

@@ -3,10 +3,13 @@
 use std::{fmt, path::Path as FilePath, str::FromStr};
 
 use adcp_signing_core::{
-    ProviderError,
-    provider::toolkit::{
-        KeyOptions, KeyUriError, KeyUriParts, KeyUriScheme, percent_decode, percent_decode_bytes,
-        write_query,
+    Algorithm, ProviderError,
+    provider::{
+        Inspection,
+        toolkit::{
+            CreatedKey, KeyOptions, KeyUriError, KeyUriParts, KeyUriScheme, percent_decode,
+            percent_decode_bytes, write_query,
+        },
     },
 };
 
@@ -75,6 +78,18 @@ impl KeyUriScheme for Pkcs11Uri {
 
     async fn connect(&self) -> Result<Pkcs11Provider, ProviderError> {
         Pkcs11Config::from_uri(self)?.connect().await
+    }
+
+    async fn inspect(provider: &Pkcs11Provider) -> Inspection {
+        provider.inspect().await
+    }
+
+    async fn create(
+        &self,
+        algorithm: Option<Algorithm>,
+    ) -> Result<CreatedKey<Self>, ProviderError> {
+        let made = Pkcs11Config::from_uri(self)?.create_key(algorithm).await?;
+        Ok(made.map(|key| Self { key, ..self.clone() }))
     }
 }
 
@@ -212,7 +227,7 @@ impl fmt::Debug for Pkcs11Uri {
 
 #[cfg(test)]
 mod tests {
-    use adcp_signing_core::{Algorithm, KeyPurpose};
+    use adcp_signing_core::KeyPurpose;
 
     use super::*;
 

@@ -19,10 +19,17 @@ use adcp_signing_core::{
         PublicKeyMismatch, Timeout, Unavailable,
     },
     SigningProvider,
-    provider::toolkit::{KeyOptions, KeyUriScheme as _},
+    provider::{
+        Observation,
+        toolkit::{CreatedKey, KeyOptions, KeyUriScheme as _},
+    },
 };
 use adcp_signing_pkcs11::{
     KeySelector, PinSource, Pkcs11Config, Pkcs11Provider, Pkcs11Uri, TokenSelector, UserPin,
+    cryptoki::{
+        mechanism::Mechanism,
+        object::{Attribute, ObjectClass},
+    },
 };
 use adcp_signing_testkit::{OwnServer, survives_a_kill};
 use async_trait::async_trait;
@@ -302,4 +309,125 @@ fn no_runtime_is_needed() {
     let token = token!();
     let key = token.key(ED25519);
     futures_executor::block_on(signs(&built(token.config(&key.label))));
+}
+
+/// Makes a key. SoftHSM answers `CKR_GENERAL_ERROR` where another copy of it changes the token's
+/// files at the same moment.
+async fn made(
+    config: impl Fn() -> Pkcs11Config,
+    algorithm: Option<Algorithm>,
+) -> CreatedKey<KeySelector> {
+    for _ in 0..20 {
+        match config().create_key(algorithm).await {
+            Err(error) if error.to_string().contains("CKR_GENERAL_ERROR") => {}
+            made => return made.unwrap(),
+        }
+    }
+    panic!("SoftHSM made no key");
+}
+
+#[tokio::test]
+async fn a_key_is_made_where_there_is_none_and_cannot_leave_the_token() {
+    let token = token!();
+    for (asked, algorithm) in
+        [(None, ED25519), (Some(Algorithm::EcdsaP256Sha256), Algorithm::EcdsaP256Sha256)]
+    {
+        // A key of the label that the test removes at its end.
+        let key = token.key(ED25519);
+        let config = || token.config(&key.label);
+        for half in ["both", "private"] {
+            let error = config().create_key(asked).await.unwrap_err();
+            assert_eq!(error.kind(), Configuration, "{half}");
+            assert!(error.to_string().contains("already"), "{half}: {error}");
+            key.destroy_public_half();
+        }
+        key.destroy();
+        let created = made(config, asked).await;
+        assert_eq!(created.public_key.algorithm(), algorithm);
+        let provider = config().connect().await.unwrap();
+        assert_eq!(provider.public_key().await.unwrap(), created.public_key);
+        signs(&provider).await;
+        let seen = provider.inspect().await;
+        let codes = [&seen.export, &seen.rotation, &seen.permissions].map(Observation::code);
+        assert_eq!(codes, ["ok", "ok", "not_shown"], "{seen:?}");
+
+        // A public half alone has the name as well.
+        let session = token.session();
+        let private = [
+            Attribute::Class(ObjectClass::PRIVATE_KEY),
+            Attribute::Label(key.label.clone().into()),
+        ];
+        for object in session.find_objects(&private).unwrap() {
+            session.destroy_object(object).unwrap();
+        }
+        let error = config().create_key(asked).await.unwrap_err();
+        assert!(error.to_string().contains("already"), "{error}");
+    }
+    let rsa = token.config("rsa").create_key(Some(Algorithm::RsaPssSha512)).await.unwrap_err();
+    assert!(rsa.to_string().contains("ed25519 and ecdsa-p256-sha256"), "{rsa}");
+}
+
+#[tokio::test]
+async fn the_uri_of_a_made_key_names_its_id_and_a_wrong_pin_makes_none() {
+    let token = token!();
+    let key = token.key(ED25519);
+    key.destroy();
+    let folder = tempfile::tempdir().unwrap();
+    let pin = folder.path().join("pin");
+    std::fs::write(&pin, &token.pin).unwrap();
+    let uri = format!(
+        "pkcs11:token={};object={}?module-path={}&pin-source=file:{}",
+        token.label,
+        key.label,
+        token.module.display(),
+        pin.display()
+    );
+    let uri: Pkcs11Uri = uri.parse().unwrap();
+    let created = loop {
+        match uri.create(None).await {
+            Err(error) if error.to_string().contains("CKR_GENERAL_ERROR") => {}
+            made => break made.unwrap(),
+        }
+    };
+    let named = created.name.to_string();
+    assert!(named.contains(";id=%"), "{named}");
+    let provider = created.name.connect().await.unwrap();
+    assert_eq!(provider.public_key().await.unwrap(), created.public_key);
+    let id: KeySelector = KeySelector::id(b"replacement".to_vec());
+    assert!(!format!("{id:?}").contains("replacement"));
+}
+
+#[tokio::test]
+async fn a_key_that_can_leave_the_token_is_seen() {
+    let token = token!();
+    let session = token.session();
+    for (label, sensitive, extractable) in
+        [("adcp-loose-a", false, true), ("adcp-loose-b", true, true)]
+    {
+        let key = token.key(ED25519);
+        key.destroy();
+        let named = [
+            Attribute::Token(true),
+            Attribute::Label(key.label.clone().into()),
+            Attribute::Id(label.into()),
+        ];
+        let curve = Attribute::EcParams(b"\x13\x0cedwards25519".to_vec());
+        let public =
+            [&named[..], &[curve, Attribute::Verify(true), Attribute::Private(false)]].concat();
+        let private = [
+            Attribute::Private(true),
+            Attribute::Sensitive(sensitive),
+            Attribute::Extractable(extractable),
+            Attribute::Sign(true),
+        ];
+        let private = [&named[..], &private].concat();
+        let made = (0..20)
+            .map(|_| session.generate_key_pair(&Mechanism::EccEdwardsKeyPairGen, &public, &private))
+            .find(Result::is_ok);
+        made.unwrap().unwrap();
+        let seen = built(token.config(&key.label)).inspect().await;
+        assert_eq!(seen.export.code(), "key_exportable", "{label}: {seen:?}");
+    }
+    let missing = built(token.config("adcp-no-such-key")).inspect().await;
+    assert_eq!(missing.export.code(), "not_answered", "{missing:?}");
 }
