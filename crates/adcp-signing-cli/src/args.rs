@@ -4,7 +4,7 @@ use std::{fmt::Write as _, path::PathBuf};
 
 use adcp_signing::{Algorithm, KeyPurpose};
 use clap::{
-    Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum,
+    ArgGroup, Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum,
     builder::PossibleValuesParser, value_parser,
 };
 use clap_complete::Shell;
@@ -40,6 +40,8 @@ const KEY: &str = "ADCP_SIGNING_KEY";
 const KEY_HEADING: &str = "Key";
 /// The options that decide over a message.
 const VERIFICATION: &str = "Verification";
+/// How long a call to a key may take, in seconds.
+const TIMEOUT: u16 = 10;
 /// Every latency is kept until the end.
 const MAX_SIGNATURES: i64 = 1_000_000;
 /// More in flight says nothing about a key service that one process would ever see.
@@ -52,8 +54,9 @@ pub(crate) enum Command {
   adcp-signing demo examples/create_media_buy.http
   adcp-signing demo --kind webhook examples/webhook.http")]
     Demo(DemoArgs),
-    /// Makes a private key in a file that only its owner can read.
+    /// Makes a key: in a key service, or in a file that only its owner can read.
     #[command(after_help = "Examples:
+  adcp-signing keygen --key 'awskms:///alias/adcp/buyer?region=eu-west-1' --jwks jwks.json
   adcp-signing keygen --kid buyer-2026 --out buyer.jwk --jwks jwks.json
   adcp-signing keygen --print-commands 'awskms:///alias/adcp/buyer?region=eu-west-1'")]
     Keygen(KeygenArgs),
@@ -156,6 +159,7 @@ pub(crate) struct DemoArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(group(ArgGroup::new("place").required(true).args(["out", "key", "print_commands"])))]
 pub(crate) struct KeygenArgs {
     /// ed25519 (EdDSA) or ecdsa-p256-sha256 (ES256); ed25519 by default, where the key service has it.
     #[arg(long, value_parser = algorithm)]
@@ -168,13 +172,16 @@ pub(crate) struct KeygenArgs {
     pub(crate) kid: Option<String>,
     /// Where the private JWK goes; an existing file is never overwritten. `-` is standard output,
     /// for a program that stores it.
-    #[arg(long, short, value_name = "FILE", required_unless_present = "print_commands")]
+    #[arg(long, short, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// Makes the key of this URI in its service, where there is none, and prints the URI to use.
+    #[arg(long, value_name = "URI", conflicts_with_all = ["kid", "purpose"])]
+    pub(crate) key: Option<String>,
     /// Where the public JWKS goes, in place of standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) jwks: Option<PathBuf>,
     /// Makes no key, and prints the commands of the key service that make the key of this URI.
-    #[arg(long, value_name = "URI", conflicts_with_all = ["out", "jwks", "kid", "purpose"])]
+    #[arg(long, value_name = "URI", conflicts_with_all = ["jwks", "kid", "purpose"])]
     pub(crate) print_commands: Option<String>,
 }
 
@@ -213,9 +220,15 @@ pub(crate) struct KeyUriArgs {
     #[arg(long)]
     pub(crate) allow_in_process_keys: bool,
     /// How long opening a key, and each call to it, may take.
-    #[arg(long, value_name = "SECONDS", default_value_t = 10,
+    #[arg(long, value_name = "SECONDS", default_value_t = TIMEOUT,
         value_parser = value_parser!(u16).range(1..=600))]
     pub(crate) timeout: u16,
+}
+
+impl Default for KeyUriArgs {
+    fn default() -> Self {
+        Self { allow_in_process_keys: false, timeout: TIMEOUT }
+    }
 }
 
 #[derive(Debug, ClapArgs)]

@@ -49,6 +49,9 @@ struct Place {
     settings: Vec<String>,
 }
 
+/// What is done with a key that is made in its service.
+pub(crate) const MAKING: &str = "making";
+
 /// The code of what cannot be used as it was given.
 pub(crate) const INVALID: &str = "invalid_input";
 
@@ -141,7 +144,11 @@ impl Failure {
             settings => format!("while {} {} ({})", place.doing, place.uri, settings.join(", ")),
         });
         let causes = failure.causes.iter().map(|cause| format!("caused by: {cause}"));
-        place.into_iter().chain(causes).collect()
+        let is_in_doubt = ["timeout", "unavailable"].contains(&failure.code)
+            && failure.place.as_ref().is_some_and(|place| place.doing == MAKING);
+        let doubt = "the key may have been made all the same: probe it before you try again";
+        let doubt = is_in_doubt.then(|| doubt.to_owned());
+        place.into_iter().chain(causes).chain(doubt).collect()
     }
 
     /// A signer's refusal has the code that a verifier would have answered with.
@@ -314,6 +321,15 @@ mod tests {
         let failure = failure.while_doing("opening", "memory:");
         let notes = causes.map(|cause| format!("caused by: {cause}"));
         assert_eq!(failure.notes(), [&["while opening memory:".to_owned()], &notes[..]].concat());
+        // A call that got no answer may have made a key.
+        for (kind, is_in_doubt) in
+            [(ProviderErrorKind::Timeout, true), (ProviderErrorKind::AccessDenied, false)]
+        {
+            let failure =
+                Failure::from(ProviderError::new(kind, "x")).while_doing(MAKING, "memory:");
+            let notes = failure.notes().join("\n");
+            assert_eq!(notes.contains("may have been made"), is_in_doubt, "{notes}");
+        }
         // Some errors repeat their cause in their own text.
         let said = SignError::Provider(ProviderError::new(ProviderErrorKind::Timeout, "no answer"));
         assert_eq!(chain(&said), "timeout: no answer");

@@ -4,7 +4,7 @@ use std::{collections::HashMap, env, num::NonZeroUsize, sync::Arc, time::Duratio
 
 use adcp_signing::{
     KeySchemes, KeyWarning, SigningProvider, UriOptions,
-    provider::{layers::RetryPolicy, toolkit::LocalKeyUri},
+    provider::{Inspection, Unseen, layers::RetryPolicy, toolkit::LocalKeyUri},
     provider_from_uri_with,
 };
 
@@ -69,6 +69,22 @@ impl Access {
             Err(error) => Err(Failure::from(error)),
         };
         key.map_err(|failure| failure.while_doing("opening", uri))
+    }
+
+    /// What the key's service shows about how it keeps the key.
+    pub(crate) async fn inspect(&self, uri: &str) -> Inspection {
+        let schemes = KeySchemes::built_in();
+        match tokio::time::timeout(self.limit, schemes.inspect(uri)).await {
+            Ok(Ok(inspection)) => inspection,
+            Ok(Err(error)) => {
+                let message = format!("the key could not be opened for it: {error}");
+                Inspection::unseen(Unseen::NotAnswered, message)
+            }
+            Err(_) => {
+                let message = "the service did not answer in the time of --timeout";
+                Inspection::unseen(Unseen::NotAnswered, message)
+            }
+        }
     }
 
     /// What the library warns of before the key is opened, if it can read the URI.

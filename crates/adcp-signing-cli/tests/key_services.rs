@@ -38,6 +38,13 @@ fn server<const N: usize>(names: [&'static str; N]) -> Result<[String; N], Strin
     Ok(values)
 }
 
+/// Where a key can be made: its URI, the variables that lead to the service, and what a probe of the
+/// made key warns of or does not see.
+struct Place {
+    key: Key,
+    seen: [&'static str; 3],
+}
+
 /// A name that no other test has.
 fn unique() -> String {
     let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
@@ -252,4 +259,120 @@ fn a_key_in_vault_transit_goes_from_probe_to_verified_message() {
 #[test]
 fn a_key_in_a_pkcs11_token_goes_from_probe_to_verified_message() {
     journey(pkcs11());
+}
+
+fn aws_kms_place() -> Result<Place, String> {
+    let [endpoint] = server(["ADCP_TEST_MINISTACK_ENDPOINT"])?;
+    let uri = format!("awskms:///alias/{}?region=us-east-1&endpoint={endpoint}", unique());
+    // The default policy of a key leaves it to IAM.
+    Ok(Place { key: Key { uri, variables: Vec::new() }, seen: ["ok", "ok", "not_shown"] })
+}
+
+fn vault_transit_place() -> Result<Place, String> {
+    let [address, token] = server(["ADCP_TEST_OPENBAO_ADDR", "ADCP_TEST_OPENBAO_TOKEN"])?;
+    let (name, headers) = (unique(), [("x-vault-token", token.as_str())]);
+    post(&format!("{address}/v1/sys/mounts/{name}"), &headers, &json!({"type": "transit"}));
+    let uri = format!("openbao://buyer?mount={name}");
+    let variables = vec![("BAO_ADDR", address), ("BAO_TOKEN", token)];
+    Ok(Place { key: Key { uri, variables }, seen: ["ok", "ok", "permissions_wide"] })
+}
+
+fn azure_key_vault_place() -> Result<Place, String> {
+    let [url, token, ca] = server([
+        "ADCP_TEST_AZURE_KEY_VAULT_URL",
+        "ADCP_TEST_AZURE_KEY_VAULT_TOKEN",
+        "ADCP_TEST_AZURE_KEY_VAULT_CA",
+    ])?;
+    let uri = format!("{}/keys/{}", url.replace("https://", "azurekeyvault://"), unique());
+    let variables =
+        vec![("ADCP_AZURE_KEY_VAULT_ACCESS_TOKEN", token), ("ADCP_AZURE_KEY_VAULT_CA_FILE", ca)];
+    Ok(Place { key: Key { uri, variables }, seen: ["ok", "ok", "not_shown"] })
+}
+
+fn gcp_kms_place() -> Result<Place, String> {
+    let [endpoint, token, parent] = server([
+        "ADCP_TEST_GCP_KMS_ENDPOINT",
+        "ADCP_TEST_GCP_KMS_TOKEN",
+        "ADCP_TEST_GCP_KMS_PARENT",
+    ])?;
+    let (name, bearer) = (unique(), format!("Bearer {token}"));
+    let headers =
+        [(AUTHORIZATION.as_str(), bearer.as_str()), (CONTENT_TYPE.as_str(), "application/json")];
+    post(&format!("{endpoint}/v1/{parent}/keyRings?keyRingId={name}"), &headers, &json!({}));
+    let version = format!("{parent}/keyRings/{name}/cryptoKeys/buyer/cryptoKeyVersions/1");
+    let uri = format!("gcpkms://{version}?endpoint={endpoint}");
+    let variables = vec![("ADCP_GCP_KMS_ACCESS_TOKEN", token)];
+    Ok(Place { key: Key { uri, variables }, seen: ["ok", "ok", "permissions_wide"] })
+}
+
+fn pkcs11_place() -> Result<Place, String> {
+    let [module, token, pin] =
+        server(["ADCP_TEST_PKCS11_MODULE", "ADCP_TEST_PKCS11_TOKEN", "ADCP_TEST_PKCS11_PIN"])?;
+    let uri = format!(
+        "pkcs11:token={token};object={}?module-path={module}&pin-source=env:ADCP_CLI_PIN",
+        unique()
+    );
+    let variables = vec![("ADCP_CLI_PIN", pin)];
+    Ok(Place { key: Key { uri, variables }, seen: ["ok", "ok", "not_shown"] })
+}
+
+/// A key is made once, its public half written, and what a probe says of it.
+fn making(place: Result<Place, String>) {
+    let Place { key, seen } = match place {
+        Ok(place) => place,
+        Err(reason) => {
+            assert!(env::var("CI").as_deref() != Ok("true"), "under CI this must run: {reason}");
+            return println!("skipped: {reason}");
+        }
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let jwks = folder.path().join("jwks.json").to_str().unwrap().to_owned();
+    let make = ["keygen", "--key", &key.uri, "--jwks", &jwks];
+    let made = key.run(&make);
+    assert!(made.status.success(), "{made:?}");
+    let uri = text(&made).trim_end().to_owned();
+    assert!(uri.contains("spki-sha256=") && !uri.contains('\n'), "{made:?}");
+    let published: Value = serde_json::from_slice(&std::fs::read(&jwks).unwrap()).unwrap();
+    assert_eq!(published["keys"].as_array().unwrap().len(), 1, "{published}");
+
+    let probed = key.run(&["probe", "--json", "--count", "3", "--jwks", &jwks, "--key", &uri]);
+    let answer: Value =
+        serde_json::from_str(&text(&probed)).unwrap_or_else(|_| panic!("{probed:?}"));
+    assert_eq!((probed.status.code(), &answer["ok"]), (Some(0), &json!(true)), "{answer}");
+    let code = |name: &str| {
+        let checks = answer["checks"].as_array().unwrap();
+        checks.iter().find(|check| check["name"] == name).unwrap()["code"].clone()
+    };
+    assert_eq!(code("key_uri"), "ok", "the made key is named for good: {answer}");
+    assert_eq!(["export", "rotation", "permissions"].map(code), seen.map(Value::from), "{answer}");
+
+    let again = key.run(&make);
+    assert_eq!((again.status.code(), text(&again)), (Some(3), String::new()), "{again:?}");
+    let said = String::from_utf8(again.stderr.clone()).unwrap();
+    assert!(said.contains("already") && said.contains("while making"), "{said}");
+}
+
+#[test]
+fn a_key_is_made_in_aws_kms() {
+    making(aws_kms_place());
+}
+
+#[test]
+fn a_key_is_made_in_azure_key_vault() {
+    making(azure_key_vault_place());
+}
+
+#[test]
+fn a_key_is_made_in_google_cloud_kms() {
+    making(gcp_kms_place());
+}
+
+#[test]
+fn a_key_is_made_in_vault_transit() {
+    making(vault_transit_place());
+}
+
+#[test]
+fn a_key_is_made_in_a_pkcs11_token() {
+    making(pkcs11_place());
 }

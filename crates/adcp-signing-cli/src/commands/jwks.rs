@@ -65,6 +65,14 @@ async fn export(args: &JwksArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Writes the public JWKS of keys of a service.
+pub(crate) async fn write(uris: &[String], path: &Path) -> Result<(), Failure> {
+    let jwks = jwks_text(&public(uris, &KeyUriArgs::default()).await?);
+    files::write_jwks(path, &jwks)?;
+    wrote(path);
+    Ok(())
+}
+
 /// The public halves of the keys that URIs name.
 async fn public(uris: &[String], args: &KeyUriArgs) -> Result<Vec<Jwk>, Failure> {
     let access = Access::new(args);

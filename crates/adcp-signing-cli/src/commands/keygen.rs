@@ -6,19 +6,56 @@ use std::{
     process::ExitCode,
 };
 
-use adcp_signing::{Algorithm, InMemoryProvider, KeyPurpose};
+use adcp_signing::{Algorithm, InMemoryProvider, KeyPurpose, KeySchemes};
 
-use super::jwks::jwks_text;
+use super::jwks::{self, jwks_text};
 use crate::{
     args::KeygenArgs,
-    failure::Failure,
-    files,
+    failure::{Failure, MAKING},
+    files, keys,
     output::{self, DIM, GOOD, outln, shown},
     provisioning,
 };
 
+pub(crate) async fn run(args: &KeygenArgs) -> Result<ExitCode, Failure> {
+    match &args.key {
+        Some(uri) => in_service(uri, args).await?,
+        None => return in_file(args),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes a key in its service, and says by which URI to sign with it.
+async fn in_service(uri: &str, args: &KeygenArgs) -> Result<(), Failure> {
+    if let Some(path) = &args.jwks {
+        files::check_jwks_place(path)?;
+    }
+    let made = KeySchemes::built_in().create(uri, args.alg).await;
+    let made = made.map_err(|error| Failure::from(error).while_doing(MAKING, uri))?;
+    let key = &made.public_key;
+    anstream::eprintln!(
+        "{GOOD}made{GOOD:#} an {} key {DIM}(thumbprint {}){DIM:#}",
+        key.algorithm(),
+        key.thumbprint()
+    );
+    // First of all: whatever fails from here on, the key is there.
+    outln!("{}", shown(&made.uri));
+    let key = keys::as_option(&made.uri);
+    match &args.jwks {
+        Some(path) => {
+            jwks::write(std::slice::from_ref(&made.uri), path).await?;
+            output::hint(&format!(
+                "publish the JWKS, then check both: adcp-signing probe {key} --jwks {}",
+                path.display()
+            ));
+        }
+        None => output::hint(&format!("publish the key: adcp-signing jwks {key} --out jwks.json")),
+    }
+    Ok(())
+}
+
 /// Writes a fresh private key, and its public JWKS.
-pub(crate) fn run(args: &KeygenArgs) -> Result<ExitCode, Failure> {
+fn in_file(args: &KeygenArgs) -> Result<ExitCode, Failure> {
     if let Some(kid) = &args.kid {
         check_kid(kid)?;
     }

@@ -31,7 +31,7 @@ use adcp_signing::json;
 pub(crate) async fn run(command: Command, verbose: bool) -> Result<ExitCode, Failure> {
     match command {
         Command::Demo(args) => demo::run(&args).await,
-        Command::Keygen(args) => keygen::run(&args),
+        Command::Keygen(args) => keygen::run(&args).await,
         Command::Jwks(args) => jwks::run(&args).await,
         Command::Probe(args) => probe::run(&args).await,
         Command::Sign(args) => sign::run(&args).await,

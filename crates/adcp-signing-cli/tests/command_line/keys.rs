@@ -153,6 +153,9 @@ fn a_probe_marks_what_was_not_checked_and_what_to_watch() {
         "· clock       not checked: give --jwks as a URL",
         "! key uri     the key is held in this process",
         "· pin         not checked: ",
+        "· export      not checked: the key is in this process",
+        "· rotation    not checked: ",
+        "· permissions not checked: ",
         "· published   not checked: ",
         "✓ signatures  1 verified",
     ] {
@@ -373,4 +376,41 @@ fn the_commands_of_a_key_service_are_printed_and_no_key_is_made() {
         assert_eq!(code(&run(&args, "")), 2, "{conflict:?}");
     }
     assert_eq!(code(&run(&["keygen"], "")), 2);
+}
+
+/// A key in a service is made by its URI; all else that may be meant is refused before a call.
+#[test]
+fn a_key_is_made_only_where_a_uri_names_a_service() {
+    let folder = tempfile::tempdir().unwrap();
+    let private = folder.path().join("private.jwk").to_str().unwrap().to_owned();
+    assert_eq!(code(&run(&["keygen", "--out", &private], "")), 0);
+    let pinned = format!("openbao://k?spki-sha256={}", "ab".repeat(32));
+    for (args, reason) in [
+        (&["keygen"][..], "--key"),
+        (&["keygen", "--key", "file:k.jwk"], "no key of a service"),
+        (&["keygen", "--key", "memory:"], "no key of a service"),
+        (&["keygen", "--key", &pinned], "cannot be pinned"),
+        (&["keygen", "--key", "vault://k"], "did you mean hashivault"),
+        (&["keygen", "--key", "openbao://k?token=s.1234"], "holds no secret"),
+        (&["keygen", "--key", "openbao://k", "--out", "k.jwk"], "cannot be used with"),
+        (&["keygen", "--key", "openbao://k", "--kid", "k"], "cannot be used with"),
+        (&["keygen", "--key", "openbao://k", "--print-commands", "openbao://k"], "cannot be used"),
+        (&["keygen", "--key", "openbao://k", "--jwks", &private], "is not a public JWKS"),
+    ] {
+        let output = run(args, "");
+        let said = stderr(&output);
+        // A build without the backend says which to add.
+        let is_missing =
+            said.contains("need the Cargo feature") && args.contains(&"openbao://k?token=s.1234");
+        assert_eq!((code(&output), stdout(&output).as_str()), (2, ""), "{args:?}: {said}");
+        assert!(said.contains(reason) || is_missing, "{args:?}: {said}");
+        assert!(!said.contains("1234"), "{said}");
+    }
+    // A key in the environment is one to sign with, and none to make.
+    let output = Command::new(env!("CARGO_BIN_EXE_adcp-signing"))
+        .arg("keygen")
+        .env("ADCP_SIGNING_KEY", "openbao://k")
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), 2, "{}", stderr(&output));
 }

@@ -4,7 +4,7 @@
 use adcp_signing::{
     Clock as _, JwkSet, KeyWarning, PublicKey, SigningProvider, SystemClock,
     profile::{Profile, PurposeVerdict},
-    provider::toolkit::LocalKeyUri,
+    provider::{Observation, toolkit::LocalKeyUri},
 };
 
 use super::report::Finding;
@@ -122,6 +122,16 @@ pub(super) fn pin(public: &PublicKey, pinned: &PublicKey) -> Finding {
                 pinned.thumbprint()
             ),
         )
+    }
+}
+
+/// What the service shows about how it keeps the key.
+pub(super) fn observed(observation: &Observation) -> Finding {
+    let message = observation.message().to_owned();
+    match observation {
+        Observation::Good(_) => Finding::passed(message),
+        Observation::Concern { concern, .. } => Finding::warning(concern.as_str(), message),
+        _ => Finding::not_checked(observation.code(), message),
     }
 }
 

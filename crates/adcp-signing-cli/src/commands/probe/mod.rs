@@ -124,6 +124,10 @@ impl Probe {
                 }
             },
         );
+        let seen = access.inspect(&self.uri).await;
+        self.add("export", checks::observed(&seen.export));
+        self.add("rotation", checks::observed(&seen.rotation));
+        self.add("permissions", checks::observed(&seen.permissions));
         self.add(
             "published",
             match published {
@@ -155,7 +159,17 @@ impl Probe {
 
     /// Lists this check and those after it, which need what failed before.
     fn skip_from(&mut self, first: &str, given: &Given) {
-        let names = ["purpose", "public_key", "algorithm", "pin", "published", "signatures"];
+        let names = [
+            "purpose",
+            "public_key",
+            "algorithm",
+            "pin",
+            "export",
+            "rotation",
+            "permissions",
+            "published",
+            "signatures",
+        ];
         for name in names.into_iter().skip_while(|name| *name != first) {
             self.add(
                 name,

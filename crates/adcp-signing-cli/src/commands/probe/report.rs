@@ -124,3 +124,27 @@ impl Probe {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use adcp_signing::provider::{Concern, Unseen};
+
+    const PAGE: &str = include_str!("../../../../../docs/command-line.md");
+
+    /// The row of the page's table of codes for an outcome.
+    fn row(outcome: &str) -> Vec<&'static str> {
+        let start = format!("| `{outcome}` | ");
+        let row = PAGE.lines().find_map(|line| line.strip_prefix(&start)).unwrap();
+        row.trim_end_matches(" |").split(", ").map(|code| code.trim_matches('`')).collect()
+    }
+
+    #[test]
+    fn what_a_service_shows_of_a_key_has_documented_codes() {
+        for concern in Concern::ALL {
+            assert!(row("warning").contains(&concern.as_str()), "{concern:?}");
+        }
+        for reason in Unseen::ALL {
+            assert!(row("not_checked").contains(&reason.as_str()), "{reason:?}");
+        }
+    }
+}
