@@ -431,3 +431,29 @@ async fn a_key_that_can_leave_the_token_is_seen() {
     let missing = built(token.config("adcp-no-such-key")).inspect().await;
     assert_eq!(missing.export.code(), "not_answered", "{missing:?}");
 }
+
+/// Another process made the same key meanwhile, or the token does not do what it was asked for.
+#[tokio::test]
+async fn a_key_that_is_not_as_it_was_asked_for_is_removed_again() {
+    let token = token!();
+    let Some(module) = token.faulty_module() else { return println!("skipped: no C compiler") };
+    for (fault, reason, left) in [("twice", "already", 1), ("loose", "can leave it", 0)] {
+        let key = token.key(ED25519);
+        key.destroy();
+        module.fail(fault);
+        let error = loop {
+            match token.config_through(&module.path, &key.label).create_key(None).await {
+                Err(error) if error.to_string().contains("CKR_GENERAL_ERROR") => {}
+                made => break made.unwrap_err(),
+            }
+        };
+        module.heal();
+        assert!(error.to_string().contains(reason), "{fault}: {error}");
+        let private = [
+            Attribute::Class(ObjectClass::PRIVATE_KEY),
+            Attribute::Label(key.label.clone().into()),
+        ];
+        let found = token.session().find_objects(&private).unwrap();
+        assert_eq!(found.len(), left, "{fault}: the other's key stays, ours does not");
+    }
+}

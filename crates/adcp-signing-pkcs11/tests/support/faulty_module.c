@@ -3,7 +3,8 @@
  * The file holds one line: `return N` (every guarded function answers the CK_RV N), `sign N` (C_Sign does), `once N`
  * (the next C_SignInit does, and the file is removed), `mechanism N` (C_GetMechanismInfo does),
  * `start N` (C_Initialize does), `hang` (guarded functions wait until the file changes),
- * `garbage` and `truncate` (answers of the wrong content and length). Each guarded call that meets a fault adds a byte
+ * `garbage` and `truncate` (answers of the wrong content and length), `twice` (C_GenerateKeyPair makes a second pair of
+ * the same names), `loose` (it makes a private key that can leave the token). Each guarded call that meets a fault adds a byte
  * to the file CONTROL.count. REAL and CONTROL are defined by whoever compiles this. */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -14,8 +15,8 @@ typedef unsigned long CK;
 typedef struct { CK type; void *value; CK len; } CK_ATTRIBUTE;
 typedef struct { unsigned char version[2]; void *f[68]; } CK_FUNCTION_LIST;
 
-enum { INITIALIZE = 0, GET_TOKEN_INFO = 6, GET_MECHANISM_INFO = 8, OPEN_SESSION = 12, GET_ATTRIBUTE_VALUE = 24, FIND_OBJECTS_INIT = 26, SIGN_INIT = 42, SIGN = 43 };
-enum { MODULUS = 0x120, EC_POINT = 0x181 };
+enum { INITIALIZE = 0, GET_TOKEN_INFO = 6, GET_MECHANISM_INFO = 8, OPEN_SESSION = 12, GET_ATTRIBUTE_VALUE = 24, FIND_OBJECTS_INIT = 26, SIGN_INIT = 42, SIGN = 43, GENERATE_KEY_PAIR = 59 };
+enum { EXTRACTABLE = 0x162, MODULUS = 0x120, EC_POINT = 0x181 };
 
 static CK_FUNCTION_LIST list, *real;
 typedef struct { char word[16]; CK code; } Fault;
@@ -100,6 +101,22 @@ static CK sign(CK session, void *data, CK len, unsigned char *signature, CK *sig
     return rv;
 }
 
+static CK generate_key_pair(CK session, void *mechanism, CK_ATTRIBUTE *public, CK public_count, CK_ATTRIBUTE *private,
+                            CK private_count, CK *public_key, CK *private_key) {
+    static unsigned char yes = 1;
+    CK_ATTRIBUTE changed[16];
+    REFUSE(GENERATE_KEY_PAIR);
+    if (private_count > 16) return 7; /* CKR_ARGUMENTS_BAD */
+    memcpy(changed, private, private_count * sizeof changed[0]);
+    for (CK i = 0; i < private_count && is(&fault, "loose"); i++)
+        if (changed[i].type == EXTRACTABLE) changed[i].value = &yes;
+    CK rv = CALL(GENERATE_KEY_PAIR, session, mechanism, public, public_count, changed, private_count, public_key, private_key);
+    if (rv || !is(&fault, "twice")) return rv;
+    CK other_public, other_private;
+    return CALL(GENERATE_KEY_PAIR, session, mechanism, public, public_count, changed, private_count, &other_public,
+                &other_private);
+}
+
 CK C_GetFunctionList(CK_FUNCTION_LIST **out) {
     if (!real) {
         void *library = dlopen(REAL, RTLD_NOW | RTLD_LOCAL);
@@ -115,6 +132,7 @@ CK C_GetFunctionList(CK_FUNCTION_LIST **out) {
         list.f[FIND_OBJECTS_INIT] = find_objects_init;
         list.f[SIGN_INIT] = sign_init;
         list.f[SIGN] = sign;
+        list.f[GENERATE_KEY_PAIR] = generate_key_pair;
     }
     *out = &list;
     return 0;
