@@ -18,7 +18,8 @@ use crate::{AwsKmsConfig, AwsKmsProvider, key_identifier::is_region, service_hos
 const FORM: &str = "awskms:///KEY-ID, awskms:///arn:…, awskms:///alias/NAME, or awskms://HOST[:PORT]/… with a host of \
                     AWS KMS or of this machine; name any other host in AWS_ENDPOINT_URL_KMS";
 const REGIONS: &str = "names of Regions, such as eu-west-1";
-const REGION_OF_ARN: &str = "the Region that the ARN names, so leave it out";
+const REGION_OF_ARN: &str =
+    "the Region of the key's ARN, which need not be repeated; leave `region` out";
 const ENDPOINTS: &str = "https://HOST[:PORT] with a host of AWS KMS, http:// or https:// on a loopback address, and one \
                          endpoint only; name any other host in AWS_ENDPOINT_URL_KMS";
 
@@ -132,13 +133,13 @@ impl FromStr for AwsKmsUri {
         let mut config = AwsKmsConfig::new(key, parts.take_common()?);
         config.profile = parts.take_text("profile")?;
         config.region = parts.take("region");
-        let no_region = |allowed| Err(KeyUriError::Value { member: "region", allowed });
+        let no_region = |allowed| KeyUriError::Value { member: "region", allowed };
         if config.region.as_deref().is_some_and(|region| !is_region(region)) {
-            return no_region(REGIONS);
+            return Err(no_region(REGIONS));
         }
         let fits_arn = |region: &str| config.key.region().is_none_or(|of_arn| of_arn == region);
         if !config.region.as_deref().is_none_or(fits_arn) {
-            return no_region(REGION_OF_ARN);
+            return Err(no_region(REGION_OF_ARN));
         }
         let no_endpoint = KeyUriError::Value { member: "endpoint", allowed: ENDPOINTS };
         let given = parts.take("endpoint");
