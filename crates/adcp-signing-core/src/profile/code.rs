@@ -183,4 +183,32 @@ mod tests {
         assert_eq!(codes(MessageKind::Request).len(), 29);
         assert_eq!(codes(MessageKind::Webhook).len(), 17);
     }
+
+    /// Operators look for what they read in a log.
+    #[test]
+    fn pages_name_codes_that_there_are_and_one_of_them_names_all() {
+        let pages = [
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/verifying.md")),
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md")),
+        ];
+        let codes: BTreeSet<_> = Fault::ALL
+            .iter()
+            .flat_map(|fault| [fault.request_code(), fault.webhook_code()])
+            .collect();
+        for code in &codes {
+            assert!(pages[0].contains(&format!("| `{code}` |")), "{code}");
+        }
+        for page in pages {
+            let named = page.split('`').filter(|text| {
+                let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+                text.bytes().all(is_plain)
+                    && ["request_", "webhook_"].iter().any(|it| text.starts_with(it))
+            });
+            let named: Vec<_> = named.collect();
+            assert!(named.len() > 5, "{named:?}");
+            for code in named {
+                assert!(codes.contains(code), "{code}");
+            }
+        }
+    }
 }

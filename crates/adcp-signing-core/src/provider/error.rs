@@ -150,3 +150,40 @@ impl StdError for ProviderError {
         self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str =
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md"));
+
+    /// An operator looks up what a kind asks for.
+    #[test]
+    fn every_kind_is_documented_with_whether_it_is_retried() {
+        let documented: Vec<_> = PAGE
+            .lines()
+            .skip_while(|line| !line.starts_with("| kind | retried |"))
+            .skip(2)
+            .take_while(|line| line.starts_with("| "))
+            .map(|row| {
+                let mut cells = row.trim_matches('|').split('|').map(str::trim);
+                (cells.next().unwrap().trim_matches('`'), cells.next().unwrap())
+            })
+            .collect();
+        let kinds = ProviderErrorKind::ALL
+            .map(|kind| (kind.as_str(), if kind.is_retryable() { "yes" } else { "no" }));
+        assert_eq!(documented, kinds);
+        // And alarms ask for outcomes that there are.
+        let asked = PAGE.split("outcome").skip(1).filter_map(|rest| {
+            let rest = rest.strip_prefix("=~\"").or_else(|| rest.strip_prefix("!~\""))?;
+            rest.split('"').next()
+        });
+        let asked: Vec<_> = asked.flat_map(|outcomes| outcomes.split('|')).collect();
+        assert!(asked.len() > 5, "{asked:?}");
+        for outcome in asked {
+            let is_kind = kinds.iter().any(|(kind, _)| *kind == outcome);
+            assert!(is_kind || ["ok", "cancelled"].contains(&outcome), "{outcome}");
+        }
+    }
+}

@@ -301,5 +301,51 @@ mod tests {
             ];
             assert_eq!(counts, expected.map(|(name, count)| (name.to_owned(), count)));
         }
+
+        const PAGE: &str =
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md"));
+
+        /// An alarm on a metric that is not there never rings.
+        #[tokio::test]
+        async fn the_metrics_and_spans_are_those_of_the_operations_page() {
+            let meter = Meter::default();
+            let _guard = metrics::set_default_local_recorder(&meter);
+            let _ = Scripted::new("key-1").on_sign([Step::Answer]).instrumented().sign(b"x").await;
+            let mut recorded: Vec<_> = meter
+                .0
+                .lock()
+                .keys()
+                .map(|key| {
+                    let (name, labels) = key.split_once(' ').unwrap();
+                    let labels = labels.split(' ').map(|label| label.split('=').next().unwrap());
+                    (name.to_owned(), labels.collect::<Vec<_>>().join(", "))
+                })
+                .collect();
+            let mut documented: Vec<_> = PAGE
+                .lines()
+                .filter_map(|line| line.strip_prefix("| `adcp_signing_"))
+                .map(|row| {
+                    let mut cells = row.split(" | ").map(|cell| cell.replace('`', ""));
+                    (format!("adcp_signing_{}", cells.next().unwrap()), cells.nth(1).unwrap())
+                })
+                .collect();
+            recorded.sort();
+            documented.sort();
+            assert_eq!(documented, recorded);
+            // Everything else that is called so: in alarms, spans and targets.
+            let known = |name: &str| {
+                let name = name.trim_end_matches("_bucket");
+                recorded.iter().any(|(metric, _)| metric == name)
+                    || ["adcp_signing.sign", "adcp_signing.public_key"].contains(&name)
+                    || ["adcp_signing::operator", "adcp_signing::verify"].contains(&name)
+            };
+            let is_of_a_name = |char: char| char.is_ascii_alphanumeric() || "_.:".contains(char);
+            for (at, _) in PAGE.match_indices("adcp_signing") {
+                let name = &PAGE[at..];
+                let name = &name[..name.find(|char| !is_of_a_name(char)).unwrap()];
+                assert!(known(name), "{name}");
+            }
+            assert_eq!(crate::provider::toolkit::OPERATOR, "adcp_signing::operator");
+        }
     }
 }
