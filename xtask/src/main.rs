@@ -12,6 +12,8 @@ mod libtest;
 mod lint;
 mod metadata;
 mod msrv;
+#[cfg(test)]
+mod pages;
 mod process;
 mod release;
 mod report;
