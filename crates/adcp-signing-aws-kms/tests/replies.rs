@@ -467,7 +467,7 @@ async fn what_the_login_may_not_see_is_reported_with_the_permission() {
     let denied = || refusal("AccessDeniedException");
 
     let seen = inspected([metadata("AWS_KMS"), policy.clone()]).await;
-    let codes = [&seen.export, &seen.rotation, &seen.permissions].map(|seen| seen.code());
+    let codes = seen.observations().map(|(_, seen)| seen.code());
     assert_eq!(codes, ["ok"; 3], "{seen:?}");
     let seen = inspected([metadata("EXTERNAL"), denied()]).await;
     assert_eq!(seen.export.code(), "key_imported");

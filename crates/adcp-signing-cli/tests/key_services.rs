@@ -93,21 +93,33 @@ fn aws_kms() -> Result<Key, String> {
     Ok(Key { uri: format!("awskms:///{arn}?endpoint={endpoint}"), variables: Vec::new() })
 }
 
-fn vault_transit() -> Result<Key, String> {
+/// A Transit engine: address of the server, token and mount.
+fn transit_engine() -> Result<[String; 3], String> {
     let [address, token] = server(["ADCP_TEST_OPENBAO_ADDR", "ADCP_TEST_OPENBAO_TOKEN"])?;
     let (name, headers) = (unique(), [("x-vault-token", token.as_str())]);
     post(&format!("{address}/v1/sys/mounts/{name}"), &headers, &json!({"type": "transit"}));
+    Ok([address, token, name])
+}
+
+fn vault_transit() -> Result<Key, String> {
+    let [address, token, name] = transit_engine()?;
+    let headers = [("x-vault-token", token.as_str())];
     post(&format!("{address}/v1/{name}/keys/buyer"), &headers, &json!({"type": "ed25519"}));
     let uri = format!("openbao://buyer?mount={name}&version=1");
     Ok(Key { uri, variables: vec![("BAO_ADDR", address), ("BAO_TOKEN", token)] })
 }
 
-fn azure_key_vault() -> Result<Key, String> {
-    let [url, token, ca] = server([
+/// URL, token and file of CA certificates of a key vault.
+fn key_vault() -> Result<[String; 3], String> {
+    server([
         "ADCP_TEST_AZURE_KEY_VAULT_URL",
         "ADCP_TEST_AZURE_KEY_VAULT_TOKEN",
         "ADCP_TEST_AZURE_KEY_VAULT_CA",
-    ])?;
+    ])
+}
+
+fn azure_key_vault() -> Result<Key, String> {
+    let [url, token, ca] = key_vault()?;
     let (name, bearer) = (unique(), format!("Bearer {token}"));
     let headers =
         [(AUTHORIZATION.as_str(), bearer.as_str()), (CONTENT_TYPE.as_str(), "application/json")];
@@ -128,7 +140,8 @@ fn azure_key_vault() -> Result<Key, String> {
     Ok(Key { uri, variables })
 }
 
-fn gcp_kms() -> Result<Key, String> {
+/// A key ring: endpoint of the server, token and the ring's name.
+fn key_ring() -> Result<[String; 3], String> {
     let [endpoint, token, parent] = server([
         "ADCP_TEST_GCP_KMS_ENDPOINT",
         "ADCP_TEST_GCP_KMS_TOKEN",
@@ -138,14 +151,18 @@ fn gcp_kms() -> Result<Key, String> {
     let headers =
         [(AUTHORIZATION.as_str(), bearer.as_str()), (CONTENT_TYPE.as_str(), "application/json")];
     post(&format!("{endpoint}/v1/{parent}/keyRings?keyRingId={name}"), &headers, &json!({}));
+    Ok([endpoint, token, format!("{parent}/keyRings/{name}")])
+}
+
+fn gcp_kms() -> Result<Key, String> {
+    let [endpoint, token, ring] = key_ring()?;
+    let bearer = format!("Bearer {token}");
+    let headers =
+        [(AUTHORIZATION.as_str(), bearer.as_str()), (CONTENT_TYPE.as_str(), "application/json")];
     let template = json!({"algorithm": "EC_SIGN_P256_SHA256"});
     let key = json!({"purpose": "ASYMMETRIC_SIGN", "versionTemplate": template});
-    post(
-        &format!("{endpoint}/v1/{parent}/keyRings/{name}/cryptoKeys?cryptoKeyId=buyer"),
-        &headers,
-        &key,
-    );
-    let version = format!("{parent}/keyRings/{name}/cryptoKeys/buyer/cryptoKeyVersions/1");
+    post(&format!("{endpoint}/v1/{ring}/cryptoKeys?cryptoKeyId=buyer"), &headers, &key);
+    let version = format!("{ring}/cryptoKeys/buyer/cryptoKeyVersions/1");
     // As the service does, the fake takes a while to generate a key, and its state is all there is
     // to wait for.
     let url = format!("{endpoint}/v1/{version}");
@@ -159,9 +176,13 @@ fn gcp_kms() -> Result<Key, String> {
     Ok(Key { uri, variables: vec![("ADCP_GCP_KMS_ACCESS_TOKEN", token)] })
 }
 
+/// Module, label and PIN of a PKCS#11 token.
+fn token() -> Result<[String; 3], String> {
+    server(["ADCP_TEST_PKCS11_MODULE", "ADCP_TEST_PKCS11_TOKEN", "ADCP_TEST_PKCS11_PIN"])
+}
+
 fn pkcs11() -> Result<Key, String> {
-    let [module, token, pin] =
-        server(["ADCP_TEST_PKCS11_MODULE", "ADCP_TEST_PKCS11_TOKEN", "ADCP_TEST_PKCS11_PIN"])?;
+    let [module, token, pin] = token()?;
     let (name, folder) = (unique(), tempfile::tempdir().unwrap());
     let pem = folder.path().join("key.pem");
     std::fs::write(&pem, rcgen::KeyPair::generate().unwrap().serialize_pem()).unwrap();
@@ -269,20 +290,14 @@ fn aws_kms_place() -> Result<Place, String> {
 }
 
 fn vault_transit_place() -> Result<Place, String> {
-    let [address, token] = server(["ADCP_TEST_OPENBAO_ADDR", "ADCP_TEST_OPENBAO_TOKEN"])?;
-    let (name, headers) = (unique(), [("x-vault-token", token.as_str())]);
-    post(&format!("{address}/v1/sys/mounts/{name}"), &headers, &json!({"type": "transit"}));
+    let [address, token, name] = transit_engine()?;
     let uri = format!("openbao://buyer?mount={name}");
     let variables = vec![("BAO_ADDR", address), ("BAO_TOKEN", token)];
     Ok(Place { key: Key { uri, variables }, seen: ["ok", "ok", "permissions_wide"] })
 }
 
 fn azure_key_vault_place() -> Result<Place, String> {
-    let [url, token, ca] = server([
-        "ADCP_TEST_AZURE_KEY_VAULT_URL",
-        "ADCP_TEST_AZURE_KEY_VAULT_TOKEN",
-        "ADCP_TEST_AZURE_KEY_VAULT_CA",
-    ])?;
+    let [url, token, ca] = key_vault()?;
     let uri = format!("{}/keys/{}", url.replace("https://", "azurekeyvault://"), unique());
     let variables =
         vec![("ADCP_AZURE_KEY_VAULT_ACCESS_TOKEN", token), ("ADCP_AZURE_KEY_VAULT_CA_FILE", ca)];
@@ -290,24 +305,14 @@ fn azure_key_vault_place() -> Result<Place, String> {
 }
 
 fn gcp_kms_place() -> Result<Place, String> {
-    let [endpoint, token, parent] = server([
-        "ADCP_TEST_GCP_KMS_ENDPOINT",
-        "ADCP_TEST_GCP_KMS_TOKEN",
-        "ADCP_TEST_GCP_KMS_PARENT",
-    ])?;
-    let (name, bearer) = (unique(), format!("Bearer {token}"));
-    let headers =
-        [(AUTHORIZATION.as_str(), bearer.as_str()), (CONTENT_TYPE.as_str(), "application/json")];
-    post(&format!("{endpoint}/v1/{parent}/keyRings?keyRingId={name}"), &headers, &json!({}));
-    let version = format!("{parent}/keyRings/{name}/cryptoKeys/buyer/cryptoKeyVersions/1");
-    let uri = format!("gcpkms://{version}?endpoint={endpoint}");
+    let [endpoint, token, ring] = key_ring()?;
+    let uri = format!("gcpkms://{ring}/cryptoKeys/buyer/cryptoKeyVersions/1?endpoint={endpoint}");
     let variables = vec![("ADCP_GCP_KMS_ACCESS_TOKEN", token)];
     Ok(Place { key: Key { uri, variables }, seen: ["ok", "ok", "permissions_wide"] })
 }
 
 fn pkcs11_place() -> Result<Place, String> {
-    let [module, token, pin] =
-        server(["ADCP_TEST_PKCS11_MODULE", "ADCP_TEST_PKCS11_TOKEN", "ADCP_TEST_PKCS11_PIN"])?;
+    let [module, token, pin] = token()?;
     let uri = format!(
         "pkcs11:token={token};object={}?module-path={module}&pin-source=env:ADCP_CLI_PIN",
         unique()

@@ -19,10 +19,7 @@ use adcp_signing_core::{
         PublicKeyMismatch, Timeout, Unavailable,
     },
     SigningProvider,
-    provider::{
-        Observation,
-        toolkit::{CreatedKey, KeyOptions, KeyUriScheme as _},
-    },
+    provider::toolkit::{CreatedKey, KeyOptions, KeyUriScheme as _},
 };
 use adcp_signing_pkcs11::{
     KeySelector, PinSource, Pkcs11Config, Pkcs11Provider, Pkcs11Uri, TokenSelector, UserPin,
@@ -348,7 +345,7 @@ async fn a_key_is_made_where_there_is_none_and_cannot_leave_the_token() {
         assert_eq!(provider.public_key().await.unwrap(), created.public_key);
         signs(&provider).await;
         let seen = provider.inspect().await;
-        let codes = [&seen.export, &seen.rotation, &seen.permissions].map(Observation::code);
+        let codes = seen.observations().map(|(_, seen)| seen.code());
         assert_eq!(codes, ["ok", "ok", "not_shown"], "{seen:?}");
 
         // A public half alone has the name as well.

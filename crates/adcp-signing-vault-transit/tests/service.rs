@@ -12,8 +12,7 @@ use std::{
 use adcp_signing_core::{
     Algorithm, KeyPurpose, ProviderErrorKind as Kind, SigningProvider as _,
     provider::{
-        Inspection, KeyVersion, Observation, layers::SigningProviderExt as _,
-        toolkit::KeyUriScheme as _,
+        Inspection, KeyVersion, layers::SigningProviderExt as _, toolkit::KeyUriScheme as _,
     },
 };
 use adcp_signing_testkit::{Action, CannedReply, FaultProxy, Traffic};
@@ -630,9 +629,7 @@ async fn a_ready_client_of_vaultrs_gives_its_address_and_its_token() {
 async fn inspection(server: Server) {
     let setup = Setup::new(server, json!({})).await;
     let signer = setup.provider(setup.role.auth()).inspect().await;
-    let codes = |seen: &Inspection| {
-        [&seen.export, &seen.rotation, &seen.permissions].map(Observation::code)
-    };
+    let codes = |seen: &Inspection| seen.observations().map(|(_, seen)| seen.code());
     assert_eq!(codes(&signer), ["ok"; 3], "{signer:?}");
 
     // An administrator may do everything, and says what.

@@ -8,7 +8,7 @@ use std::{
 use adcp_signing_azure_key_vault::AzureKeyVaultConfig;
 use adcp_signing_core::{
     Algorithm, KeyPurpose, ProviderErrorKind as Kind, SigningProvider as _,
-    provider::{Inspection, Observation, toolkit::KeyOptions},
+    provider::{Inspection, toolkit::KeyOptions},
 };
 use azure_security_keyvault_keys::models::{
     KeyRotationPolicy, KeyRotationPolicyAction, LifetimeAction, LifetimeActionTrigger,
@@ -57,7 +57,7 @@ fn server() -> Option<Server> {
 }
 
 fn codes(seen: &Inspection) -> [&'static str; 3] {
-    [&seen.export, &seen.rotation, &seen.permissions].map(Observation::code)
+    seen.observations().map(|(_, seen)| seen.code())
 }
 
 #[tokio::test]

@@ -73,6 +73,11 @@ impl Inspection {
         Self { export, rotation, permissions }
     }
 
+    /// What was seen of each thing, by a stable name.
+    pub fn observations(&self) -> [(&'static str, &Observation); 3] {
+        [("export", &self.export), ("rotation", &self.rotation), ("permissions", &self.permissions)]
+    }
+
     /// Nothing was seen, for one reason.
     pub fn unseen(reason: Unseen, message: impl Into<Cow<'static, str>>) -> Self {
         let unseen = Observation::unseen(reason, message);
@@ -177,6 +182,16 @@ mod tests {
             assert_eq!(failed.code(), "not_answered");
             assert!(failed.message().contains("the reason"), "{failed:?}");
         }
+    }
+
+    #[test]
+    fn each_thing_that_is_looked_at_has_its_name() {
+        let [a, b, c] = ["a", "b", "c"].map(Observation::good);
+        let seen = Inspection::new(a.clone(), b.clone(), c.clone());
+        let expected = [("export", &a), ("rotation", &b), ("permissions", &c)];
+        assert_eq!(seen.observations(), expected);
+        let unseen = Inspection::unseen(Unseen::NotShown, "why");
+        assert!(unseen.observations().iter().all(|(_, seen)| seen.code() == "not_shown"));
     }
 
     #[test]

@@ -6,8 +6,7 @@ use std::{
 };
 
 use adcp_signing_core::{
-    Algorithm, KeyPurpose, ProviderErrorKind as Kind, SigningProvider as _,
-    provider::{Inspection, Observation},
+    Algorithm, KeyPurpose, ProviderErrorKind as Kind, SigningProvider as _, provider::Inspection,
 };
 use adcp_signing_gcp_kms::GcpKmsConfig;
 
@@ -33,7 +32,7 @@ fn server() -> Option<Server> {
 }
 
 fn codes(seen: &Inspection) -> [&'static str; 3] {
-    [&seen.export, &seen.rotation, &seen.permissions].map(Observation::code)
+    seen.observations().map(|(_, seen)| seen.code())
 }
 
 #[tokio::test]

@@ -125,9 +125,9 @@ impl Probe {
             },
         );
         let seen = access.inspect(&self.uri).await;
-        self.add("export", checks::observed(&seen.export));
-        self.add("rotation", checks::observed(&seen.rotation));
-        self.add("permissions", checks::observed(&seen.permissions));
+        for (name, observation) in seen.observations() {
+            self.add(name, checks::observed(observation));
+        }
         self.add(
             "published",
             match published {
