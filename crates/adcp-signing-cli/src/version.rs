@@ -40,7 +40,7 @@ pub(crate) fn key_uris() -> String {
         let missing = match service.feature {
             Some((feature, false)) => format!(
                 "    {} needs a build with the feature {feature}:\n    \
-                 cargo install --path crates/adcp-signing-cli --features {feature}\n",
+                 cargo install --locked --path crates/adcp-signing-cli --features {feature}\n",
                 schemes.collect::<Vec<_>>().join(" ")
             ),
             _ => String::new(),

@@ -68,7 +68,7 @@ pub enum OpenError {
     #[error(
         "`{scheme}:` keys need the Cargo feature `{feature}`, which this build was made without; add it: \
          `cargo add adcp-signing --features {feature}`, or for the command line \
-         `cargo install --path crates/adcp-signing-cli --features {feature}`"
+         `cargo install --locked --path crates/adcp-signing-cli --features {feature}`"
     )]
     FeatureMissing {
         /// The scheme.

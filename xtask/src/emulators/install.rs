@@ -15,6 +15,9 @@ use super::{
 };
 use crate::process;
 
+/// Has `pkcs11-tool`, which the guides use and no other test.
+const OPENSC: &str = "opensc";
+
 /// Makes sure that the server is installed. `say` hears what takes long.
 pub(crate) fn install(site: &Site, server: &Server, say: &dyn Fn(&str)) -> Result<()> {
     let folder = site.folder(server);
@@ -78,13 +81,18 @@ fn python(folder: &Path, packages: &[&str], say: &dyn Fn(&str)) -> Result<()> {
 fn softhsm(site: &Site, server: &Server, say: &dyn Fn(&str)) -> Result<()> {
     let folder = site.folder(server);
     let log = folder.join("install.log");
-    if missing_package(server).is_some() {
-        debian(site, "softhsm2", &log, say)?;
-        ensure!(
-            site::softhsm_module().is_some(),
-            "softhsm2 is installed, but libsofthsm2.so is nowhere known"
-        );
+    for package in missing_packages(server) {
+        match debian(site, package, &log, say) {
+            Err(error) if package == OPENSC => {
+                say(&format!("the commands of docs/backends/pkcs11.md cannot run: {error:#}"));
+            }
+            installed => installed?,
+        }
     }
+    ensure!(
+        site::softhsm_module().is_some(),
+        "softhsm2 is installed, but libsofthsm2.so is nowhere known"
+    );
     let ready = folder.join("ready");
     // The configuration holds the folder's path, so a tree that was moved needs a new token.
     let configuration = format!(
@@ -121,11 +129,18 @@ fn softhsm(site: &Site, server: &Server, say: &dyn Fn(&str)) -> Result<()> {
     fs::write(&ready, "").context("cannot note the installation")
 }
 
-/// The package of the system that a server needs and that is not installed.
-pub(crate) fn missing_package(server: &Server) -> Option<&'static str> {
-    let has_util = || Command::new("softhsm2-util").arg("--version").output().is_ok();
-    let needs_it = matches!(server.native, Native::SoftHsm);
-    (needs_it && (site::softhsm_module().is_none() || !has_util())).then_some("softhsm2")
+/// The packages of the system that a server needs and that are not installed.
+pub(crate) fn missing_packages(server: &Server) -> Vec<&'static str> {
+    if !matches!(server.native, Native::SoftHsm) {
+        return Vec::new();
+    }
+    let lacks = |program: &str| Command::new(program).arg("--help").output().is_err();
+    let softhsm = site::softhsm_module().is_none() || lacks("softhsm2-util");
+    let opensc = lacks("pkcs11-tool");
+    [("softhsm2", softhsm), (OPENSC, opensc)]
+        .into_iter()
+        .filter_map(|(package, missing)| missing.then_some(package))
+        .collect()
 }
 
 /// Installs a Debian package, where we may.

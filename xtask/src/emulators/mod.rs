@@ -111,7 +111,7 @@ pub(crate) fn run(args: &EmulatorsArgs) -> Result<bool> {
                 compose::up(&site, &servers)?;
             } else {
                 let packages: Vec<&str> =
-                    servers.iter().filter_map(|server| install::missing_package(server)).collect();
+                    servers.iter().flat_map(|server| install::missing_packages(server)).collect();
                 if *yes || (!packages.is_empty() && !site.may_install() && agreed(&packages)?) {
                     site.let_install();
                 }

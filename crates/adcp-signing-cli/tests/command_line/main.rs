@@ -11,7 +11,6 @@
 mod cases;
 mod causes;
 #[cfg(unix)]
-mod documented;
 mod jwks;
 mod keys;
 mod messages;
