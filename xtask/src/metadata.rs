@@ -16,6 +16,9 @@ pub(crate) struct Metadata {
     /// Every package; without the dependencies only those of the workspace.
     pub(crate) packages: Vec<Package>,
     workspace_members: Vec<String>,
+    #[cfg(test)]
+    #[serde(default)]
+    workspace_default_members: Vec<String>,
     /// Who depends on whom; absent without the dependencies.
     pub(crate) resolve: Option<Resolve>,
 }
@@ -230,6 +233,16 @@ mod tests {
         ] {
             assert_eq!(workspace(crates).published().unwrap_err().to_string(), error);
         }
+    }
+
+    #[test]
+    fn cargo_run_and_cargo_doc_without_arguments_take_the_command_line_and_the_library() {
+        let metadata = Metadata::of_workspace(&Checkout::here()).unwrap();
+        let default = &metadata.workspace_default_members;
+        let members = metadata.packages.iter().filter(|own| default.contains(&own.id));
+        let mut names: Vec<&str> = members.map(|own| own.name.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["adcp-signing", "adcp-signing-cli"]);
     }
 
     #[test]
