@@ -5,12 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use adcp_signing_core::SigningProvider;
+use adcp_signing_core::provider::layers::LazyKey;
 use serde_json::{Value, json};
 
 use super::{
-    BenchError, MESSAGE, Service, bare,
+    BenchError, Service, bare,
     sample::{median, nanoseconds},
+    sign,
 };
 
 const WARM_UP: usize = 50;
@@ -20,11 +21,11 @@ const MEASURED_FOR: Duration = Duration::from_secs(6);
 /// The medians of both, and of what the provider's call took longer than the bare one beside it.
 pub(super) async fn measure(
     service: &Arc<dyn Service>,
-    provider: &dyn SigningProvider,
+    key: &LazyKey,
 ) -> Result<Value, BenchError> {
     for _ in 0..WARM_UP {
         bare::call(service).await?;
-        provider.sign(&MESSAGE).await?;
+        sign(key).await?;
     }
     let bare = async || {
         let started = Instant::now();
@@ -33,7 +34,7 @@ pub(super) async fn measure(
     };
     let ours = async || {
         let started = Instant::now();
-        provider.sign(&MESSAGE).await?;
+        sign(key).await?;
         Ok::<_, BenchError>(nanoseconds(started.elapsed()))
     };
     let (mut bares, mut provider, mut differences) = (Vec::new(), Vec::new(), Vec::new());

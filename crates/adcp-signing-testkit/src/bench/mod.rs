@@ -14,8 +14,8 @@ mod throughput;
 use std::{error::Error, num::NonZeroUsize, process::ExitCode, sync::Arc, time::Duration};
 
 use adcp_signing_core::{
-    Algorithm, PublicKey, SigningProvider,
-    provider::layers::{RetryPolicy, SigningProviderExt as _, Stack},
+    Algorithm, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey, Signature, SigningProvider,
+    provider::layers::{LazyKey, RetryPolicy, SigningProviderExt as _, Stack},
 };
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -25,8 +25,10 @@ use crate::FaultProxy;
 
 /// How many calls are in flight where throughput is measured.
 const IN_FLIGHT: usize = 64;
-/// The time for one attempt, as in the default stack.
+/// The settings of the default stack, for what is built without its check.
 const ATTEMPT: Duration = Duration::from_secs(2);
+const WAITING: usize = 1024;
+const WAIT: Duration = Duration::from_secs(20);
 /// A signature base of an ordinary request is as long.
 const MESSAGE: [u8; 512] = [b'a'; 512];
 /// How often the verification is timed.
@@ -114,47 +116,57 @@ pub fn main(services: impl Future<Output = Result<Vec<Box<dyn Service>>, BenchEr
 
 async fn measure(service: Arc<dyn Service>) -> Result<Value, BenchError> {
     let public = service.provider(None).await?.public_key().await?;
-    let unchecked = unchecked(service.provider(None).await?, &public);
-    let checked = checked(service.provider(None).await?, &public);
-    let latency = latency::measure(&service, &*checked).await?;
-    let throughput = throughput::measure(&service, &unchecked, &checked).await?;
+    let unchecked = unchecked(service.provider(None).await?);
+    let default = Arc::new(by_default(&service, None));
+    let latency = latency::measure(&service, &default).await?;
+    let throughput = throughput::measure(&service, &unchecked, &default).await?;
     let mut numbers = json!({
         "service": service.name(),
         "algorithm": service.algorithm().rfc9421_name(),
         "latency": latency,
         "throughput": throughput,
-        "verification_ns": verification(&*checked, &public).await?,
+        "verification_ns": verification(&default, &public).await?,
         "cores": std::thread::available_parallelism()?.get(),
     });
     if let Some(members) = numbers.as_object_mut() {
-        members.insert("public_key_calls".to_owned(), public_key_calls(&*service, &public).await?);
+        members.insert("public_key_calls".to_owned(), public_key_calls(&service).await?);
         members.insert("cold_start".to_owned(), cold_start::measure(&*service).await?);
     }
     Ok(numbers)
 }
 
-/// The default stack without the check of each signature.
-fn unchecked(provider: Box<dyn SigningProvider>, public: &PublicKey) -> Arc<dyn SigningProvider> {
+/// The default stack without the check of each signature, which `Stack` does not offer.
+fn unchecked(provider: Box<dyn SigningProvider>) -> Arc<dyn SigningProvider> {
     let in_flight = NonZeroUsize::new(IN_FLIGHT).unwrap_or(NonZeroUsize::MIN);
     let limited = provider
         .with_deadline(ATTEMPT)
         .retrying(RetryPolicy::default())
-        .pinned(public.clone())
-        .with_concurrency_limit(in_flight, IN_FLIGHT);
+        .with_concurrency_limit(in_flight, WAITING)
+        .with_max_wait(WAIT);
     Arc::new(limited.instrumented())
 }
 
-/// The default stack.
-fn checked(provider: Box<dyn SigningProvider>, public: &PublicKey) -> Arc<dyn SigningProvider> {
-    Stack::default().with_pin(public.clone()).around(provider)
+/// What `provider_from_uri` gives for the key: opened at its first use, with the default stack.
+fn by_default(service: &Arc<dyn Service>, proxy: Option<&Arc<FaultProxy>>) -> LazyKey {
+    let (service, proxy) = (Arc::clone(service), proxy.cloned());
+    LazyKey::new(KeyPurpose::RequestSigning, Stack::default(), move || {
+        let (service, proxy) = (Arc::clone(&service), proxy.clone());
+        async move {
+            service.provider(proxy.as_deref()).await.map_err(|error| {
+                ProviderError::new(ProviderErrorKind::Configuration, error.to_string())
+            })
+        }
+    })
+}
+
+/// One signature, from the look for the open key on, as a signer makes it.
+async fn sign(key: &LazyKey) -> Result<Signature, BenchError> {
+    Ok(key.open().await?.sign(&MESSAGE).await?.signature)
 }
 
 /// What one verification takes alone.
-async fn verification(
-    provider: &dyn SigningProvider,
-    public: &PublicKey,
-) -> Result<f64, BenchError> {
-    let signature = provider.sign(&MESSAGE).await?.signature;
+async fn verification(key: &LazyKey, public: &PublicKey) -> Result<f64, BenchError> {
+    let signature = sign(key).await?;
     let mut times = Vec::with_capacity(VERIFICATIONS);
     for _ in 0..VERIFICATIONS {
         let started = std::time::Instant::now();
@@ -165,18 +177,18 @@ async fn verification(
 }
 
 /// How often a provider asks for its public key in its life: many first uses at once, then more.
-async fn public_key_calls(service: &dyn Service, public: &PublicKey) -> Result<Value, BenchError> {
-    let Some(proxy) = service.proxy().await? else { return Ok(Value::Null) };
-    let provider = checked(service.provider(Some(&proxy)).await?, public);
+async fn public_key_calls(service: &Arc<dyn Service>) -> Result<Value, BenchError> {
+    let Some(proxy) = service.proxy().await?.map(Arc::new) else { return Ok(Value::Null) };
+    let key = Arc::new(by_default(service, Some(&proxy)));
     for _ in 0..2 {
         let signatures = (0..16).map(|_| {
-            let provider = Arc::clone(&provider);
-            tokio::spawn(async move { provider.sign(&MESSAGE).await })
+            let key = Arc::clone(&key);
+            tokio::spawn(async move { sign(&key).await })
         });
         for signature in signatures.collect::<Vec<_>>() {
             signature.await??;
         }
-        provider.public_key().await?;
+        key.open().await?.public_key().await?;
     }
     let heads = proxy.exchanges().into_iter().map(|exchange| exchange.head.to_ascii_lowercase());
     Ok(heads.filter(|head| service.asks_for_key(head)).count().into())

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use adcp_signing_core::SigningProvider;
+use adcp_signing_core::{SigningProvider, provider::layers::LazyKey};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use super::{
     BenchError, IN_FLIGHT, MESSAGE, Service, bare,
     sample::{median, nanoseconds, quantile},
+    sign,
 };
 
 const ROUNDS: usize = 9;
@@ -22,14 +23,16 @@ const TURN: Duration = Duration::from_millis(1_000);
 #[derive(Clone)]
 enum Contestant {
     Bare(Arc<dyn Service>),
-    Provider(Arc<dyn SigningProvider>),
+    Unchecked(Arc<dyn SigningProvider>),
+    Default(Arc<LazyKey>),
 }
 
 impl Contestant {
     async fn call(&self) -> Result<(), BenchError> {
         match self {
             Self::Bare(service) => bare::call(service).await,
-            Self::Provider(provider) => Ok(provider.sign(&MESSAGE).await.map(drop)?),
+            Self::Unchecked(provider) => Ok(provider.sign(&MESSAGE).await.map(drop)?),
+            Self::Default(key) => sign(key).await.map(drop),
         }
     }
 
@@ -120,12 +123,12 @@ impl Lane {
 pub(super) async fn measure(
     service: &Arc<dyn Service>,
     unchecked: &Arc<dyn SigningProvider>,
-    checked: &Arc<dyn SigningProvider>,
+    default: &Arc<LazyKey>,
 ) -> Result<Value, BenchError> {
     let mut lanes = [
         Lane::warm(Contestant::Bare(Arc::clone(service))).await?,
-        Lane::warm(Contestant::Provider(Arc::clone(unchecked))).await?,
-        Lane::warm(Contestant::Provider(Arc::clone(checked))).await?,
+        Lane::warm(Contestant::Unchecked(Arc::clone(unchecked))).await?,
+        Lane::warm(Contestant::Default(Arc::clone(default))).await?,
     ];
     for round in 0..ROUNDS {
         // None always comes first.
