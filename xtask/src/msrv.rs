@@ -1,18 +1,16 @@
 //! Each published crate builds with the oldest compiler that its manifest names.
 
-use std::{
-    io::{self, Write as _},
-    process::{Command, Stdio},
-};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 
 use crate::{
     checkout::Checkout,
+    lint,
     metadata::Metadata,
     process::{self, Echo},
-    report::{self, Outcome},
+    report::Outcome,
 };
 
 /// Options of `cargo xtask msrv`.
@@ -38,8 +36,7 @@ pub(crate) fn run(args: &MsrvArgs) -> Result<bool> {
             Err(error) => Outcome::skip(&name, format!("{error:#}: `cargo xtask msrv --install`")),
         });
     }
-    io::stdout().write_all(report::table(&outcomes).as_bytes())?;
-    Ok(report::all_passed(&outcomes))
+    lint::only(&outcomes)
 }
 
 /// Makes sure that this compiler is there.

@@ -105,12 +105,25 @@ impl Preparation {
         };
         let mut passed = 0;
         let ran = run(&self.site, &ready.images, echo, &mut passed);
-        let ended = take_down(&self.site);
-        match ran.and(ended) {
-            Ok(()) => Outcome { passed: passed + 1, ..Outcome::pass(SUITE) },
-            Err(error) => Outcome { passed, ..Outcome::fail(SUITE, format!("{error:#}")) },
-        }
+        judge(ran, take_down(&self.site), passed)
     }
+}
+
+/// The outcome of a run and of taking all down. What is left behind is a failure in any case.
+fn judge(ran: Result<(), Unready>, ended: Result<()>, passed: u64) -> Outcome {
+    match (ran, ended) {
+        (_, Err(error)) | (Err(Unready::Fail(error)), _) => {
+            Outcome { passed, ..Outcome::fail(SUITE, format!("{error:#}")) }
+        }
+        (Err(Unready::Skip(why)), _) => Outcome::skip(SUITE, why),
+        (Ok(()), Ok(())) => Outcome { passed: passed + 1, ..Outcome::pass(SUITE) },
+    }
+}
+
+/// Why nothing can be tested where stand-ins cannot be made: there is no registry, no mirror of
+/// Debian, or an engine that takes no images.
+fn without_stand_ins(error: &anyhow::Error) -> Unready {
+    Unready::Skip(format!("no image can be pulled, and stand-ins cannot be made: {error:#}"))
 }
 
 fn prepare(site: &Site) -> Result<Ready, Unready> {
@@ -146,7 +159,7 @@ fn images(site: &Site) -> Result<Images, Unready> {
     }
     if let Err(error) = stand_in::prepare(site, &|text| eprintln!("{SUITE}: {text}")) {
         engine::stop(site)?;
-        return Err(error.context("the stand-ins cannot be made").into());
+        return Err(without_stand_ins(&error));
     }
     Ok(Images::StandIns)
 }
@@ -165,21 +178,23 @@ fn pull(site: &Site) -> bool {
 }
 
 /// The suite itself; `passed` counts what it has shown.
-fn run(site: &Site, images: &Images, echo: Echo, passed: &mut u64) -> Result<()> {
+fn run(site: &Site, images: &Images, echo: Echo, passed: &mut u64) -> Result<(), Unready> {
     let begun = Instant::now();
     let mut step = |what: &str| {
         *passed += 1;
         eprintln!("{SUITE}: ok after {:.0} s: {what}", begun.elapsed().as_secs_f64());
     };
     let config = compose::compose(site)?.args(["config", "--quiet"]).output()?;
-    ensure!(config.status.success(), "{}", String::from_utf8_lossy(&config.stderr).trim());
+    if !config.status.success() {
+        return Err(anyhow!("{}", String::from_utf8_lossy(&config.stderr).trim()).into());
+    }
     step("Compose reads the file");
 
     let servers: Vec<&Server> = match images {
         Images::Pulled => SERVERS.iter().filter(|server| server.image.is_some()).collect(),
         Images::StandIns => {
             fakes()?;
-            stand_in::make(site)?;
+            stand_in::make(site).map_err(|error| without_stand_ins(&error))?;
             step("the images are made");
             let servers = stand_in::servers();
             let left_out = SERVERS.iter().filter(|server| {
@@ -192,13 +207,18 @@ fn run(site: &Site, images: &Images, echo: Echo, passed: &mut u64) -> Result<()>
         }
     };
     let names: Vec<&str> = servers.iter().map(|server| server.name).collect();
+    Ok(test(site, &names, echo, step)?)
+}
+
+/// What is shown with the containers of these servers.
+fn test(site: &Site, names: &[&str], echo: Echo, mut step: impl FnMut(&str)) -> Result<()> {
     let up = |names: &[&str]| ours(&[&["emulators", "up", "--docker"], names].concat());
-    up(&names)?;
+    up(names)?;
     step("every container is healthy and answers on its port");
 
     survive_a_kill(site, echo)?;
     step("a run whose server is killed ends by itself, and fails");
-    let (state, variables) = (state_of(VICTIM)?, variables(&names)?);
+    let (state, variables) = (state_of(VICTIM)?, variables(names)?);
     ensure!(state != "up, in a container", "`status` says that the killed {VICTIM} is up");
     ensure!(
         !ours(&["emulators", "env"])?.contains("ADCP_TEST_OPENBAO_ADDR"),
@@ -222,7 +242,7 @@ fn run(site: &Site, images: &Images, echo: Echo, passed: &mut u64) -> Result<()>
         step(&format!("{} tests of {package} pass", outcome.passed));
     }
     let logs = ours(&["emulators", "logs", "--lines", "5"])?;
-    for name in &names {
+    for name in names {
         ensure!(logs.contains(&format!("{name}: its container\n")), "`logs` lacks {name}:\n{logs}");
     }
     let victims = format!("{VICTIM}: its container\n  | ");
@@ -303,4 +323,21 @@ fn take_down(site: &Site) -> Result<()> {
 /// What `cargo xtask` prints with these arguments.
 fn ours(arguments: &[&str]) -> Result<String> {
     process::capture(process::cargo(["run", "--quiet", "--package", "xtask", "--"]).args(arguments))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stand_ins_that_cannot_be_made_skip_the_suite_and_what_is_left_behind_fails_it() {
+        let cannot = || Err(without_stand_ins(&anyhow!("no mirror")));
+        let skipped = judge(cannot(), Ok(()), 1);
+        assert_eq!((skipped.failed, skipped.skipped), (0, 1));
+        assert!(skipped.note.unwrap().ends_with("stand-ins cannot be made: no mirror"));
+        assert_eq!(judge(cannot(), Err(anyhow!("a container is left")), 1).failed, 1);
+        assert_eq!(judge(Err(anyhow!("a test failed").into()), Ok(()), 1).failed, 1);
+        let passed = judge(Ok(()), Ok(()), 7);
+        assert_eq!((passed.passed, passed.failed, passed.skipped), (8, 0, 0));
+    }
 }
