@@ -52,7 +52,7 @@ async fn ministack_killed_under_load_costs_patient_callers_no_request() {
         DurableServer::start(process, address, Ready::Path("/_ministack/health")).await.unwrap();
     let key = Emulator::at("ministack", address).new_key(key_spec(Algorithm::Ed25519)).await;
     // It writes its keys down when it is asked to end, and not again after that.
-    own.stop().await.unwrap();
+    own.stop().unwrap();
     own.restart().await.unwrap();
     survives(&mut own, address, key, Algorithm::Ed25519).await;
 }

@@ -2,24 +2,35 @@
 
 #[cfg(feature = "bench")]
 pub mod bench;
+#[cfg(feature = "servers")]
 mod canned_reply;
+#[cfg(feature = "servers")]
 mod child;
+#[cfg(feature = "servers")]
 mod failure_table;
+#[cfg(feature = "servers")]
 mod fault_proxy;
+#[cfg(feature = "servers")]
 mod full_listener;
+#[cfg(feature = "servers")]
 mod http_framing;
 #[cfg(feature = "tls")]
 mod loopback_identity;
+#[cfg(feature = "servers")]
 mod own_server;
+pub mod process;
+#[cfg(feature = "servers")]
 mod proxy_faults;
 mod python_client;
 mod skip;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "servers")]
 mod under_load;
 
 #[cfg(feature = "tls")]
 pub use self::loopback_identity::LoopbackIdentity;
+#[cfg(feature = "servers")]
 pub use self::{
     canned_reply::CannedReply,
     child::{in_child, say},
@@ -28,7 +39,6 @@ pub use self::{
     full_listener::FullListener,
     own_server::{DurableServer, OwnProcess, OwnServer, Ready, free_address, named_program},
     proxy_faults::{ProxyFaults, Replies},
-    python_client::PythonClient,
-    skip::skip,
     under_load::{Survived, survives_a_kill},
 };
+pub use self::{python_client::PythonClient, skip::skip};

@@ -4,19 +4,21 @@ use std::{
     env, fs, io,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Command,
     time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
-use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
 
-use crate::skip;
+use crate::{
+    process::{Group, Process},
+    skip,
+};
 
 /// Longer than the slowest server takes on a loaded machine.
 const READY_WITHIN: Duration = Duration::from_secs(120);
@@ -75,7 +77,7 @@ pub fn free_address() -> io::Result<SocketAddr> {
 pub struct OwnProcess {
     command: Command,
     folder: TempDir,
-    child: Option<Child>,
+    process: Option<Process>,
 }
 
 impl OwnProcess {
@@ -86,8 +88,8 @@ impl OwnProcess {
     pub fn new(program: &Path) -> io::Result<Self> {
         let folder = tempfile::tempdir()?;
         let mut command = Command::new(program);
-        command.current_dir(folder.path()).env("HOME", folder.path()).stdin(Stdio::null());
-        Ok(Self { command, folder, child: None })
+        command.current_dir(folder.path()).env("HOME", folder.path());
+        Ok(Self { command, folder, process: None })
     }
 
     /// Its arguments and environment, to be set before it starts.
@@ -105,11 +107,11 @@ impl OwnProcess {
     /// # Errors
     /// When it runs already, or cannot be started.
     pub fn start(&mut self) -> io::Result<()> {
-        if self.child.is_some() {
+        if self.process.is_some() {
             return Err(io::Error::other("the server runs already"));
         }
-        let log = fs::File::create(self.log())?;
-        self.child = Some(self.command.stderr(log.try_clone()?).stdout(log).spawn()?);
+        let log = self.log();
+        self.process = Some(Process::start(&mut self.command, &log, Group::Shared)?);
         Ok(())
     }
 
@@ -118,30 +120,22 @@ impl OwnProcess {
     /// # Errors
     /// When it does not run.
     pub fn kill(&mut self) -> io::Result<()> {
-        let mut child =
-            self.child.take().ok_or_else(|| io::Error::other("the server does not run"))?;
-        child.kill()?;
-        child.wait().map(|_| ())
+        self.take()?.kill()
     }
 
     /// Asks it to end, and waits until it has.
     ///
     /// # Errors
     /// When it does not run, or does not end in time.
-    pub async fn stop(&mut self) -> io::Result<()> {
-        let not_running = || io::Error::other("the server does not run");
-        let child = self.child.as_mut().ok_or_else(not_running)?;
-        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or_else(not_running)?;
-        rustix::process::kill_process(pid, Signal::TERM)?;
-        let start = Instant::now();
-        while child.try_wait()?.is_none() {
-            if start.elapsed() > READY_WITHIN {
-                return Err(io::Error::other("the server does not end"));
-            }
-            tokio::time::sleep(POLL).await;
-        }
-        self.child = None;
-        Ok(())
+    pub fn stop(&mut self) -> io::Result<()> {
+        let mut process = self.take()?;
+        let ended = process.ask_to_end(READY_WITHIN);
+        process.kill()?;
+        if ended { Ok(()) } else { Err(io::Error::other("the server does not end")) }
+    }
+
+    fn take(&mut self) -> io::Result<Process> {
+        self.process.take().ok_or_else(|| io::Error::other("the server does not run"))
     }
 
     /// Waits until `is_ready` says so.
@@ -154,10 +148,7 @@ impl OwnProcess {
     {
         let start = Instant::now();
         loop {
-            let ended = match &mut self.child {
-                Some(child) => child.try_wait()?.is_some(),
-                None => true,
-            };
+            let ended = !self.process.as_ref().is_some_and(Process::is_alive);
             if ended || start.elapsed() > READY_WITHIN {
                 let what =
                     if ended { "the server ended" } else { "the server is not ready in time" };
@@ -238,8 +229,8 @@ impl DurableServer {
     ///
     /// # Errors
     /// As [`OwnProcess::stop`].
-    pub async fn stop(&mut self) -> io::Result<()> {
-        self.process.stop().await
+    pub fn stop(&mut self) -> io::Result<()> {
+        self.process.stop()
     }
 }
 

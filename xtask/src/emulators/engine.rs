@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 
 use super::{
-    daemon::Daemon,
+    daemon,
     site::{self, Site},
 };
 
@@ -30,7 +30,7 @@ pub(crate) fn docker(site: &Site) -> Command {
 /// Points a client at our own engine while that runs.
 pub(crate) fn chosen(site: &Site, mut command: Command) -> Command {
     let folder = site.common(FOLDER);
-    if Daemon::recorded(&folder).is_some()
+    if daemon::recorded(&folder).is_some()
         && let Some(run) = run_folder(site)
     {
         command.env("DOCKER_HOST", format!("unix://{}", run.join("socket").display()));
@@ -41,7 +41,7 @@ pub(crate) fn chosen(site: &Site, mut command: Command) -> Command {
 
 /// Whether our own engine runs.
 pub(crate) fn is_own(site: &Site) -> bool {
-    Daemon::recorded(&site.common(FOLDER)).is_some()
+    daemon::recorded(&site.common(FOLDER)).is_some()
 }
 
 /// Whether an engine answers.
@@ -72,15 +72,15 @@ pub(crate) fn start(site: &Site) -> Result<()> {
     command.args(["--bridge=none", "--iptables=false", "--ip6tables=false"]);
     command.args(["--ip-forward=false", "--ip-masq=false", "--log-level=warn"]);
     let log = folder.join("log");
-    let (daemon, mut child) = Daemon::start(&mut command, &folder, &log)
+    let mut process = daemon::start(&mut command, &folder, &log)
         .context("dockerd is not installed (on Debian: `apt-get install docker.io`)")?;
     let deadline = Instant::now() + READY_WITHIN;
     while !answers(site) {
-        let ended = child.try_wait()?.is_some();
+        let ended = !process.is_alive();
         if ended || Instant::now() > deadline {
             let end = site::tail(&log, 8);
             if !ended {
-                daemon.stop(&folder)?;
+                daemon::stop(&mut process, &folder)?;
             }
             remove(site)?;
             bail!("dockerd does not get ready:\n{end}");
@@ -93,9 +93,9 @@ pub(crate) fn start(site: &Site) -> Result<()> {
 /// Stops our own engine, if it runs, and removes its images.
 pub(crate) fn stop(site: &Site) -> Result<()> {
     let folder = site.common(FOLDER);
-    if let Some(daemon) = Daemon::recorded(&folder) {
-        daemon.stop(&folder)?;
-        eprintln!("{:20} stopped (process {})", "container engine", daemon.pid());
+    if let Some(mut process) = daemon::recorded(&folder) {
+        daemon::stop(&mut process, &folder)?;
+        eprintln!("{:20} stopped (process {})", "container engine", process.pid());
     }
     remove(site)
 }
@@ -135,15 +135,14 @@ mod tests {
         assert!(!is_own(&site) && !died(&site));
         let own = site.common(FOLDER);
         fs::create_dir_all(&own).unwrap();
-        let (daemon, mut child) =
-            Daemon::start(Command::new("sleep").arg("600"), &own, &own.join("log")).unwrap();
+        let mut process =
+            daemon::start(Command::new("sleep").arg("600"), &own, &own.join("log")).unwrap();
         assert!(is_own(&site) && !died(&site));
         let error = start(&site).unwrap_err().to_string();
         assert!(error.starts_with("one runs already"), "{error}");
         assert!(remove(&site).is_err() && own.exists());
-        child.kill().unwrap();
-        child.wait().unwrap();
-        assert!(!daemon.alive() && died(&site));
+        process.kill().unwrap();
+        assert!(died(&site));
         remove(&site).unwrap();
         assert!(!own.exists() && !died(&site));
     }

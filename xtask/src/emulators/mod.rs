@@ -23,9 +23,10 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::suites;
+use adcp_signing_testkit::process::Process;
 pub(crate) use run::up;
 pub(crate) use suite::{Preparation, SUITE as COMPOSE_SUITE};
-use {daemon::Daemon, probe::Answer, server::Server, site::Site, table::SERVERS};
+use {probe::Answer, server::Server, site::Site, table::SERVERS};
 
 /// Options of `cargo xtask emulators`.
 #[derive(Args)]
@@ -176,7 +177,7 @@ fn status(site: &Site, as_json: bool) -> Result<()> {
     let mut rows = Vec::new();
     let mut text = String::new();
     for server in SERVERS.iter().filter(|server| server.present()) {
-        let ours = Daemon::recorded(&site.folder(server));
+        let ours = daemon::recorded(&site.folder(server));
         let state = match (probe::ask(site, server), &ours) {
             (Answer::Ready, Some(_)) => "up",
             (Answer::Ready, None) if server.port.is_none() => "installed",
@@ -187,7 +188,7 @@ fn status(site: &Site, as_json: bool) -> Result<()> {
             (Answer::Nothing, None) => "down",
         };
         let address = site.port(server).map(|port| format!("127.0.0.1:{port}"));
-        let pid = ours.as_ref().map(Daemon::pid);
+        let pid = ours.as_ref().map(Process::pid);
         let lies: Vec<Value> =
             server.lies.iter().map(|lie| json!({"what": lie.what, "so": lie.so})).collect();
         let (name, purpose) = (server.name, server.purpose);

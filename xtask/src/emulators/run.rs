@@ -1,16 +1,15 @@
 //! Brings servers up side by side and takes down what was started.
 
 use std::{
-    process::Child,
     thread,
     time::{Duration, Instant},
 };
 
+use adcp_signing_testkit::process::Process;
 use anyhow::{Result, anyhow, bail, ensure};
 
 use super::{
-    daemon::Daemon,
-    install, named,
+    daemon, install, named,
     probe::{self, Answer},
     server::Server,
     site::{self, Site},
@@ -148,9 +147,9 @@ fn side_by_side<T: Send>(
 
 fn stop(site: &Site, server: &Server) -> Result<()> {
     let folder = site.folder(server);
-    let Some(daemon) = Daemon::recorded(&folder) else { return Ok(()) };
-    daemon.stop(&folder)?;
-    say(server, &format!("stopped (process {})", daemon.pid()));
+    let Some(mut process) = daemon::recorded(&folder) else { return Ok(()) };
+    daemon::stop(&mut process, &folder)?;
+    say(server, &format!("stopped (process {})", process.pid()));
     Ok(())
 }
 
@@ -163,7 +162,7 @@ fn prepare(
 ) -> Result<Option<&'static str>> {
     // What answers on its port may be about to start or to stop: `bring_up` looks at it under the
     // tree's lock.
-    let there = Daemon::recorded(&site.folder(server)).is_some()
+    let there = daemon::recorded(&site.folder(server)).is_some()
         || (server.port.is_some() && probe::ask(site, server) != Answer::Nothing);
     if there {
         return Ok(None);
@@ -177,9 +176,9 @@ fn prepare(
 fn bring_up(site: &Site, server: &Server, install: Option<Install<'_>>) -> Result<bool> {
     let begun = Instant::now();
     let folder = site.folder(server);
-    if let Some(daemon) = Daemon::recorded(&folder) {
-        wait(site, server, &daemon, None)?;
-        say(server, &format!("is up already (process {})", daemon.pid()));
+    if let Some(mut process) = daemon::recorded(&folder) {
+        wait(site, server, &mut process)?;
+        say(server, &format!("is up already (process {})", process.pid()));
         return Ok(false);
     }
     if server.port.is_some() {
@@ -204,10 +203,9 @@ fn bring_up(site: &Site, server: &Server, install: Option<Install<'_>>) -> Resul
         return Ok(false);
     };
     site.forget_ready_file(server)?;
-    let (daemon, mut child) =
-        Daemon::start(command.current_dir(&folder), &folder, &site.log(server))?;
-    if let Err(error) = wait(site, server, &daemon, Some(&mut child)) {
-        daemon.stop(&folder)?;
+    let mut process = daemon::start(command.current_dir(&folder), &folder, &site.log(server))?;
+    if let Err(error) = wait(site, server, &mut process) {
+        daemon::stop(&mut process, &folder)?;
         return Err(error);
     }
     let address = site.port(server).unwrap_or_default();
@@ -218,24 +216,22 @@ fn bring_up(site: &Site, server: &Server, install: Option<Install<'_>>) -> Resul
     Ok(true)
 }
 
-fn wait(
-    site: &Site,
-    server: &Server,
-    daemon: &Daemon,
-    mut child: Option<&mut Child>,
-) -> Result<()> {
+fn wait(site: &Site, server: &Server, process: &mut Process) -> Result<()> {
     let deadline = Instant::now() + READY_WITHIN;
     let log = site.log(server);
     let end = || format!("the end of {}:\n{}", log.display(), site::tail(&log, 20));
     loop {
         if probe::ask(site, server) == Answer::Ready {
             // A server of somebody else that took the port meanwhile must not pass for this one.
-            ensure!(daemon.alive(), "it ended, and something else answers on its port; {}", end());
+            ensure!(
+                process.is_alive(),
+                "it ended, and something else answers on its port; {}",
+                end()
+            );
             return Ok(());
         }
-        if !daemon.alive() {
-            let how = child.as_mut().and_then(|child| child.wait().ok());
-            let how = how.map(|status| format!(" ({status})")).unwrap_or_default();
+        if !process.is_alive() {
+            let how = process.status().map(|status| format!(" ({status})")).unwrap_or_default();
             bail!("it ended before it was ready{how}; {}", end());
         }
         ensure!(
