@@ -27,7 +27,6 @@ pub(crate) struct Prepared {
     pub(crate) commit: String,
     /// The commit that it was prepared on.
     pub(crate) base: String,
-    /// In the order of publishing.
     pub(crate) crates: Vec<PreparedCrate>,
 }
 

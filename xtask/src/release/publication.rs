@@ -26,26 +26,29 @@ pub(crate) struct Publication<'a> {
 /// One step. The branch goes first, as a push can be refused and publishing cannot be undone; the
 /// tag says that all of it is out, and comes last.
 #[derive(Debug, Clone, Copy)]
-enum Step<'a> {
+enum Step {
     /// The branch moves on to the release commit.
     MoveBranch,
     /// The remote's branch follows.
     PushBranch,
-    /// A crate goes to the registry.
-    Publish(&'a PreparedCrate),
+    /// The crates go to the registry, each after those it depends on.
+    Publish,
     /// The commit is tagged.
     Tag,
     /// The remote gets the tag.
     PushTag,
 }
 
+const STEPS: [Step; 5] =
+    [Step::MoveBranch, Step::PushBranch, Step::Publish, Step::Tag, Step::PushTag];
+
 impl Publication<'_> {
     /// The commands in order, and which of them are done.
     pub(crate) fn print(&self) -> Result<()> {
         println!("\nTo publish {}, in this order:\n", self.prepared.version);
-        for step in self.steps() {
+        for step in STEPS {
             let done = if self.is_done(step)? { "  # done" } else { "" };
-            println!("    {}{done}", shell(&self.command(step, self.work)));
+            println!("    {}{done}", shell(&self.command(step, self.work, &[])));
         }
         println!(
             "\n`cargo xtask release {} --execute` runs what is not done.",
@@ -57,50 +60,50 @@ impl Publication<'_> {
     /// The commands of a release that is not going to be.
     pub(crate) fn rehearse(&self) {
         println!("\nTo publish {}, these would be run:\n", self.prepared.version);
-        for step in self.steps() {
-            println!("    {}", shell(&self.command(step, self.work)));
+        for step in STEPS {
+            println!("    {}", shell(&self.command(step, self.work, &[])));
         }
     }
 
     /// Runs what is not done, with the crates published from `tree`, which has the release commit.
     pub(crate) fn execute(&self, tree: &Checkout) -> Result<()> {
-        for step in self.steps() {
-            let mut command = self.command(step, tree);
+        for step in STEPS {
             if self.is_done(step)? {
-                eprintln!("done already: {}", shell(&command));
+                eprintln!("done already: {}", shell(&self.command(step, tree, &[])));
                 continue;
             }
-            eprintln!("\n{}", shell(&command));
-            let status = process::status(&mut command)?;
-            // What failed may have taken all the same: an upload whose answer was lost.
-            let done = self.is_done(step)?;
-            // A registry may need a while to show what it took; what cargo says counts.
-            let taken = done || (matches!(step, Step::Publish(_)) && status.success());
-            ensure!(
-                taken,
-                "`{}` failed: {status}. Mend what is in the way and run the same release again: what is done is not \
-                 done twice",
-                shell(&command)
-            );
+            // What failed may have taken all the same, such as an upload whose answer was lost. Then
+            // cargo goes on with the crates that are left.
+            loop {
+                let published = self.published()?;
+                let mut command = self.command(step, tree, &published);
+                eprintln!("\n{}", shell(&command));
+                let status = process::status(&mut command)?;
+                // A registry may need a while to show what it took; what cargo says counts.
+                if self.is_done(step)? || (matches!(step, Step::Publish) && status.success()) {
+                    break;
+                }
+                ensure!(
+                    self.published()?.len() > published.len(),
+                    "`{}` failed: {status}. Mend what is in the way and run the same release again: \
+                     what is done is not done twice",
+                    shell(&command)
+                );
+            }
         }
         Ok(())
     }
 
-    fn steps(&self) -> Vec<Step<'_>> {
-        let mut steps = vec![Step::MoveBranch, Step::PushBranch];
-        steps.extend(self.prepared.crates.iter().map(Step::Publish));
-        steps.extend([Step::Tag, Step::PushTag]);
-        steps
-    }
-
-    fn command(&self, step: Step<'_>, tree: &Checkout) -> Command {
+    fn command(&self, step: Step, tree: &Checkout, published: &[&str]) -> Command {
         let Prepared { version, commit, .. } = self.prepared;
         match step {
             Step::MoveBranch => self.work.git(["merge", "--ff-only", commit]),
             Step::PushBranch => self.work.git(["push", self.remote, self.branch]),
             // It was built from its package when it was prepared.
-            Step::Publish(package) => {
-                tree.cargo(["publish", "--locked", "--no-verify", "--package", &package.name])
+            Step::Publish => {
+                let mut cargo = tree.cargo(["publish", "--locked", "--no-verify", "--workspace"]);
+                cargo.args(published.iter().flat_map(|name| ["--exclude", name]));
+                cargo
             }
             Step::Tag => {
                 let message = format!("adcp-signing {version}");
@@ -112,8 +115,33 @@ impl Publication<'_> {
         }
     }
 
-    fn is_done(&self, step: Step<'_>) -> Result<bool> {
-        let Prepared { version, commit, .. } = self.prepared;
+    /// The crates that the registry has.
+    fn published(&self) -> Result<Vec<&str>> {
+        let mut names = Vec::new();
+        for package in &self.prepared.crates {
+            if self.is_published(package)? {
+                names.push(package.name.as_str());
+            }
+        }
+        Ok(names)
+    }
+
+    fn is_published(&self, package: &PreparedCrate) -> Result<bool> {
+        let Prepared { version, .. } = self.prepared;
+        match registry::checksum(self.work, &self.scratch, &package.name, version)? {
+            Some(there) if there == package.sha256 => Ok(true),
+            Some(there) => bail!(
+                "the registry has {} {version} with SHA-256 {there}, and what was prepared here has {}: it was \
+                 published from something else",
+                package.name,
+                package.sha256
+            ),
+            None => Ok(false),
+        }
+    }
+
+    fn is_done(&self, step: Step) -> Result<bool> {
+        let Prepared { commit, .. } = self.prepared;
         match step {
             Step::MoveBranch => {
                 Ok(self.work.agrees(["merge-base", "--is-ancestor", commit, "HEAD"]))
@@ -124,18 +152,7 @@ impl Publication<'_> {
                     self.work.agrees(["merge-base", "--is-ancestor", commit, &there])
                 }))
             }
-            Step::Publish(package) => {
-                match registry::checksum(self.work, &self.scratch, &package.name, version)? {
-                    Some(there) if there == package.sha256 => Ok(true),
-                    Some(there) => bail!(
-                        "the registry has {} {version} with SHA-256 {there}, and what was prepared here has {}: it was \
-                     published from something else",
-                        package.name,
-                        package.sha256
-                    ),
-                    None => Ok(false),
-                }
-            }
+            Step::Publish => Ok(self.published()?.len() == self.prepared.crates.len()),
             Step::Tag => {
                 let tag = format!("refs/tags/{}^{{commit}}", self.tag());
                 if !self.work.agrees(["rev-parse", "--quiet", "--verify", &tag]) {
