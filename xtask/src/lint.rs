@@ -74,7 +74,8 @@ pub(crate) fn deny(install: bool, echo: Echo) -> Outcome {
             return Outcome::fail("deny", "cargo-deny cannot be installed");
         }
     }
-    check("deny", &mut process::cargo(["deny", "check", "bans", "licenses", "sources"]), echo)
+    let check_all = ["deny", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"];
+    check("deny", &mut process::cargo(check_all), echo)
 }
 
 fn check(name: &str, command: &mut Command, echo: Echo) -> Outcome {

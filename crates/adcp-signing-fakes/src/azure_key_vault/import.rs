@@ -33,7 +33,8 @@ pub(super) fn key_pair(kty: KeyType, jwk: &Value) -> Result<(Kind, KeyPair), Ref
             for name in RSA_MEMBERS {
                 integers.push(member(jwk, name)?);
             }
-            let pair = RsaKeyPair::from_der(&der::sequence(&integers)).map_err(rejected)?;
+            let der = der::sequence(&integers).map_err(|_| Refused::invalid_property())?;
+            let pair = RsaKeyPair::from_der(&der).map_err(rejected)?;
             let size = rsa_size(pair.public_modulus_len() * 8)?;
             Ok((Kind::Rsa(size), KeyPair::Rsa(pair)))
         }
