@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Subcommand};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::process;
 
@@ -33,25 +33,40 @@ enum Of {
     Kms(kms::KmsArgs),
 }
 
-/// How a measurement is set against its base, and what it may come to.
+/// What a line of the table compares.
 #[derive(Clone, Copy)]
-enum Compare {
-    /// The measurement itself, in nanoseconds.
-    Time { at_most: Option<f64> },
-    /// Measurement divided by base; `None` where it is for information.
-    Ratio { base: &'static str, at_most: Option<f64> },
-}
-
-/// One line of the table.
 struct Row {
     label: &'static str,
     /// `group/function` of a criterion benchmark.
     measured: &'static str,
-    compare: Compare,
+    /// The benchmark that it is divided by; without one it is a time in nanoseconds.
+    base: Option<&'static str>,
+    /// `None` where it is for information.
+    at_most: Option<f64>,
 }
 
-const fn row(label: &'static str, measured: &'static str, compare: Compare) -> Row {
-    Row { label, measured, compare }
+const fn time(label: &'static str, measured: &'static str) -> Row {
+    Row { label, measured, base: None, at_most: None }
+}
+
+const fn ratio(label: &'static str, measured: &'static str, base: &'static str) -> Row {
+    Row { base: Some(base), ..time(label, measured) }
+}
+
+const fn limit(row: Row, at_most: f64) -> Row {
+    Row { at_most: Some(at_most), ..row }
+}
+
+/// A line of a table, as it is shown.
+#[derive(Debug, Serialize)]
+struct Line {
+    what: String,
+    measured: String,
+    against: String,
+    result: String,
+    target: String,
+    /// `None` where there is no target, or no result.
+    met: Option<bool>,
 }
 
 /// Sign: primitive + 2.5 µs; verify: its own check of the signature + 4.5 µs.
@@ -61,91 +76,36 @@ const VERIFY: f64 = 4_500.0;
 const INSERT: f64 = 300.0;
 const FLAT: f64 = 2.0;
 
-/// The head of the tables.
-const HEAD: &str =
-    "| what | measured | against | result | target | met |\n|---|--:|--:|--:|--:|---|\n";
-
 /// The comparisons. Each name is `group/function` as the benchmarks in adcp-signing-core give it.
 const ROWS: &[Row] = &[
-    row("sign, pipeline alone", "sign/null", Compare::Time { at_most: Some(SIGN) }),
-    row(
-        "sign Ed25519 beyond primitive",
-        "sign/ed25519_beyond_primitive",
-        Compare::Time { at_most: Some(SIGN) },
+    limit(time("sign, pipeline alone", "sign/null"), SIGN),
+    limit(time("sign Ed25519 beyond primitive", "sign/ed25519_beyond_primitive"), SIGN),
+    ratio("sign Ed25519 : primitive", "sign/ed25519", "sign/ed25519_primitive"),
+    ratio("sign Ed25519 : httpsig", "sign/ed25519", "sign/ed25519_httpsig"),
+    limit(time("sign P-256 beyond primitive", "sign/p256_beyond_primitive"), SIGN),
+    ratio("sign P-256 : primitive", "sign/p256", "sign/p256_primitive"),
+    ratio("sign P-256 : httpsig", "sign/p256", "sign/p256_httpsig"),
+    limit(
+        time("verify Ed25519 beyond its check of the signature", "verify/ed25519_beyond_own_check"),
+        VERIFY,
     ),
-    row(
-        "sign Ed25519 : primitive",
-        "sign/ed25519",
-        Compare::Ratio { base: "sign/ed25519_primitive", at_most: None },
-    ),
-    row(
-        "sign Ed25519 : httpsig",
-        "sign/ed25519",
-        Compare::Ratio { base: "sign/ed25519_httpsig", at_most: None },
-    ),
-    row(
-        "sign P-256 beyond primitive",
-        "sign/p256_beyond_primitive",
-        Compare::Time { at_most: Some(SIGN) },
-    ),
-    row(
-        "sign P-256 : primitive",
-        "sign/p256",
-        Compare::Ratio { base: "sign/p256_primitive", at_most: None },
-    ),
-    row(
-        "sign P-256 : httpsig",
-        "sign/p256",
-        Compare::Ratio { base: "sign/p256_httpsig", at_most: None },
-    ),
-    row(
-        "verify Ed25519 beyond its check of the signature",
-        "verify/ed25519_beyond_own_check",
-        Compare::Time { at_most: Some(VERIFY) },
-    ),
-    row(
+    time(
         "verify Ed25519, operation read from path and body",
         "verify/ed25519_by_path_beyond_own_check",
-        Compare::Time { at_most: None },
     ),
-    row(
-        "verify Ed25519 : verify_strict",
-        "verify/ed25519",
-        Compare::Ratio { base: "verify/ed25519_primitive", at_most: None },
+    ratio("verify Ed25519 : verify_strict", "verify/ed25519", "verify/ed25519_primitive"),
+    ratio("verify Ed25519 : httpsig", "verify/ed25519", "verify/ed25519_httpsig"),
+    limit(
+        time("verify P-256 beyond its check of the signature", "verify/p256_beyond_own_check"),
+        VERIFY,
     ),
-    row(
-        "verify Ed25519 : httpsig",
-        "verify/ed25519",
-        Compare::Ratio { base: "verify/ed25519_httpsig", at_most: None },
-    ),
-    row(
-        "verify P-256 beyond its check of the signature",
-        "verify/p256_beyond_own_check",
-        Compare::Time { at_most: Some(VERIFY) },
-    ),
-    row(
-        "verify P-256, operation read from path and body",
-        "verify/p256_by_path_beyond_own_check",
-        Compare::Time { at_most: None },
-    ),
-    row(
-        "verify P-256 : primitive",
-        "verify/p256",
-        Compare::Ratio { base: "verify/p256_primitive", at_most: None },
-    ),
-    row(
-        "verify P-256 : httpsig",
-        "verify/p256",
-        Compare::Ratio { base: "verify/p256_httpsig", at_most: None },
-    ),
-    row("replay insert at 10^3", "replay/insert/1000", Compare::Time { at_most: Some(INSERT) }),
-    row("replay insert at 10^6", "replay/insert/1000000", Compare::Time { at_most: Some(INSERT) }),
-    row("replay insert at 10^7", "replay/insert/10000000", Compare::Time { at_most: None }),
-    row(
-        "replay 10^7 : 10^6",
-        "replay/insert/10000000",
-        Compare::Ratio { base: "replay/insert/1000000", at_most: Some(FLAT) },
-    ),
+    time("verify P-256, operation read from path and body", "verify/p256_by_path_beyond_own_check"),
+    ratio("verify P-256 : primitive", "verify/p256", "verify/p256_primitive"),
+    ratio("verify P-256 : httpsig", "verify/p256", "verify/p256_httpsig"),
+    limit(time("replay insert at 10^3", "replay/insert/1000"), INSERT),
+    limit(time("replay insert at 10^6", "replay/insert/1000000"), INSERT),
+    time("replay insert at 10^7", "replay/insert/10000000"),
+    limit(ratio("replay 10^7 : 10^6", "replay/insert/10000000", "replay/insert/1000000"), FLAT),
 ];
 
 /// Measures and prints the table. A missed target is shown, not an error: time depends on the
@@ -160,8 +120,8 @@ pub(crate) fn run(args: &BenchArgs) -> Result<bool> {
         ensure!(status.success(), "cargo bench failed: {status}");
     }
     let folder = process::target_dir().join("criterion");
-    let (text, missing) = table(|name| estimate(&folder, name));
-    io::stdout().write_all(text.as_bytes())?;
+    let (lines, missing) = compared(|name| estimate(&folder, name));
+    io::stdout().write_all(table(&lines).as_bytes())?;
     for name in &missing {
         eprintln!("not measured: {name}");
     }
@@ -191,8 +151,8 @@ fn median(sample: &Sample) -> Option<f64> {
     each.get(each.len() / 2).copied()
 }
 
-/// The table as Markdown, and the benchmarks that gave no number.
-fn table(estimate: impl Fn(&str) -> Result<f64>) -> (String, Vec<&'static str>) {
+/// The lines of the table, and the benchmarks that gave no number.
+fn compared(estimate: impl Fn(&str) -> Result<f64>) -> (Vec<Line>, Vec<&'static str>) {
     let mut missing = Vec::new();
     let mut look_up = |name: &'static str| {
         let found = estimate(name).ok().filter(|time| time.is_finite() && *time > 0.0);
@@ -201,42 +161,33 @@ fn table(estimate: impl Fn(&str) -> Result<f64>) -> (String, Vec<&'static str>) 
         }
         found
     };
-    let mut text = HEAD.to_owned();
-    for Row { label, measured, compare } in ROWS {
-        let time = look_up(measured);
-        let (base, value, target) = match *compare {
-            Compare::Time { at_most } => {
-                (None, time, at_most.map(|limit| (limit, duration(limit))))
-            }
-            Compare::Ratio { base, at_most } => {
-                let base = look_up(base);
-                let ratio = time.zip(base).map(|(time, base)| time / base);
-                (base, ratio, at_most.map(|limit| (limit, format!("{limit:.2}x"))))
-            }
-        };
-        let show = |value: f64| match compare {
-            Compare::Ratio { .. } => format!("{value:.2}x"),
-            _ => duration(value),
-        };
-        let met = match (value, &target) {
-            (Some(value), Some((limit, _))) => {
-                if value <= *limit {
-                    "yes"
-                } else {
-                    "no"
-                }
-            }
-            _ => "-",
-        };
-        text += &format!(
-            "| {label} | {} | {} | {} | {} | {met} |\n",
-            time.map_or_else(dash, duration),
-            base.map_or_else(dash, duration),
-            value.map_or_else(dash, show),
-            target.map_or_else(dash, |(_, text)| format!("<= {text}")),
-        );
+    let lines = ROWS.iter().map(|row| {
+        let time = look_up(row.measured);
+        let base = row.base.map(&mut look_up);
+        let value = base.map_or(time, |base| Some(time? / base?));
+        let show = |value| if base.is_some() { format!("{value:.2}x") } else { duration(value) };
+        Line {
+            what: row.label.to_owned(),
+            measured: time.map_or_else(dash, duration),
+            against: base.flatten().map_or_else(dash, duration),
+            result: value.map_or_else(dash, show),
+            target: row.at_most.map_or_else(dash, |limit| format!("<= {}", show(limit))),
+            met: value.zip(row.at_most).map(|(value, limit)| value <= limit),
+        }
+    });
+    (lines.collect(), missing)
+}
+
+/// The lines as a table in Markdown.
+fn table(lines: &[Line]) -> String {
+    let mut text =
+        "| what | measured | against | result | target | met |\n|---|--:|--:|--:|--:|---|\n"
+            .to_owned();
+    for Line { what, measured, against, result, target, met } in lines {
+        let met = met.map_or("-", |met| if met { "yes" } else { "no" });
+        text += &format!("| {what} | {measured} | {against} | {result} | {target} | {met} |\n");
     }
-    (text, missing)
+    text
 }
 
 fn dash() -> String {
@@ -263,7 +214,7 @@ mod tests {
 
     #[test]
     fn times_and_ratios_are_set_against_what_they_may_come_to() {
-        let (text, missing) = table(|name| {
+        let (lines, missing) = compared(|name| {
             Ok(match name {
                 "verify/ed25519_beyond_own_check" => 4_000.0,
                 "verify/p256_beyond_own_check" => 10_000.0,
@@ -274,6 +225,7 @@ mod tests {
             })
         });
         assert!(missing.is_empty());
+        let text = table(&lines);
         assert_eq!(
             line(&text, "verify Ed25519 beyond its check of the signature"),
             "| verify Ed25519 beyond its check of the signature | 4.00 µs | - | 4.00 µs | <= 4.50 µs | yes |"
@@ -294,12 +246,15 @@ mod tests {
 
     #[test]
     fn a_benchmark_that_did_not_run_is_named_once() {
-        let (text, missing) = table(|name| {
+        let (lines, missing) = compared(|name| {
             ensure!(name != "sign/ed25519", "no such benchmark");
             Ok(100.0)
         });
         assert_eq!(missing, ["sign/ed25519"]);
-        assert!(line(&text, "sign Ed25519 : primitive").ends_with("| - | 100 ns | - | - | - |"));
+        assert!(
+            line(&table(&lines), "sign Ed25519 : primitive")
+                .ends_with("| - | 100 ns | - | - | - |")
+        );
     }
 
     #[test]
@@ -313,6 +268,6 @@ mod tests {
 
     #[test]
     fn a_time_of_nothing_is_no_measurement() {
-        assert!(!table(|_| Ok(0.0)).1.is_empty());
+        assert!(!compared(|_| Ok(0.0)).1.is_empty());
     }
 }

@@ -13,7 +13,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{HEAD, dash, duration};
+use super::{Line, dash, duration, table};
 use crate::{emulators, process};
 
 /// Options of `cargo xtask bench kms`.
@@ -110,18 +110,6 @@ struct ColdStart {
     own_ns: f64,
 }
 
-/// A line of the table.
-#[derive(Debug, Serialize)]
-struct Row {
-    what: String,
-    measured: String,
-    against: String,
-    result: String,
-    target: String,
-    /// `None` where there is no target.
-    met: Option<bool>,
-}
-
 /// Builds, measures and prints the table. A missed target is shown, not an error: time depends on
 /// the machine.
 pub(crate) fn run(args: &KmsArgs) -> Result<bool> {
@@ -147,7 +135,7 @@ pub(crate) fn run(args: &KmsArgs) -> Result<bool> {
                 .with_context(|| format!("the bench of {}", backend.package))?,
         );
     }
-    let rows: Vec<Row> = measured.iter().flat_map(rows).collect();
+    let rows: Vec<Line> = measured.iter().flat_map(rows).collect();
     let text = if args.json {
         format!("{}\n", json!({"services": measured, "rows": rows}))
     } else {
@@ -226,7 +214,7 @@ fn numbers(output: &str) -> Result<Vec<Numbers>> {
     numbers.iter().map(read).collect()
 }
 
-fn rows(numbers: &Numbers) -> Vec<Row> {
+fn rows(numbers: &Numbers) -> Vec<Line> {
     let Numbers { latency, throughput, .. } = numbers;
     let name = |what: &str| format!("{} {}, {what}", numbers.service, numbers.algorithm);
     let mut rows = vec![
@@ -257,7 +245,7 @@ fn rows(numbers: &Numbers) -> Vec<Row> {
         ),
     ];
     if let Some(calls) = numbers.public_key_calls {
-        rows.push(Row {
+        rows.push(Line {
             what: name("calls for the public key in a provider's life"),
             measured: calls.to_string(),
             against: dash(),
@@ -267,7 +255,7 @@ fn rows(numbers: &Numbers) -> Vec<Row> {
         });
     }
     if let Some(cold) = &numbers.cold_start {
-        rows.push(Row {
+        rows.push(Line {
             what: name("cold start - server"),
             measured: duration(cold.whole_ns),
             against: if cold.server_ns > 0.0 { duration(cold.server_ns) } else { dash() },
@@ -279,8 +267,8 @@ fn rows(numbers: &Numbers) -> Vec<Row> {
     rows
 }
 
-fn one_call(what: String, latency: &Latency) -> Row {
-    Row {
+fn one_call(what: String, latency: &Latency) -> Line {
+    Line {
         what,
         measured: duration(latency.provider_ns),
         against: duration(latency.bare_ns),
@@ -291,9 +279,9 @@ fn one_call(what: String, latency: &Latency) -> Row {
 }
 
 /// A row of two rates, and the median of their ratios within a round.
-fn at_least(what: String, (measured, against): (f64, f64), ratio: f64, limit: f64) -> Row {
+fn at_least(what: String, (measured, against): (f64, f64), ratio: f64, limit: f64) -> Line {
     let rate = |rate: f64| format!("{rate:.0}/s");
-    Row {
+    Line {
         what,
         measured: rate(measured),
         against: rate(against),
@@ -304,10 +292,10 @@ fn at_least(what: String, (measured, against): (f64, f64), ratio: f64, limit: f6
 }
 
 /// A row for information.
-fn shown(what: String, measured: f64, against: f64, result: impl Fn(f64, f64) -> String) -> Row {
+fn shown(what: String, measured: f64, against: f64, result: impl Fn(f64, f64) -> String) -> Line {
     let (target, met) = (dash(), None);
     let result = result(measured, against);
-    Row { what, measured: duration(measured), against: duration(against), result, target, met }
+    Line { what, measured: duration(measured), against: duration(against), result, target, met }
 }
 
 /// What is left of the throughput where each signature costs one verification more on cores that
@@ -315,19 +303,6 @@ fn shown(what: String, measured: f64, against: f64, result: impl Fn(f64, f64) ->
 fn explained(numbers: &Numbers) -> f64 {
     let before = 1e9 / numbers.throughput.unchecked_per_s;
     before / (before + numbers.verification_ns / numbers.cores)
-}
-
-fn table(rows: &[Row]) -> String {
-    let mut text = HEAD.to_owned();
-    for Row { what, measured, against, result, target, met } in rows {
-        let met = match met {
-            Some(true) => "yes",
-            Some(false) => "no",
-            None => "-",
-        };
-        text += &format!("| {what} | {measured} | {against} | {result} | {target} | {met} |\n");
-    }
-    text
 }
 
 #[cfg(test)]
