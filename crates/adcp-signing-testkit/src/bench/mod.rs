@@ -193,3 +193,22 @@ async fn public_key_calls(service: &Arc<dyn Service>) -> Result<Value, BenchErro
     let heads = proxy.exchanges().into_iter().map(|exchange| exchange.head.to_ascii_lowercase());
     Ok(heads.filter(|head| service.asks_for_key(head)).count().into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_built_without_the_check_has_the_settings_of_the_default_stack() {
+        let stack = format!("{:?}", Stack::default());
+        for setting in [
+            format!("attempt_limit: {ATTEMPT:?}"),
+            format!("max_in_flight: {IN_FLIGHT}"),
+            format!("max_waiting: {WAITING}"),
+            format!("max_wait: {WAIT:?}"),
+            "pin: None".to_owned(),
+        ] {
+            assert!(stack.contains(&setting), "{setting}: {stack}");
+        }
+    }
+}
