@@ -11,21 +11,11 @@ use super::{call::Call, error::Refused};
 const CHALLENGE: &str = "Bearer authorization=\"https://login.microsoftonline.com/00000000-0000-0000-0000-000000000001\", \
                          resource=\"https://vault.azure.net\"";
 
-/// How a vault grants permissions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PermissionModel {
-    /// By roles (`ForbiddenByRbac`).
-    Rbac,
-    /// By the vault's own access policies (`ForbiddenByPolicy`).
-    AccessPolicy,
-}
-
 /// The tokens that are known.
 #[derive(Clone)]
 pub(super) struct Access {
     allowed: Arc<str>,
     denied: Option<Arc<str>>,
-    model: PermissionModel,
 }
 
 /// Whose token it is.
@@ -39,15 +29,11 @@ pub(super) enum Principal {
 
 impl Access {
     pub(super) fn new(token: &str) -> Self {
-        Self { allowed: token.into(), denied: None, model: PermissionModel::Rbac }
+        Self { allowed: token.into(), denied: None }
     }
 
     pub(super) fn with_denied_token(self, token: &str) -> Self {
         Self { denied: Some(token.into()), ..self }
-    }
-
-    pub(super) fn with_model(self, model: PermissionModel) -> Self {
-        Self { model, ..self }
     }
 
     pub(super) fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, Refused> {
@@ -76,27 +62,16 @@ impl Access {
         if principal == Principal::Allowed {
             return Ok(());
         }
-        let permission = call.permission();
-        Err(match self.model {
-            PermissionModel::Rbac => Refused::forbidden(
-                "ForbiddenByRbac",
-                format!(
-                    "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments or role \
-                     definitions were changed recently, please observe propagation time.\r\nCaller: \
-                     appid={APPLICATION};oid={OBJECT}\r\nAction: '{}'\r\nResource: '{RESOURCE}'\r\nAssignment: (not \
-                     found)\r\nDenyAssignmentId: null\r\nDecisionReason: null \r\nVault: {VAULT};location=westeurope\r\n",
-                    data_action(permission)
-                ),
+        Err(Refused::forbidden(
+            "ForbiddenByRbac",
+            format!(
+                "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments or role \
+                 definitions were changed recently, please observe propagation time.\r\nCaller: \
+                 appid={APPLICATION};oid={OBJECT}\r\nAction: '{}'\r\nResource: '{RESOURCE}'\r\nAssignment: (not \
+                 found)\r\nDenyAssignmentId: null\r\nDecisionReason: null \r\nVault: {VAULT};location=westeurope\r\n",
+                data_action(call.permission())
             ),
-            PermissionModel::AccessPolicy => Refused::forbidden(
-                "ForbiddenByPolicy",
-                format!(
-                    "The user, group or application 'appid={APPLICATION};oid={OBJECT}' does not have keys {permission} \
-                     permission on key vault '{VAULT};location=westeurope'. For help resolving this issue, please see \
-                     https://go.microsoft.com/fwlink/?linkid=2125287"
-                ),
-            ),
-        })
+        ))
     }
 }
 

@@ -18,8 +18,6 @@ pub(super) enum Call {
     Sign(KeyId),
     Verify(KeyId),
     GetDeleted(String),
-    ListDeleted,
-    Recover(String),
     Purge(String),
 }
 
@@ -60,10 +58,8 @@ impl Call {
             ["keys", key, version] if patch => Some(Self::Update(id(key, version)?)),
             ["keys", key, version, "sign"] if post => Some(Self::Sign(id(key, version)?)),
             ["keys", key, version, "verify"] if post => Some(Self::Verify(id(key, version)?)),
-            ["deletedkeys"] | ["deletedkeys", ""] if get => Some(Self::ListDeleted),
             ["deletedkeys", key] if get => Some(Self::GetDeleted(name(key)?)),
             ["deletedkeys", key] if delete => Some(Self::Purge(name(key)?)),
-            ["deletedkeys", key, "recover"] if post => Some(Self::Recover(name(key)?)),
             _ => None,
         }
     }
@@ -79,10 +75,9 @@ impl Call {
             Self::RotationPolicy(_) => "getrotationpolicy",
             Self::SetRotationPolicy(_) => "setrotationpolicy",
             Self::Delete(_) => "delete",
-            Self::List | Self::ListVersions(_) | Self::ListDeleted => "list",
+            Self::List | Self::ListVersions(_) => "list",
             Self::Sign(_) => "sign",
             Self::Verify(_) => "verify",
-            Self::Recover(_) => "recover",
             Self::Purge(_) => "purge",
         }
     }

@@ -8,8 +8,9 @@
 //! 7}`, and `DELETE /_fake/outage`.
 //!
 //! It differs from the service in that everything is forgotten at the end, a vault has every name
-//! that it is called by, the only curve is P-256, keys neither encrypt nor wrap, deletion is
-//! immediate, and nothing has a quota. The reference does not say how the use of a key outside its
+//! that it is called by, permissions are granted by roles, the only curve is P-256, keys neither
+//! encrypt nor wrap, a list is one page, deletion is immediate and cannot be undone, and nothing has
+//! a quota. The reference does not say how the use of a key outside its
 //! period of validity is refused, but for the 403: the codes are named after `KeyDisabled`.
 
 mod access;
@@ -33,12 +34,10 @@ use hyper::body::Bytes;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::spawn_blocking};
 
-pub use self::access::PermissionModel;
 use self::{
     access::Access,
     call::Call,
     error::{Answer, Refused},
-    query::Query,
     store::Store,
 };
 use crate::service::{Outage, Reply, Service, serve_tls};
@@ -84,13 +83,6 @@ impl FakeAzureKeyVault {
         self
     }
 
-    /// Grants permissions in this way, which a refusal tells; by roles unless told otherwise.
-    #[must_use]
-    pub fn with_permission_model(mut self, model: PermissionModel) -> Self {
-        self.access = self.access.with_model(model);
-        self
-    }
-
     /// The authority that its certificate is from.
     pub fn ca_pem(&self) -> &str {
         self.identity.ca_pem()
@@ -119,12 +111,12 @@ impl FakeAzureKeyVault {
         if let Some(refusal) = self.outage.next() {
             return Err(refusal.into());
         }
-        let query = Query::of(head.uri.query().unwrap_or_default())?;
+        query::check(head.uri.query().unwrap_or_default())?;
         let call =
             Call::of(&head.method, head.uri.path()).ok_or_else(Refused::no_such_operation)?;
         let vault = vault_of(head)?;
         self.access.authorize(principal, &call)?;
-        self.store.perform(&call, &vault, &query, &body)
+        self.store.perform(&call, &vault, &body)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Keys, their versions, and deleted keys that can be recovered.
+//! Keys, their versions, and deleted keys.
 
 use std::{
     collections::BTreeMap,
@@ -6,7 +6,7 @@ use std::{
 };
 
 use aws_lc_rs::{rsa::KeySize, signature::ECDSA_P256_SHA256_FIXED_SIGNING};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{
     algorithm,
@@ -14,7 +14,6 @@ use super::{
     error::{Answer, Refused},
     import,
     key::{KeyType, Version, now, purge_date},
-    query::Query,
 };
 use crate::service::{KeyPair, Kind};
 
@@ -42,7 +41,7 @@ struct Deleted {
 
 impl Store {
     /// Does the call, for a vault of this URL.
-    pub(super) fn perform(&self, call: &Call, vault: &str, query: &Query, body: &Value) -> Answer {
+    pub(super) fn perform(&self, call: &Call, vault: &str, body: &Value) -> Answer {
         let reply = match call {
             Call::Create(name) => self.create(vault, name, body)?,
             Call::Import(name) => self.import(vault, name, body)?,
@@ -60,15 +59,10 @@ impl Store {
             Call::Verify(id) => self.use_key(vault, id, "verify", |version, kid| {
                 algorithm::verify(version, kid, body)
             })?,
-            Call::List => query.page(&format!("{vault}/keys"), self.list(vault)),
-            Call::ListVersions(name) => query
-                .page(&format!("{vault}/keys/{name}/versions"), self.list_versions(vault, name)),
-            Call::ListDeleted => {
-                query.page(&format!("{vault}/deletedkeys"), self.list_deleted(vault))
-            }
+            Call::List => page(self.list(vault)),
+            Call::ListVersions(name) => page(self.list_versions(vault, name)),
             Call::Delete(name) => self.delete(vault, name)?,
             Call::GetDeleted(name) => self.deleted(vault, name)?,
-            Call::Recover(name) => self.recover(vault, name)?,
             Call::Purge(name) => {
                 self.keys()
                     .deleted
@@ -206,17 +200,6 @@ impl Store {
         versions.iter().map(|version| version.to_item(&kid(vault, name, version)).into()).collect()
     }
 
-    fn list_deleted(&self, vault: &str) -> Vec<Value> {
-        let keys = self.keys();
-        let newest =
-            keys.deleted.iter().filter_map(|(name, key)| Some((name, key, key.versions.last()?)));
-        newest
-            .map(|(name, key, version)| {
-                key.dated(vault, name, version.to_item(&format!("{vault}/keys/{name}")))
-            })
-            .collect()
-    }
-
     fn delete(&self, vault: &str, name: &str) -> Result<Value, Refused> {
         let mut keys = self.keys();
         let versions = keys.live.remove(name).ok_or_else(|| Refused::key_not_found(name))?;
@@ -230,25 +213,11 @@ impl Store {
         let missing = || Refused::deleted_key_not_found(name);
         let key = keys.deleted.get(name).ok_or_else(missing)?;
         let version = key.versions.last().ok_or_else(missing)?;
-        Ok(key.dated(vault, name, version.to_json(&kid(vault, name, version))))
-    }
-
-    fn recover(&self, vault: &str, name: &str) -> Result<Value, Refused> {
-        let mut keys = self.keys();
-        let key = keys.deleted.remove(name).ok_or_else(|| Refused::deleted_key_not_found(name))?;
-        keys.live.insert(name.to_owned(), key.versions);
-        drop(keys);
-        let id = KeyId { name: name.to_owned(), version: None };
-        self.with(&id, |version| Ok(bundle(vault, name, version)))
-    }
-}
-
-impl Deleted {
-    fn dated(&self, vault: &str, name: &str, mut value: Map<String, Value>) -> Value {
+        let mut value = version.to_json(&kid(vault, name, version));
         value.insert("recoveryId".to_owned(), format!("{vault}/deletedkeys/{name}").into());
-        value.insert("deletedDate".to_owned(), self.date.into());
-        value.insert("scheduledPurgeDate".to_owned(), purge_date(self.date).into());
-        value.into()
+        value.insert("deletedDate".to_owned(), key.date.into());
+        value.insert("scheduledPurgeDate".to_owned(), purge_date(key.date).into());
+        Ok(value.into())
     }
 }
 
@@ -268,6 +237,11 @@ fn generate(kind: Kind) -> Result<KeyPair, Refused> {
 
 fn kid(vault: &str, name: &str, version: &Version) -> String {
     format!("{vault}/keys/{name}/{}", version.id)
+}
+
+/// The only page of a list.
+fn page(items: Vec<Value>) -> Value {
+    json!({"value": items, "nextLink": null})
 }
 
 fn bundle(vault: &str, name: &str, version: &Version) -> Value {

@@ -3,7 +3,7 @@
 
 use std::{fs, io, net::Ipv4Addr, path::PathBuf};
 
-use adcp_signing_fakes::azure_key_vault::{FakeAzureKeyVault, PermissionModel};
+use adcp_signing_fakes::azure_key_vault::FakeAzureKeyVault;
 use clap::Parser;
 use tokio::net::TcpListener;
 
@@ -23,9 +23,6 @@ struct Arguments {
     /// The access token of somebody who may do nothing.
     #[arg(long, default_value = "fake-azure-denied-token")]
     denied_token: String,
-    /// Refuse as a vault with access policies does, not as one with roles.
-    #[arg(long)]
-    access_policies: bool,
     /// Where to write the authority of the certificate, as PEM. It is there once the port is open.
     #[arg(long)]
     ca_file: PathBuf,
@@ -33,12 +30,8 @@ struct Arguments {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> io::Result<()> {
-    let Arguments { address, port, token, denied_token, access_policies, ca_file } =
-        Arguments::parse();
-    let model = if access_policies { PermissionModel::AccessPolicy } else { PermissionModel::Rbac };
-    let server = FakeAzureKeyVault::new(&token)?
-        .with_denied_token(&denied_token)
-        .with_permission_model(model);
+    let Arguments { address, port, token, denied_token, ca_file } = Arguments::parse();
+    let server = FakeAzureKeyVault::new(&token)?.with_denied_token(&denied_token);
     fs::write(&ca_file, server.ca_pem()).map_err(|error| {
         io::Error::new(error.kind(), format!("cannot write {}: {error}", ca_file.display()))
     })?;
