@@ -78,7 +78,8 @@ pub(crate) fn deny(install: bool, echo: Echo) -> Outcome {
     check("deny", &mut process::cargo(check_all), echo)
 }
 
-fn check(name: &str, command: &mut Command, echo: Echo) -> Outcome {
+/// Whether a command succeeds.
+pub(crate) fn check(name: &str, command: &mut Command, echo: Echo) -> Outcome {
     match process::stream(command, process::BUILD_LIMIT, echo, |_| ()) {
         Ok(status) if status.success() => Outcome::pass(name),
         Ok(status) => Outcome::fail(name, status.to_string()),

@@ -137,11 +137,7 @@ impl Check<'_> {
         command.current_dir(here.root()).stdin(Stdio::null());
         // Apart, so that the usual compiler keeps what it has built.
         command.env("CARGO_TARGET_DIR", here.target().join("msrv"));
-        match process::stream(&mut command, process::BUILD_LIMIT, Echo::Stdout, |_| ()) {
-            Ok(status) if status.success() => Outcome::pass(name),
-            Ok(status) => Outcome::fail(name, status.to_string()),
-            Err(error) => Outcome::fail(name, format!("{error:#}")),
-        }
+        lint::check(name, &mut command, Echo::Stdout)
     }
 }
 
