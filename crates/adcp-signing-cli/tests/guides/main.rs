@@ -44,13 +44,15 @@ const OPENBAO: &[&str] = &["ADCP_TEST_OPENBAO_BIN"];
 const MINISTACK: &[&str] = &["ADCP_TEST_MINISTACK_ENDPOINT"];
 const SOFTHSM: &[&str] = &["ADCP_TEST_PKCS11_MODULE"];
 const PKCS11_TOOLS: &[&str] = &["softhsm2-util", "pkcs11-tool"];
+/// An empty crate next to the checkout.
+const NEW_CRATE: &str = "ln -s \"$CHECKOUT\" adcp-signing
+    command cargo init --quiet --lib --vcs none --name buyer";
 const ROTATION: Guide = Guide::new("docs/rotation.md");
 
 guides! {
-    the_readme: Guide {
-        before: "ln -s \"$CHECKOUT\" adcp-signing; command cargo init --quiet --lib --vcs none --name buyer",
-        ..Guide::new("README.md")
-    };
+    the_readme: Guide { before: NEW_CRATE, ..Guide::new("README.md") };
+    a_buyer_adds_the_crates: Guide { before: NEW_CRATE, ..Guide::new("docs/buyer.md") };
+    a_seller_adds_the_crates: Guide { before: NEW_CRATE, ..Guide::new("docs/seller.md") };
     the_command_line: Guide::new("docs/command-line.md");
     five_minutes_on_a_laptop: Guide {
         variables: &["ADCP_TEST_OPENBAO_BIN", "ADCP_TEST_MINISTACK_ENDPOINT"],
