@@ -24,6 +24,7 @@ pub(crate) fn install(site: &Site, server: &Server, say: &dyn Fn(&str)) -> Resul
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     match &server.native {
         Native::Python { packages, .. } => python(&folder, packages, say),
+        Native::Npm { packages } => npm(&folder, packages, say),
         Native::SoftHsm => softhsm(site, server, say),
         Native::Go { module, version, .. } => go(&folder, module, version, say),
         Native::Workspace { package, program, .. } => workspace(package, program, say),
@@ -46,7 +47,7 @@ pub(crate) fn command(site: &Site, server: &Server) -> Option<Command> {
             Native::Workspace { program, arguments, .. } => {
                 (process::target_dir().join("debug").join(program), arguments, &[])
             }
-            Native::SoftHsm | Native::DockerOnly => return None,
+            Native::Npm { .. } | Native::SoftHsm | Native::DockerOnly => return None,
         };
     let mut command = Command::new(program);
     command.args(arguments.iter().map(|argument| site.fill(server, argument)));
@@ -75,6 +76,34 @@ fn python(folder: &Path, packages: &[&str], say: &dyn Fn(&str)) -> Result<()> {
     let mut pip = Command::new(venv.join("bin/python"));
     pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input"]).args(packages);
     run(&mut pip, &out, &log)?;
+    fs::write(&marker, wanted).context("cannot note the installation")
+}
+
+/// Installs packages as they are: their install scripts are not run.
+fn npm(folder: &Path, packages: &[&str], say: &dyn Fn(&str)) -> Result<()> {
+    let wanted = format!("{}\n", packages.join("\n"));
+    let marker = folder.join("installed");
+    if fs::read_to_string(&marker).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    for program in ["node", "npm"] {
+        process::version(&[program, "--version"])
+            .context("Node.js is needed: on Debian `apt-get install nodejs npm`")?;
+    }
+    say(&format!("installing {} from npm", packages.join(" ")));
+    let log = folder.join("install.log");
+    site::remove_file(&marker)?;
+    let modules = folder.join("node_modules");
+    if modules.exists() {
+        fs::remove_dir_all(&modules)
+            .with_context(|| format!("cannot remove {}", modules.display()))?;
+    }
+    // Without a package of its own, npm would install into that of a folder further up.
+    fs::write(folder.join("package.json"), "{ \"private\": true }\n")?;
+    let mut install = Command::new("npm");
+    install.args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock"]);
+    install.args(packages).current_dir(folder);
+    run(&mut install, &File::create(&log)?, &log)?;
     fs::write(&marker, wanted).context("cannot note the installation")
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    server::{Probe, Server},
+    server::{Native, Probe, Server},
     site::{self, Site},
 };
 
@@ -31,7 +31,9 @@ pub(crate) fn ask(site: &Site, server: &Server) -> Answer {
     let port = site.port(server).unwrap_or_default();
     match server.probe {
         Probe::Installed { file } => {
-            let ready = site.folder(server).join(file).exists() && site::softhsm_module().is_some();
+            let is_complete =
+                !matches!(server.native, Native::SoftHsm) || site::softhsm_module().is_some();
+            let ready = site.folder(server).join(file).exists() && is_complete;
             if ready { Answer::Ready } else { Answer::Nothing }
         }
         Probe::Port => match connect(port) {
@@ -77,7 +79,6 @@ mod tests {
     use std::{fs, net::TcpListener, path::Path, thread};
 
     use super::*;
-    use crate::emulators::server::Native;
 
     fn server(port: u16, probe: Probe) -> Server {
         Server {
@@ -131,6 +132,18 @@ mod tests {
         assert_eq!(ask(&site, &server), Answer::Ready);
         drop(listener);
         assert_eq!(ask(&site, &server), Answer::Nothing);
+    }
+
+    #[test]
+    fn a_library_is_ready_once_its_installation_is_noted() {
+        let folder = tempfile::tempdir().unwrap();
+        let site = Site::at(folder.path(), 0);
+        let mut library = server(0, Probe::Installed { file: "installed" });
+        library.native = Native::Npm { packages: &[] };
+        assert_eq!(ask(&site, &library), Answer::Nothing);
+        fs::create_dir_all(site.folder(&library)).unwrap();
+        fs::write(site.folder(&library).join("installed"), "").unwrap();
+        assert_eq!(ask(&site, &library), Answer::Ready);
     }
 
     #[test]

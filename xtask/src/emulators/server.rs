@@ -48,7 +48,7 @@ pub(crate) enum Probe {
         /// A file in the server's folder.
         file: &'static str,
     },
-    /// The file that the variable names is there.
+    /// A library is installed: this file is there.
     Installed {
         /// A file in the server's folder.
         file: &'static str,
@@ -61,10 +61,15 @@ pub(crate) enum Native {
     Python {
         /// Pinned requirements.
         packages: &'static [&'static str],
-        /// A program of the virtual environment, and its arguments.
+        /// A program of the virtual environment, and its arguments; empty for a library.
         command: &'static [&'static str],
         /// Its environment.
         environment: &'static [(&'static str, &'static str)],
+    },
+    /// Packages from npm in a `node_modules` of their own: a library.
+    Npm {
+        /// Pinned packages.
+        packages: &'static [&'static str],
     },
     /// Debian's `softhsm2`, with a token in the server's folder.
     SoftHsm,
@@ -148,10 +153,14 @@ impl Image {
 }
 
 impl Server {
-    /// Whether `up` starts it without being asked by name.
+    /// Whether `up` starts it without being asked by name. Peers are no servers by themselves.
     pub(crate) fn usual(&self) -> bool {
-        matches!(self.native, Native::Python { .. } | Native::SoftHsm | Native::Workspace { .. })
-            && self.present()
+        let starts = match self.native {
+            Native::Python { command, .. } => !command.is_empty(),
+            Native::SoftHsm | Native::Workspace { .. } => true,
+            Native::Npm { .. } | Native::Go { .. } | Native::DockerOnly => false,
+        };
+        starts && self.present()
     }
 
     /// Whether this workspace has it; a server from elsewhere always is.
