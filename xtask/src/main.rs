@@ -1,5 +1,5 @@
 //! Developer tasks of the workspace: `cargo xtask test`, `lint`, `deny`, `docs`, `msrv`, `bench`,
-//! `vectors`, `emulators` and `release`.
+//! `vectors`, `emulators`, `interop` and `release`.
 
 mod bench;
 mod checkout;
@@ -8,6 +8,7 @@ mod conformance;
 mod dependencies;
 mod emulators;
 mod features;
+mod interop;
 mod libtest;
 mod lint;
 mod metadata;
@@ -53,6 +54,8 @@ enum Task {
     Bench(bench::BenchArgs),
     /// Install, start and stop the servers that the backends are tested against.
     Emulators(emulators::EmulatorsArgs),
+    /// Exchange many messages with the SDKs of other projects, over sockets.
+    Interop(interop::InteropArgs),
     /// Prepare a release, prove its packages, and print or run the commands that publish it.
     Release(release::ReleaseArgs),
     /// Run the command line's `vectors` over test-vectors/, or over the folders given.
@@ -83,6 +86,7 @@ fn run(task: Task) -> Result<bool> {
         Task::Msrv(args) => msrv::run(&args),
         Task::Bench(args) => bench::run(&args),
         Task::Emulators(args) => emulators::run(&args),
+        Task::Interop(args) => interop::run(&args),
         Task::Release(args) => release::run(&args),
         Task::Vectors { args } => vectors(args),
     }

@@ -12,7 +12,7 @@ use clap::Args;
 use crate::{
     checksums,
     conformance::{self, Matrix},
-    dependencies, emulators, features,
+    dependencies, emulators, features, interop,
     libtest::Tally,
     lint,
     process::{self, Echo},
@@ -59,6 +59,8 @@ enum Work {
         /// The servers that are brought up for it, and taken down again.
         servers: &'static [&'static str],
     },
+    /// Messages between us and the SDKs of other projects.
+    Interop,
     /// docker-compose.yml, brought up and tested against; left out by `--fast`.
     Compose,
     /// The published vectors against their hashes.
@@ -154,6 +156,7 @@ const SUITES: &[(&str, Work)] = &[
             servers: &["ministack", "openbao", "softhsm", "fake-azure-key-vault", "fake-gcp-kms"],
         },
     ),
+    (interop::SUITE, Work::Interop),
     (emulators::COMPOSE_SUITE, Work::Compose),
 ];
 
@@ -161,6 +164,7 @@ const SUITES: &[(&str, Work)] = &[
 pub(crate) fn needs(server: &str) -> bool {
     SUITES.iter().any(|(_, work)| match work {
         Work::Backend { servers, .. } | Work::Served { servers, .. } => servers.contains(&server),
+        Work::Interop => interop::PEERS.contains(&server),
         _ => false,
     })
 }
@@ -248,8 +252,9 @@ fn perform(name: &str, work: Work, args: &TestArgs, echo: Echo, matrix: &mut Mat
             backend(name, package, &servers, echo, matrix)
         }
         Work::Served { package, servers } => {
-            served(name, package, servers, None, echo).unwrap_or_else(|without| without)
+            served(name, package, servers, Vec::new(), echo).unwrap_or_else(|without| without)
         }
+        Work::Interop => interop::suite(echo),
         Work::Hashes => checksums::check(),
         Work::Dependencies => merged(name, &dependencies::check()),
         Work::Demo => demo(name, echo),
@@ -304,7 +309,7 @@ fn backend(
         Err(error) => return Outcome::fail(name, format!("{error:#}")),
     };
     let variable = (conformance::VARIABLE.to_owned(), reports.to_string_lossy().into_owned());
-    let outcome = match served(name, package, servers, Some(variable), echo) {
+    let outcome = match served(name, package, servers, vec![variable], echo) {
         Ok(outcome) => outcome,
         Err(without) => return without,
     };
@@ -316,11 +321,11 @@ fn backend(
 
 /// Brings the servers up, runs the crate's tests with their variables, and stops what it started,
 /// pass or fail. The error is the outcome of a suite whose tests could not run.
-fn served(
+pub(crate) fn served(
     name: &str,
     package: &str,
     servers: &[&str],
-    variable: Option<(String, String)>,
+    more_variables: Vec<(String, String)>,
     echo: Echo,
 ) -> Result<Outcome, Outcome> {
     // Built first, so that no server waits for the compiler.
@@ -339,7 +344,7 @@ fn served(
         }
     })?;
     let mut variables = session.variables();
-    variables.extend(variable);
+    variables.extend(more_variables);
     if servers.contains(&"softhsm") {
         // The module is loaded more than once into the test's process, and its copies share the
         // token's files.
@@ -457,6 +462,7 @@ mod tests {
                 assert!(servers.iter().all(|server| emulators::known(server)), "{name}");
             }
         }
+        assert!(interop::PEERS.iter().all(|peer| emulators::known(peer)));
     }
 
     #[test]

@@ -1,0 +1,145 @@
+// The peer `@adcp/sdk` of npm: a server that verifies and a client that signs.
+//
+// It has no logic of its own: signatures are made and verified by the public API of the package. It
+// reads one JSON object a line and answers each with one. The first gives the public keys of the
+// other side; each further one is a message to sign and send. The argument is the folder whose
+// `node_modules` has the package.
+
+import { generateKeyPairSync } from 'node:crypto';
+import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
+import { createInterface } from 'node:readline';
+
+const require = createRequire(`${process.argv[2]}/`);
+const { createSigningFetch, pemToAdcpJwk, signWebhook } = require('@adcp/sdk/signing/client');
+const {
+  createExpressVerifier,
+  createWebhookVerifier,
+  InMemoryReplayStore,
+  StaticJwksResolver,
+  WebhookSignatureError,
+} = require('@adcp/sdk/signing/server');
+
+const ALGORITHMS = { ed25519: ['ed25519'], 'ecdsa-p256-sha256': ['ec', { namedCurve: 'P-256' }] };
+const OPERATION = 'create_media_buy';
+
+/** The own keys by kid, and the public JWKs. */
+function makeKeys() {
+  const own = new Map();
+  const published = [];
+  const make = (keyid, alg, adcp_use) => {
+    const { privateKey, publicKey } = generateKeyPairSync(...ALGORITHMS[alg]);
+    const jwk = { ...privateKey.export({ format: 'jwk' }), kid: keyid };
+    own.set(keyid, { keyid, alg, privateKey: jwk });
+    const pem = publicKey.export({ type: 'spki', format: 'pem' });
+    return pemToAdcpJwk(pem, { kid: keyid, algorithm: alg, adcp_use });
+  };
+  for (const purpose of ['request-signing', 'webhook-signing']) {
+    for (const alg of Object.keys(ALGORITHMS)) {
+      published.push(make(`${purpose}-${alg}`, alg, purpose));
+    }
+  }
+  make('unpublished', 'ed25519', 'request-signing');
+  return { own, published };
+}
+
+/** The server: the first segment of a path names the profile. */
+function verifying(jwks) {
+  const keys = new StaticJwksResolver(jwks.keys);
+  const webhooks = createWebhookVerifier({ jwks: keys });
+  const replayStore = new InMemoryReplayStore();
+  const requests = new Map(
+    ['3.0', '3.1', '3.2'].map(version => [
+      version,
+      createExpressVerifier({
+        capability: {
+          supported: true,
+          covers_content_digest: version === '3.2' ? 'required' : 'either',
+          required_for: [OPERATION],
+        },
+        jwks: keys,
+        replayStore,
+        resolveOperation: () => OPERATION,
+        getUrl: request => `http://${request.headers.host}${request.url}`,
+      }),
+    ])
+  );
+  return createServer(async (request, response) => {
+    const reply = (status, value, headers = {}) => {
+      response.writeHead(status, { 'content-type': 'application/json', ...headers });
+      response.end(JSON.stringify(value));
+    };
+    try {
+      const chunks = [];
+      for await (const chunk of request) chunks.push(chunk);
+      const body = Buffer.concat(chunks).toString('utf8');
+      const { method, url, headers } = request;
+      const profile = url.split('/')[1];
+      if (profile === 'webhook') {
+        const received = { method, url: `http://${headers.host}${url}`, headers, body };
+        const { keyid } = await webhooks(received);
+        reply(200, { keyid, body });
+        return;
+      }
+      request.rawBody = body;
+      // What Express has, and the middleware answers with.
+      const express = {
+        status: code => ({
+          set: (name, value) => ({ json: said => reply(code, said, { [name]: value }) }),
+        }),
+      };
+      await requests.get(profile)(request, express, error => {
+        if (error) throw error;
+        reply(200, { keyid: request.verifiedSigner?.keyid ?? null, body });
+      });
+    } catch (error) {
+      if (error instanceof WebhookSignatureError) {
+        const challenge = { 'WWW-Authenticate': `Signature error="${error.code}"` };
+        reply(401, { error: error.message }, challenge);
+      } else {
+        reply(500, { error: `${error}` });
+      }
+    }
+  });
+}
+
+/** Signs a message, sends it, and gives what came back. */
+async function send(own, { url, method, content_type, body, profile, keyid, digest, age }) {
+  const key = own.get(keyid);
+  const now = () => Math.floor(Date.now() / 1000) - age;
+  const headers = content_type ? { 'content-type': content_type } : {};
+  let response;
+  if (profile === 'webhook') {
+    const signed = signWebhook({ method, url, headers, body }, key, { now });
+    response = await fetch(url, { method, headers: signed.headers, body });
+  } else {
+    const options = { coverContentDigest: digest, now, shouldSign: () => true };
+    const signing = createSigningFetch(fetch, key, options);
+    response = await signing(url, { method, headers, ...(body === '' ? {} : { body }) });
+  }
+  return {
+    status: response.status,
+    challenge: response.headers.get('www-authenticate'),
+    body: await response.text(),
+  };
+}
+
+const { own, published } = makeKeys();
+const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+const server = verifying(JSON.parse((await lines.next()).value));
+await new Promise(ready => server.listen(0, '127.0.0.1', ready));
+const say = value => process.stdout.write(`${JSON.stringify(value)}\n`);
+say({
+  version: require('@adcp/sdk/package.json').version,
+  runtime: `Node.js ${process.versions.node}`,
+  port: server.address().port,
+  keys: published,
+});
+for await (const line of { [Symbol.asyncIterator]: () => lines }) {
+  try {
+    say(await send(own, JSON.parse(line)));
+  } catch (error) {
+    say({ failure: `${error}${error.cause ? `: ${error.cause}` : ''}` });
+  }
+}
+process.exit(0);

@@ -1,0 +1,186 @@
+"""The peer `adcp` of PyPI: a server that verifies and a client that signs.
+
+It has no logic of its own: signatures are made and verified by the public API of the package. It
+reads one JSON object a line and answers each with one. The first gives the public keys of the
+other side; each further one is a message to sign and send.
+"""
+
+import asyncio
+import importlib.metadata
+import json
+import logging
+import platform
+import sys
+import time
+from dataclasses import replace
+
+import httpx
+import uvicorn
+from adcp.signing import (
+    InMemoryReplayStore,
+    SignatureVerificationError,
+    StaticJwksResolver,
+    VerifierCapability,
+    VerifyOptions,
+    generate_signing_keypair,
+    load_private_key_pem,
+    sign_request,
+    unauthorized_response_headers,
+    verify_request_signature,
+    verify_starlette_request,
+)
+from adcp.webhooks import WebhookVerifyOptions, sign_webhook, verify_webhook_signature
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+ALGORITHMS = {"ed25519": "ed25519", "ecdsa-p256-sha256": "es256"}
+OPERATION = "create_media_buy"
+
+
+def make_keys():
+    """The own keys by kid, each as (private key, algorithm), and the public JWKs."""
+    private, public = {}, []
+    for purpose in ("request-signing", "webhook-signing"):
+        for algorithm, name in ALGORITHMS.items():
+            kid = f"{purpose}-{algorithm}"
+            pem, jwk = generate_signing_keypair(alg=name, kid=kid, purpose=purpose)
+            private[kid] = (load_private_key_pem(pem), algorithm)
+            public.append(jwk)
+    pem, _ = generate_signing_keypair(kid="unpublished")
+    private["unpublished"] = (load_private_key_pem(pem), "ed25519")
+    return private, public
+
+
+class Verifying:
+    """The server: the first segment of a path names the profile, and a second one `starlette` asks
+    for the package's wrapper of Starlette."""
+
+    def __init__(self, jwks):
+        keys = StaticJwksResolver(jwks)
+        replay = InMemoryReplayStore()
+        self.webhooks = WebhookVerifyOptions(jwks_resolver=keys, replay_store=replay)
+        self.requests = {
+            version: VerifyOptions(
+                now=0,
+                capability=VerifierCapability(
+                    covers_content_digest="required" if version == "3.2" else "either",
+                    required_for=frozenset({OPERATION}),
+                ),
+                operation=OPERATION,
+                jwks_resolver=keys,
+                replay_store=replay,
+                signing_profile_version=version,
+            )
+            for version in ("3.0", "3.1", "3.2")
+        }
+
+    async def __call__(self, scope, receive, send):
+        request = Request(scope, receive)
+        try:
+            _, profile, *rest = scope["path"].split("/")
+            body = await request.body()
+            received = {
+                "method": request.method,
+                # Starlette's own has the path without its escapes.
+                "url": as_received(request),
+                "headers": dict(request.headers),
+                "body": body,
+            }
+            if profile == "webhook":
+                signer = verify_webhook_signature(**received, options=self.webhooks)
+            else:
+                options = replace(self.requests[profile], now=time.time())
+                if rest[0] == "starlette":
+                    signer = await verify_starlette_request(request, options=options)
+                else:
+                    signer = verify_request_signature(
+                        **received, options=options, raw_headers=request.headers.raw
+                    )
+            answer = JSONResponse({"keyid": signer.key_id, "body": body.decode()})
+        except SignatureVerificationError as refusal:
+            headers = unauthorized_response_headers(refusal)
+            answer = JSONResponse({"error": str(refusal)}, 401, headers)
+        except Exception as error:
+            answer = JSONResponse({"error": f"{type(error).__name__}: {error}"}, 500)
+        await answer(scope, receive, send)
+
+
+def as_received(request):
+    """The URL of a request, byte for byte."""
+    query = request.scope["query_string"].decode()
+    path = request.scope["raw_path"].decode()
+    return f"http://{request.headers['host']}{path}{'?' if query else ''}{query}"
+
+
+async def send(client, keys, message):
+    """Signs a message, sends it, and gives what came back."""
+    private, algorithm = keys[message["keyid"]]
+    headers = {"Content-Type": message["content_type"]} if message["content_type"] else {}
+    request = client.build_request(
+        message["method"], message["url"], headers=headers, content=message["body"].encode()
+    )
+    common = {
+        "method": request.method,
+        "url": str(request.url),
+        "headers": headers,
+        "body": request.content,
+        "private_key": private,
+        "key_id": message["keyid"],
+        "alg": algorithm,
+        "created": int(time.time()) - message["age"],
+    }
+    if message["profile"] == "webhook":
+        signed = sign_webhook(**common)
+    else:
+        signed = sign_request(
+            **common,
+            cover_content_digest=message["digest"],
+            signing_profile_version=message["profile"],
+        )
+    request.headers.update(signed.as_dict())
+    response = await client.send(request)
+    return {
+        "status": response.status_code,
+        "challenge": response.headers.get("www-authenticate"),
+        "body": response.text,
+    }
+
+
+async def main():
+    lines = asyncio.StreamReader(limit=1 << 24)
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(lines), sys.stdin
+    )
+    jwks = json.loads(await lines.readline())
+    keys, public = make_keys()
+    # A warning for each webhook that comes unsigned.
+    logging.disable(logging.WARNING)
+    server = uvicorn.Server(
+        uvicorn.Config(Verifying(jwks), host="127.0.0.1", port=0, log_level="error", lifespan="off")
+    )
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    print(
+        json.dumps(
+            {
+                "version": importlib.metadata.version("adcp"),
+                "runtime": f"Python {platform.python_version()}",
+                "port": server.servers[0].sockets[0].getsockname()[1],
+                "keys": public,
+            }
+        ),
+        flush=True,
+    )
+    async with httpx.AsyncClient(trust_env=False) as client:
+        while line := await lines.readline():
+            try:
+                answer = await send(client, keys, json.loads(line))
+            except Exception as error:
+                answer = {"failure": f"{type(error).__name__}: {error}"}
+            print(json.dumps(answer), flush=True)
+    server.should_exit = True
+    await serving
+
+
+asyncio.run(main())
