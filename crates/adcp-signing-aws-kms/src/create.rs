@@ -27,14 +27,20 @@ pub(crate) async fn create(
     let alias = key.expose();
     if !alias.starts_with("alias/") {
         return Err(configuration(
-            "AWS KMS chooses the ID of a new key; name it by an alias of this account, alias/NAME",
+            "AWS KMS chooses the ID of a new key; name an alias of this account in the key URI, \
+             awskms:///alias/NAME",
         ));
     }
     let algorithm = algorithm.unwrap_or(Algorithm::Ed25519);
     let spec = match algorithm {
         Algorithm::Ed25519 => KeySpec::EccNistEdwards25519,
         Algorithm::EcdsaP256Sha256 => KeySpec::EccNistP256,
-        _ => return Err(configuration("keys are made for ed25519 and ecdsa-p256-sha256 alone")),
+        _ => {
+            return Err(configuration(
+                "keys are made for ed25519 and ecdsa-p256-sha256 alone; write one of these after `alg=` in the \
+                 key URI",
+            ));
+        }
     };
     let client = bounded(client);
     match client.describe_key().key_id(alias).send().await {

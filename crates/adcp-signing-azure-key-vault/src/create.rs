@@ -26,13 +26,16 @@ pub(crate) async fn create(
     timeout: Duration,
 ) -> Result<CreatedKey<KeyIdentifier>, ProviderError> {
     if key.version().is_some() {
-        return Err(configuration("the vault chooses the version of a new key; leave it out"));
+        return Err(configuration(
+            "the vault chooses the version of a new key; leave it out of the key URI",
+        ));
     }
     match algorithm.unwrap_or(Algorithm::EcdsaP256Sha256) {
         Algorithm::EcdsaP256Sha256 => {}
         _ => {
             return Err(configuration(
-                "keys are made for ecdsa-p256-sha256 alone; Azure has no Ed25519 keys",
+                "keys are made for ecdsa-p256-sha256 alone, as Azure has no Ed25519 keys; write \
+                 `alg=ecdsa-p256-sha256` in the key URI",
             ));
         }
     }

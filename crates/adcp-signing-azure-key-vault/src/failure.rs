@@ -77,8 +77,7 @@ const DENIED: &str = "the call was refused for a reason that is not known here; 
                       rules, and the key itself (`az keyvault key show`)";
 const ALLOW_CREATE: &str = "the credentials may make no key; assign the role `Key Vault Crypto Officer`, or in a Managed HSM \
                             `Managed HSM Crypto Officer`, to whoever makes keys, which signing does not need";
-const DELETED: &str =
-    "a deleted key of this name is still kept; recover it, purge it, or name another";
+const DELETED: &str = "a deleted key of this name is still kept; recover it, purge it, or name another in the key URI";
 const CREDENTIALS: &str =
     "the access token is not taken; is it of the vault's tenant, and has it expired?";
 const REVOKED: &str = "the access token was revoked before its end, or its network or device changed (continuous access \

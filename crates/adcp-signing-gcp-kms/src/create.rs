@@ -37,14 +37,19 @@ pub(crate) async fn create(
 ) -> Result<CreatedKey<KeyVersionName>, ProviderError> {
     let Some((ring, key)) = name.first_of_key() else {
         return Err(configuration(
-            "the first version of a new key is 1; write cryptoKeyVersions/1",
+            "the first version of a new key is 1; write cryptoKeyVersions/1 in the key URI",
         ));
     };
     let algorithm = algorithm.unwrap_or(Algorithm::Ed25519);
     let of_service = match algorithm {
         Algorithm::Ed25519 => CryptoKeyVersionAlgorithm::EcSignEd25519,
         Algorithm::EcdsaP256Sha256 => CryptoKeyVersionAlgorithm::EcSignP256Sha256,
-        _ => return Err(configuration("keys are made for ed25519 and ecdsa-p256-sha256 alone")),
+        _ => {
+            return Err(configuration(
+                "keys are made for ed25519 and ecdsa-p256-sha256 alone; write one of these after `alg=` in the \
+                 key URI",
+            ));
+        }
     };
     let template = CryptoKeyVersionTemplate::new()
         .set_algorithm(of_service)

@@ -35,8 +35,10 @@ const ALLOW_INSPECT: &str =
     "the credentials may not look at the key; grant roles/cloudkms.viewer on it";
 const FIND_RING: &str =
     "no such key ring; make it (`gcloud kms keyrings create`), or check project, location and name";
-const EXISTS: &str = "there is a key of this name already, and nothing was made; name another, or sign with this one";
-const REFUSED: &str = "Cloud KMS refused to make the key; check its name, and whether the location has keys of this kind";
+const EXISTS: &str = "there is a key of this name already, and nothing was made; name another in the key URI, or sign \
+                      with this one";
+const REFUSED: &str = "Cloud KMS refused to make the key; check its name in the key URI, and whether the location has \
+                       keys of this kind";
 const CREDENTIALS: &str = "Cloud KMS does not take the credentials; has the access token expired, or was the account disabled?";
 const FIND: &str = "no such key version; check project, location, key ring, key and version";
 const DENIED: &str = "the call was refused for a reason that is not known here; see the reason in the error's source, and \

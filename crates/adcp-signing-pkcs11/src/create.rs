@@ -32,7 +32,8 @@ pub(crate) fn create(
         _ => {
             return Err(Fault::new(
                 ProviderErrorKind::Configuration,
-                "keys are made for ed25519 and ecdsa-p256-sha256 alone",
+                "keys are made for ed25519 and ecdsa-p256-sha256 alone; write one of these after `alg=` in the \
+                 key URI",
             ));
         }
     };

@@ -96,6 +96,8 @@ const CORE: Family = Family {
         ("the key is refused", PROGRAM),
         ("the private JWK is refused", PROGRAM),
         ("a failover needs 1 to 15 replicas", PROGRAM),
+        // The cure is another tool.
+        ("this backend makes no keys", PROGRAM),
         ("message", HANDED_ON),
         // The text names the file, by what the caller calls it.
         ("error", HANDED_ON),
@@ -161,8 +163,8 @@ fn check(name: &str, family: &Family) {
     assert!(silent.is_empty(), "{name}: these name nothing to change: {silent:#?}");
 }
 
-/// Whether the text names a variable of the family, a member of a key URI (`member=`), a setter, a
-/// file of the user's home or a build feature.
+/// Whether the text names a variable of the family, a member of a key URI (`member=`) or what else
+/// stands in it, a setter, a file of the user's home or a build feature.
 fn names_a_setting(text: &str, variables: &[&str]) -> bool {
     let names_member = || {
         text.match_indices('=').any(|(at, _)| {
@@ -173,7 +175,9 @@ fn names_a_setting(text: &str, variables: &[&str]) -> bool {
     };
     variables.iter().any(|prefix| text.contains(prefix))
         || names_member()
-        || ["with_", "allow_", "~/", "feature `"].iter().any(|part| text.contains(part))
+        || ["with_", "allow_", "~/", "feature `", "in the key URI", "of the key URI"]
+            .iter()
+            .any(|part| text.contains(part))
 }
 
 fn messages(folder: &Path) -> Vec<Found> {

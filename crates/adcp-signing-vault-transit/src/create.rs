@@ -26,13 +26,20 @@ pub(crate) async fn create(
 ) -> Result<CreatedKey<u32>, ProviderError> {
     key.check()?;
     if key.version.is_some_and(|version| version != FIRST) {
-        return Err(configuration("the first version of a new key is 1; leave the version out"));
+        return Err(configuration(
+            "the first version of a new key is 1; leave the version out of the key URI",
+        ));
     }
     let algorithm = algorithm.unwrap_or(Algorithm::Ed25519);
     let key_type = match algorithm {
         Algorithm::Ed25519 => KeyType::Ed25519,
         Algorithm::EcdsaP256Sha256 => KeyType::EcdsaP256,
-        _ => return Err(configuration("keys are made for ed25519 and ecdsa-p256-sha256 alone")),
+        _ => {
+            return Err(configuration(
+                "keys are made for ed25519 and ecdsa-p256-sha256 alone; write one of these after `alg=` in the \
+                 key URI",
+            ));
+        }
     };
     // The engine takes the call for a key that there is, and changes nothing.
     let read = read_key(&key.mount, &key.name);

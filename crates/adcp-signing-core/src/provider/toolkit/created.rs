@@ -32,8 +32,8 @@ impl<N> CreatedKey<N> {
     pub fn exists() -> ProviderError {
         ProviderError::new(
             ProviderErrorKind::Configuration,
-            "there is a key of this name already, and nothing was made; name another, or sign with \
-             this one",
+            "there is a key of this name already, and nothing was made; name another in the key URI, \
+             or sign with this one",
         )
     }
 }
