@@ -5,6 +5,7 @@ mod admission;
 mod entry;
 mod identity;
 mod memory;
+mod per_endpoint;
 
 use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc};
 
@@ -12,6 +13,7 @@ pub use self::{
     admission::{AdmissionClause, AdmissionEvent, AdmissionThresholds, AdmissionTracked},
     entry::{ReplayEntry, ReplayKey},
     memory::InMemoryReplayStore,
+    per_endpoint::PerEndpoint,
 };
 
 use crate::{answer::Answer, clock::UnixSeconds};
