@@ -10,19 +10,24 @@
 )]
 
 /// The programs of the guides are tests.
-#[cfg(all(doctest, feature = "actix", feature = "axum", feature = "rmcp"))]
+#[cfg(all(doctest, feature = "actix", feature = "axum", feature = "rmcp", feature = "webhooks"))]
 mod guides {
     #[doc = include_str!("../../../docs/buyer.md")]
     struct Buyer;
 
     #[doc = include_str!("../../../docs/seller.md")]
     struct Seller;
+
+    #[doc = include_str!("../../../docs/webhooks.md")]
+    struct Webhooks;
 }
 
 #[cfg(any(feature = "tower", feature = "actix"))]
 mod inbound;
 #[cfg(any(feature = "reqwest", feature = "tower"))]
 mod outbound;
+#[cfg(feature = "webhooks")]
+pub mod webhook;
 
 #[cfg(any(feature = "tower", feature = "actix"))]
 pub use self::inbound::{AcceptedCredential, BaseUrl, BaseUrlError, Verify, VerifyLayer};

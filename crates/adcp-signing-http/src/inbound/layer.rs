@@ -51,5 +51,5 @@ impl Verify {
 /// the service.
 #[derive(Debug, Clone)]
 pub struct VerifyLayer {
-    pub(super) route: Arc<Route>,
+    pub(crate) route: Arc<Route>,
 }

@@ -9,7 +9,7 @@ mod base_url;
 mod extract;
 mod head;
 mod layer;
-mod refused;
+pub(crate) mod refused;
 #[cfg(feature = "tower")]
 pub(crate) mod tower;
 

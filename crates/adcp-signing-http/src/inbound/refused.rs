@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "webhooks")]
+use adcp_signing_core::ErrorCode;
 use adcp_signing_core::Rejection;
 
 /// Two layers on one request.
-pub(super) const TWO_LAYERS: &str = "a request passed two layers that verify, and the second would \
+pub(crate) const TWO_LAYERS: &str = "a request passed two layers that verify, and the second would \
                                      call it a replay; put one on each route";
 /// An extractor without a layer.
 #[cfg(any(feature = "axum", feature = "actix"))]
@@ -25,6 +27,23 @@ pub(crate) enum Refused {
     BodyUnreadable { error: String },
     /// The server is not set up as it has to be. The cure is for its operator.
     Misconfigured { cure: &'static str },
+    /// A webhook is not handled, for another reason than its RFC 9421 signature.
+    #[cfg(feature = "webhooks")]
+    Webhook(RefusedWebhook),
+}
+
+/// Why a webhook is not handled, and how that is answered.
+#[cfg(feature = "webhooks")]
+#[derive(Debug, Clone)]
+pub(crate) struct RefusedWebhook {
+    pub(crate) status: u16,
+    /// The stable reason.
+    pub(crate) reason: &'static str,
+    /// The code of AdCP, which goes into `WWW-Authenticate`.
+    pub(crate) code: Option<ErrorCode>,
+    pub(crate) retry_after: Option<Duration>,
+    /// For the log alone.
+    pub(crate) detail: String,
 }
 
 impl From<Rejection> for Refused {
@@ -51,17 +70,23 @@ impl Refused {
             Self::BodyTooSlow { .. } => (408, "body_too_slow"),
             Self::BodyUnreadable { .. } => (400, "body_unreadable"),
             Self::Misconfigured { .. } => (500, "verifier_misconfigured"),
+            #[cfg(feature = "webhooks")]
+            Self::Webhook(refused) => (refused.status, refused.reason),
         };
         let mut fields = vec![
             (http::header::CONTENT_TYPE, "application/json".to_owned()),
             (http::header::CACHE_CONTROL, "no-store".to_owned()),
         ];
-        if let Self::Rejection(rejection) = self {
-            let challenge = rejection.www_authenticate();
-            fields.extend(challenge.map(|value| (http::header::WWW_AUTHENTICATE, value)));
-            let wait = rejection.retry_after();
-            fields.extend(wait.map(|wait| (http::header::RETRY_AFTER, wait.as_secs().to_string())));
-        }
+        let (challenge, wait) = match self {
+            Self::Rejection(rejection) => (rejection.www_authenticate(), rejection.retry_after()),
+            #[cfg(feature = "webhooks")]
+            Self::Webhook(refused) => {
+                (refused.code.map(ErrorCode::www_authenticate), refused.retry_after)
+            }
+            _ => (None, None),
+        };
+        fields.extend(challenge.map(|value| (http::header::WWW_AUTHENTICATE, value)));
+        fields.extend(wait.map(|wait| (http::header::RETRY_AFTER, wait.as_secs().to_string())));
         Answer {
             status: http::StatusCode::from_u16(status)
                 .unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR),
@@ -85,6 +110,15 @@ impl Refused {
                 tracing::info!(target: LOG, error, "refused: the body could not be read");
             }
             Self::Misconfigured { cure } => tracing::error!(target: LOG, cure, "misconfigured"),
+            // The code is one of a forged or misdirected webhook: an alarm may stand on it.
+            #[cfg(feature = "webhooks")]
+            Self::Webhook(RefusedWebhook { code: Some(code), detail, .. }) => {
+                tracing::warn!(target: LOG, code = code.as_str(), detail, "refused a webhook");
+            }
+            #[cfg(feature = "webhooks")]
+            Self::Webhook(RefusedWebhook { reason, detail, .. }) => {
+                tracing::info!(target: LOG, reason, detail, "refused a webhook");
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use adcp_signing_core::{Verified, VerifiedSigner};
@@ -56,7 +57,10 @@ where
         let mut inner = mem::replace(&mut self.inner, clone);
         Box::pin(async move {
             match admit(&route, request).await {
-                Ok(request) => Ok(inner.call(request).await?.map(Either::Left)),
+                Ok((parts, body)) => {
+                    let request = Request::from_parts(parts, Full::new(body));
+                    Ok(inner.call(request).await?.map(Either::Left))
+                }
                 Err(refused) => {
                     refused.log();
                     Ok(respond(&refused).map(Either::Right))
@@ -67,7 +71,7 @@ where
 }
 
 /// The verified request, with its answer as extensions.
-async fn admit<B>(route: &Route, request: Request<B>) -> Result<Request<Full<Bytes>>, Refused>
+pub(crate) async fn admit<B>(route: &Route, request: Request<B>) -> Result<(Parts, Bytes), Refused>
 where
     B: Body,
     B::Error: std::fmt::Display,
@@ -79,13 +83,13 @@ where
     // Only this layer says who signed.
     parts.extensions.remove::<VerifiedSigner>();
     let limit = route.check_head(&parts, received(&parts)).await?;
-    let bytes = read(body, limit, route).await?;
+    let bytes = read(body, limit, route.read_timeout()).await?;
     let verified = route.verify(&parts, &bytes, received(&parts)).await?;
     if let Verified::Signed(signer) = &verified {
         parts.extensions.insert(signer.clone());
     }
     parts.extensions.insert(verified);
-    Ok(Request::from_parts(parts, Full::new(bytes)))
+    Ok((parts, bytes))
 }
 
 fn received(parts: &Parts) -> Received<'_> {
@@ -99,12 +103,11 @@ fn received(parts: &Parts) -> Received<'_> {
 }
 
 /// The whole body, within the limit and the time.
-async fn read<B>(body: B, limit: usize, route: &Route) -> Result<Bytes, Refused>
+pub(crate) async fn read<B>(body: B, limit: usize, time: Duration) -> Result<Bytes, Refused>
 where
     B: Body,
     B::Error: std::fmt::Display,
 {
-    let time = route.read_timeout();
     match tokio::time::timeout(time, collect(body, limit)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(Refused::BodyTooSlow { limit: time }),
@@ -136,7 +139,7 @@ where
 }
 
 /// The answer to a refused request.
-pub(super) fn respond(refused: &Refused) -> Response<Full<Bytes>> {
+pub(crate) fn respond(refused: &Refused) -> Response<Full<Bytes>> {
     let answer = refused.answer();
     let mut response = Response::new(Full::new(Bytes::from(answer.body)));
     *response.status_mut() = answer.status;

@@ -48,7 +48,7 @@ pub fn client_from(
 }
 
 /// A client that cannot undo a signature.
-pub(super) fn plain(builder: ClientBuilder) -> std::result::Result<Client, reqwest::Error> {
+pub(crate) fn plain(builder: ClientBuilder) -> std::result::Result<Client, reqwest::Error> {
     builder.redirect(redirect::Policy::none()).retry(retry::never()).build()
 }
 
