@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example seller --features axum -- 127.0.0.1:8080 buyer.jwks.json`
 
+#![allow(clippy::indexing_slicing, reason = "a JSON value answers null for a member that it lacks")]
+
 use adcp_signing_core::{
     InMemoryReplayStore, InMemoryRevocation, JwkSet, RequestSigningCapability, StaticKeys,
     Verifier, WireVersion,
