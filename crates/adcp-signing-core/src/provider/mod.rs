@@ -9,6 +9,8 @@ mod in_memory;
 mod inspection;
 mod key_identity;
 pub mod layers;
+#[cfg(all(test, feature = "metrics"))]
+pub(crate) mod metered;
 #[cfg(test)]
 pub(crate) mod scripted;
 mod source;

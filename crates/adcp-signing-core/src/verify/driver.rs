@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     Anonymous, BodyReading, Context, Fallback, FallbackCredential, Prechecked, Purposed, Reason,
     Received, Rejection, ShadowFinding, Signed, Step, Unsigned, Verified, VerifiedSigner, Verifier,
+    measured::{self, Measured},
     verifier::{Endpoint, LOG, Tasks},
 };
 use crate::{
@@ -33,6 +34,7 @@ impl Verifier {
         request: &Request<'_>,
         context: &Context<'_>,
     ) -> Result<Verified, Rejection> {
+        let measured = Measured::begin();
         let outcome = match self.endpoint_of(context) {
             Ok(Endpoints::Request { transport, capability }) => {
                 self.verify_request(request, context, transport, capability).await
@@ -41,6 +43,7 @@ impl Verifier {
             Err(misused) => Err(misused),
         };
         self.log(&outcome);
+        measured.end(&outcome);
         outcome
     }
 
@@ -262,6 +265,9 @@ pub(super) fn record(rejection: &Rejection, shadowed: bool) {
                 "refused"
             )
         };
+    }
+    if !shadowed {
+        measured::refused(rejection);
     }
     match rejection.reason() {
         Reason::Unavailable | Reason::Misconfigured => record!(error),

@@ -33,6 +33,7 @@ mod driver;
 mod head;
 #[cfg(feature = "http")]
 mod http;
+mod measured;
 mod outcome;
 mod posture;
 mod received;

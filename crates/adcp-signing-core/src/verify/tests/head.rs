@@ -34,7 +34,7 @@ impl Scene {
         block_on(self.verifier(&key).check_head(&head, &context))
     }
 
-    fn signed_head(&self) -> Result<HeadVerdict, Rejection> {
+    pub(super) fn signed_head(&self) -> Result<HeadVerdict, Rejection> {
         self.head(&route(), announce("16"))
     }
 

@@ -5,6 +5,8 @@ mod edges;
 mod fields;
 mod head;
 mod logging;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod operation;
 mod order;
 mod outcome;

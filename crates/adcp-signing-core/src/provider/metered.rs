@@ -1,0 +1,109 @@
+//! A recorder of metrics that counts, for the tests of what is measured, and the page that lists them.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use metrics::{
+    Counter, CounterFn, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
+    SharedString, Unit,
+};
+use parking_lot::Mutex;
+
+/// The page for operators.
+pub(crate) const PAGE: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md"));
+
+/// The metrics of the page with this prefix, and their labels.
+pub(crate) fn documented(prefix: &str) -> Vec<(String, String)> {
+    let row = format!("| `{prefix}");
+    let mut documented: Vec<_> = PAGE
+        .lines()
+        .filter_map(|line| line.strip_prefix(&row))
+        .map(|row| {
+            let mut cells = row.split(" | ").map(|cell| cell.replace('`', ""));
+            (format!("{prefix}{}", cells.next().unwrap()), cells.nth(1).unwrap())
+        })
+        .collect();
+    documented.sort();
+    documented
+}
+
+/// How often each metric was counted or recorded.
+#[derive(Default)]
+pub(crate) struct Meter(Mutex<BTreeMap<String, Arc<Count>>>);
+
+#[derive(Default)]
+struct Count(AtomicU64);
+
+impl Meter {
+    /// Each metric with its labels, and how often.
+    pub(crate) fn counts(&self) -> Vec<(String, u64)> {
+        let count =
+            |(name, count): (&String, &Arc<Count>)| (name.clone(), count.0.load(Ordering::SeqCst));
+        self.0.lock().iter().map(count).collect()
+    }
+
+    /// Each metric, and the names of its labels.
+    pub(crate) fn names_and_labels(&self) -> Vec<(String, String)> {
+        let mut recorded: Vec<_> = self
+            .0
+            .lock()
+            .keys()
+            .map(|key| {
+                let (name, labels) = key.split_once(' ').unwrap();
+                let labels = labels.split(' ').map(|label| label.split('=').next().unwrap());
+                (name.to_owned(), labels.collect::<Vec<_>>().join(", "))
+            })
+            .collect();
+        recorded.sort();
+        recorded.dedup();
+        recorded
+    }
+
+    fn count(&self, key: &Key) -> Arc<Count> {
+        let labels: Vec<_> =
+            key.labels().map(|label| format!("{}={}", label.key(), label.value())).collect();
+        let name = format!("{} {}", key.name(), labels.join(" "));
+        self.0.lock().entry(name).or_default().clone()
+    }
+}
+
+impl HistogramFn for Count {
+    fn record(&self, seconds: f64) {
+        assert!(seconds >= 0.0);
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl CounterFn for Count {
+    fn increment(&self, by: u64) {
+        self.0.fetch_add(by, Ordering::SeqCst);
+    }
+
+    fn absolute(&self, _: u64) {
+        panic!("counted, never set")
+    }
+}
+
+impl Recorder for Meter {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        Counter::from_arc(self.count(key))
+    }
+
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        panic!("no gauges")
+    }
+
+    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::from_arc(self.count(key))
+    }
+}

@@ -1,0 +1,64 @@
+//! What the verifier measures, with the feature `metrics`.
+//!
+//! - histogram `adcp_verify_duration_seconds` with `outcome`: each message that was verified whole;
+//! - counter `adcp_verify_total` with `outcome`, `code` and `step`: each message.
+//!
+//! `outcome` is `signed`, `fallback`, `anonymous` or `refused`. No label is chosen by a sender: a
+//! `keyid` that nothing has verified is never one.
+
+use super::{Rejection, Verified};
+
+/// A verification under way.
+pub(super) struct Measured {
+    #[cfg(feature = "metrics")]
+    started: std::time::Instant,
+}
+
+impl Measured {
+    pub(super) fn begin() -> Self {
+        Self {
+            #[cfg(feature = "metrics")]
+            started: std::time::Instant::now(),
+        }
+    }
+
+    /// The end of it. A refusal is counted where it is logged.
+    #[cfg_attr(not(feature = "metrics"), allow(clippy::unused_self, reason = "nothing to do"))]
+    pub(super) fn end(self, outcome: &Result<Verified, Rejection>) {
+        #[cfg(feature = "metrics")]
+        {
+            let name = match outcome {
+                Ok(Verified::Signed(_)) => "signed",
+                Ok(Verified::Fallback(_)) => "fallback",
+                Ok(Verified::Anonymous(_)) => "anonymous",
+                Err(_) => REFUSED,
+            };
+            metrics::histogram!("adcp_verify_duration_seconds", "outcome" => name)
+                .record(self.started.elapsed().as_secs_f64());
+            if outcome.is_ok() {
+                count(name, "none", "none");
+            }
+        }
+        #[cfg(not(feature = "metrics"))]
+        let _ = outcome;
+    }
+}
+
+/// A message that was refused, by its head or as a whole.
+pub(super) fn refused(rejection: &Rejection) {
+    #[cfg(feature = "metrics")]
+    count(REFUSED, rejection.reason().as_str(), rejection.step().as_str());
+    #[cfg(not(feature = "metrics"))]
+    let _ = rejection;
+}
+
+#[cfg(feature = "metrics")]
+const REFUSED: &str = "refused";
+
+#[cfg(feature = "metrics")]
+fn count(outcome: &'static str, code: &'static str, step: &'static str) {
+    metrics::counter!(
+        "adcp_verify_total", "outcome" => outcome, "code" => code, "step" => step
+    )
+    .increment(1);
+}
