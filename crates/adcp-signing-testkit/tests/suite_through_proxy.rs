@@ -56,13 +56,22 @@ impl Message {
     }
 }
 
+/// The longest reply that is read, in bytes.
+const MAX_REPLY: u64 = 64 * 1024;
+
 async fn read(from: &mut TcpStream) -> std::io::Result<Message> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(from.read_u8().await?);
     }
     let mut message = Message { head: String::from_utf8(head).unwrap(), body: Vec::new() };
-    message.body.resize(message.field("content-length").unwrap().parse().unwrap(), 0);
+    let Some(length) = message.field("content-length") else {
+        // The end of such a body is the end of the connection, which may never come.
+        let read = from.take(MAX_REPLY + 1).read_to_end(&mut message.body).await?;
+        assert!(read as u64 > MAX_REPLY, "nothing here ends a body so");
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "a reply without end"));
+    };
+    message.body.resize(length.parse().unwrap(), 0);
     from.read_exact(&mut message.body).await?;
     Ok(message)
 }
@@ -99,8 +108,13 @@ impl SigningProvider for Client {
 
     async fn sign(&self, message: &[u8]) -> Result<Signed, ProviderError> {
         use ProviderErrorKind::{InvalidResponse, Throttled, Unavailable};
-        let lost =
-            |error| ProviderError::new(Unavailable, "the connection was lost").with_source(error);
+        let lost = |error: std::io::Error| {
+            let kind = match error.kind() {
+                std::io::ErrorKind::InvalidData => InvalidResponse,
+                _ => Unavailable,
+            };
+            ProviderError::new(kind, "the connection was lost").with_source(error)
+        };
         let mut service = TcpStream::connect(self.service).await.map_err(lost)?;
         let head = format!("POST /sign HTTP/1.1\r\ncontent-length: {}\r\n\r\n", message.len());
         service.write_all(&[head.as_bytes(), message].concat()).await.map_err(lost)?;
@@ -183,7 +197,9 @@ const BY_BYTES: [Case; 7] = [
     Case::BoundedQueue,
     Case::TruncatedReply,
 ];
-const BY_HTTP: [Case; 5] = [
+const BY_HTTP: [Case; 7] = [
+    Case::EndlessReply,
+    Case::SlowReply,
     Case::ThrottledWithRetryAfter,
     Case::ThrottledWithoutRetryAfter,
     Case::OneRequestPerCall,
