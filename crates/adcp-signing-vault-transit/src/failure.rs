@@ -84,7 +84,12 @@ fn kind_and_message(operation: Operation, reply: &Reply, text: &str) -> (Kind, &
         ),
         300..=399 => (
             Kind::Unavailable,
-            "the server is in standby and redirects, which is not followed; name the active node or a load balancer",
+            "the server redirects, which is not followed: it is in standby and does not forward the call to its leader; wait \
+             for the election, or name the active node or a load balancer",
+        ),
+        500 if says("active cluster node not found") => (
+            Kind::Unavailable,
+            "the cluster has no leader now; wait for the election, or see whether most of its nodes run and are unsealed",
         ),
         404 if says("namespace not found") => (Kind::Configuration, NO_NAMESPACE),
         404 if in_namespace && says("no handler for route") => (Kind::Configuration, NO_NAMESPACE),
@@ -153,6 +158,8 @@ mod tests {
     use super::*;
     use crate::settings::Settings;
 
+    const NO_LEADER: &str = "local node not active but active cluster node not found";
+
     fn reply(status: u16, text: &str, retry_after: Option<u64>) -> Reply {
         let body = Zeroizing::new(format!(r#"{{"errors":["{text}"]}}"#).into_bytes());
         let retry_after = retry_after.map(Duration::from_secs);
@@ -197,6 +204,8 @@ mod tests {
             (LogIn, 429, "", Kind::Throttled),
             (LogIn, 503, "Vault is sealed", Kind::Unavailable),
             (Sign, 307, "", Kind::Unavailable),
+            (Sign, 500, NO_LEADER, Kind::Unavailable),
+            (LogIn, 500, NO_LEADER, Kind::Unavailable),
             (Sign, 412, "", Kind::Unavailable),
             (Sign, 502, "", Kind::Unavailable),
             (Sign, 504, "", Kind::Timeout),
@@ -206,6 +215,14 @@ mod tests {
             let error = refusal(operation, &reply(status, text, None));
             assert_eq!(error.kind(), kind, "{operation:?} {status} {text}");
         }
+    }
+
+    #[test]
+    fn a_cluster_without_a_leader_is_named_as_the_cause() {
+        let error = refusal(Operation::Sign, &reply(500, NO_LEADER, None));
+        assert!(error.to_string().contains("no leader now"), "{error}");
+        let other = refusal(Operation::Sign, &reply(500, "", None));
+        assert!(!other.to_string().contains("leader"), "{other}");
     }
 
     #[test]

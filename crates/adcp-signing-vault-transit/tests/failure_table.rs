@@ -149,6 +149,11 @@ async fn statuses(table: &mut FailureTable) {
             "requested version for signing is less than the minimum encryption key version",
         ),
         ("500 `… soft-deleted …`", &[500], "refusing to use soft-deleted key"),
+        (
+            "500 `… active cluster node not found`",
+            &[500],
+            "local node not active but active cluster node not found",
+        ),
         ("400 `… does not support signing`", &[400], "key type x does not support signing"),
         ("407", &[407], ""),
         ("408, 504", &[408, 504], ""),

@@ -8,15 +8,20 @@
     reason = "helpers of tests"
 )]
 
+pub(crate) mod own_node;
+pub(crate) mod watched;
+
 use std::{
     net::SocketAddr,
     sync::atomic::{AtomicU32, Ordering},
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use adcp_signing_core::{Algorithm, KeyPurpose, provider::toolkit::KeyOptions};
 use adcp_signing_vault_transit::{VaultAuth, VaultClient, VaultClientOptions, VaultTransitConfig};
 use serde_json::{Value, json};
+
+const REPLY_WITHIN: Duration = Duration::from_secs(30);
 
 /// A server, and the token of its administrator.
 #[derive(Debug, Clone)]
@@ -89,17 +94,26 @@ impl Server {
 
     /// A call as administrator: the status and the JSON of the reply.
     pub(crate) async fn try_call(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        self.reach(method, path, body).await.expect("a reply")
+    }
+
+    /// A call as administrator: the status and the JSON of the reply, where there is one.
+    pub(crate) async fn reach(
+        &self,
+        method: &str,
+        path: &str,
+        body: &Value,
+    ) -> Option<(u16, Value)> {
         let client = reqwest::Client::builder().tls_certs_only([]).no_proxy().build().unwrap();
-        let response = client
+        let request = client
             .request(method.parse().unwrap(), format!("{}/v1/{path}", self.addr))
             .header("X-Vault-Token", &self.token)
-            .body(body.to_string())
-            .send()
-            .await
-            .unwrap();
+            .timeout(REPLY_WITHIN)
+            .body(body.to_string());
+        let response = request.send().await.ok()?;
         let status = response.status().as_u16();
-        let text = response.text().await.unwrap();
-        (status, serde_json::from_str(&text).unwrap_or(Value::Null))
+        let text = response.text().await.ok()?;
+        Some((status, serde_json::from_str(&text).unwrap_or(Value::Null)))
     }
 
     /// A call as administrator that must succeed.

@@ -44,8 +44,9 @@ pub struct Retrying<P> {
 /// How often and how long [`Retrying`] tries.
 ///
 /// By default attempts go on for 20 seconds in all, with pauses drawn from 0 up to 50, 100, 200 and
-/// more milliseconds, at most 2 seconds. That outlasts the leader election of a Vault cluster and
-/// the restart of a server. Who must answer sooner sets a shorter total.
+/// more milliseconds, at most 2 seconds. That outlasts the restart of a server, and the election of
+/// a leader in a Vault cluster that is set up for production. Who must answer sooner sets a shorter
+/// total.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetryPolicy {
     max_attempts: Option<NonZeroUsize>,
