@@ -33,7 +33,7 @@ pub use self::loopback_identity::LoopbackIdentity;
 #[cfg(feature = "servers")]
 pub use self::{
     canned_reply::CannedReply,
-    child::{in_child, say},
+    child::{in_child, in_child_with_files, say},
     failure_table::{FailureTable, shown},
     fault_proxy::{Action, Exchange, FaultProxy, Traffic},
     full_listener::FullListener,
