@@ -58,6 +58,12 @@ async fn recording(seen: Seen, status: StatusCode) -> Server {
     Server::start(|_| Router::new().fallback(any(note)).with_state(seen)).await
 }
 
+/// A server that has moved.
+async fn moved_to(url: String) -> Server {
+    let away = async move || Redirect::temporary(&url);
+    Server::start(|_| Router::new().route("/moved", post(away))).await
+}
+
 fn signing(key: &Arc<InMemoryProvider>) -> ClientWithMiddleware {
     client(signer(key)).unwrap()
 }
@@ -134,12 +140,7 @@ async fn our_client_neither_repeats_nor_redirects_what_it_signed() {
     let key = key();
     let seen = Seen::default();
     let elsewhere = recording(seen.clone(), StatusCode::OK).await;
-    let target = elsewhere.url("/stolen");
-    let server = Server::start(|_| {
-        let away = async move || Redirect::temporary(&target);
-        Router::new().route("/moved", post(away))
-    })
-    .await;
+    let server = moved_to(elsewhere.url("/stolen")).await;
     // Both are switched off, whatever the builder had.
     let retries = reqwest::retry::for_host("127.0.0.1")
         .max_retries_per_request(3)
@@ -158,12 +159,7 @@ async fn a_client_brought_along_that_follows_redirects_is_found_out() {
     let key = key();
     let seen = Seen::default();
     let elsewhere = recording(seen.clone(), StatusCode::OK).await;
-    let target = elsewhere.url("/stolen");
-    let server = Server::start(|_| {
-        let away = async move || Redirect::temporary(&target);
-        Router::new().route("/moved", post(away))
-    })
-    .await;
+    let server = moved_to(elsewhere.url("/stolen")).await;
     let client =
         ClientBuilder::new(reqwest::Client::new()).with(SignMiddleware::new(signer(&key))).build();
     let error = client.post(server.url("/moved")).json(&json!({})).send().await.unwrap_err();
