@@ -40,11 +40,11 @@ const CALLERS: usize = 32;
 /// How often each caller signs.
 const PACE: Duration = Duration::from_millis(200);
 /// What the layers promise: the total time of one call.
-const TOTAL: Duration = Duration::from_secs(20);
+const TOTAL: Duration = Duration::from_secs(30);
 /// How long after that a call may end before it counts as hung.
 const GRACE: Duration = Duration::from_secs(2);
 /// How long each part of a test may take.
-const PART: Duration = Duration::from_secs(40);
+const PART: Duration = Duration::from_secs(50);
 
 /// The tests take turns: two clusters at once would slow each other's elections.
 static TURN: Mutex<()> = Mutex::const_new(());

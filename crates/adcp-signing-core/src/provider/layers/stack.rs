@@ -32,7 +32,7 @@ use crate::{
 /// |---|---|
 /// | time for one attempt | 2 seconds |
 /// | time for one attempt to open the key | 10 seconds, since logging in may take several calls |
-/// | retries | [`RetryPolicy::default`]: 20 seconds in all |
+/// | retries | [`RetryPolicy::default`]: 30 seconds in all |
 /// | calls under way, and calls that wait | 64 and 1,024, each waiting for 20 seconds at most |
 /// | pin | none: the first key that the service shows is kept until the process ends |
 ///
