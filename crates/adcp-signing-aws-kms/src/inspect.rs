@@ -39,7 +39,8 @@ impl AwsKmsProvider {
                 "the key's ARN is not known without kms:DescribeKey, and the policy is not to be had by an alias",
             );
         }
-        match self.client().get_key_policy().key_id(name).send().await {
+        // The only policy that a key has; LocalStack wants it named.
+        match self.client().get_key_policy().key_id(name).policy_name("default").send().await {
             Ok(reply) => {
                 let account = name.split(':').nth(4);
                 key_policy::judged(reply.policy().unwrap_or_default(), account)

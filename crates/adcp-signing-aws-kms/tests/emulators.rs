@@ -194,7 +194,14 @@ async fn an_operator_sees_where_a_key_is_from_and_what_its_policy_says() {
         }
         let open = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"kms:*","Resource":"*"}]}"#;
         let admin = emulator.admin().await;
-        admin.put_key_policy().key_id(key.expose()).policy(open).send().await.unwrap();
+        admin
+            .put_key_policy()
+            .key_id(key.expose())
+            .policy_name("default")
+            .policy(open)
+            .send()
+            .await
+            .unwrap();
         let seen = by_uri(&emulator, key.expose(), "").await.inspect().await;
         assert_eq!(seen.permissions.code(), "permissions_open", "{}: {seen:?}", emulator.name);
     }
