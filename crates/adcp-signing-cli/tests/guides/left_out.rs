@@ -19,6 +19,8 @@ pub(super) const LEFT_OUT: &[(&str, &str, &str)] = &[
     ("docs/backends/gcp-kms.md", "cargo xtask emulators up fake-gcp-kms", SUITE),
     ("docs/backends/pkcs11.md", "apt-get install", SYSTEM),
     ("docs/backends/vault-transit.md", "bao write auth/kubernetes", "needs a Kubernetes cluster"),
+    ("docs/command-line.md", "adcp-signing keygen --key 'awskms:", REAL),
+    ("docs/interop.md", "cargo xtask interop", SUITE),
     ("docs/laptop.md", "cargo xtask emulators up openbao", SERVER),
     ("docs/laptop.md", "cargo xtask emulators up ministack", SERVER),
     ("docs/laptop.md", "cargo xtask emulators down", STOP),
