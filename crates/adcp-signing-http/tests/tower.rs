@@ -117,3 +117,29 @@ async fn a_body_that_fails_is_not_sent_and_not_verified() {
     let response = layer.layer(inner).oneshot(broken()).await.unwrap();
     assert_eq!(response.status(), 400);
 }
+
+#[tokio::test]
+async fn a_signer_that_was_set_in_front_of_the_layer_is_nobodys() {
+    let key = key();
+    let seen = |key: &Arc<InMemoryProvider>, capability| {
+        let base: adcp_signing_http::BaseUrl = URL[..26].parse().unwrap();
+        let handler = service_fn(async |request: Request<Full<Bytes>>| {
+            let signer = request.extensions().get::<VerifiedSigner>().cloned();
+            let mut response = Response::new(Full::<Bytes>::default());
+            if let Some(signer) = signer {
+                response.extensions_mut().insert(signer);
+            }
+            Ok::<_, Infallible>(response)
+        });
+        Verify::new(verifier(key, capability), base).operation(OPERATION).layer(handler)
+    };
+    let signed = SignLayer::new(signer(&key)).layer(seen(&key, required()));
+    let response = signed.oneshot(request("{}")).await.unwrap();
+    let forged = response.extensions().get::<VerifiedSigner>().unwrap().clone();
+    let mut unsigned = request("{}");
+    unsigned.extensions_mut().insert(forged);
+    let open = adcp_signing_core::RequestSigningCapability::unsupported();
+    let response = seen(&key, open).oneshot(unsigned).await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(response.extensions().get::<VerifiedSigner>().is_none());
+}

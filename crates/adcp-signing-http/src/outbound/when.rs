@@ -176,3 +176,35 @@ fn origin_of(url: &str) -> &str {
     let end = url.get(start..).and_then(|rest| rest.find(['/', '?', '#']));
     end.and_then(|end| url.get(..start.saturating_add(end))).unwrap_or(url)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Nobody;
+
+    #[async_trait::async_trait]
+    impl FetchCapability for Nobody {
+        async fn request_signing(&self, _: &Origin) -> Result<Option<Vec<u8>>, BoxError> {
+            Ok(None)
+        }
+    }
+
+    #[tokio::test]
+    async fn the_memory_of_counterparties_is_bounded_and_forgets_what_is_old() {
+        let clock = Arc::new(adcp_signing_core::FixedClock::new(UnixSeconds::new(1_776_520_800)));
+        let asked = Asked::of(Nobody, Transport::Mcp).with_clock(Arc::clone(&clock));
+        let ask = async |number: usize| {
+            let origin = format!("https://seller-{number}.example.com").parse().unwrap();
+            asked.capability(&origin).await.unwrap();
+            asked.known.lock().unwrap().len()
+        };
+        for number in 0..MAX_COUNTERPARTIES {
+            assert_eq!(ask(number).await, number + 1);
+        }
+        assert_eq!(ask(MAX_COUNTERPARTIES).await, MAX_COUNTERPARTIES);
+        clock.advance(TTL);
+        assert_eq!(ask(MAX_COUNTERPARTIES).await, 1);
+    }
+}
