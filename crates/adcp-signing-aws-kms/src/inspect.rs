@@ -60,6 +60,24 @@ fn origin(metadata: Option<&KeyMetadata>) -> Observation {
             "the key material was imported (its origin is EXTERNAL), so a copy may be elsewhere; make a key in AWS KMS, \
              and rotate to it",
         ),
-        _ => Observation::good("AWS KMS hands out no private key"),
+        Some(_) => Observation::good("AWS KMS hands out no private key"),
+        None => Observation::unseen(Unseen::NotAnswered, "AWS KMS did not show the key's origin"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_that_is_not_shown_is_not_taken_for_a_good_one() {
+        let of = |origin: Option<OriginType>| {
+            let metadata = KeyMetadata::builder().key_id("k").set_origin(origin).build().unwrap();
+            super::origin(Some(&metadata)).code()
+        };
+        assert_eq!(of(Some(OriginType::AwsKms)), "ok");
+        assert_ne!(of(Some(OriginType::External)), "ok");
+        assert_eq!(of(None), "not_answered");
+        assert_eq!(origin(None).code(), "not_answered");
     }
 }
