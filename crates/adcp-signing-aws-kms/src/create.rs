@@ -35,12 +35,7 @@ pub(crate) async fn create(
     let spec = match algorithm {
         Algorithm::Ed25519 => KeySpec::EccNistEdwards25519,
         Algorithm::EcdsaP256Sha256 => KeySpec::EccNistP256,
-        _ => {
-            return Err(configuration(
-                "keys are made for ed25519 and ecdsa-p256-sha256 alone; write one of these after `alg=` in the \
-                 key URI",
-            ));
-        }
+        _ => return Err(CreatedKey::<KeyIdentifier>::not_of_adcp()),
     };
     let client = bounded(client);
     match client.describe_key().key_id(alias).send().await {

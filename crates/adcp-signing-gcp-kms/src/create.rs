@@ -44,12 +44,7 @@ pub(crate) async fn create(
     let of_service = match algorithm {
         Algorithm::Ed25519 => CryptoKeyVersionAlgorithm::EcSignEd25519,
         Algorithm::EcdsaP256Sha256 => CryptoKeyVersionAlgorithm::EcSignP256Sha256,
-        _ => {
-            return Err(configuration(
-                "keys are made for ed25519 and ecdsa-p256-sha256 alone; write one of these after `alg=` in the \
-                 key URI",
-            ));
-        }
+        _ => return Err(CreatedKey::<KeyVersionName>::not_of_adcp()),
     };
     let template = CryptoKeyVersionTemplate::new()
         .set_algorithm(of_service)

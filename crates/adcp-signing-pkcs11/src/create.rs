@@ -29,13 +29,7 @@ pub(crate) fn create(
         // Tokens differ in how they want the curve named.
         Algorithm::Ed25519 => (Mechanism::EccEdwardsKeyPairGen, &[ED25519[0], ED25519[1]]),
         Algorithm::EcdsaP256Sha256 => (Mechanism::EccKeyPairGen, &[P256]),
-        _ => {
-            return Err(Fault::new(
-                ProviderErrorKind::Configuration,
-                "keys are made for ed25519 and ecdsa-p256-sha256 alone; write one of these after `alg=` in the \
-                 key URI",
-            ));
-        }
+        _ => return Err(CreatedKey::<KeySelector>::not_of_adcp().into()),
     };
     let (context, slot, session) = token.open_session_to_write()?;
     let makes = context.get_mechanism_info(slot, mechanism.mechanism_type());

@@ -34,12 +34,7 @@ pub(crate) async fn create(
     let key_type = match algorithm {
         Algorithm::Ed25519 => KeyType::Ed25519,
         Algorithm::EcdsaP256Sha256 => KeyType::EcdsaP256,
-        _ => {
-            return Err(configuration(
-                "keys are made for ed25519 and ecdsa-p256-sha256 alone; write one of these after `alg=` in the \
-                 key URI",
-            ));
-        }
+        _ => return Err(CreatedKey::<u32>::not_of_adcp()),
     };
     // The engine takes the call for a key that there is, and changes nothing.
     let read = read_key(&key.mount, &key.name);

@@ -36,4 +36,14 @@ impl<N> CreatedKey<N> {
              or sign with this one",
         )
     }
+
+    /// The refusal to make a key of an algorithm that AdCP requests and webhooks cannot be signed
+    /// with.
+    pub fn not_of_adcp() -> ProviderError {
+        ProviderError::new(
+            ProviderErrorKind::Configuration,
+            "keys are made for ed25519 and ecdsa-p256-sha256 alone; write one of these after \
+             `alg=` in the key URI",
+        )
+    }
 }
