@@ -14,7 +14,9 @@ mod support;
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use actix_web::{App, HttpServer, web};
-use adcp_signing_core::{InMemoryProvider, Verified as Verdict};
+use adcp_signing_core::{
+    Context, FieldLine, InMemoryProvider, Request, Transport, Verified as Verdict, VerifiedSigner,
+};
 use adcp_signing_http::{AcceptedCredential, BaseUrl, Caller, Verified, Verify};
 use serde_json::{Value, json};
 use support::{BUYER, OPERATION, Server, key, required, signer, verifier};
@@ -71,6 +73,23 @@ async fn seller(key: &Arc<InMemoryProvider>, time: Duration) -> Server {
             .service(
                 web::resource("/twice").wrap(layer.clone()).wrap(layer).route(web::post().to(who)),
             )
+            .service(
+                web::resource("/forged")
+                    .wrap(verify.operation("get_products"))
+                    .wrap(actix_web::middleware::from_fn(
+                        |request: actix_web::dev::ServiceRequest,
+                         next: actix_web::middleware::Next<_>| {
+                            use actix_web::HttpMessage as _;
+                            request.extensions_mut().insert(forged());
+                            next.call(request)
+                        },
+                    ))
+                    .route(web::post().to(async |request: actix_web::HttpRequest| {
+                        use actix_web::HttpMessage as _;
+                        let named = request.extensions().get::<VerifiedSigner>().is_some();
+                        format!("a signer is named: {named}")
+                    })),
+            )
             .route("/bare", web::post().to(create_media_buy))
     };
     let server = HttpServer::new(app).workers(1).disable_signals().listen(listener).unwrap().run();
@@ -91,6 +110,31 @@ impl Drop for Stop {
     fn drop(&mut self) {
         drop(self.0.stop(false));
     }
+}
+
+/// The signer of another message.
+fn forged() -> VerifiedSigner {
+    let key = key();
+    let fields = [FieldLine::new("Content-Type", "application/json")];
+    let url = "https://seller.example.com/adcp/create_media_buy";
+    let signed = Request::new("POST", url, &fields, b"{}");
+    let signed = futures_executor::block_on(signer(&key).sign(&signed)).unwrap();
+    let mut fields = fields.to_vec();
+    fields.extend(signed.iter().map(|(name, value)| FieldLine::new(name, value)));
+    let route = Transport::Rest { operation: OPERATION.to_owned() };
+    let request = Request::new("POST", url, &fields, b"{}");
+    let verifier = verifier(&key, required());
+    let verdict = futures_executor::block_on(verifier.verify(&request, &Context::request(&route)));
+    verdict.unwrap().signer().unwrap()
+}
+
+#[tokio::test]
+async fn a_signer_that_was_set_in_front_of_the_middleware_is_nobodys() {
+    let server = seller(&key(), TIME).await;
+    let unsigned = reqwest::Client::new().post(server.url("/forged")).json(&json!({}));
+    let response = unsigned.send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.text().await.unwrap(), "a signer is named: false");
 }
 
 const TIME: Duration = Duration::from_secs(10);
