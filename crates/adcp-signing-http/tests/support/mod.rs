@@ -7,6 +7,9 @@
     reason = "helpers of tests"
 )]
 
+#[cfg(all(feature = "axum", feature = "webhooks"))]
+pub(crate) mod webhooks;
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use adcp_signing_core::{
