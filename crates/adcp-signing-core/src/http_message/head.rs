@@ -49,6 +49,28 @@ pub trait RequestHead {
     fn fields(&self) -> impl Iterator<Item = FieldLine<'_>>;
 }
 
+impl<H: RequestHead> RequestHead for &H {
+    fn method(&self) -> &str {
+        H::method(self)
+    }
+
+    fn scheme(&self) -> Option<&str> {
+        H::scheme(self)
+    }
+
+    fn authority(&self) -> Option<&str> {
+        H::authority(self)
+    }
+
+    fn path_and_query(&self) -> Option<&str> {
+        H::path_and_query(self)
+    }
+
+    fn fields(&self) -> impl Iterator<Item = FieldLine<'_>> {
+        H::fields(self)
+    }
+}
+
 impl RequestHead for ::http::request::Parts {
     fn method(&self) -> &str {
         self.method.as_str()

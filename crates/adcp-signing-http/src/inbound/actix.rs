@@ -15,18 +15,13 @@ use actix_web::{
     error::PayloadError,
     http::StatusCode,
 };
-use adcp_signing_core::{
-    FieldLine, Verified as Verdict, VerifiedSigner, http_message::RequestHead,
-};
+use adcp_signing_core::{FieldLine, http_message::RequestHead};
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, stream};
 
-use super::{
-    AcceptedCredential, Caller, NotVerified, Received, Refused, Route, Verified, VerifyLayer,
-    refused::TWO_LAYERS,
-};
+use super::{Caller, Inbound, Limits, NotVerified, Refused, Route, Verified, VerifyLayer, admit};
 
-type Local<T> = Pin<Box<dyn Future<Output = T>>>;
+pub(crate) type Local<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// The service of [`VerifyLayer`] in actix-web.
 #[derive(Debug)]
@@ -68,8 +63,12 @@ where
         let inner = Rc::clone(&self.inner);
         let route = Arc::clone(&self.route);
         Box::pin(async move {
-            match admit(&route, &mut request).await {
-                Ok(()) => inner.call(request).await.map(ServiceResponse::map_into_left_body),
+            let body = request.take_payload();
+            match admit(&route, &mut request, async |limits| read(body, limits).await).await {
+                Ok(body) => {
+                    request.set_payload(payload(body));
+                    inner.call(request).await.map(ServiceResponse::map_into_left_body)
+                }
                 Err(refused) => {
                     refused.log();
                     let response = request.into_response(respond(&refused));
@@ -80,35 +79,37 @@ where
     }
 }
 
-/// Sets the verified body and the answer on the request.
-async fn admit(route: &Route, request: &mut ServiceRequest) -> Result<(), Refused> {
-    let credential = {
-        let mut extensions = request.extensions_mut();
-        if extensions.get::<Verdict>().is_some() {
-            return Err(Refused::Misconfigured { cure: TWO_LAYERS });
-        }
-        // Only this layer says who signed.
-        extensions.remove::<VerifiedSigner>();
-        extensions.get::<AcceptedCredential>().cloned()
-    };
-    let received = Received { original_path: None, credential: credential.as_ref() };
-    let limit = route.check_head(&Head(request.request()), received).await?;
-    let time = route.read_timeout();
-    let body = match tokio::time::timeout(time, read(request.take_payload(), limit)).await {
-        Ok(outcome) => outcome?,
-        Err(_) => return Err(Refused::BodyTooSlow { limit: time }),
-    };
-    let verified = route.verify(&Head(request.request()), &body, received).await?;
-    request.set_payload(payload(body));
-    let mut extensions = request.extensions_mut();
-    if let Verdict::Signed(signer) = &verified {
-        extensions.insert(signer.clone());
+impl Inbound for ServiceRequest {
+    fn head(&self) -> impl RequestHead {
+        Head(self.request())
     }
-    extensions.insert(verified);
-    Ok(())
+
+    fn original_path(&self) -> Option<&str> {
+        None
+    }
+
+    fn extension<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
+        self.extensions().get().cloned()
+    }
+
+    fn set_extension<T: Clone + Send + Sync + 'static>(&mut self, value: T) {
+        self.extensions_mut().insert(value);
+    }
+
+    fn remove_extension<T: Clone + Send + Sync + 'static>(&mut self) {
+        self.extensions_mut().remove::<T>();
+    }
 }
 
-async fn read(mut payload: Payload, limit: usize) -> Result<Bytes, Refused> {
+/// The whole body, within the limits.
+pub(crate) async fn read(payload: Payload, limits: Limits) -> Result<Bytes, Refused> {
+    match tokio::time::timeout(limits.time, collect(payload, limits.bytes)).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(Refused::BodyTooSlow { limit: limits.time }),
+    }
+}
+
+async fn collect(mut payload: Payload, limit: usize) -> Result<Bytes, Refused> {
     let mut whole = BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|error| Refused::BodyUnreadable { error: error.to_string() })?;
@@ -121,7 +122,7 @@ async fn read(mut payload: Payload, limit: usize) -> Result<Bytes, Refused> {
 }
 
 /// The bytes as what a handler reads.
-fn payload(body: Bytes) -> Payload {
+pub(crate) fn payload(body: Bytes) -> Payload {
     let chunks = (!body.is_empty()).then_some(Ok::<_, PayloadError>(body));
     Payload::Stream { payload: Box::pin(stream::iter(chunks)) }
 }
@@ -188,7 +189,7 @@ impl ResponseError for NotVerified {
 }
 
 /// The answer to a refused request.
-fn respond(refused: &Refused) -> HttpResponse {
+pub(crate) fn respond(refused: &Refused) -> HttpResponse {
     let answer = refused.answer();
     let mut response = HttpResponse::build(status(answer.status));
     for (name, value) in answer.fields {

@@ -1,7 +1,8 @@
 //! Verifying what comes in: one pipeline, and a thin adapter for each server framework.
 
 #[cfg(feature = "actix")]
-mod actix;
+pub(crate) mod actix;
+mod admit;
 #[cfg(feature = "axum")]
 mod axum;
 mod base_url;
@@ -23,7 +24,10 @@ use adcp_signing_core::{
 #[cfg(any(feature = "axum", feature = "actix"))]
 pub use self::extract::{Caller, NotVerified, Verified};
 use self::head::ExternalHead;
-pub(crate) use self::refused::Refused;
+pub(crate) use self::{
+    admit::{Inbound, Limits, admit},
+    refused::Refused,
+};
 pub use self::{
     base_url::{BaseUrl, BaseUrlError},
     layer::VerifyLayer,

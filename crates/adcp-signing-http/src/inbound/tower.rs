@@ -6,10 +6,9 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
-use adcp_signing_core::{Verified, VerifiedSigner};
+use adcp_signing_core::http_message::RequestHead;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Request, Response, request::Parts};
 use http_body::Body;
@@ -17,7 +16,7 @@ use http_body_util::{BodyExt as _, Either, Full};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{AcceptedCredential, Received, Refused, Route, VerifyLayer, refused::TWO_LAYERS};
+use super::{Inbound, Limits, Refused, Route, VerifyLayer, admit};
 
 /// The service of [`VerifyLayer`].
 #[derive(Debug, Clone)]
@@ -56,8 +55,9 @@ where
         let clone = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, clone);
         Box::pin(async move {
-            match admit(&route, request).await {
-                Ok((parts, body)) => {
+            let (mut parts, body) = request.into_parts();
+            match admit(&route, &mut parts, async |limits| read(body, limits).await).await {
+                Ok(body) => {
                     let request = Request::from_parts(parts, Full::new(body));
                     Ok(inner.call(request).await?.map(Either::Left))
                 }
@@ -70,47 +70,40 @@ where
     }
 }
 
-/// The verified request, with its answer as extensions.
-pub(crate) async fn admit<B>(route: &Route, request: Request<B>) -> Result<(Parts, Bytes), Refused>
-where
-    B: Body,
-    B::Error: std::fmt::Display,
-{
-    let (mut parts, body) = request.into_parts();
-    if parts.extensions.get::<Verified>().is_some() {
-        return Err(Refused::Misconfigured { cure: TWO_LAYERS });
+impl Inbound for Parts {
+    fn head(&self) -> impl RequestHead {
+        self
     }
-    // Only this layer says who signed.
-    parts.extensions.remove::<VerifiedSigner>();
-    let limit = route.check_head(&parts, received(&parts)).await?;
-    let bytes = read(body, limit, route.read_timeout()).await?;
-    let verified = route.verify(&parts, &bytes, received(&parts)).await?;
-    if let Verified::Signed(signer) = &verified {
-        parts.extensions.insert(signer.clone());
-    }
-    parts.extensions.insert(verified);
-    Ok((parts, bytes))
-}
 
-fn received(parts: &Parts) -> Received<'_> {
-    Received {
+    fn original_path(&self) -> Option<&str> {
         #[cfg(feature = "axum")]
-        original_path: super::axum::original_path(parts),
+        return super::axum::original_path(self);
         #[cfg(not(feature = "axum"))]
-        original_path: None,
-        credential: parts.extensions.get::<AcceptedCredential>(),
+        return None;
+    }
+
+    fn extension<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
+        self.extensions.get().cloned()
+    }
+
+    fn set_extension<T: Clone + Send + Sync + 'static>(&mut self, value: T) {
+        self.extensions.insert(value);
+    }
+
+    fn remove_extension<T: Clone + Send + Sync + 'static>(&mut self) {
+        self.extensions.remove::<T>();
     }
 }
 
-/// The whole body, within the limit and the time.
-pub(crate) async fn read<B>(body: B, limit: usize, time: Duration) -> Result<Bytes, Refused>
+/// The whole body, within the limits.
+pub(crate) async fn read<B>(body: B, limits: Limits) -> Result<Bytes, Refused>
 where
     B: Body,
     B::Error: std::fmt::Display,
 {
-    match tokio::time::timeout(time, collect(body, limit)).await {
+    match tokio::time::timeout(limits.time, collect(body, limits.bytes)).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(Refused::BodyTooSlow { limit: time }),
+        Err(_) => Err(Refused::BodyTooSlow { limit: limits.time }),
     }
 }
 

@@ -1,46 +1,43 @@
 //! `WebhookReceiver`: the layer in front of the handler of a webhook registration.
 
-use std::{
-    fmt,
-    future::Future,
-    mem,
-    panic::{AssertUnwindSafe, resume_unwind},
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+mod hmac;
+mod origin;
+mod refusals;
+mod tower;
+
+#[cfg(feature = "axum")]
+mod axum;
+#[cfg(feature = "axum")]
+mod extract;
+
+use std::{fmt, sync::Arc, time::Duration};
 
 use adcp_signing_core::{
-    Clock, ErrorCode, FieldLine, Profile, SystemClock, Verified, VerifiedSigner,
-    webhook::{HmacRejection, LegacyHmac, WebhookAuthMode},
+    Clock, Profile, SystemClock, Verified, VerifiedSigner,
+    http_message::RequestHead,
+    webhook::{LegacyHmac, WebhookAuthMode},
 };
 use bytes::Bytes;
-use futures_util::FutureExt as _;
-use http::{HeaderValue, Request, Response, header::CONTENT_TYPE, request::Parts};
-use http_body::Body;
-use http_body_util::{Either, Full};
 use serde_json::Value;
-use tower_layer::Layer;
-use tower_service::Service;
 
+#[cfg(feature = "axum")]
+pub use self::extract::Webhook;
+use self::refusals::{NOT_FOR_WEBHOOKS, RETRY_AFTER, malformed, not_json, refused, unavailable};
+pub use self::{
+    origin::{WebhookOrigin, WebhookSource},
+    tower::ReceiveService,
+};
 use super::{
-    Claim, DedupStore, DeliveryName, Fence, Fingerprint, IdempotencyKey, Payload, PayloadError,
-    Retention, Subscription, challenge,
+    Claim, DedupStore, DeliveryName, Fence, Fingerprint, Payload, Retention, Subscription,
+    challenge,
 };
 use crate::{
     Verify,
-    inbound::{
-        Refused, Route,
-        refused::{RefusedWebhook, TWO_LAYERS},
-        tower::{admit, read, respond},
-    },
+    inbound::{Inbound, Limits, Refused, Route, admit, refused::TWO_LAYERS},
 };
 
 /// How long a body may take to arrive where the mode is HMAC.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
-/// When a sender may try again what cannot be decided now.
-const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// Receives the webhooks of one registration: authenticates each by the one mode that the
 /// registration selects, and hands it to the handler once.
@@ -73,23 +70,6 @@ struct Shared {
 enum Mode {
     Rfc9421(Arc<Route>),
     LegacyHmac { scheme: LegacyHmac, sender: Arc<str> },
-}
-
-/// Who sent a webhook, and its key: an extension of the request that reaches the handler.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WebhookOrigin {
-    source: WebhookSource,
-    idempotency_key: IdempotencyKey,
-}
-
-/// By what a sender is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum WebhookSource {
-    /// An RFC 9421 signature.
-    Signed(VerifiedSigner),
-    /// The shared secret of the registration: the name that you gave to its other holder.
-    LegacyHmac(Arc<str>),
 }
 
 impl WebhookReceiver {
@@ -173,45 +153,10 @@ impl fmt::Debug for WebhookReceiver {
     }
 }
 
-impl WebhookOrigin {
-    /// By what the sender is known.
-    pub fn source(&self) -> &WebhookSource {
-        &self.source
-    }
-
-    /// Who sent the webhook: the URL of its agent where the resolver of keys knows it, or the name
-    /// that you gave to the holder of the secret. Never taken from the body.
-    pub fn sender(&self) -> &str {
-        self.source.sender()
-    }
-
-    /// The key of the event.
-    pub fn idempotency_key(&self) -> &IdempotencyKey {
-        &self.idempotency_key
-    }
-}
-
-impl WebhookSource {
-    fn sender(&self) -> &str {
-        match self {
-            // Without an agent, a `keyid` is unique among the keys of the resolver.
-            Self::Signed(signer) => signer.agent_url().unwrap_or(signer.keyid()),
-            Self::LegacyHmac(name) => name,
-        }
-    }
-}
-
-/// An authentic webhook that is claimed.
-struct Admitted {
-    parts: Parts,
-    body: Bytes,
-    origin: WebhookOrigin,
-    fence: Fence,
-}
-
 /// What is to be done with an authentic webhook.
 enum Next {
-    Handle(Box<Admitted>),
+    /// Hand it to the handler. Its origin is an extension of the request already.
+    Handle { body: Bytes, origin: WebhookOrigin, fence: Fence },
     /// A challenge, answered with this body.
     Echo(String),
     /// It was handled before.
@@ -219,12 +164,13 @@ enum Next {
 }
 
 impl Shared {
-    async fn receive<B>(&self, request: Request<B>) -> Result<Next, Refused>
-    where
-        B: Body,
-        B::Error: fmt::Display,
-    {
-        let (parts, body, source) = self.authenticate(request).await?;
+    /// Authenticates and claims a webhook. `read` reads its body.
+    async fn receive(
+        &self,
+        request: &mut impl Inbound,
+        read: impl AsyncFnOnce(Limits) -> Result<Bytes, Refused>,
+    ) -> Result<Next, Refused> {
+        let (body, source) = self.authenticate(request, read).await?;
         let value = super::payload::read(&body).map_err(|error| malformed(&error))?;
         if challenge::is_challenge(&value) {
             return self.answer(&source, value).map(Next::Echo);
@@ -234,7 +180,8 @@ impl Shared {
         let origin = WebhookOrigin { source, idempotency_key: payload.idempotency_key().clone() };
         match self.claim(&origin, payload.fingerprint()).await? {
             Claim::Yours(fence) => {
-                Ok(Next::Handle(Box::new(Admitted { parts, body, origin, fence })))
+                request.set_extension(origin.clone());
+                Ok(Next::Handle { body, origin, fence })
             }
             Claim::Completed => Ok(Next::Known),
             Claim::Running => {
@@ -255,72 +202,33 @@ impl Shared {
         }
     }
 
-    async fn authenticate<B>(
+    async fn authenticate(
         &self,
-        request: Request<B>,
-    ) -> Result<(Parts, Bytes, WebhookSource), Refused>
-    where
-        B: Body,
-        B::Error: fmt::Display,
-    {
-        if request.extensions().get::<WebhookOrigin>().is_some() {
+        request: &mut impl Inbound,
+        read: impl AsyncFnOnce(Limits) -> Result<Bytes, Refused>,
+    ) -> Result<(Bytes, WebhookSource), Refused> {
+        if request.extension::<WebhookOrigin>().is_some() {
             return Err(Refused::Misconfigured { cure: TWO_LAYERS });
         }
-        if request.headers().get_all(CONTENT_TYPE).iter().any(|value| !is_json(value)) {
+        if has_other_type(&request.head()) {
             return Err(not_json());
         }
         match &self.mode {
             Mode::Rfc9421(route) => {
-                let (parts, body) = admit(route, request).await?;
-                let signer = parts.extensions.get::<VerifiedSigner>().cloned();
+                let body = admit(route, request, read).await?;
                 // Everything has to be signed where the verifier is for webhooks.
+                let signer = request.extension::<VerifiedSigner>();
                 let signer = signer.ok_or(Refused::Misconfigured { cure: NOT_FOR_WEBHOOKS })?;
-                Ok((parts, body, WebhookSource::Signed(signer)))
+                Ok((body, WebhookSource::Signed(signer)))
             }
             Mode::LegacyHmac { scheme, sender } => {
-                let (parts, body) = self.check_hmac(scheme, request).await?;
-                Ok((parts, body, WebhookSource::LegacyHmac(Arc::clone(sender))))
+                not_verified_before(request)?;
+                let read = async || read(shared_secret_limits()).await;
+                let now = || self.clock.now();
+                let body = hmac::authenticate(scheme, &request.head(), read, now).await?;
+                Ok((body, WebhookSource::LegacyHmac(Arc::clone(sender))))
             }
         }
-    }
-
-    async fn check_hmac<B>(
-        &self,
-        scheme: &LegacyHmac,
-        request: Request<B>,
-    ) -> Result<(Parts, Bytes), Refused>
-    where
-        B: Body,
-        B::Error: fmt::Display,
-    {
-        let (mut parts, body) = request.into_parts();
-        if parts.extensions.get::<Verified>().is_some() {
-            return Err(Refused::Misconfigured { cure: TWO_LAYERS });
-        }
-        parts.extensions.remove::<VerifiedSigner>();
-        let headers = parts.headers.iter();
-        let fields: Vec<_> = headers
-            .map(|(name, value)| FieldLine { name: name.as_str(), value: value.as_bytes() })
-            .collect();
-        // What the head decides is decided before the body is read.
-        WebhookAuthMode::LegacyHmac
-            .check(&fields)
-            .map_err(|mismatch| not_authentic(&mismatch.into()))?;
-        if !WebhookAuthMode::detect(&fields).legacy_hmac {
-            scheme
-                .verify(&fields, b"", self.clock.now())
-                .map_err(|rejection| not_authentic(&rejection))?;
-        }
-        if parts.headers.get(CONTENT_TYPE).is_none() {
-            return Err(not_json());
-        }
-        let limit = Profile::webhook().bounds().max_body_bytes();
-        let body = read(body, limit, READ_TIMEOUT).await?;
-        scheme
-            .verify(&fields, &body, self.clock.now())
-            .map_err(|rejection| not_authentic(&rejection))?;
-        drop(fields);
-        Ok((parts, body))
     }
 
     fn answer(&self, source: &WebhookSource, value: Value) -> Result<String, Refused> {
@@ -346,7 +254,7 @@ impl Shared {
         claim.map_err(|error| {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
             let detail = format!("{error}: {}", cause.unwrap_or_default());
-            refused(503, "receiver_unavailable", Some(RETRY_AFTER), detail)
+            unavailable(detail)
         })
     }
 
@@ -365,207 +273,26 @@ impl Shared {
     }
 }
 
-/// A receiver whose verifier is for requests.
-const NOT_FOR_WEBHOOKS: &str = "a receiver of webhooks has a verifier for requests; make one by \
-                                `Verifier::for_webhooks`";
+/// The limits of a body that a verifier does not bound.
+fn shared_secret_limits() -> Limits {
+    Limits { bytes: Profile::webhook().bounds().max_body_bytes(), time: READ_TIMEOUT }
+}
 
-fn is_json(value: &HeaderValue) -> bool {
-    let essence = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+/// Refuses a request that a layer in front has verified, and forgets a signer that nothing verified.
+fn not_verified_before(request: &mut impl Inbound) -> Result<(), Refused> {
+    if request.extension::<Verified>().is_some() {
+        return Err(Refused::Misconfigured { cure: TWO_LAYERS });
+    }
+    request.remove_extension::<VerifiedSigner>();
+    Ok(())
+}
+
+/// Whether the content is announced as something else than JSON.
+fn has_other_type(head: &impl RequestHead) -> bool {
+    head.fields().any(|field| field.is("Content-Type") && !is_json(field.value))
+}
+
+fn is_json(value: &[u8]) -> bool {
+    let essence = value.split(|byte| *byte == b';').next().unwrap_or_default();
     essence.trim_ascii().eq_ignore_ascii_case(b"application/json")
-}
-
-fn not_json() -> Refused {
-    refused(415, "content_type_unsupported", None, "Content-Type is not application/json")
-}
-
-fn refused(
-    status: u16,
-    reason: &'static str,
-    retry_after: Option<Duration>,
-    detail: impl Into<String>,
-) -> Refused {
-    Refused::Webhook(RefusedWebhook {
-        status,
-        reason,
-        code: None,
-        retry_after,
-        detail: detail.into(),
-    })
-}
-
-fn not_authentic(rejection: &HmacRejection) -> Refused {
-    let code: ErrorCode = rejection.code();
-    Refused::Webhook(RefusedWebhook {
-        status: 401,
-        reason: code.as_str(),
-        code: Some(code),
-        retry_after: None,
-        detail: rejection.to_string(),
-    })
-}
-
-/// An authentic webhook that cannot be handled.
-fn malformed(error: &PayloadError) -> Refused {
-    let (status, reason) = match error {
-        PayloadError::TooLarge { .. } => (413, "body_too_large"),
-        PayloadError::NotJson(json) if json.exceeds_limit() => (413, "body_too_complex"),
-        PayloadError::NotJson(_) | PayloadError::Unwritable(_) => (400, "webhook_not_json"),
-        PayloadError::NotAnObject => (400, "webhook_not_an_object"),
-        PayloadError::KeyMissing => (400, "idempotency_key_missing"),
-        PayloadError::KeyMalformed(_) => (400, "idempotency_key_malformed"),
-    };
-    refused(status, reason, None, error.to_string())
-}
-
-/// The service of [`WebhookReceiver`].
-#[derive(Debug, Clone)]
-pub struct ReceiveService<S> {
-    inner: S,
-    receiver: WebhookReceiver,
-}
-
-impl<S> Layer<S> for WebhookReceiver {
-    type Service = ReceiveService<S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        ReceiveService { inner, receiver: self.clone() }
-    }
-}
-
-impl<S, B, R> Service<Request<B>> for ReceiveService<S>
-where
-    S: Service<Request<Full<Bytes>>, Response = Response<R>> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Send + 'static,
-    R: Send + 'static,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: fmt::Display,
-{
-    type Response = Response<Either<R, Full<Bytes>>>;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(context)
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let shared = Arc::clone(&self.receiver.0);
-        // The service that was polled ready is the one to call; a clone need not be.
-        let clone = self.inner.clone();
-        let inner = mem::replace(&mut self.inner, clone);
-        Box::pin(async move {
-            let next = match shared.receive(request).await {
-                Ok(next) => next,
-                Err(refused) => {
-                    refused.log();
-                    return Ok(respond(&refused).map(Either::Right));
-                }
-            };
-            match next {
-                Next::Handle(admitted) => handle(shared, inner, *admitted).await,
-                Next::Echo(echo) => {
-                    let mut response = Response::new(Full::new(Bytes::from(echo)));
-                    let json = HeaderValue::from_static("application/json");
-                    response.headers_mut().insert(CONTENT_TYPE, json);
-                    Ok(response.map(Either::Right))
-                }
-                Next::Known => Ok(Response::new(Either::Right(Full::default()))),
-            }
-        })
-    }
-}
-
-/// Runs the handler on a task of its own, which goes on when the sender hangs up: the claim then
-/// says what became of the delivery.
-async fn handle<S, R>(
-    shared: Arc<Shared>,
-    mut inner: S,
-    admitted: Admitted,
-) -> Result<Response<Either<R, Full<Bytes>>>, S::Error>
-where
-    S: Service<Request<Full<Bytes>>, Response = Response<R>> + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Send + 'static,
-    R: Send + 'static,
-{
-    let Admitted { mut parts, body, origin, fence } = admitted;
-    parts.extensions.insert(origin.clone());
-    let request = Request::from_parts(parts, Full::new(body));
-    let task = tokio::spawn(async move {
-        let handled = AssertUnwindSafe(async move { inner.call(request).await });
-        let outcome = handled.catch_unwind().await;
-        let success = matches!(&outcome, Ok(Ok(response)) if response.status().is_success());
-        shared.finish(&origin, fence, success).await;
-        outcome.unwrap_or_else(|panic| resume_unwind(panic))
-    });
-    match task.await {
-        Ok(outcome) => Ok(outcome?.map(Either::Left)),
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => resume_unwind(panic),
-            // The runtime shuts down.
-            Err(_) => {
-                let refused = refused(503, "receiver_unavailable", Some(RETRY_AFTER), "shut down");
-                Ok(respond(&refused).map(Either::Right))
-            }
-        },
-    }
-}
-
-#[cfg(feature = "axum")]
-pub use self::extract::Webhook;
-
-#[cfg(feature = "axum")]
-mod extract {
-    //! The extractor for axum.
-
-    use axum::{
-        extract::{FromRequest, Request},
-        response::{IntoResponse, Response},
-    };
-
-    use super::{Bytes, Refused, WebhookOrigin, respond};
-
-    /// Who sent a webhook, and the webhook as another extractor reads it. An extractor of axum.
-    ///
-    /// ```
-    /// use adcp_signing_http::webhook::Webhook;
-    /// use axum::Json;
-    /// use serde_json::Value;
-    ///
-    /// async fn on_event(Webhook(origin, Json(event)): Webhook<Json<Value>>) {
-    ///     println!("{} reports {}", origin.sender(), event["status"]);
-    /// }
-    /// ```
-    #[derive(Debug, Clone)]
-    pub struct Webhook<T = Bytes>(
-        /// Who sent it, and its key.
-        pub WebhookOrigin,
-        /// The webhook, as the extractor reads it.
-        pub T,
-    );
-
-    /// An extractor without a layer.
-    const NO_RECEIVER: &str = "a handler asks for a webhook, and its route has no \
-                               `WebhookReceiver`; add one to the route";
-
-    impl<S, T> FromRequest<S> for Webhook<T>
-    where
-        S: Send + Sync,
-        T: FromRequest<S>,
-    {
-        /// 500 where the route has no receiver, or the answer of the other extractor.
-        type Rejection = Response;
-
-        async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
-            let Some(origin) = request.extensions().get::<WebhookOrigin>().cloned() else {
-                let refused = Refused::Misconfigured { cure: NO_RECEIVER };
-                refused.log();
-                return Err(respond(&refused).into_response());
-            };
-            let read = T::from_request(request, state).await;
-            Ok(Self(origin, read.map_err(IntoResponse::into_response)?))
-        }
-    }
 }

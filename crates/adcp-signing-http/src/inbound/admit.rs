@@ -1,0 +1,58 @@
+//! `admit`: what every adapter does with a request, whatever its framework.
+
+use std::time::Duration;
+
+use adcp_signing_core::{Verified as Verdict, VerifiedSigner, http_message::RequestHead};
+use bytes::Bytes;
+
+use super::{AcceptedCredential, Received, Refused, Route, refused::TWO_LAYERS};
+
+/// The head of a received request, and the extensions by which layers and handlers talk.
+pub(crate) trait Inbound {
+    /// The head, as received.
+    fn head(&self) -> impl RequestHead;
+
+    /// Path and query before routers changed them, where they are known.
+    fn original_path(&self) -> Option<&str>;
+
+    /// An extension.
+    fn extension<T: Clone + Send + Sync + 'static>(&self) -> Option<T>;
+
+    /// Sets an extension in place of any of its type.
+    fn set_extension<T: Clone + Send + Sync + 'static>(&mut self, value: T);
+
+    /// Removes an extension.
+    fn remove_extension<T: Clone + Send + Sync + 'static>(&mut self);
+}
+
+/// How much of a body is read, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) bytes: usize,
+    pub(crate) time: Duration,
+}
+
+/// Verifies a request and sets the answer as extensions. The body is read, by `read`, where the head
+/// passes.
+pub(crate) async fn admit(
+    route: &Route,
+    request: &mut impl Inbound,
+    read: impl AsyncFnOnce(Limits) -> Result<Bytes, Refused>,
+) -> Result<Bytes, Refused> {
+    if request.extension::<Verdict>().is_some() {
+        return Err(Refused::Misconfigured { cure: TWO_LAYERS });
+    }
+    // Only this layer says who signed.
+    request.remove_extension::<VerifiedSigner>();
+    let credential = request.extension::<AcceptedCredential>();
+    let received =
+        Received { original_path: request.original_path(), credential: credential.as_ref() };
+    let bytes = route.check_head(&request.head(), received).await?;
+    let body = read(Limits { bytes, time: route.read_timeout() }).await?;
+    let verdict = route.verify(&request.head(), &body, received).await?;
+    if let Verdict::Signed(signer) = &verdict {
+        request.set_extension(signer.clone());
+    }
+    request.set_extension(verdict);
+    Ok(body)
+}
