@@ -6,7 +6,10 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::{ModeMismatch, WebhookAuthMode};
+use super::{
+    ModeMismatch, WebhookAuthMode,
+    secret::{MIN_SECRET_BYTES, is_weak},
+};
 use crate::{
     clock::UnixSeconds,
     json::{DuplicateKeys, StrictJsonError, check_no_duplicate_keys},
@@ -19,10 +22,6 @@ pub(super) const SIGNATURE: &str = "X-AdCP-Signature";
 /// The field of the timestamp, unix seconds in decimal.
 pub(super) const TIMESTAMP: &str = "X-AdCP-Timestamp";
 
-const MIN_SECRET_BYTES: usize = 32;
-/// Fewer distinct byte values than this in 32 or more bytes never come from a random source, hex
-/// text included.
-const MIN_DISTINCT_BYTES: usize = 5;
 const WINDOW_SECONDS: u64 = 300;
 const PREFIX: &str = "sha256=";
 /// The length of a block of SHA-256, to which HMAC brings every key.
@@ -153,9 +152,7 @@ impl HmacSecret {
         if bytes.len() < MIN_SECRET_BYTES {
             return Err(HmacSecretError::TooShort { bytes: bytes.len() });
         }
-        let distinct =
-            (0..=u8::MAX).filter(|value| bytes.contains(value)).take(MIN_DISTINCT_BYTES).count();
-        if distinct < MIN_DISTINCT_BYTES {
+        if is_weak(&bytes) {
             return Err(HmacSecretError::Weak);
         }
         let mut block = Zeroizing::new([0; BLOCK]);
