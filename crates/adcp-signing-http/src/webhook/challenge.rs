@@ -230,7 +230,7 @@ impl WebhookSender {
         getrandom::fill(&mut random).map_err(|_| ActivationError::NoRandomness)?;
         let challenge = hex(&random);
         let body = Value::Object(subscription.members(&challenge)).to_string();
-        let reply = self.post(target, Bytes::from(body)).await?;
+        let reply = self.post_signed(target, Bytes::from(body)).await?;
         let Reply { body, .. } = reply.accepted()?;
         if repeats(&body, &challenge) { Ok(()) } else { Err(ActivationError::NotRepeated) }
     }

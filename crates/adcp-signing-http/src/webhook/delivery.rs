@@ -5,40 +5,40 @@ use std::fmt;
 use adcp_signing_core::UnixSeconds;
 use sha2::{Digest as _, Sha256};
 
-use super::{Payload, WebhookTarget};
+use super::{Payload, Recipient};
 
 /// One webhook on its way to one receiver, with what a store has to keep of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     id: DeliveryId,
-    target: WebhookTarget,
+    recipient: Recipient,
     payload: Payload,
     enqueued_at: UnixSeconds,
     attempts: u32,
     due: UnixSeconds,
 }
 
-/// The name of a delivery: a hash of its target and its payload. The same event that is enqueued
-/// twice for one receiver is one delivery.
+/// The name of a delivery: a hash of its recipient and its payload. The same event that is enqueued
+/// twice for one recipient is one delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DeliveryId(String);
 
 impl Delivery {
-    pub(super) fn new(target: WebhookTarget, payload: Payload, now: UnixSeconds) -> Self {
-        let id = DeliveryId::of(&target, &payload);
-        Self { id, target, payload, enqueued_at: now, attempts: 0, due: now }
+    pub(super) fn new(recipient: Recipient, payload: Payload, now: UnixSeconds) -> Self {
+        let id = DeliveryId::of(&recipient, &payload);
+        Self { id, recipient, payload, enqueued_at: now, attempts: 0, due: now }
     }
 
     /// A delivery that was stored.
     pub fn restore(
-        target: WebhookTarget,
+        recipient: Recipient,
         payload: Payload,
         enqueued_at: UnixSeconds,
         attempts: u32,
         due: UnixSeconds,
     ) -> Self {
-        let id = DeliveryId::of(&target, &payload);
-        Self { id, target, payload, enqueued_at, attempts, due }
+        let id = DeliveryId::of(&recipient, &payload);
+        Self { id, recipient, payload, enqueued_at, attempts, due }
     }
 
     /// Its name.
@@ -47,8 +47,8 @@ impl Delivery {
     }
 
     /// Who receives it.
-    pub fn target(&self) -> &WebhookTarget {
-        &self.target
+    pub fn recipient(&self) -> &Recipient {
+        &self.recipient
     }
 
     /// What is sent.
@@ -66,7 +66,7 @@ impl Delivery {
         self.attempts
     }
 
-    /// When the next attempt may begin.
+    /// When the next attempt may begin, or, of a delivery that is claimed, when the claim ends.
     pub fn due(&self) -> UnixSeconds {
         self.due
     }
@@ -78,8 +78,10 @@ impl Delivery {
         self
     }
 
-    /// The same delivery after an attempt that failed.
-    pub(super) fn failed(mut self, due: UnixSeconds) -> Self {
+    /// The same delivery after an attempt that failed: one more attempt, and another time for the
+    /// next.
+    #[must_use]
+    pub fn failed(mut self, due: UnixSeconds) -> Self {
         self.attempts = self.attempts.saturating_add(1);
         self.due = due;
         self
@@ -87,10 +89,15 @@ impl Delivery {
 }
 
 impl DeliveryId {
-    fn of(target: &WebhookTarget, payload: &Payload) -> Self {
+    fn of(recipient: &Recipient, payload: &Payload) -> Self {
+        let (kind, name) = match recipient {
+            Recipient::Target(target) => (b"t", target.as_str()),
+            Recipient::Registration(id) => (b"r", id.as_str()),
+        };
         let hash = Sha256::new()
-            .chain_update((target.as_str().len() as u64).to_be_bytes())
-            .chain_update(target.as_str())
+            .chain_update(kind)
+            .chain_update((name.len() as u64).to_be_bytes())
+            .chain_update(name)
             .chain_update(payload.idempotency_key().as_str())
             .chain_update(payload.fingerprint().as_bytes())
             .finalize();

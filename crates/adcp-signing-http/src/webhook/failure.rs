@@ -2,8 +2,9 @@
 
 use std::{error::Error as StdError, time::Duration};
 
-use adcp_signing_core::SignError;
+use adcp_signing_core::{SignError, webhook::HmacSignError};
 
+use super::LookupFailure;
 use crate::Refusal;
 
 /// Why an attempt to deliver a webhook failed.
@@ -45,20 +46,46 @@ pub enum AttemptFailure {
     /// The webhook could not be signed. Nothing was sent.
     #[error("nothing was sent: {0}")]
     Sign(SignError),
+    /// The webhook could not be authenticated by HMAC. Nothing was sent.
+    #[error("nothing was sent: {0}")]
+    Hmac(HmacSignError),
+    /// The payload has white space between its tokens, and the registration selects HMAC: receivers
+    /// that write the JSON anew would compute another signature. Nothing was sent.
+    #[error(
+        "nothing was sent: the registration selects HMAC, and the payload has white space between \
+         its tokens; make it by `Payload::from_json`"
+    )]
+    NotCompact,
+    /// The registration is withdrawn. Nothing was sent.
+    #[error("nothing was sent: the registration is withdrawn, and its deliveries end with it")]
+    Withdrawn,
+    /// The registration could not be looked up. Nothing was sent.
+    #[error("nothing was sent: the registration could not be looked up")]
+    Lookup(#[source] LookupFailure),
+    /// The delivery is for a registration, and this sender has none. Nothing was sent.
+    #[error(
+        "nothing was sent: the delivery is for a registration, and this sender knows none; give \
+         the builder `registrations`"
+    )]
+    NoRegistrations,
 }
 
 impl AttemptFailure {
     /// Whether no further attempt of the same delivery can succeed.
     ///
-    /// A key that cannot sign is not a reason: an operator can mend that within the horizon.
+    /// A key that cannot sign is not a reason, nor is a sender without registrations: an operator can
+    /// mend that within the horizon.
     pub fn is_terminal(&self) -> bool {
         match self {
-            Self::Refused(_) | Self::Conflict => true,
+            Self::Refused(_) | Self::Conflict | Self::NotCompact | Self::Withdrawn => true,
             Self::Sign(error) => !matches!(error, SignError::Provider(_) | SignError::Nonce(_)),
+            Self::Hmac(error) => !matches!(error, HmacSignError::Time(_)),
             Self::Status { .. }
             | Self::ReservedAddress { .. }
             | Self::Unreachable(_)
-            | Self::TimedOut => false,
+            | Self::TimedOut
+            | Self::Lookup(_)
+            | Self::NoRegistrations => false,
         }
     }
 

@@ -18,6 +18,8 @@ mod payload;
 mod post;
 mod published;
 mod receiver;
+mod recipient;
+mod registration;
 mod resolve;
 mod sender;
 mod store;
@@ -40,7 +42,12 @@ pub use self::{
     payload::{Fingerprint, IdempotencyKey, IdempotencyKeyError, Payload, PayloadError},
     published::{PublishedKey, PublishedKeyError},
     receiver::{ReceiveService, WebhookOrigin, WebhookReceiver, WebhookSource},
-    sender::{SenderError, WebhookSender, WebhookSenderBuilder},
+    recipient::{Recipient, RegistrationId},
+    registration::{
+        Authentication, InMemoryRegistrations, LookupFailure, Registration, RegistrationError,
+        Registrations,
+    },
+    sender::{EnqueueError, SenderError, WebhookSender, WebhookSenderBuilder},
     store::{DeliveryStore, InMemoryDeliveries, StoreFailure},
     target::{TargetError, WebhookTarget},
 };

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use super::{AttemptFailure, DeliveryId, IdempotencyKey, WebhookTarget};
+use super::{AttemptFailure, DeliveryId, IdempotencyKey, Recipient};
 
 /// What became of a delivery, or of an attempt at it.
 #[derive(Debug)]
 pub struct DeliveryEvent {
     /// The delivery.
     pub id: DeliveryId,
-    /// Its receiver.
-    pub target: WebhookTarget,
+    /// To whom it goes.
+    pub recipient: Recipient,
     /// The key of the event.
     pub idempotency_key: IdempotencyKey,
     /// How many attempts were made, this one included.
@@ -63,19 +63,19 @@ impl<F: Fn(DeliveryEvent) + Send + Sync> DeliveryObserver for F {
 /// Writes what an operator has to know to the log.
 pub(super) fn log(event: &DeliveryEvent) {
     const LOG: &str = "adcp_signing::webhook";
-    let (id, target, attempts) = (&event.id, &event.target, event.attempts);
+    let (id, recipient, attempts) = (&event.id, &event.recipient, event.attempts);
     match &event.outcome {
         Outcome::Delivered => {
-            tracing::debug!(target: LOG, %id, %target, attempts, "webhook delivered");
+            tracing::debug!(target: LOG, %id, %recipient, attempts, "webhook delivered");
         }
         Outcome::Retrying { failure, wait } => {
-            tracing::debug!(target: LOG, %id, %target, attempts, %failure, ?wait, "webhook failed");
+            tracing::debug!(target: LOG, %id, %recipient, attempts, %failure, ?wait, "webhook failed");
         }
         Outcome::Refused { failure } => {
-            tracing::error!(target: LOG, %id, %target, attempts, %failure, "webhook refused");
+            tracing::error!(target: LOG, %id, %recipient, attempts, %failure, "webhook refused");
         }
         Outcome::GaveUp { failure } => {
-            tracing::error!(target: LOG, %id, %target, attempts, %failure, "webhook given up");
+            tracing::error!(target: LOG, %id, %recipient, attempts, %failure, "webhook given up");
         }
     }
 }

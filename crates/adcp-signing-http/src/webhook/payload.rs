@@ -181,6 +181,20 @@ impl Payload {
         &self.key
     }
 
+    /// Whether no white space stands between the tokens of the JSON text, as HMAC requires.
+    pub(super) fn is_compact(&self) -> bool {
+        let (mut in_string, mut escaped) = (false, false);
+        self.bytes.iter().all(|byte| {
+            if in_string {
+                in_string = escaped || *byte != b'"';
+                escaped = !escaped && *byte == b'\\';
+                return true;
+            }
+            in_string = *byte == b'"';
+            !byte.is_ascii_whitespace()
+        })
+    }
+
     /// What the payload means.
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
@@ -345,6 +359,20 @@ mod tests {
         ] {
             let error = Payload::from_bytes(body.clone()).unwrap_err().to_string();
             assert!(error.contains(part), "{}: {error}", body.get(..60).unwrap_or(&body));
+        }
+    }
+
+    #[test]
+    fn white_space_counts_between_tokens_alone() {
+        let compact = |text: &str| {
+            let body = format!(r#"{{"idempotency_key":"{ID}",{text}}}"#);
+            Payload::from_bytes(body).unwrap().is_compact()
+        };
+        for text in [r#""a":[1,"b c"]"#, r#""a\" :":" ""#, r#""a":"\\","b":" ""#] {
+            assert!(compact(text), "{text}");
+        }
+        for text in [r#""a": 1"#, r#" "a":1"#, "\"a\":[1,\n2]", "\"a\":1\t", r#""a":"\\" "#] {
+            assert!(!compact(text), "{text}");
         }
     }
 

@@ -1,30 +1,30 @@
 //! `WebhookSender`: signs and sends webhooks until they are delivered, refused or out of time.
 
-use std::{fmt, sync::Arc, time::Duration};
+mod authenticate;
+mod builder;
+#[cfg(test)]
+mod tests;
 
-use adcp_signing_core::{
-    Clock, FieldLine, Request, SignError, Signer, SystemClock, profile::MessageKind,
-};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
+
+use adcp_signing_core::{Clock, Signer};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_TYPE};
-use reqwest::{Proxy, dns::Resolve};
 use tokio::{sync::Notify, task::JoinSet, time};
 
+pub use self::builder::{SenderError, WebhookSenderBuilder};
 use super::{
-    AttemptFailure, Backoff, Delivery, DeliveryEvent, DeliveryId, DeliveryObserver, DeliveryStore,
-    Outcome, Payload, StoreFailure, WebhookTarget, outcome,
-    post::{Guard, Post, Reply},
+    AttemptFailure, Authentication, Backoff, Delivery, DeliveryEvent, DeliveryId, DeliveryObserver,
+    DeliveryStore, Outcome, Payload, Recipient, Registration, Registrations, StoreFailure,
+    WebhookTarget, outcome,
+    post::{Post, Reply},
 };
 
-const JSON: &str = "application/json";
 /// How long an attempt may take, with the signature.
 const ATTEMPT_LIMIT: Duration = Duration::from_secs(30);
 /// How long a delivery is claimed for: longer than any attempt.
 const CLAIM_SECONDS: i64 = 90;
 /// How often the store is asked for what other processes have put there.
 const POLL: Duration = Duration::from_secs(1);
-/// How many attempts are made at a time.
-const CONCURRENCY: usize = 64;
 
 /// Sends webhooks: signs each attempt anew, sends it to public addresses alone, and repeats it
 /// until the receiver accepts it, refuses it for good, or the horizon ends.
@@ -56,6 +56,7 @@ struct Inner {
     signer: Signer,
     post: Box<dyn Post>,
     store: Box<dyn DeliveryStore>,
+    registrations: Option<Box<dyn Registrations>>,
     observer: Box<dyn DeliveryObserver>,
     clock: Arc<dyn Clock>,
     backoff: Backoff,
@@ -63,61 +64,60 @@ struct Inner {
     enqueued: Notify,
 }
 
-/// Builds a [`WebhookSender`]; `build` appears once a store is given.
-#[must_use = "a builder does nothing until it is built"]
-pub struct WebhookSenderBuilder<S = ()> {
-    signer: Signer,
-    store: S,
-    observer: Box<dyn DeliveryObserver>,
-    clock: Arc<dyn Clock>,
-    backoff: Backoff,
-    concurrency: usize,
-    resolver: Option<Arc<dyn Resolve>>,
-    proxy: Option<Proxy>,
-}
-
-/// Why a sender cannot be built.
+/// Why a webhook is not stored.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum SenderError {
-    /// The signer signs requests.
-    #[error("the signer is for requests; make one by `Signer::for_webhooks`")]
-    NotForWebhooks,
-    /// The HTTP client cannot be built.
-    #[error("the HTTP client cannot be built: the TLS library does not start")]
-    Client(#[source] reqwest::Error),
+pub enum EnqueueError {
+    /// The store failed, or has no room.
+    #[error(transparent)]
+    Store(#[from] StoreFailure),
+    /// The recipient is a registration, and the sender was built without any.
+    #[error(
+        "the webhook is for a registration, and the sender knows none; give the builder \
+         `registrations`"
+    )]
+    NoRegistrations,
+    /// The recipient is a registration, which can select HMAC, and the payload has white space
+    /// between its tokens.
+    #[error(
+        "the payload has white space between its tokens, and receivers that write the JSON anew \
+         compute another HMAC; make it by `Payload::from_json`"
+    )]
+    NotCompact,
 }
 
 impl WebhookSender {
     /// A sender that signs with this signer. It needs a store, for which there is no default: one
     /// in memory loses what waits when the process ends.
     pub fn builder(signer: Signer) -> WebhookSenderBuilder {
-        WebhookSenderBuilder {
-            signer,
-            store: (),
-            observer: Box::new(|_| {}),
-            clock: Arc::new(SystemClock),
-            backoff: Backoff::default(),
-            concurrency: CONCURRENCY,
-            resolver: None,
-            proxy: None,
-        }
+        WebhookSenderBuilder::new(signer)
     }
 
     /// Stores a webhook to be delivered. When this returns, [`run`](Self::run) delivers it, in this
     /// process or in another with the same store.
     ///
-    /// The same payload for the same target is one delivery, however often it is enqueued while it
-    /// waits.
+    /// A recipient is the URL of a registration, and the delivery is signed by RFC 9421, or the name
+    /// of a registration, which is looked up for each attempt. The same payload for the same
+    /// recipient is one delivery, however often it is enqueued while it waits.
     ///
     /// # Errors
-    /// [`StoreFailure`]; the webhook is not stored.
+    /// [`EnqueueError`]; the webhook is not stored.
     pub async fn enqueue(
         &self,
-        target: &WebhookTarget,
+        recipient: impl Into<Recipient>,
         payload: Payload,
-    ) -> Result<DeliveryId, StoreFailure> {
-        let delivery = Delivery::new(target.clone(), payload, self.0.clock.now());
+    ) -> Result<DeliveryId, EnqueueError> {
+        let recipient = recipient.into();
+        if let Recipient::Registration(_) = &recipient {
+            if self.0.registrations.is_none() {
+                return Err(EnqueueError::NoRegistrations);
+            }
+            // Whichever scheme the registration will select when the delivery is sent.
+            if !payload.is_compact() {
+                return Err(EnqueueError::NotCompact);
+            }
+        }
+        let delivery = Delivery::new(recipient, payload, self.0.clock.now());
         self.0.store.add(&delivery).await?;
         self.0.enqueued.notify_one();
         Ok(delivery.id().clone())
@@ -149,52 +149,83 @@ impl WebhookSender {
         }
     }
 
-    /// Signs the payload and sends it, once.
+    /// Authenticates the payload and sends it, once.
     ///
     /// # Errors
     /// [`AttemptFailure`], which says whether to try again and when.
     pub async fn send_once(
         &self,
-        target: &WebhookTarget,
+        recipient: impl Into<Recipient>,
         payload: &Payload,
     ) -> Result<(), AttemptFailure> {
-        self.post(target, payload.bytes().clone()).await?.accepted().map(drop)
+        let recipient = recipient.into();
+        within_limit(async {
+            let registration = self.registration(&recipient).await?;
+            if let Authentication::LegacyHmac(_) = registration.authentication()
+                && !payload.is_compact()
+            {
+                return Err(AttemptFailure::NotCompact);
+            }
+            self.post_authentic(&registration, payload.bytes().clone()).await
+        })
+        .await?
+        .accepted()
+        .map(drop)
     }
 
-    /// Signs these bytes and sends them.
-    pub(super) async fn post(
+    /// Signs these bytes by RFC 9421 and sends them.
+    pub(super) async fn post_signed(
         &self,
         target: &WebhookTarget,
         body: Bytes,
     ) -> Result<Reply, AttemptFailure> {
-        let attempt = async {
-            let fields = self.sign(target, &body).await.map_err(AttemptFailure::Sign)?;
-            self.0.post.post(target, fields, body).await
-        };
-        time::timeout(ATTEMPT_LIMIT, attempt).await.unwrap_or(Err(AttemptFailure::TimedOut))
+        let registration = Registration::new(target.clone(), Authentication::Rfc9421);
+        within_limit(self.post_authentic(&registration, body)).await
     }
 
     pub(super) fn signer(&self) -> &Signer {
         &self.0.signer
     }
 
-    async fn sign(&self, target: &WebhookTarget, body: &[u8]) -> Result<HeaderMap, SignError> {
-        let content_type = [FieldLine::new("Content-Type", JSON)];
-        let request = Request::new("POST", target.as_str(), &content_type, body);
-        let signed = self.0.signer.sign(&request).await?;
-        let mut fields = HeaderMap::new();
-        fields.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
-        for (name, value) in signed.iter() {
-            let name =
-                HeaderName::from_bytes(name.as_bytes()).map_err(|_| SignError::TooManyFields)?;
-            fields.insert(name, HeaderValue::from_str(value).map_err(SignError::from)?);
+    async fn registration(&self, recipient: &Recipient) -> Result<Registration, AttemptFailure> {
+        match recipient {
+            Recipient::Target(target) => {
+                Ok(Registration::new(target.clone(), Authentication::Rfc9421))
+            }
+            Recipient::Registration(id) => {
+                let registrations =
+                    self.0.registrations.as_ref().ok_or(AttemptFailure::NoRegistrations)?;
+                let found = registrations.find(id).await.map_err(AttemptFailure::Lookup)?;
+                found.ok_or(AttemptFailure::Withdrawn)
+            }
         }
-        Ok(fields)
+    }
+
+    async fn post_authentic(
+        &self,
+        registration: &Registration,
+        body: Bytes,
+    ) -> Result<Reply, AttemptFailure> {
+        let target = registration.target();
+        let fields = match registration.authentication() {
+            Authentication::Rfc9421 => authenticate::sign(&self.0.signer, target, &body).await?,
+            Authentication::LegacyHmac(scheme) => {
+                authenticate::hmac(scheme, &body, self.0.clock.now())?
+            }
+            Authentication::Bearer(token) => authenticate::bearer(token)?,
+        };
+        self.0.post.post(target, fields, body).await
     }
 
     /// Makes one attempt, and leaves the store with what came of it.
     async fn deliver(&self, delivery: Delivery) {
-        let result = self.send_once(delivery.target(), delivery.payload()).await;
+        let end_of_attempt = self.0.clock.now().plus(ATTEMPT_LIMIT.as_secs().cast_signed());
+        if end_of_attempt > delivery.due() {
+            // The process stood still since it claimed the delivery; another one may have it soon.
+            tracing::warn!(target: "adcp_signing::webhook", id = %delivery.id(), "claim ran out");
+            return;
+        }
+        let result = self.send_once(delivery.recipient(), delivery.payload()).await;
         let attempts = delivery.attempts().saturating_add(1);
         let now = self.0.clock.now();
         let outcome = match result {
@@ -214,7 +245,7 @@ impl WebhookSender {
         };
         let event = DeliveryEvent {
             id: delivery.id().clone(),
-            target: delivery.target().clone(),
+            recipient: delivery.recipient().clone(),
             idempotency_key: delivery.payload().idempotency_key().clone(),
             attempts,
             outcome,
@@ -222,9 +253,9 @@ impl WebhookSender {
         let stored = match &event.outcome {
             Outcome::Retrying { wait, .. } => {
                 let due = now.plus(i64::try_from(ceil_seconds(*wait)).unwrap_or(i64::MAX));
-                self.0.store.put_back(&delivery.failed(due)).await
+                self.0.store.put_back(&delivery, due).await
             }
-            _ => self.0.store.done(delivery.id()).await,
+            _ => self.0.store.done(&delivery).await,
         };
         outcome::log(&event);
         match stored {
@@ -232,6 +263,13 @@ impl WebhookSender {
             Err(failure) => log_store(&failure, "record the outcome of a delivery"),
         }
     }
+}
+
+/// What the attempt answers, unless it takes too long.
+async fn within_limit<T>(
+    attempt: impl Future<Output = Result<T, AttemptFailure>>,
+) -> Result<T, AttemptFailure> {
+    time::timeout(ATTEMPT_LIMIT, attempt).await.unwrap_or(Err(AttemptFailure::TimedOut))
 }
 
 /// Whole seconds, so that no attempt comes before its pause has ended.
@@ -252,94 +290,3 @@ impl fmt::Debug for WebhookSender {
             .finish_non_exhaustive()
     }
 }
-
-impl<S> fmt::Debug for WebhookSenderBuilder<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WebhookSenderBuilder").field("signer", &self.signer).finish_non_exhaustive()
-    }
-}
-
-impl<S> WebhookSenderBuilder<S> {
-    /// Where deliveries wait.
-    pub fn store<T: DeliveryStore + 'static>(self, store: T) -> WebhookSenderBuilder<T> {
-        let Self { signer, observer, clock, backoff, concurrency, resolver, proxy, .. } = self;
-        WebhookSenderBuilder {
-            signer,
-            store,
-            observer,
-            clock,
-            backoff,
-            concurrency,
-            resolver,
-            proxy,
-        }
-    }
-
-    /// Who hears what becomes of deliveries.
-    pub fn observer(mut self, observer: impl DeliveryObserver + 'static) -> Self {
-        self.observer = Box::new(observer);
-        self
-    }
-
-    /// The pauses and the horizon, in place of 10 seconds to an hour, for a day.
-    pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.backoff = backoff;
-        self
-    }
-
-    /// How many attempts are made at a time, in place of 64.
-    pub fn concurrency(mut self, attempts: std::num::NonZeroUsize) -> Self {
-        self.concurrency = attempts.get();
-        self
-    }
-
-    /// The clock of deliveries, in place of the system's. That of signatures is the signer's.
-    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
-        self.clock = Arc::new(clock);
-        self
-    }
-
-    /// Resolves names, in place of the system's resolver. Its answers are checked in the same way.
-    pub fn resolver(mut self, resolver: impl Resolve + 'static) -> Self {
-        self.resolver = Some(Arc::new(resolver));
-        self
-    }
-
-    /// Sends through this proxy. A proxy resolves the names of receivers by itself, so it has to
-    /// refuse reserved addresses: this sender cannot. Without it no proxy is used, not even one of
-    /// the environment.
-    pub fn proxy(mut self, proxy: Proxy) -> Self {
-        self.proxy = Some(proxy);
-        self
-    }
-}
-
-impl<S: DeliveryStore + 'static> WebhookSenderBuilder<S> {
-    /// The sender.
-    ///
-    /// # Errors
-    /// [`SenderError`].
-    pub fn build(mut self) -> Result<WebhookSender, SenderError> {
-        let post = Guard::new(self.resolver.take(), self.proxy.take());
-        self.build_on(post.map_err(SenderError::Client)?)
-    }
-
-    fn build_on(self, post: impl Post + 'static) -> Result<WebhookSender, SenderError> {
-        if self.signer.profile().kind() != MessageKind::Webhook {
-            return Err(SenderError::NotForWebhooks);
-        }
-        Ok(WebhookSender(Arc::new(Inner {
-            signer: self.signer,
-            post: Box::new(post),
-            store: Box::new(self.store),
-            observer: self.observer,
-            clock: self.clock,
-            backoff: self.backoff,
-            concurrency: self.concurrency,
-            enqueued: Notify::new(),
-        })))
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -10,12 +10,18 @@ use super::{Delivery, DeliveryId};
 
 /// Where the deliveries of a [`WebhookSender`](super::WebhookSender) wait.
 ///
-/// A table with the columns `id` (primary key), `target`, `payload`, `enqueued_at`, `attempts` and
-/// `due`, with an index on `due`, is enough. [`Delivery::restore`] takes all of them but the `id`,
-/// which follows from the others. Targets hold secrets of the counterparty, and payloads its
-/// business: protect the table.
+/// A table with the columns `id` (primary key), `target`, `registration` (one of the two is null),
+/// `payload`, `enqueued_at`, `attempts` and `due`, with an index on `due`, is enough.
+/// [`Delivery::restore`] takes all of them but the `id`, which follows from the others. Targets can
+/// hold secrets of the counterparty, and payloads its business: protect the table. Credentials are
+/// not in it: a registration is looked up when its delivery is sent.
 ///
-/// Several senders may share a store.
+/// Several senders may share a store. `due` is the time of the next attempt, and of a claimed
+/// delivery the end of the claim. It names the claim as well: a later claim of the same delivery
+/// ends later, so `put_back` and `done` change nothing where `due` is not that of the claim.
+///
+/// The crate `adcp-signing-sqlite` has one for a single machine. Hold yours against the suite of
+/// [`conformance`](crate::webhook::conformance).
 #[async_trait]
 pub trait DeliveryStore: Send + Sync + fmt::Debug {
     /// Stores a new delivery before it is sent. One that is stored already stays as it is:
@@ -40,19 +46,20 @@ pub trait DeliveryStore: Send + Sync + fmt::Debug {
         limit: usize,
     ) -> Result<Vec<Delivery>, StoreFailure>;
 
-    /// Sets `attempts` and `due` of a stored delivery after an attempt that failed. One that is not
-    /// stored stays away.
+    /// Ends a claim after an attempt that failed: adds one to `attempts` and sets `due`. Nothing
+    /// changes where the claim is not this one any more: `… WHERE id = $id AND due = $claimed`.
     ///
     /// # Errors
     /// [`StoreFailure`]; the delivery is tried again when its claim ends.
-    async fn put_back(&self, delivery: &Delivery) -> Result<(), StoreFailure>;
+    async fn put_back(&self, claimed: &Delivery, due: UnixSeconds) -> Result<(), StoreFailure>;
 
-    /// Removes a delivery that is delivered, refused or given up.
+    /// Removes a delivery that is delivered, refused or given up. Nothing changes where the claim is
+    /// not this one any more: whoever claimed it since has to come to an end with it.
     ///
     /// # Errors
     /// [`StoreFailure`]; the delivery is sent once more when its claim ends, and its receiver
     /// recognizes it by the idempotency key.
-    async fn done(&self, id: &DeliveryId) -> Result<(), StoreFailure>;
+    async fn done(&self, claimed: &Delivery) -> Result<(), StoreFailure>;
 }
 
 /// A store of webhooks failed, or has no room.
@@ -82,12 +89,12 @@ impl<S: DeliveryStore + ?Sized> DeliveryStore for Arc<S> {
         S::claim_due(self, now, until, limit).await
     }
 
-    async fn put_back(&self, delivery: &Delivery) -> Result<(), StoreFailure> {
-        S::put_back(self, delivery).await
+    async fn put_back(&self, claimed: &Delivery, due: UnixSeconds) -> Result<(), StoreFailure> {
+        S::put_back(self, claimed, due).await
     }
 
-    async fn done(&self, id: &DeliveryId) -> Result<(), StoreFailure> {
-        S::done(self, id).await
+    async fn done(&self, claimed: &Delivery) -> Result<(), StoreFailure> {
+        S::done(self, claimed).await
     }
 }
 
@@ -154,15 +161,20 @@ impl DeliveryStore for InMemoryDeliveries {
         Ok(claimed.collect())
     }
 
-    async fn put_back(&self, delivery: &Delivery) -> Result<(), StoreFailure> {
-        if let Some(stored) = self.waiting.lock().get_mut(delivery.id()) {
-            *stored = delivery.clone();
+    async fn put_back(&self, claimed: &Delivery, due: UnixSeconds) -> Result<(), StoreFailure> {
+        let mut waiting = self.waiting.lock();
+        let stored = waiting.get_mut(claimed.id()).filter(|stored| stored.due() == claimed.due());
+        if let Some(stored) = stored {
+            *stored = claimed.clone().failed(due);
         }
         Ok(())
     }
 
-    async fn done(&self, id: &DeliveryId) -> Result<(), StoreFailure> {
-        self.waiting.lock().remove(id);
+    async fn done(&self, claimed: &Delivery) -> Result<(), StoreFailure> {
+        let mut waiting = self.waiting.lock();
+        if waiting.get(claimed.id()).is_some_and(|stored| stored.due() == claimed.due()) {
+            waiting.remove(claimed.id());
+        }
         Ok(())
     }
 }
@@ -170,14 +182,15 @@ impl DeliveryStore for InMemoryDeliveries {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::webhook::Payload;
+    use crate::webhook::{Payload, Recipient, RegistrationId, WebhookTarget};
 
     const NOW: UnixSeconds = UnixSeconds::new(1_776_520_800);
 
     fn delivery(number: u8, due: i64) -> Delivery {
         let body = format!(r#"{{"idempotency_key":"whk_20260526_{number:06}"}}"#);
-        let target = "https://buyer.example.com/hooks".parse().unwrap();
-        Delivery::restore(target, Payload::from_bytes(body).unwrap(), NOW, 0, NOW.plus(due))
+        let target: WebhookTarget = "https://buyer.example.com/hooks".parse().unwrap();
+        let payload = Payload::from_bytes(body).unwrap();
+        Delivery::restore(Recipient::Target(target), payload, NOW, 0, NOW.plus(due))
     }
 
     #[tokio::test]
@@ -206,13 +219,16 @@ mod tests {
         let store = InMemoryDeliveries::with_capacity(1);
         let first = delivery(1, 0);
         store.add(&first).await.unwrap();
-        store.put_back(&first.clone().failed(NOW.plus(9))).await.unwrap();
+        store.put_back(&first, NOW.plus(9)).await.unwrap();
         store.add(&first).await.unwrap();
         assert!(store.claim_due(NOW, NOW.plus(60), 9).await.unwrap().is_empty());
         assert!(store.add(&delivery(2, 0)).await.is_err(), "full");
         assert_eq!(store.len(), 1);
-        store.done(first.id()).await.unwrap();
-        store.put_back(&first).await.unwrap();
+        store.done(&first).await.unwrap();
+        assert_eq!(store.len(), 1, "the claim is another one");
+        let claimed = first.failed(NOW.plus(9));
+        store.done(&claimed).await.unwrap();
+        store.put_back(&claimed, NOW).await.unwrap();
         assert!(store.is_empty());
     }
 
@@ -224,8 +240,12 @@ mod tests {
         let changed = r#"{"idempotency_key":"whk_20260526_000001","status":"failed"}"#;
         let payload = Payload::from_bytes(changed).unwrap();
         let of = |url: &str, payload: &Payload| {
-            Delivery::new(url.parse().unwrap(), payload.clone(), NOW).id().clone()
+            let target: WebhookTarget = url.parse().unwrap();
+            Delivery::new(target.into(), payload.clone(), NOW).id().clone()
         };
+        let named = RegistrationId::new("https://buyer.example.com/hooks").into();
+        let named = Delivery::new(named, one.payload().clone(), NOW);
+        assert_ne!(one.id(), named.id(), "a registration of that name is another recipient");
         assert_ne!(one.id(), &of("https://buyer.example.com/hooks", &payload));
         assert_ne!(one.id(), &of("https://buyer.example.com/other", one.payload()));
         assert_eq!(one.id().as_str().len(), 32);

@@ -74,6 +74,15 @@ impl WebhookTarget {
         }
     }
 
+    /// A target that [`as_str`](Self::as_str) gave, out of a store: one that was parsed, or one for
+    /// development. Never pass what a counterparty registered.
+    ///
+    /// # Errors
+    /// [`TargetError`].
+    pub fn restore(stored: &str) -> Result<Self, TargetError> {
+        Self::loopback_for_development(stored).or_else(|_| stored.parse())
+    }
+
     /// The whole URL, secret parts included: to store it.
     pub fn as_str(&self) -> &str {
         self.url.as_str()
@@ -183,6 +192,18 @@ mod tests {
         for url in ["http://localhost/x", "http://10.0.0.1/x", "https://buyer.example.com/"] {
             let refused = WebhookTarget::loopback_for_development(url);
             assert_eq!(refused, Err(TargetError::NotLoopback), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_target_that_was_stored_comes_back_and_no_other_is_taken_for_one() {
+        let parsed: WebhookTarget = "https://buyer.example.com/hooks?token=1".parse().unwrap();
+        let loopback = WebhookTarget::loopback_for_development("http://[::1]:81/x").unwrap();
+        for target in [parsed, loopback] {
+            assert_eq!(WebhookTarget::restore(target.as_str()), Ok(target));
+        }
+        for url in ["http://buyer.example.com/", "https://10.0.0.1/", "http://localhost/"] {
+            assert!(WebhookTarget::restore(url).is_err(), "{url}");
         }
     }
 

@@ -1,3 +1,5 @@
+mod registrations;
+
 use std::{
     collections::VecDeque,
     sync::atomic::{AtomicUsize, Ordering},
@@ -5,12 +7,14 @@ use std::{
 
 use adcp_signing_core::{
     Algorithm, InMemoryProvider, KeyPurpose, ProviderError, ProviderErrorKind, PublicKey,
-    SigningProvider, UnixSeconds,
+    SignError, SigningProvider, UnixSeconds,
     provider::{Capability, KeyIdentity, Signed},
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use tokio::{sync::mpsc, time::Instant};
+
+use http::{HeaderMap, HeaderValue};
 
 use super::*;
 use crate::webhook::InMemoryDeliveries;
@@ -267,6 +271,21 @@ async fn what_was_stored_before_a_restart_is_delivered_after_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_claim_that_ran_out_while_the_process_stood_still_is_not_used() {
+    let mut setup = setup([]);
+    let now = UnixSeconds::new(EPOCH);
+    let delivery = Delivery::new(target().into(), payload(1), now);
+    setup.store.add(&delivery).await.unwrap();
+    let claimed = setup.store.claim_due(now, now.plus(CLAIM_SECONDS), 1).await.unwrap().remove(0);
+    time::advance(Duration::from_secs(61)).await;
+    setup.sender.deliver(claimed.clone()).await;
+    assert_eq!((setup.script.count(), setup.store.len()), (0, 1));
+    assert!(setup.events.try_recv().is_err());
+    setup.sender.deliver(claimed.claimed_until(now.plus(61 + 30))).await;
+    assert_eq!(setup.script.count(), 1, "there is time for one attempt");
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_more_attempts_are_made_at_a_time_than_allowed() {
     let mut setup = setup(std::iter::repeat_n(Answer::Hangs, 3));
     let one = std::num::NonZeroUsize::new(2).unwrap();
@@ -322,15 +341,15 @@ impl DeliveryStore for Failing {
         self.store.claim_due(now, until, limit).await
     }
 
-    async fn put_back(&self, delivery: &Delivery) -> Result<(), StoreFailure> {
-        self.store.put_back(delivery).await
+    async fn put_back(&self, claimed: &Delivery, due: UnixSeconds) -> Result<(), StoreFailure> {
+        self.store.put_back(claimed, due).await
     }
 
-    async fn done(&self, id: &DeliveryId) -> Result<(), StoreFailure> {
+    async fn done(&self, claimed: &Delivery) -> Result<(), StoreFailure> {
         if self.dones.fetch_add(1, Ordering::SeqCst) == 0 {
             return Err(StoreFailure::new("away"));
         }
-        self.store.done(id).await
+        self.store.done(claimed).await
     }
 }
 
