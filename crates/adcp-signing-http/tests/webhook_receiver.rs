@@ -11,12 +11,12 @@
 
 mod support;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use adcp_signing_core::{
     FieldLine, InMemoryReplayStore, Request as Message, UnixSeconds,
     replay::{AdmissionClause, AdmissionEvent, AdmissionThresholds, AdmissionTracked},
-    webhook::HmacSecret,
+    webhook::{BearerToken, HmacSecret, LegacyBearer},
 };
 use adcp_signing_http::{
     Verify,
@@ -27,8 +27,8 @@ use adcp_signing_http::{
     },
 };
 use async_trait::async_trait;
-use axum::{Json, Router, body::Bytes, extract::State, http::StatusCode, routing::post};
-use serde_json::{Value, json};
+use axum::{Router, body::Bytes, extract::State, http::StatusCode, routing::post};
+use serde_json::json;
 use support::{
     PATIENCE, Reached, Server, key, required, verifier,
     webhooks::{
@@ -198,6 +198,92 @@ async fn hmac_is_refused_by_its_head_where_that_decides() {
     assert_eq!(reached.count(), 0);
 }
 
+const TOKEN: &str = "Xq3v-x8ZpT0wL5rB2nK7yD4hG9cF6mJ1";
+const OLD_TOKEN: &str = "old!-x8ZpT0wL5rB2nK7yD4hG9cF6mJ1";
+
+fn token(text: &str) -> BearerToken {
+    BearerToken::new(text.to_owned()).unwrap()
+}
+
+/// A buyer that takes bearer tokens, the previous one among them.
+async fn bearer_buyer(reached: &Reached) -> Server {
+    let until = UnixSeconds::new(4_000_000_000);
+    let scheme = LegacyBearer::new(token(TOKEN)).accepting_previous(token(OLD_TOKEN), until);
+    let receiver = WebhookReceiver::legacy_bearer(scheme, SELLER, InMemoryDedup::default());
+    Server::start(|_| buyer(receiver, reached.clone())).await
+}
+
+#[tokio::test]
+async fn two_bearer_tokens_are_taken_during_a_rotation_and_no_third() {
+    let reached = Reached::default();
+    let server = bearer_buyer(&reached).await;
+    let post = async |authorization: String, number: u8| {
+        let request = reqwest::Client::new()
+            .post(server.url("/hooks"))
+            .header("authorization", authorization)
+            .json(&json!({ "idempotency_key": format!("whk_20260526_{number:06}") }));
+        let response = request.send().await.unwrap();
+        let challenge = response.headers().get("www-authenticate").cloned();
+        let challenge = challenge.map(|value| value.to_str().unwrap().to_owned());
+        (response.status().as_u16(), challenge, response.text().await.unwrap())
+    };
+    let accepted = (200, None, format!("{SELLER} reports null"));
+    assert_eq!(post(format!("Bearer {TOKEN}"), 1).await, accepted);
+    assert_eq!(post(format!("Bearer {OLD_TOKEN}"), 2).await, accepted);
+    assert_eq!(post(format!("Bearer {TOKEN}"), 2).await, (200, None, String::new()));
+    assert_eq!(reached.count(), 2);
+    for (authorization, challenge) in [
+        (format!("Bearer 3{TOKEN}"), r#"Bearer error="invalid_token""#),
+        (format!("Basic {TOKEN}"), "Bearer"),
+    ] {
+        let (status, found, body) = post(authorization, 3).await;
+        assert_eq!((status, found.as_deref()), (401, Some(challenge)));
+        assert_eq!(body, r#"{"error":"bearer_token_invalid"}"#);
+    }
+    assert_eq!(reached.count(), 2);
+}
+
+#[tokio::test]
+async fn a_bearer_token_is_judged_by_the_head_and_is_no_other_mode() {
+    let (key, reached) = (key(), Reached::default());
+    let server = bearer_buyer(&reached).await;
+    let url = server.url("/hooks");
+    let mismatch = is(401, "webhook_mode_mismatch", false);
+    assert_eq!(post_hmac(&hmac(SECRET), &url, &body("completed")).await, mismatch);
+    let signed = post_signed(&key, &url, "application/json", &body("completed")).await;
+    assert_eq!(signed, mismatch);
+    let right = format!("Authorization: Bearer {TOKEN}\r\n");
+    for (fields, status) in [
+        (String::new(), 401),
+        (format!("{right}Signature: sig1=:AA:\r\n"), 401),
+        (format!("{right}{right}"), 401),
+        (right.clone(), 415),
+        (format!("{right}Content-Type: text/plain\r\n"), 415),
+    ] {
+        // The body is announced and never sent.
+        let head = format!(
+            "POST /hooks HTTP/1.1\r\nHost: {}\r\n{fields}Content-Length: 1000\r\n\r\n",
+            server.address
+        );
+        let answer = server.raw(head.as_bytes()).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{fields}: {answer}");
+    }
+    let large = reqwest::Client::new()
+        .post(&url)
+        .bearer_auth(TOKEN)
+        .header("content-type", "application/json")
+        .body("x".repeat(1_048_577));
+    assert_eq!(large.send().await.unwrap().status(), 413);
+    let twice = format!(r#"{{"idempotency_key":"{KEY}","a":1,"a":2}}"#);
+    let duplicate = reqwest::Client::new()
+        .post(&url)
+        .bearer_auth(TOKEN)
+        .header("content-type", "application/json")
+        .body(twice);
+    assert_eq!(duplicate.send().await.unwrap().status(), 400);
+    assert_eq!(reached.count(), 0);
+}
+
 #[tokio::test]
 async fn what_is_not_a_webhook_is_refused_with_its_reason() {
     let (key, reached) = (key(), Reached::default());
@@ -318,6 +404,11 @@ async fn a_route_that_is_set_up_wrongly_is_misconfigured() {
         let twice = post(handler)
             .layer::<_, std::convert::Infallible>(receiver(base.clone()))
             .layer(receiver(base.clone()));
+        let bearer = LegacyBearer::new(token(TOKEN));
+        let bearer = WebhookReceiver::legacy_bearer(bearer, SELLER, InMemoryDedup::default());
+        let bearer_both = post(handler)
+            .layer::<_, std::convert::Infallible>(bearer)
+            .layer(verify(&key, base.clone()).webhooks());
         let hmac_twice =
             post(handler).layer::<_, std::convert::Infallible>(hmac.clone()).layer(hmac.clone());
         let both = post(handler)
@@ -330,10 +421,11 @@ async fn a_route_that_is_set_up_wrongly_is_misconfigured() {
             .route("/twice", twice)
             .route("/hmac-twice", hmac_twice)
             .route("/both", both)
+            .route("/bearer-both", bearer_both)
             .route("/requests", post(handler).layer(requests))
     })
     .await;
-    for path in ["/bare", "/twice", "/both", "/requests"] {
+    for path in ["/bare", "/twice", "/both", "/bearer-both", "/requests"] {
         let answer =
             post_signed(&key, &server.url(path), "application/json", &body("completed")).await;
         assert_eq!(answer, is(500, "verifier_misconfigured", false), "{path}");

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-#[cfg(feature = "webhooks")]
-use adcp_signing_core::ErrorCode;
 use adcp_signing_core::Rejection;
 
 /// Two layers on one request.
@@ -39,8 +37,8 @@ pub(crate) struct RefusedWebhook {
     pub(crate) status: u16,
     /// The stable reason.
     pub(crate) reason: &'static str,
-    /// The code of AdCP, which goes into `WWW-Authenticate`.
-    pub(crate) code: Option<ErrorCode>,
+    /// The value of `WWW-Authenticate`, where the webhook is not authentic.
+    pub(crate) challenge: Option<String>,
     pub(crate) retry_after: Option<Duration>,
     /// For the log alone.
     pub(crate) detail: String,
@@ -80,9 +78,7 @@ impl Refused {
         let (challenge, wait) = match self {
             Self::Rejection(rejection) => (rejection.www_authenticate(), rejection.retry_after()),
             #[cfg(feature = "webhooks")]
-            Self::Webhook(refused) => {
-                (refused.code.map(ErrorCode::www_authenticate), refused.retry_after)
-            }
+            Self::Webhook(refused) => (refused.challenge.clone(), refused.retry_after),
             _ => (None, None),
         };
         fields.extend(challenge.map(|value| (http::header::WWW_AUTHENTICATE, value)));
@@ -110,10 +106,10 @@ impl Refused {
                 tracing::info!(target: LOG, error, "refused: the body could not be read");
             }
             Self::Misconfigured { cure } => tracing::error!(target: LOG, cure, "misconfigured"),
-            // The code is one of a forged or misdirected webhook: an alarm may stand on it.
+            // The webhook is forged or misdirected: an alarm may stand on its code.
             #[cfg(feature = "webhooks")]
-            Self::Webhook(RefusedWebhook { code: Some(code), detail, .. }) => {
-                tracing::warn!(target: LOG, code = code.as_str(), detail, "refused a webhook");
+            Self::Webhook(RefusedWebhook { challenge: Some(_), reason, detail, .. }) => {
+                tracing::warn!(target: LOG, code = reason, detail, "refused a webhook");
             }
             #[cfg(feature = "webhooks")]
             Self::Webhook(RefusedWebhook { reason, detail, .. }) => {

@@ -1,5 +1,6 @@
 //! `WebhookReceiver`: the layer in front of the handler of a webhook registration.
 
+mod bearer;
 mod hmac;
 mod origin;
 mod refusals;
@@ -15,7 +16,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use adcp_signing_core::{
     Clock, Profile, SystemClock, Verified, VerifiedSigner,
     http_message::RequestHead,
-    webhook::{LegacyHmac, WebhookAuthMode},
+    webhook::{LegacyBearer, LegacyHmac, WebhookAuthMode},
 };
 use bytes::Bytes;
 use serde_json::Value;
@@ -36,7 +37,7 @@ use crate::{
     inbound::{Inbound, Limits, Refused, Route, admit, refused::TWO_LAYERS},
 };
 
-/// How long a body may take to arrive where the mode is HMAC.
+/// How long a body may take to arrive where no verifier limits it.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Receives the webhooks of one registration: authenticates each by the one mode that the
@@ -66,10 +67,12 @@ struct Shared {
     activation: Option<Subscription>,
 }
 
-/// What the registration selects. The other is never tried.
+/// What the registration selects. No other is tried.
+#[derive(Clone)]
 enum Mode {
     Rfc9421(Arc<Route>),
     LegacyHmac { scheme: LegacyHmac, sender: Arc<str> },
+    LegacyBearer { scheme: LegacyBearer, sender: Arc<str> },
 }
 
 impl WebhookReceiver {
@@ -89,6 +92,21 @@ impl WebhookReceiver {
     pub fn legacy_hmac(scheme: LegacyHmac, sender: &str, dedup: impl DedupStore + 'static) -> Self {
         let sender = challenge::agent_name(sender).into();
         Self::new(Mode::LegacyHmac { scheme, sender }, dedup)
+    }
+
+    /// Receives what is authenticated by a bearer token, which AdCP 4.0 removes: the registration has
+    /// `authentication` with that scheme. The token protects nothing of the body, so read the state
+    /// that a webhook reports from the seller before you act on it.
+    ///
+    /// `sender` names the one who holds the token. Give the URL of its agent: when it changes to RFC
+    /// 9421, what it has sent before is still recognized.
+    pub fn legacy_bearer(
+        scheme: LegacyBearer,
+        sender: &str,
+        dedup: impl DedupStore + 'static,
+    ) -> Self {
+        let sender = challenge::agent_name(sender).into();
+        Self::new(Mode::LegacyBearer { scheme, sender }, dedup)
     }
 
     fn new(mode: Mode, dedup: impl DedupStore + 'static) -> Self {
@@ -127,12 +145,7 @@ impl WebhookReceiver {
     fn with(self, change: impl FnOnce(&mut Shared)) -> Self {
         let Shared { mode, dedup, retention, clock, activation } = &*self.0;
         let mut shared = Shared {
-            mode: match mode {
-                Mode::Rfc9421(route) => Mode::Rfc9421(Arc::clone(route)),
-                Mode::LegacyHmac { scheme, sender } => {
-                    Mode::LegacyHmac { scheme: scheme.clone(), sender: Arc::clone(sender) }
-                }
-            },
+            mode: mode.clone(),
             dedup: Arc::clone(dedup),
             retention: *retention,
             clock: Arc::clone(clock),
@@ -148,6 +161,7 @@ impl fmt::Debug for WebhookReceiver {
         let mode = match &self.0.mode {
             Mode::Rfc9421(_) => WebhookAuthMode::Rfc9421,
             Mode::LegacyHmac { .. } => WebhookAuthMode::LegacyHmac,
+            Mode::LegacyBearer { .. } => WebhookAuthMode::Bearer,
         };
         f.debug_struct("WebhookReceiver").field("mode", &mode).finish_non_exhaustive()
     }
@@ -227,6 +241,13 @@ impl Shared {
                 let now = || self.clock.now();
                 let body = hmac::authenticate(scheme, &request.head(), read, now).await?;
                 Ok((body, WebhookSource::LegacyHmac(Arc::clone(sender))))
+            }
+            Mode::LegacyBearer { scheme, sender } => {
+                not_verified_before(request)?;
+                let read = async || read(shared_secret_limits()).await;
+                let now = self.clock.now();
+                let body = bearer::authenticate(scheme, &request.head(), read, now).await?;
+                Ok((body, WebhookSource::LegacyBearer(Arc::clone(sender))))
             }
         }
     }

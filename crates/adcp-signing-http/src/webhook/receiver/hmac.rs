@@ -7,7 +7,7 @@ use adcp_signing_core::{
 };
 use bytes::Bytes;
 
-use super::refusals::{not_authentic, not_json};
+use super::refusals::{by_hmac, not_json};
 use crate::inbound::Refused;
 
 /// Authenticates a delivery. What the head decides is decided before the body is read.
@@ -18,16 +18,14 @@ pub(super) async fn authenticate(
     now: impl Fn() -> UnixSeconds,
 ) -> Result<Bytes, Refused> {
     let fields: Vec<_> = head.fields().collect();
-    WebhookAuthMode::LegacyHmac
-        .check(&fields)
-        .map_err(|mismatch| not_authentic(&mismatch.into()))?;
+    WebhookAuthMode::LegacyHmac.check(&fields).map_err(|mismatch| by_hmac(&mismatch.into()))?;
     if !WebhookAuthMode::detect(&fields).legacy_hmac {
-        scheme.verify(&fields, b"", now()).map_err(|rejection| not_authentic(&rejection))?;
+        scheme.verify(&fields, b"", now()).map_err(|rejection| by_hmac(&rejection))?;
     }
     if !fields.iter().any(|field| field.is("Content-Type")) {
         return Err(not_json());
     }
     let body = read().await?;
-    scheme.verify(&fields, &body, now()).map_err(|rejection| not_authentic(&rejection))?;
+    scheme.verify(&fields, &body, now()).map_err(|rejection| by_hmac(&rejection))?;
     Ok(body)
 }

@@ -21,6 +21,9 @@ pub enum WebhookSource {
     Signed(VerifiedSigner),
     /// The shared secret of the registration: the name that you gave to its other holder.
     LegacyHmac(Arc<str>),
+    /// The bearer token of the registration: the name that you gave to its other holder. Nothing
+    /// proves that the body is the sender's.
+    LegacyBearer(Arc<str>),
 }
 
 impl WebhookOrigin {
@@ -30,7 +33,7 @@ impl WebhookOrigin {
     }
 
     /// Who sent the webhook: the URL of its agent where the resolver of keys knows it, or the name
-    /// that you gave to the holder of the secret. Never taken from the body.
+    /// that you gave to the holder of the secret or token. Never taken from the body.
     pub fn sender(&self) -> &str {
         self.source.sender()
     }
@@ -46,7 +49,7 @@ impl WebhookSource {
         match self {
             // Without an agent, a `keyid` is unique among the keys of the resolver.
             Self::Signed(signer) => signer.agent_url().unwrap_or(signer.keyid()),
-            Self::LegacyHmac(name) => name,
+            Self::LegacyHmac(name) | Self::LegacyBearer(name) => name,
         }
     }
 }

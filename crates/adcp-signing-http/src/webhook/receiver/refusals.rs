@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use adcp_signing_core::{ErrorCode, webhook::HmacRejection};
+use adcp_signing_core::webhook::{BearerRejection, HmacRejection};
 
 use crate::{
     inbound::{Refused, refused::RefusedWebhook},
@@ -28,7 +28,7 @@ pub(super) fn refused(
     Refused::Webhook(RefusedWebhook {
         status,
         reason,
-        code: None,
+        challenge: None,
         retry_after,
         detail: detail.into(),
     })
@@ -39,14 +39,28 @@ pub(super) fn unavailable(detail: impl Into<String>) -> Refused {
     refused(503, "receiver_unavailable", Some(RETRY_AFTER), detail)
 }
 
-pub(super) fn not_authentic(rejection: &HmacRejection) -> Refused {
-    let code: ErrorCode = rejection.code();
+/// The HMAC does not authenticate the webhook.
+pub(super) fn by_hmac(rejection: &HmacRejection) -> Refused {
+    let code = rejection.code();
+    not_authentic(code.as_str(), code.www_authenticate(), rejection.to_string())
+}
+
+/// The bearer token does not authenticate the webhook.
+pub(super) fn by_bearer(rejection: &BearerRejection) -> Refused {
+    let reason = match rejection.code() {
+        Some(code) => code.as_str(),
+        None => "bearer_token_invalid",
+    };
+    not_authentic(reason, rejection.www_authenticate(), rejection.to_string())
+}
+
+fn not_authentic(reason: &'static str, challenge: String, detail: String) -> Refused {
     Refused::Webhook(RefusedWebhook {
         status: 401,
-        reason: code.as_str(),
-        code: Some(code),
+        reason,
+        challenge: Some(challenge),
         retry_after: None,
-        detail: rejection.to_string(),
+        detail,
     })
 }
 
