@@ -13,7 +13,7 @@ mod support;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use actix_web::{App, HttpServer, web};
+use actix_web::web;
 use adcp_signing_core::{
     Context, FieldLine, InMemoryProvider, Request, Transport, Verified as Verdict, VerifiedSigner,
 };
@@ -43,7 +43,7 @@ async fn seller(key: &Arc<InMemoryProvider>, time: Duration) -> Server {
     let address = listener.local_addr().unwrap();
     let base: BaseUrl = format!("http://{address}").parse().unwrap();
     let verify = Verify::new(verifier, base).read_timeout(time).max_unsigned_body(1024);
-    let app = move || {
+    support::actix::serve(listener, move |app| {
         let layer = verify.operation(OPERATION);
         let bearer = |request: actix_web::dev::ServiceRequest,
                       next: actix_web::middleware::Next<_>| {
@@ -53,63 +53,42 @@ async fn seller(key: &Arc<InMemoryProvider>, time: Duration) -> Server {
             }
             next.call(request)
         };
-        App::new()
-            .service(
-                web::resource("/adcp/create_media_buy")
-                    .wrap(layer.clone())
-                    .route(web::post().to(create_media_buy)),
-            )
-            .service(
-                web::resource("/who")
-                    .wrap(layer.clone())
-                    .wrap(actix_web::middleware::from_fn(bearer))
-                    .route(web::post().to(who)),
-            )
-            .service(
-                web::resource("/open")
-                    .wrap(verify.operation("get_products"))
-                    .route(web::post().to(who)),
-            )
-            .service(
-                web::resource("/twice").wrap(layer.clone()).wrap(layer).route(web::post().to(who)),
-            )
-            .service(
-                web::resource("/forged")
-                    .wrap(verify.operation("get_products"))
-                    .wrap(actix_web::middleware::from_fn(
-                        |request: actix_web::dev::ServiceRequest,
-                         next: actix_web::middleware::Next<_>| {
-                            use actix_web::HttpMessage as _;
-                            request.extensions_mut().insert(forged());
-                            next.call(request)
-                        },
-                    ))
-                    .route(web::post().to(async |request: actix_web::HttpRequest| {
+        app.service(
+            web::resource("/adcp/create_media_buy")
+                .wrap(layer.clone())
+                .route(web::post().to(create_media_buy)),
+        )
+        .service(
+            web::resource("/who")
+                .wrap(layer.clone())
+                .wrap(actix_web::middleware::from_fn(bearer))
+                .route(web::post().to(who)),
+        )
+        .service(
+            web::resource("/open")
+                .wrap(verify.operation("get_products"))
+                .route(web::post().to(who)),
+        )
+        .service(web::resource("/twice").wrap(layer.clone()).wrap(layer).route(web::post().to(who)))
+        .service(
+            web::resource("/forged")
+                .wrap(verify.operation("get_products"))
+                .wrap(actix_web::middleware::from_fn(
+                    |request: actix_web::dev::ServiceRequest,
+                     next: actix_web::middleware::Next<_>| {
                         use actix_web::HttpMessage as _;
-                        let named = request.extensions().get::<VerifiedSigner>().is_some();
-                        format!("a signer is named: {named}")
-                    })),
-            )
-            .route("/bare", web::post().to(create_media_buy))
-    };
-    let server = HttpServer::new(app).workers(1).disable_signals().listen(listener).unwrap().run();
-    let handle = server.handle();
-    let thread = std::thread::spawn(move || actix_web::rt::System::new().block_on(server));
-    // Stopped when the test's runtime drops the task.
-    let task = tokio::spawn(async move {
-        let _guard = Stop(handle);
-        std::future::pending::<()>().await;
-    });
-    drop(thread);
-    Server::of(address, task)
-}
-
-struct Stop(actix_web::dev::ServerHandle);
-
-impl Drop for Stop {
-    fn drop(&mut self) {
-        drop(self.0.stop(false));
-    }
+                        request.extensions_mut().insert(forged());
+                        next.call(request)
+                    },
+                ))
+                .route(web::post().to(async |request: actix_web::HttpRequest| {
+                    use actix_web::HttpMessage as _;
+                    let named = request.extensions().get::<VerifiedSigner>().is_some();
+                    format!("a signer is named: {named}")
+                })),
+        )
+        .route("/bare", web::post().to(create_media_buy));
+    })
 }
 
 /// The signer of another message.

@@ -25,7 +25,7 @@ mod sender;
 mod store;
 mod target;
 
-#[cfg(feature = "axum")]
+#[cfg(any(feature = "axum", feature = "actix"))]
 pub use self::receiver::Webhook;
 pub use self::{
     backoff::{Backoff, HorizonError},

@@ -6,12 +6,20 @@ mod origin;
 mod refusals;
 mod tower;
 
+#[cfg(feature = "actix")]
+mod actix;
 #[cfg(feature = "axum")]
 mod axum;
-#[cfg(feature = "axum")]
+#[cfg(any(feature = "axum", feature = "actix"))]
 mod extract;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    panic::{AssertUnwindSafe, resume_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
 use adcp_signing_core::{
     Clock, Profile, SystemClock, Verified, VerifiedSigner,
@@ -19,9 +27,10 @@ use adcp_signing_core::{
     webhook::{LegacyBearer, LegacyHmac, WebhookAuthMode},
 };
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use serde_json::Value;
 
-#[cfg(feature = "axum")]
+#[cfg(any(feature = "axum", feature = "actix"))]
 pub use self::extract::Webhook;
 use self::refusals::{NOT_FOR_WEBHOOKS, RETRY_AFTER, malformed, not_json, refused, unavailable};
 pub use self::{
@@ -54,8 +63,8 @@ const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// A handler that answers with another status than 2xx, or panics, has not handled the delivery:
 /// the sender's next attempt reaches it again. A handler whose client hangs up is run to its end.
 ///
-/// It is a layer of `tower`. The handler gets the verified bytes, and [`WebhookOrigin`] as an
-/// extension; in axum the extractor `Webhook` has both.
+/// It is a layer of `tower`, and a middleware of actix-web (feature `actix`). The handler gets the
+/// verified bytes, and [`WebhookOrigin`] as an extension; the extractor `Webhook` has both.
 #[derive(Clone)]
 pub struct WebhookReceiver(Arc<Shared>);
 
@@ -277,6 +286,20 @@ impl Shared {
             let detail = format!("{error}: {}", cause.unwrap_or_default());
             unavailable(detail)
         })
+    }
+
+    /// Runs the handler, and records whether it has handled the delivery.
+    async fn run<T, E>(
+        self: Arc<Self>,
+        origin: WebhookOrigin,
+        fence: Fence,
+        handler: impl Future<Output = Result<T, E>>,
+        is_success: fn(&T) -> bool,
+    ) -> Result<T, E> {
+        let outcome = AssertUnwindSafe(handler).catch_unwind().await;
+        let handled = matches!(&outcome, Ok(Ok(response)) if is_success(response));
+        self.finish(&origin, fence, handled).await;
+        outcome.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
     /// Records what the handler made of a delivery.

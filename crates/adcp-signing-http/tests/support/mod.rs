@@ -7,6 +7,8 @@
     reason = "helpers of tests"
 )]
 
+#[cfg(feature = "actix")]
+pub(crate) mod actix;
 #[cfg(all(feature = "axum", feature = "webhooks"))]
 pub(crate) mod webhooks;
 

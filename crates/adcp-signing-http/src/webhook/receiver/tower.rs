@@ -4,14 +4,13 @@ use std::{
     fmt,
     future::Future,
     mem,
-    panic::{AssertUnwindSafe, resume_unwind},
+    panic::resume_unwind,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use futures_util::FutureExt as _;
 use http::{HeaderValue, Request, Response, header::CONTENT_TYPE};
 use http_body::Body;
 use http_body_util::{Either, Full};
@@ -104,13 +103,9 @@ where
     S::Error: Send + 'static,
     R: Send + 'static,
 {
-    let task = tokio::spawn(async move {
-        let handled = AssertUnwindSafe(async move { inner.call(request).await });
-        let outcome = handled.catch_unwind().await;
-        let success = matches!(&outcome, Ok(Ok(response)) if response.status().is_success());
-        shared.finish(&origin, fence, success).await;
-        outcome.unwrap_or_else(|panic| resume_unwind(panic))
-    });
+    let handler = async move { inner.call(request).await };
+    let task =
+        tokio::spawn(shared.run(origin, fence, handler, |response| response.status().is_success()));
     match task.await {
         Ok(outcome) => Ok(outcome?.map(Either::Left)),
         Err(error) => match error.try_into_panic() {
