@@ -6,7 +6,7 @@ use adcp_signing_core::provider::toolkit::retry_after;
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
-use reqwest::{Client, Proxy, dns::Resolve};
+use reqwest::{Certificate, Client, Proxy, dns::Resolve};
 
 use super::{
     WebhookTarget,
@@ -72,6 +72,7 @@ pub(super) struct Guard(Client);
 impl Guard {
     pub(super) fn new(
         resolver: Option<Arc<dyn Resolve>>,
+        roots: Vec<Certificate>,
         proxy: Option<Proxy>,
     ) -> Result<Self, reqwest::Error> {
         let resolver = resolver.unwrap_or_else(|| Arc::new(System));
@@ -79,6 +80,7 @@ impl Guard {
         let builder = Client::builder()
             .no_proxy()
             .dns_resolver(Guarded::new(resolver))
+            .tls_certs_merge(roots)
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT);
         let builder = match proxy {

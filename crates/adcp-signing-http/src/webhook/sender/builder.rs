@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use adcp_signing_core::{Clock, Signer, SystemClock, profile::MessageKind};
-use reqwest::{Proxy, dns::Resolve};
+use reqwest::{Certificate, Proxy, dns::Resolve};
 use tokio::sync::Notify;
 
 use super::{Inner, WebhookSender};
@@ -26,6 +26,7 @@ pub struct WebhookSenderBuilder<S = ()> {
     backoff: Backoff,
     concurrency: usize,
     resolver: Option<Arc<dyn Resolve>>,
+    roots: Vec<Certificate>,
     proxy: Option<Proxy>,
 }
 
@@ -37,7 +38,10 @@ pub enum SenderError {
     #[error("the signer is for requests; make one by `Signer::for_webhooks`")]
     NotForWebhooks,
     /// The HTTP client cannot be built.
-    #[error("the HTTP client cannot be built: the TLS library does not start")]
+    #[error(
+        "the HTTP client cannot be built: the TLS library does not start, or a root certificate is \
+         none"
+    )]
     Client(#[source] reqwest::Error),
 }
 
@@ -52,6 +56,7 @@ impl WebhookSenderBuilder {
             backoff: Backoff::default(),
             concurrency: CONCURRENCY,
             resolver: None,
+            roots: Vec::new(),
             proxy: None,
         }
     }
@@ -74,6 +79,7 @@ impl<S> WebhookSenderBuilder<S> {
             backoff,
             concurrency,
             resolver,
+            roots,
             proxy,
             ..
         } = self;
@@ -86,6 +92,7 @@ impl<S> WebhookSenderBuilder<S> {
             backoff,
             concurrency,
             resolver,
+            roots,
             proxy,
         }
     }
@@ -127,6 +134,13 @@ impl<S> WebhookSenderBuilder<S> {
         self
     }
 
+    /// Trusts the certificates that this root signed as well as those that the system trusts: for
+    /// receivers of a private PKI, and for tests.
+    pub fn root_certificate(mut self, root: Certificate) -> Self {
+        self.roots.push(root);
+        self
+    }
+
     /// Sends through this proxy. A proxy resolves the names of receivers by itself, so it has to
     /// refuse reserved addresses: this sender cannot. Without it no proxy is used, not even one of
     /// the environment.
@@ -142,7 +156,8 @@ impl<S: DeliveryStore + 'static> WebhookSenderBuilder<S> {
     /// # Errors
     /// [`SenderError`].
     pub fn build(mut self) -> Result<WebhookSender, SenderError> {
-        let post = Guard::new(self.resolver.take(), self.proxy.take());
+        let roots = std::mem::take(&mut self.roots);
+        let post = Guard::new(self.resolver.take(), roots, self.proxy.take());
         self.build_on(post.map_err(SenderError::Client)?)
     }
 
