@@ -22,6 +22,7 @@ pub use capability::{
     Advice, CapabilityError, DigestPolicy, List, OperationSource, Posture,
     RequestSigningCapability, SigningProfile,
 };
+pub(crate) use capability::{Wire as CapabilityWire, present, present_object, read_object};
 pub use continuation::{
     Continuation, Principal, TaskContinuation, TaskLookupError, TaskMatch, TaskRefusal,
     check_continuation, check_dispatch,

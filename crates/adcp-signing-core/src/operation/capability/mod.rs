@@ -8,8 +8,9 @@ use std::{collections::BTreeSet, fmt};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use self::names::alias_of;
 pub(super) use self::names::{is_operation, is_protocol_method, is_standard_method};
-use self::{names::alias_of, wire::Wire};
+pub(crate) use self::wire::{Wire, present, present_object, read_object};
 use super::Resolved;
 use crate::json::{StrictJsonError, check_no_duplicate_keys};
 
@@ -194,6 +195,22 @@ pub enum CapabilityError {
     /// A name both required and warned for.
     #[error("a name is in both warn_for and required_for of one namespace: remove it from one")]
     WarnAndRequired,
+    /// A response that is not as the schema describes it.
+    #[error("the get_adcp_capabilities response does not match its schema: {0}")]
+    Response(String),
+    /// A version that is not one as the schema writes them.
+    #[error("{member} is not a release of AdCP, such as 3.2 or 3.3-rc.0")]
+    Release {
+        /// The member, such as `adcp.supported_versions[1]`.
+        member: String,
+    },
+    /// An agent of AdCP 3.2 or later that refuses signatures over the digest of a body, which these
+    /// versions require.
+    #[error(
+        "the agent serves AdCP 3.2 or later, and covers_content_digest is forbidden: a legacy \
+         posture needs an endpoint of its own"
+    )]
+    DigestForbidden,
     /// Names are listed and signing is not supported, so nothing would be enforced.
     #[error(
         "supported is false and yet names are required or warned for: set supported to true or \
@@ -266,8 +283,8 @@ impl RequestSigningCapability {
     /// excepted.
     pub fn from_json(json: &[u8]) -> Result<Self, CapabilityError> {
         check_no_duplicate_keys(json)?;
-        let wire: Wire = serde_json::from_slice(json)
-            .map_err(|error| CapabilityError::Schema(error.to_string()))?;
+        let wire: Wire =
+            read_object(json).map_err(|error| CapabilityError::Schema(error.to_string()))?;
         wire.read()
     }
 

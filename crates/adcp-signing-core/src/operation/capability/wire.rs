@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer, de::DeserializeOwned};
+use serde_json::{Map, Value};
 
 use super::{
     CapabilityError, DigestPolicy, List, OperationSource, RequestSigningCapability, SigningProfile,
 };
 
-#[derive(Deserialize)]
-pub(super) struct Wire {
+#[derive(Debug, Deserialize)]
+pub(crate) struct Wire {
     supported: bool,
     #[serde(default)]
     covers_content_digest: DigestPolicy,
@@ -32,7 +33,7 @@ pub(super) struct Wire {
 }
 
 /// Reads a member that may be absent and not `null`.
-fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+pub(crate) fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: serde::Deserializer<'de>,
     T: Deserialize<'de>,
@@ -40,8 +41,24 @@ where
     T::deserialize(deserializer).map(Some)
 }
 
+/// Reads a member that may be absent and is an object otherwise. `serde` would read an array as the
+/// members in their order.
+pub(crate) fn present_object<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let object = Map::<String, Value>::deserialize(deserializer)?;
+    T::deserialize(Value::Object(object)).map(Some).map_err(serde::de::Error::custom)
+}
+
+/// Reads a whole document, which is an object.
+pub(crate) fn read_object<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
+    T::deserialize(Value::Object(serde_json::from_slice(json)?))
+}
+
 impl Wire {
-    pub(super) fn read(self) -> Result<RequestSigningCapability, CapabilityError> {
+    pub(crate) fn read(self) -> Result<RequestSigningCapability, CapabilityError> {
         let mut capability = RequestSigningCapability {
             supported: self.supported,
             covers_content_digest: self.covers_content_digest,

@@ -195,6 +195,7 @@ fn deployed_capabilities_are_read_and_contradictory_ones_refused() {
     }
     for json in [
         "{}",
+        "[true]",
         r#"{"supported":"yes"}"#,
         r#"{"supported":true,"covers_content_digest":"maybe"}"#,
         r#"{"supported":true,"required_for":null}"#,
