@@ -3,6 +3,7 @@
 //! A profile comes from the trusted configuration of an endpoint, never from the message, and
 //! nothing retries a refused message under another one.
 
+mod advertised;
 mod body;
 mod bounds;
 mod challenge;
@@ -18,6 +19,7 @@ mod wire;
 use std::fmt;
 
 pub use self::{
+    advertised::Advertised,
     body::LengthMismatch,
     bounds::Bounds,
     challenge::Challenge,
@@ -170,6 +172,20 @@ impl Profile {
     /// How the URL of an agent is matched: canonically from contract 3.3, byte for byte before.
     pub fn agent_match(&self) -> AgentMatch {
         if self.is_3_3() { AgentMatch::Canonical } else { AgentMatch::ByteEqual }
+    }
+
+    /// The profile in which a request is signed for an agent of this wire version. A profile that
+    /// has the same form on the wire stays as it is. Another one becomes the agent's, at its newest
+    /// contract and with the same bounds. A webhook has one form through all of 3.x, so its profile
+    /// stays as well.
+    #[must_use]
+    pub fn for_peer(&self, peer: WireVersion) -> Self {
+        match self.form {
+            Form::Request(own) if own.is_legacy() != peer.is_legacy() => {
+                Self::request(peer).with_bounds(self.bounds)
+            }
+            Form::Request(_) | Form::Webhook => self.clone(),
+        }
     }
 
     /// The most bytes a brand.json may have: 2 MiB from contract 3.3, 256 KiB before.
@@ -348,6 +364,26 @@ mod tests {
                 assert_eq!(profile.agent_match(), matching, "{profile}");
                 assert_eq!(profile.max_brand_json_bytes(), brand_json, "{profile}");
             }
+        }
+    }
+
+    #[test]
+    fn for_a_peer_a_profile_changes_only_where_the_peer_reads_another_form() {
+        let bounds = Bounds::REQUEST.with_max_depth(7);
+        let own = |wire| Profile::request(wire).with_bounds(bounds);
+        for (wire, peer, signed) in [
+            (WireVersion::V3_3, WireVersion::V3_0, WireVersion::V3_0),
+            (WireVersion::V3_2, WireVersion::V3_1, WireVersion::V3_1),
+            (WireVersion::V3_2, WireVersion::V3_3, WireVersion::V3_2),
+            (WireVersion::V3_0, WireVersion::V3_1, WireVersion::V3_0),
+            (WireVersion::V3_1, WireVersion::V3_2, WireVersion::V3_2),
+        ] {
+            assert_eq!(own(wire).for_peer(peer), own(signed), "{wire} for {peer}");
+        }
+        let older = own(WireVersion::V3_2).with_contract(contract("3.2.0")).unwrap();
+        assert_eq!(older.for_peer(WireVersion::V3_2), older);
+        for peer in WireVersion::ALL {
+            assert_eq!(Profile::webhook().for_peer(peer), Profile::webhook());
         }
     }
 

@@ -56,7 +56,7 @@ impl WireVersion {
     }
 
     /// Whether this is the form before 3.2: Base64URL, and a digest by policy.
-    pub(super) const fn is_legacy(self) -> bool {
+    pub const fn is_legacy(self) -> bool {
         match self {
             Self::V3_0 | Self::V3_1 => true,
             Self::V3_2 | Self::V3_3 => false,

@@ -10,6 +10,7 @@ use crate::{
     clock::{Clock, SystemClock},
     keys::{Algorithm, KeyPurpose},
     nonce::{Nonces, RandomNonces},
+    operation::DigestPolicy,
     profile::{LABEL, MAX_VALIDITY, Profile, PurposeVerdict, WireVersion},
     provider::{KeyIdentity, SignerKey, SigningProvider},
     rfc9421::Request,
@@ -123,6 +124,32 @@ impl Signer {
     pub fn with_digest_coverage(mut self, coverage: DigestCoverage) -> Self {
         self.coverage = coverage;
         self
+    }
+
+    /// The same signer for an agent of this wire version: key, clock and nonces are shared, and
+    /// nothing of this signer changes. `digest` is the agent's policy, which counts before 3.2
+    /// alone: where the agent refuses the digest, it is not covered, and otherwise it is.
+    ///
+    /// ```
+    /// use adcp_signing_core::{
+    ///     Algorithm, InMemoryProvider, KeyPurpose, Signer, WireVersion, operation::DigestPolicy,
+    /// };
+    ///
+    /// let key = InMemoryProvider::generate(Algorithm::Ed25519, KeyPurpose::RequestSigning)?;
+    /// let signer = Signer::for_requests(key)?;
+    /// let older = signer.for_peer(WireVersion::V3_1, DigestPolicy::Either);
+    /// assert_eq!(older.profile().to_string(), "request 3.1 (contract 3.1.19)");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn for_peer(&self, peer: WireVersion, digest: DigestPolicy) -> Self {
+        let profile = self.profile.for_peer(peer);
+        let coverage = if profile.forbids_content_digest(digest) {
+            DigestCoverage::Leave
+        } else {
+            DigestCoverage::Cover
+        };
+        Self { profile, coverage, ..self.clone() }
     }
 
     /// The profile.

@@ -74,6 +74,28 @@ impl KeySource for Replaced {
 }
 
 #[test]
+fn for_a_peer_form_and_coverage_are_the_peers_and_the_key_stays() {
+    use crate::operation::DigestPolicy::{Either, Forbidden, Required};
+
+    let fields = [JSON];
+    let own = signer_of(newest()).with_digest_coverage(DigestCoverage::Leave);
+    for (wire, digest, length, covers) in [
+        (WireVersion::V3_0, Either, 86, true),
+        (WireVersion::V3_1, Required, 86, true),
+        (WireVersion::V3_1, Forbidden, 86, false),
+        (WireVersion::V3_2, Required, 88, true),
+        (WireVersion::V3_3, Forbidden, 88, true),
+    ] {
+        let signer = own.for_peer(wire, digest);
+        let signed = block_on(signer.sign(&post(&fields, BODY))).unwrap();
+        assert_eq!(signed.signature.len(), "sig1=::".len() + length, "{wire} {digest:?}");
+        assert_eq!(signed.signature_input.contains("\"content-digest\""), covers, "{wire}");
+        assert!(signed.signature_input.contains("keyid=\"k\""));
+    }
+    assert_eq!(own.profile(), &newest(), "the signer itself is as it was");
+}
+
+#[test]
 fn a_message_is_signed_by_every_profile_and_the_signature_is_over_the_base() {
     let webhooks = ["3.0.26", "3.1.0-rc.15", "3.3.0-rc.0"]
         .map(|contract| Profile::webhook_at(contract.parse().unwrap()));
