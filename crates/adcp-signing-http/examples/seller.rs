@@ -45,9 +45,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("listening on {url}");
     let verify = Verify::new(verifier, url);
     let buy = post(create_media_buy).layer(verify.operation("create_media_buy"));
-    let advertised = Json(json!({ "request_signing": capability()? }));
+    let advertised = Json(json!({
+        "adcp": { "major_versions": [3], "supported_versions": ["3.2"] },
+        "request_signing": capability()?,
+    }));
     let app = Router::new()
         .route("/adcp/create_media_buy", buy)
-        .route("/adcp/capabilities", get(advertised));
+        .route("/adcp/get_adcp_capabilities", get(advertised));
     Ok(axum::serve(listener, app).await?)
 }

@@ -38,7 +38,7 @@ pub use self::outbound::reqwest;
 #[cfg(feature = "rmcp")]
 pub use self::outbound::rmcp;
 #[cfg(any(feature = "reqwest", feature = "tower"))]
-pub use self::outbound::{Asked, FetchCapability, Refusal, SignedCallError};
+pub use self::outbound::{Counterparties, FetchCapabilities, Refusal, SignedCallError};
 #[cfg(feature = "tower")]
 pub use self::{
     inbound::tower::VerifyService,

@@ -14,10 +14,10 @@ mod support;
 use std::sync::{Arc, Mutex};
 
 use adcp_signing_core::{
-    FixedClock, InMemoryProvider, Origin, Recovery, SignError, Transport, UnixSeconds,
+    FixedClock, InMemoryProvider, Origin, Recovery, SignError, Transport, UnixSeconds, WireVersion,
 };
 use adcp_signing_http::{
-    Asked, FetchCapability, SignedCallError,
+    Counterparties, FetchCapabilities, SignedCallError, Verify,
     reqwest::{SignMiddleware, Unsigned, client, client_from, signed_call_error},
 };
 use axum::{
@@ -29,7 +29,7 @@ use axum::{
 };
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware, Next};
 use serde_json::json;
-use support::{OPERATION, Server, key, signer, verify};
+use support::{OPERATION, Server, key, required, signer, verifier_of, verify};
 
 /// What reached a server, a line for each request: its nonce, or `unsigned`.
 #[derive(Debug, Clone, Default)]
@@ -224,19 +224,19 @@ async fn one_request_can_be_sent_unsigned_by_name() {
     assert_eq!(seen.all(), ["unsigned"]);
 }
 
-type Block = Result<Option<&'static str>, &'static str>;
+type Answer = Result<&'static str, &'static str>;
 
 /// Answers as told, and counts how often it is asked.
 #[derive(Debug, Clone)]
-struct Advertised(Arc<Mutex<(Block, usize)>>);
+struct Advertised(Arc<Mutex<(Answer, usize)>>);
 
 impl Advertised {
-    fn new(block: Block) -> Self {
-        Self(Arc::new(Mutex::new((block, 0))))
+    fn new(answer: Answer) -> Self {
+        Self(Arc::new(Mutex::new((answer, 0))))
     }
 
-    fn set(&self, block: Block) {
-        self.0.lock().unwrap().0 = block;
+    fn set(&self, answer: Answer) {
+        self.0.lock().unwrap().0 = answer;
     }
 
     fn asked(&self) -> usize {
@@ -245,19 +245,19 @@ impl Advertised {
 }
 
 #[async_trait::async_trait]
-impl FetchCapability for Advertised {
-    async fn request_signing(
+impl FetchCapabilities for Advertised {
+    async fn capabilities(
         &self,
         _: &Origin,
-    ) -> Result<Option<Vec<u8>>, Box<dyn std::error::Error + Send + Sync>> {
+    ) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
         let mut advertised = self.0.lock().unwrap();
         advertised.1 += 1;
-        Ok(advertised.0?.map(|block| block.as_bytes().to_vec()))
+        Ok(advertised.0?.as_bytes().to_vec())
     }
 }
 
-const LISTED: &str =
-    r#"{"supported":true,"covers_content_digest":"required","warn_for":["create_media_buy"]}"#;
+const LISTED: &str = r#"{"adcp":{"supported_versions":["3.2"]},"request_signing":
+    {"supported":true,"covers_content_digest":"required","warn_for":["create_media_buy"]}}"#;
 
 /// Whether a request to an operation was signed, of a buyer that signs what is asked for.
 async fn signed(client: &ClientWithMiddleware, server: &Server, seen: &Seen, path: &str) -> bool {
@@ -270,9 +270,11 @@ async fn what_a_counterparty_lists_is_signed_and_nothing_else() {
     let seen = Seen::default();
     let server = recording(seen.clone(), StatusCode::OK).await;
     let clock = Arc::new(FixedClock::new(UnixSeconds::new(1_776_520_800)));
-    let advertised = Advertised::new(Ok(Some(LISTED)));
-    let middleware = SignMiddleware::new(signer(&key()))
-        .when(Asked::of(advertised.clone(), Transport::RestPath).with_clock(Arc::clone(&clock)));
+    let advertised = Advertised::new(Ok(LISTED));
+    let sellers = Counterparties::fetched_by(advertised.clone())
+        .only_asked(Transport::RestPath)
+        .with_clock(Arc::clone(&clock));
+    let middleware = SignMiddleware::new(signer(&key())).counterparties(sellers);
     let client = ClientBuilder::new(reqwest::Client::new()).with(middleware).build();
     let ask = async |path: &str| signed(&client, &server, &seen, path).await;
     assert!(ask("/adcp/create_media_buy").await);
@@ -280,7 +282,7 @@ async fn what_a_counterparty_lists_is_signed_and_nothing_else() {
     assert_eq!(advertised.asked(), 1, "an answer counts for a while");
 
     // A counterparty that verifies nothing any more, once the answer is old.
-    advertised.set(Ok(None));
+    advertised.set(Ok("{}"));
     clock.advance(299);
     assert!(ask("/adcp/create_media_buy").await);
     clock.advance(1);
@@ -294,20 +296,73 @@ async fn what_a_counterparty_lists_is_signed_and_nothing_else() {
     clock.advance(59);
     assert!(ask("/adcp/get_products").await);
     assert_eq!(advertised.asked(), 3);
-    advertised.set(Ok(Some(LISTED)));
+    advertised.set(Ok(LISTED));
     clock.advance(1);
     assert!(!ask("/adcp/get_products").await);
     assert_eq!(advertised.asked(), 4);
+}
+
+/// Asks over HTTP, as the documentation has it.
+#[derive(Debug)]
+struct OverHttp(reqwest::Client);
+
+#[async_trait::async_trait]
+impl FetchCapabilities for OverHttp {
+    async fn capabilities(
+        &self,
+        counterparty: &Origin,
+    ) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
+        let url = format!("{counterparty}/adcp/get_adcp_capabilities");
+        let response = self.0.get(url).send().await?.error_for_status()?;
+        Ok(response.bytes().await?.to_vec())
+    }
+}
+
+/// A seller that verifies requests of one wire version, and advertises these.
+async fn seller_of(wire: WireVersion, releases: &[&str], key: &Arc<InMemoryProvider>) -> Server {
+    let advertised = json!({
+        "adcp": { "major_versions": [3], "supported_versions": releases },
+        "request_signing": required(),
+    });
+    let advertised = axum::Json(advertised);
+    Server::start(|base| {
+        let layer = Verify::new(verifier_of(wire, key, required()), base).operation(OPERATION);
+        Router::new()
+            .route("/adcp/create_media_buy", post(async || "done").layer(layer))
+            .route("/adcp/get_adcp_capabilities", axum::routing::get(async || advertised))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn one_client_signs_for_sellers_of_every_version() {
+    let key = key();
+    let old = seller_of(WireVersion::V3_1, &["3.0", "3.1"], &key).await;
+    let new = seller_of(WireVersion::V3_2, &["3.0", "3.1", "3.2"], &key).await;
+    // It speaks 3.0 and says nothing of it.
+    let silent = seller_of(WireVersion::V3_0, &[], &key).await;
+    let sellers = Counterparties::fetched_by(OverHttp(reqwest::Client::new()))
+        .with(silent.url("").parse().unwrap(), WireVersion::V3_0);
+    let client = client(SignMiddleware::new(signer(&key)).counterparties(sellers)).unwrap();
+    for server in [&old, &new, &silent, &old] {
+        let order = client.post(server.url("/adcp/create_media_buy")).json(&json!({}));
+        assert_eq!(order.send().await.unwrap().text().await.unwrap(), "done");
+    }
+    // Without counterparties, an old seller does not read the signature.
+    let error = signing(&key).post(old.url("/adcp/create_media_buy")).json(&json!({}));
+    let error = error.send().await.unwrap_err();
+    let SignedCallError::Refused(refusal) = error_of(&error) else { panic!("{error}") };
+    assert_eq!(refusal.code(), "request_signature_header_malformed");
 }
 
 #[tokio::test]
 async fn a_block_that_breaks_the_namespaces_is_refused_and_nothing_is_sent() {
     let seen = Seen::default();
     let server = recording(seen.clone(), StatusCode::OK).await;
-    let mixed =
-        r#"{"supported":true,"covers_content_digest":"required","required_for":["tasks/cancel"]}"#;
-    let asked = Asked::of(Advertised::new(Ok(Some(mixed))), Transport::RestPath);
-    let middleware = SignMiddleware::new(signer(&key())).when(asked);
+    let mixed = r#"{"request_signing":{"supported":true,"covers_content_digest":"required",
+        "required_for":["tasks/cancel"]}}"#;
+    let sellers = Counterparties::fetched_by(Advertised::new(Ok(mixed)));
+    let middleware = SignMiddleware::new(signer(&key())).counterparties(sellers);
     let client = ClientBuilder::new(reqwest::Client::new()).with(middleware).build();
     let error = client.post(server.url("/x")).json(&json!({})).send().await.unwrap_err();
     assert!(matches!(error_of(&error), SignedCallError::Capability { .. }), "{error}");

@@ -12,9 +12,9 @@ mod support;
 
 use std::sync::Arc;
 
-use adcp_signing_core::{InMemoryProvider, Recovery, VerifiedSigner};
+use adcp_signing_core::{InMemoryProvider, Recovery, Transport, VerifiedSigner, WireVersion};
 use adcp_signing_http::{
-    Verify,
+    Counterparties, Verify,
     rmcp::{SigningClient, challenge},
 };
 use axum::Router;
@@ -31,7 +31,7 @@ use rmcp::{
         streamable_http_server::{StreamableHttpService, session::local::LocalSessionManager},
     },
 };
-use support::{BUYER, OPERATION, Reached, Server, key, required, signer, verifier};
+use support::{BUYER, OPERATION, Reached, Server, key, required, signer, verifier_of};
 
 #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
 struct Order {
@@ -64,6 +64,10 @@ fn signer_of(context: &RequestContext<RoleServer>) -> String {
 }
 
 async fn seller(key: &Arc<InMemoryProvider>, reached: &Reached) -> Server {
+    seller_of(WireVersion::V3_2, key, reached).await
+}
+
+async fn seller_of(wire: WireVersion, key: &Arc<InMemoryProvider>, reached: &Reached) -> Server {
     Server::start(|base| {
         let reached = reached.clone();
         let mcp = StreamableHttpService::new(
@@ -71,7 +75,7 @@ async fn seller(key: &Arc<InMemoryProvider>, reached: &Reached) -> Server {
             Arc::new(LocalSessionManager::default()),
             Default::default(),
         );
-        let verify = Verify::new(verifier(key, required()), base);
+        let verify = Verify::new(verifier_of(wire, key, required()), base);
         Router::new().route_service("/mcp", tower::Layer::layer(&verify.mcp(), mcp))
     })
     .await
@@ -81,8 +85,14 @@ async fn buyer(
     server: &Server,
     key: &Arc<InMemoryProvider>,
 ) -> Result<RunningService<RoleClient, ()>, Box<dyn std::error::Error>> {
+    serve(server, SigningClient::new(signer(key))?).await
+}
+
+async fn serve(
+    server: &Server,
+    client: SigningClient,
+) -> Result<RunningService<RoleClient, ()>, Box<dyn std::error::Error>> {
     let url = StreamableHttpClientTransportConfig::with_uri(server.url("/mcp"));
-    let client = SigningClient::new(signer(key))?;
     Ok(().serve(StreamableHttpClientTransport::with_client(client, url)).await?)
 }
 
@@ -102,6 +112,21 @@ async fn a_session_is_signed_from_initialize_to_delete_and_a_tool_sees_the_signe
     assert_eq!(text, format!("{BUYER} ordered 1000"));
     assert_eq!(reached.count(), 1);
     client.cancel().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_older_seller_gets_the_older_form_and_only_what_it_asks_for() {
+    let (key, reached) = (key(), Reached::default());
+    let server = seller_of(WireVersion::V3_1, &key, &reached).await;
+    let origin = server.url("").parse().unwrap();
+    let sellers = Counterparties::configured()
+        .with_capability(origin, WireVersion::V3_1, required())
+        .only_asked(Transport::Mcp);
+    let client = SigningClient::new(signer(&key)).unwrap().counterparties(sellers);
+    let client = serve(&server, client).await.unwrap();
+    client.call_tool(order()).await.unwrap();
+    assert_eq!(reached.count(), 1);
+    assert!(buyer(&server, &key).await.is_err());
 }
 
 #[tokio::test]

@@ -13,12 +13,12 @@ mod support;
 
 use std::{convert::Infallible, sync::Arc};
 
-use adcp_signing_core::{InMemoryProvider, VerifiedSigner};
-use adcp_signing_http::{SignLayer, SignedCallError, Verify};
+use adcp_signing_core::{InMemoryProvider, VerifiedSigner, WireVersion};
+use adcp_signing_http::{Counterparties, SignLayer, SignedCallError, Verify};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full, StreamBody};
-use support::{BUYER, OPERATION, key, required, signer, verifier};
+use support::{BUYER, OPERATION, key, required, signer, verifier, verifier_of};
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
 
 const URL: &str = "https://seller.example.com/adcp/create_media_buy";
@@ -58,6 +58,21 @@ async fn what_one_layer_signs_the_other_verifies() {
     let response = client(&key, &key).oneshot(request(r#"{"budget":1}"#)).await.unwrap();
     let body = response.into_body().collect().await.unwrap().to_bytes();
     assert_eq!(body, format!("{BUYER} {{\"budget\":1}}"));
+}
+
+#[tokio::test]
+async fn a_seller_that_is_configured_as_an_older_one_gets_the_older_form() {
+    let key = key();
+    let base: adcp_signing_http::BaseUrl = URL[..26].parse().unwrap();
+    let verify = Verify::new(verifier_of(WireVersion::V3_0, &key, required()), base);
+    let handler = service_fn(async |_: Request<Full<Bytes>>| {
+        Ok::<_, Infallible>(Response::<Full<Bytes>>::default())
+    });
+    let seller = verify.operation(OPERATION).layer(handler);
+    let sellers = Counterparties::configured().with(URL[..26].parse().unwrap(), WireVersion::V3_0);
+    let signs = SignLayer::new(signer(&key)).counterparties(sellers);
+    assert_eq!(signs.layer(seller.clone()).oneshot(request("{}")).await.unwrap().status(), 200);
+    SignLayer::new(signer(&key)).layer(seller).oneshot(request("{}")).await.unwrap_err();
 }
 
 #[tokio::test]

@@ -40,9 +40,12 @@ pub enum SignedCallError {
     #[cfg(feature = "rmcp")]
     #[error("the request was not sent: its URL is malformed")]
     MalformedUrl,
-    /// The counterparty advertises a `request_signing` that breaks its schema, such as a protocol
-    /// method among the operations. Nothing was sent.
-    #[error("the request was not sent: the request_signing of {counterparty} is invalid: {error}")]
+    /// The counterparty advertises capabilities that break their schema, such as a protocol method
+    /// among the operations, or a version that is not one. Nothing was sent.
+    #[error(
+        "the request was not sent: the capabilities of {counterparty} are invalid: {error}; ask the \
+         counterparty to mend them, or configure it by Counterparties::with"
+    )]
     Capability {
         /// Who advertises it.
         counterparty: String,

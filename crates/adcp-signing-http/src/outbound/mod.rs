@@ -1,5 +1,6 @@
 //! Signing what goes out: one adapter for each client.
 
+mod counterparties;
 mod error;
 mod refusal;
 #[cfg(feature = "reqwest")]
@@ -8,10 +9,9 @@ pub mod reqwest;
 pub mod rmcp;
 #[cfg(feature = "tower")]
 pub(crate) mod tower;
-mod when;
 
 pub use self::{
+    counterparties::{Counterparties, FetchCapabilities},
     error::SignedCallError,
     refusal::Refusal,
-    when::{Asked, FetchCapability},
 };

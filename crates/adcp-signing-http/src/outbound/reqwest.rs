@@ -7,10 +7,12 @@ use http::{Extensions, HeaderName, HeaderValue, StatusCode};
 use reqwest::{Client, ClientBuilder, Request, Response, redirect, retry};
 use reqwest_middleware::{ClientWithMiddleware, Error, Middleware, Next, Result};
 
-use super::{Asked, Refusal, SignedCallError, when::When};
+use super::{Counterparties, Refusal, SignedCallError, counterparties::signer_for};
 
 /// A client that signs every request, and cannot undo a signature: it follows no redirects and sends
 /// no request twice. Put a retry around it, so that each attempt is signed anew.
+///
+/// It takes a [`Signer`], or a [`SignMiddleware`] that tells counterparties apart.
 ///
 /// ```
 /// use adcp_signing_core::{Algorithm, InMemoryProvider, KeyPurpose, Signer};
@@ -30,7 +32,9 @@ use super::{Asked, Refusal, SignedCallError, when::When};
 ///
 /// # Errors
 /// [`reqwest::Error`] where the client cannot be built: the TLS library does not start.
-pub fn client(signer: Signer) -> std::result::Result<ClientWithMiddleware, reqwest::Error> {
+pub fn client(
+    signer: impl Into<SignMiddleware>,
+) -> std::result::Result<ClientWithMiddleware, reqwest::Error> {
     client_from(Client::builder(), signer)
 }
 
@@ -41,10 +45,10 @@ pub fn client(signer: Signer) -> std::result::Result<ClientWithMiddleware, reqwe
 /// As [`client`].
 pub fn client_from(
     builder: ClientBuilder,
-    signer: Signer,
+    signer: impl Into<SignMiddleware>,
 ) -> std::result::Result<ClientWithMiddleware, reqwest::Error> {
     let client = plain(builder)?;
-    Ok(reqwest_middleware::ClientBuilder::new(client).with(SignMiddleware::new(signer)).build())
+    Ok(reqwest_middleware::ClientBuilder::new(client).with(signer.into()).build())
 }
 
 /// A client that cannot undo a signature.
@@ -64,7 +68,7 @@ pub(crate) fn plain(builder: ClientBuilder) -> std::result::Result<Client, reqwe
 #[derive(Debug, Clone)]
 pub struct SignMiddleware {
     signer: Signer,
-    when: When,
+    counterparties: Option<Arc<Counterparties>>,
 }
 
 /// Sends this one request unsigned: `request.with_extension(Unsigned)`.
@@ -74,14 +78,20 @@ pub struct Unsigned;
 impl SignMiddleware {
     /// Signs every request with this signer.
     pub fn new(signer: Signer) -> Self {
-        Self { signer, when: When::default() }
+        Self { signer, counterparties: None }
     }
 
-    /// Signs only what counterparties ask for.
+    /// Signs for each counterparty as it wants it.
     #[must_use]
-    pub fn when(mut self, asked: Asked) -> Self {
-        self.when = When::Asked(Arc::new(asked));
+    pub fn counterparties(mut self, counterparties: impl Into<Arc<Counterparties>>) -> Self {
+        self.counterparties = Some(counterparties.into());
         self
+    }
+}
+
+impl From<Signer> for SignMiddleware {
+    fn from(signer: Signer) -> Self {
+        Self::new(signer)
     }
 }
 
@@ -141,10 +151,10 @@ impl SignMiddleware {
             .collect();
         let message =
             Message::new(request.method().as_str(), request.url().as_str(), &fields, body);
-        if self.when.signs(self.signer.profile(), &message).await? {
-            Ok(Some(self.signer.sign(&message).await?))
-        } else {
-            Ok(None)
+        let signer = signer_for(self.counterparties.as_deref(), &self.signer, &message).await?;
+        match signer {
+            Some(signer) => Ok(Some(signer.sign(&message).await?)),
+            None => Ok(None),
         }
     }
 }

@@ -15,7 +15,7 @@ use rmcp::{
 };
 use sse_stream::Sse;
 
-use super::SignedCallError;
+use super::{Counterparties, SignedCallError, counterparties::signer_for};
 
 type Fields = HashMap<HeaderName, HeaderValue>;
 type Outcome<T> = Result<T, StreamableHttpError<reqwest::Error>>;
@@ -45,6 +45,7 @@ type Outcome<T> = Result<T, StreamableHttpError<reqwest::Error>>;
 pub struct SigningClient {
     http: reqwest::Client,
     signer: Signer,
+    counterparties: Option<Arc<Counterparties>>,
 }
 
 impl SigningClient {
@@ -65,7 +66,14 @@ impl SigningClient {
         builder: reqwest::ClientBuilder,
         signer: Signer,
     ) -> Result<Self, reqwest::Error> {
-        Ok(Self { http: super::reqwest::plain(builder)?, signer })
+        Ok(Self { http: super::reqwest::plain(builder)?, signer, counterparties: None })
+    }
+
+    /// Signs for each counterparty as it wants it.
+    #[must_use]
+    pub fn counterparties(mut self, counterparties: impl Into<Arc<Counterparties>>) -> Self {
+        self.counterparties = Some(counterparties.into());
+        self
     }
 
     /// The fields with those of a signature over method, URL and body.
@@ -81,7 +89,10 @@ impl SigningClient {
         let covered = if body.is_empty() { &[][..] } else { &[content_type][..] };
         // The URL as the client sends it.
         let url = url.parse::<reqwest::Url>().map_err(|_| SignedCallError::MalformedUrl)?;
-        let signed = self.signer.sign(&Message::new(method, url.as_str(), covered, body)).await?;
+        let message = Message::new(method, url.as_str(), covered, body);
+        let signer = signer_for(self.counterparties.as_deref(), &self.signer, &message).await?;
+        let Some(signer) = signer else { return Ok(fields) };
+        let signed = signer.sign(&message).await?;
         for (name, value) in signed.iter() {
             let name =
                 HeaderName::from_bytes(name.as_bytes()).map_err(|_| SignError::TooManyFields)?;

@@ -16,7 +16,7 @@ use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{Asked, Refusal, SignedCallError, when::When};
+use super::{Counterparties, Refusal, SignedCallError, counterparties::signer_for};
 
 /// How many bytes of a body are held to be digested.
 const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
@@ -44,7 +44,7 @@ const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct SignLayer {
     signer: Signer,
-    when: When,
+    counterparties: Option<Arc<Counterparties>>,
     max_body: usize,
 }
 
@@ -58,13 +58,13 @@ pub struct SignService<S> {
 impl SignLayer {
     /// Signs every request with this signer.
     pub fn new(signer: Signer) -> Self {
-        Self { signer, when: When::default(), max_body: MAX_BODY_BYTES }
+        Self { signer, counterparties: None, max_body: MAX_BODY_BYTES }
     }
 
-    /// Signs only what counterparties ask for.
+    /// Signs for each counterparty as it wants it. Fetching what they advertise needs tokio's timer.
     #[must_use]
-    pub fn when(mut self, asked: Asked) -> Self {
-        self.when = When::Asked(Arc::new(asked));
+    pub fn counterparties(mut self, counterparties: impl Into<Arc<Counterparties>>) -> Self {
+        self.counterparties = Some(counterparties.into());
         self
     }
 
@@ -97,8 +97,10 @@ impl SignLayer {
         })?;
         let body = body.to_bytes();
         let message = origin.request(&parts, &body).map_err(SignedCallError::Origin)?;
-        if self.when.signs(self.signer.profile(), &message.as_request()).await? {
-            self.signer.sign_http(&mut parts, &body, &origin).await?;
+        let counterparties = self.counterparties.as_deref();
+        let signer = signer_for(counterparties, &self.signer, &message.as_request()).await?;
+        if let Some(signer) = signer {
+            signer.sign_http(&mut parts, &body, &origin).await?;
         }
         Ok(Request::from_parts(parts, Full::new(body)))
     }

@@ -46,10 +46,18 @@ pub(crate) fn required() -> RequestSigningCapability {
 }
 
 pub(crate) fn verifier(key: &InMemoryProvider, capability: RequestSigningCapability) -> Verifier {
+    verifier_of(WireVersion::V3_2, key, capability)
+}
+
+pub(crate) fn verifier_of(
+    wire: WireVersion,
+    key: &InMemoryProvider,
+    capability: RequestSigningCapability,
+) -> Verifier {
     let jwks = serde_json::json!({ "keys": [key.jwk()] }).to_string();
     let jwks = JwkSet::parse(jwks.as_bytes()).unwrap();
     let keys = StaticKeys::from_jwks_of(BUYER, &jwks).unwrap();
-    Verifier::for_requests(WireVersion::V3_2, capability)
+    Verifier::for_requests(wire, capability)
         .keys(keys)
         .revocation(InMemoryRevocation::default())
         .replay(InMemoryReplayStore::default())
