@@ -30,7 +30,10 @@ mod outbound;
 pub mod webhook;
 
 #[cfg(any(feature = "tower", feature = "actix"))]
-pub use self::inbound::{AcceptedCredential, BaseUrl, BaseUrlError, Verify, VerifyLayer};
+pub use self::inbound::{
+    AcceptedCredential, BaseUrl, BaseUrlError, PeerAddress, TrustedProxies, TrustedProxiesError,
+    Verify, VerifyLayer,
+};
 #[cfg(any(feature = "axum", feature = "actix"))]
 pub use self::inbound::{Caller, NotVerified, Verified};
 #[cfg(feature = "reqwest")]

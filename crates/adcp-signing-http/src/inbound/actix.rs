@@ -19,7 +19,9 @@ use adcp_signing_core::{FieldLine, http_message::RequestHead};
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, stream};
 
-use super::{Caller, Inbound, Limits, NotVerified, Refused, Route, Verified, VerifyLayer, admit};
+use super::{
+    Caller, Inbound, Limits, NotVerified, PeerAddress, Refused, Route, Verified, VerifyLayer, admit,
+};
 
 pub(crate) type Local<T> = Pin<Box<dyn Future<Output = T>>>;
 
@@ -86,6 +88,10 @@ impl Inbound for ServiceRequest {
 
     fn original_path(&self) -> Option<&str> {
         None
+    }
+
+    fn peer(&self) -> Option<PeerAddress> {
+        self.peer_addr().map(PeerAddress::from)
     }
 
     fn extension<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use adcp_signing_core::{Verified as Verdict, VerifiedSigner, http_message::RequestHead};
 use bytes::Bytes;
 
-use super::{AcceptedCredential, Received, Refused, Route, refused::TWO_LAYERS};
+use super::{AcceptedCredential, PeerAddress, Received, Refused, Route, refused::TWO_LAYERS};
 
 /// The head of a received request, and the extensions by which layers and handlers talk.
 pub(crate) trait Inbound {
@@ -14,6 +14,9 @@ pub(crate) trait Inbound {
 
     /// Path and query before routers changed them, where they are known.
     fn original_path(&self) -> Option<&str>;
+
+    /// The other end of the connection, where the server says so.
+    fn peer(&self) -> Option<PeerAddress>;
 
     /// An extension.
     fn extension<T: Clone + Send + Sync + 'static>(&self) -> Option<T>;
@@ -45,8 +48,11 @@ pub(crate) async fn admit(
     // Only this layer says who signed.
     request.remove_extension::<VerifiedSigner>();
     let credential = request.extension::<AcceptedCredential>();
-    let received =
-        Received { original_path: request.original_path(), credential: credential.as_ref() };
+    let received = Received {
+        original_path: request.original_path(),
+        credential: credential.as_ref(),
+        peer: request.extension::<PeerAddress>().or_else(|| request.peer()),
+    };
     let bytes = route.check_head(&request.head(), received).await?;
     let body = read(Limits { bytes, time: route.read_timeout() }).await?;
     let verdict = route.verify(&request.head(), &body, received).await?;

@@ -1,13 +1,15 @@
 //! The extractors for axum.
 
+use std::net::SocketAddr;
+
 use adcp_signing_core::Verified as Verdict;
 use axum::{
-    extract::{FromRequest, FromRequestParts, OriginalUri, Request},
+    extract::{ConnectInfo, FromRequest, FromRequestParts, OriginalUri, Request},
     http::request::Parts,
     response::{IntoResponse, Response},
 };
 
-use super::{Caller, NotVerified, Verified, tower::respond};
+use super::{Caller, NotVerified, PeerAddress, Verified, tower::respond};
 
 impl<S, T> FromRequest<S> for Verified<T>
 where
@@ -44,4 +46,10 @@ impl IntoResponse for NotVerified {
 pub(super) fn original_path(parts: &Parts) -> Option<&str> {
     let OriginalUri(uri) = parts.extensions.get::<OriginalUri>()?;
     uri.path_and_query().map(|path| path.as_str())
+}
+
+/// The other end of the connection, where the server was made to keep it.
+pub(super) fn peer(parts: &Parts) -> Option<PeerAddress> {
+    let ConnectInfo(address) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
+    Some((*address).into())
 }

@@ -1,12 +1,17 @@
 //! `ExternalHead`: the head of a request as its client sent it, in front of proxies and routers.
 
-use adcp_signing_core::{FieldLine, http_message::RequestHead};
+use adcp_signing_core::{
+    FieldLine,
+    http_message::{Origin, RequestHead},
+};
 
 /// A received head with the path that was received first, before a proxy or a router took a part
 /// off it.
 pub(super) struct ExternalHead<'a, H> {
     received: &'a H,
     path_and_query: Option<String>,
+    /// For whom a proxy says the request was made, in place of what the proxy itself sent.
+    attested: Option<&'a Origin>,
 }
 
 impl<'a, H: RequestHead> ExternalHead<'a, H> {
@@ -18,7 +23,12 @@ impl<'a, H: RequestHead> ExternalHead<'a, H> {
             Some(path) if path.starts_with('/') => Some(format!("{prefix}{path}")),
             other => other.map(str::to_owned),
         };
-        Self { received, path_and_query }
+        Self { received, path_and_query, attested: None }
+    }
+
+    /// The head of a request that was made for this origin by the word of a trusted proxy.
+    pub(super) fn attested(self, origin: &'a Origin) -> Self {
+        Self { attested: Some(origin), ..self }
     }
 }
 
@@ -28,11 +38,17 @@ impl<H: RequestHead> RequestHead for ExternalHead<'_, H> {
     }
 
     fn scheme(&self) -> Option<&str> {
-        self.received.scheme()
+        match self.attested {
+            Some(origin) => Some(origin.scheme()),
+            None => self.received.scheme(),
+        }
     }
 
     fn authority(&self) -> Option<&str> {
-        self.received.authority()
+        match self.attested {
+            Some(origin) => Some(origin.authority()),
+            None => self.received.authority(),
+        }
     }
 
     fn path_and_query(&self) -> Option<&str> {
@@ -40,6 +56,8 @@ impl<H: RequestHead> RequestHead for ExternalHead<'_, H> {
     }
 
     fn fields(&self) -> impl Iterator<Item = FieldLine<'_>> {
-        self.received.fields()
+        let is_replaced = self.attested.is_some();
+        let fields = self.received.fields();
+        fields.filter(move |line| !(is_replaced && line.name.eq_ignore_ascii_case("host")))
     }
 }

@@ -8,6 +8,7 @@ mod axum;
 mod base_url;
 #[cfg(any(feature = "axum", feature = "actix"))]
 mod extract;
+mod forwarded;
 mod head;
 mod layer;
 pub(crate) mod refused;
@@ -17,8 +18,8 @@ pub(crate) mod tower;
 use std::time::Duration;
 
 use adcp_signing_core::{
-    Context, FallbackCredential, Rejection, Transport, Verified as Verdict, Verifier,
-    http_message::RequestHead, verify::HeadVerdict,
+    Context, FallbackCredential, Transport, Verified as Verdict, Verifier,
+    http_message::RequestHead, profile::Fault, verify::HeadVerdict,
 };
 
 #[cfg(any(feature = "axum", feature = "actix"))]
@@ -30,6 +31,7 @@ pub(crate) use self::{
 };
 pub use self::{
     base_url::{BaseUrl, BaseUrlError},
+    forwarded::{PeerAddress, TrustedProxies, TrustedProxiesError},
     layer::VerifyLayer,
 };
 
@@ -53,6 +55,7 @@ const MAX_UNSIGNED_BODY_BYTES: usize = 256 * 1024;
 pub struct Verify {
     verifier: Verifier,
     base: BaseUrl,
+    proxies: Option<TrustedProxies>,
     read_timeout: Duration,
     max_unsigned_body: usize,
 }
@@ -87,9 +90,18 @@ impl Verify {
         Self {
             verifier,
             base: base.into(),
+            proxies: None,
             read_timeout: READ_TIMEOUT,
             max_unsigned_body: MAX_UNSIGNED_BODY_BYTES,
         }
+    }
+
+    /// Believes these proxies for which URL a request was made, in place of `Host`. Without this, no
+    /// forwarded field is read.
+    #[must_use]
+    pub fn behind(mut self, proxies: TrustedProxies) -> Self {
+        self.proxies = Some(proxies);
+        self
     }
 
     /// How long a body may take to arrive, in place of 10 seconds. A slower one is answered 408.
@@ -121,6 +133,8 @@ pub(crate) struct Received<'a> {
     /// Path and query before routers changed them.
     pub(crate) original_path: Option<&'a str>,
     pub(crate) credential: Option<&'a AcceptedCredential>,
+    /// The other end of the connection, where the server says so.
+    pub(crate) peer: Option<PeerAddress>,
 }
 
 impl Route {
@@ -129,9 +143,9 @@ impl Route {
         &self,
         head: &impl RequestHead,
         received: Received<'_>,
-    ) -> Result<usize, Rejection> {
+    ) -> Result<usize, Refused> {
         let Verify { verifier, base, max_unsigned_body, .. } = &self.verify;
-        let head = ExternalHead::new(head, &base.prefix, received.original_path);
+        let head = self.external(head, received)?;
         let context = self.context(received.credential);
         let verdict = verifier.check_http_head(&head, &base.origin, &context).await?;
         let bound = verifier.profile().bounds().max_body_bytes();
@@ -147,11 +161,27 @@ impl Route {
         head: &impl RequestHead,
         body: &[u8],
         received: Received<'_>,
-    ) -> Result<Verdict, Rejection> {
+    ) -> Result<Verdict, Refused> {
         let Verify { verifier, base, .. } = &self.verify;
-        let head = ExternalHead::new(head, &base.prefix, received.original_path);
+        let head = self.external(head, received)?;
         let context = self.context(received.credential);
-        verifier.verify_parts(&head, body, &base.origin, &context).await
+        Ok(verifier.verify_parts(&head, body, &base.origin, &context).await?)
+    }
+
+    /// The head as the client sent it.
+    fn external<'a, H: RequestHead>(
+        &'a self,
+        head: &'a H,
+        received: Received<'_>,
+    ) -> Result<ExternalHead<'a, H>, Refused> {
+        let Verify { verifier, base, proxies, .. } = &self.verify;
+        let external = ExternalHead::new(head, &base.prefix, received.original_path);
+        let Some(proxies) = proxies else { return Ok(external) };
+        match proxies.attest(&base.origin, received.peer, head.fields()) {
+            Ok(true) => Ok(external.attested(&base.origin)),
+            Ok(false) => Ok(external),
+            Err(error) => Err(error.refused(verifier.profile().code(Fault::TargetUriMalformed))),
+        }
     }
 
     pub(crate) fn read_timeout(&self) -> Duration {

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use adcp_signing_core::Rejection;
+use adcp_signing_core::{ErrorCode, Rejection};
+
+use super::forwarded::ForwardedFault;
 
 /// Two layers on one request.
 pub(crate) const TWO_LAYERS: &str = "a request passed two layers that verify, and the second would \
@@ -25,6 +27,8 @@ pub(crate) enum Refused {
     BodyUnreadable { error: String },
     /// The server is not set up as it has to be. The cure is for its operator.
     Misconfigured { cure: &'static str },
+    /// It cannot be told for which URL a proxy forwards the request.
+    Forwarded { fault: ForwardedFault, code: ErrorCode },
     /// A webhook is not handled, for another reason than its RFC 9421 signature.
     #[cfg(feature = "webhooks")]
     Webhook(RefusedWebhook),
@@ -68,6 +72,7 @@ impl Refused {
             Self::BodyTooSlow { .. } => (408, "body_too_slow"),
             Self::BodyUnreadable { .. } => (400, "body_unreadable"),
             Self::Misconfigured { .. } => (500, "verifier_misconfigured"),
+            Self::Forwarded { code, .. } => (401, code.as_str()),
             #[cfg(feature = "webhooks")]
             Self::Webhook(refused) => (refused.status, refused.reason),
         };
@@ -77,6 +82,7 @@ impl Refused {
         ];
         let (challenge, wait) = match self {
             Self::Rejection(rejection) => (rejection.www_authenticate(), rejection.retry_after()),
+            Self::Forwarded { code, .. } => (Some(code.www_authenticate()), None),
             #[cfg(feature = "webhooks")]
             Self::Webhook(refused) => (refused.challenge.clone(), refused.retry_after),
             _ => (None, None),
@@ -106,6 +112,10 @@ impl Refused {
                 tracing::info!(target: LOG, error, "refused: the body could not be read");
             }
             Self::Misconfigured { cure } => tracing::error!(target: LOG, cure, "misconfigured"),
+            Self::Forwarded { fault, code } => {
+                let (code, reason) = (code.as_str(), fault.to_string());
+                tracing::warn!(target: LOG, code, reason, "refused what a trusted proxy forwarded");
+            }
             // The webhook is forged or misdirected: an alarm may stand on its code.
             #[cfg(feature = "webhooks")]
             Self::Webhook(RefusedWebhook { challenge: Some(_), reason, detail, .. }) => {

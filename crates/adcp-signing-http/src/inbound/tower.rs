@@ -16,7 +16,7 @@ use http_body_util::{BodyExt as _, Either, Full};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{Inbound, Limits, Refused, Route, VerifyLayer, admit};
+use super::{Inbound, Limits, PeerAddress, Refused, Route, VerifyLayer, admit};
 
 /// The service of [`VerifyLayer`].
 #[derive(Debug, Clone)]
@@ -78,6 +78,13 @@ impl Inbound for Parts {
     fn original_path(&self) -> Option<&str> {
         #[cfg(feature = "axum")]
         return super::axum::original_path(self);
+        #[cfg(not(feature = "axum"))]
+        return None;
+    }
+
+    fn peer(&self) -> Option<PeerAddress> {
+        #[cfg(feature = "axum")]
+        return super::axum::peer(self);
         #[cfg(not(feature = "axum"))]
         return None;
     }
