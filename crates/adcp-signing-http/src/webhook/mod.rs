@@ -10,6 +10,8 @@
 mod address;
 mod backoff;
 mod challenge;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod dedup;
 mod delivery;
 mod failure;
