@@ -125,6 +125,7 @@ const SUITES: &[(&str, Work)] = &[
         "http",
         Work::Cargo(&["--package", "adcp-signing-http", "--all-features"]),
     ),
+    ("sqlite", Work::Cargo(&["--package", "adcp-signing-sqlite", "--lib", "--tests"])),
     ("cli", Work::Cargo(&["--package", "adcp-signing-cli", "--bins", "--tests"])),
     ("doc-tests", Work::Cargo(&["--workspace", "--all-features", "--doc"])),
     ("readme-command", Work::Demo),

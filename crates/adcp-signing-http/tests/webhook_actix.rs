@@ -131,7 +131,7 @@ async fn a_handler_whose_client_hangs_up_is_run_to_its_end() {
                 entered.send(()).unwrap();
                 gate.acquire().await.unwrap().forget();
                 reached.add();
-                HttpResponse::NoContent()
+                HttpResponse::NoContent().finish()
             }
         };
         app.service(web::resource("/hooks").wrap(receiver.clone()).route(web::post().to(handler)));

@@ -204,7 +204,10 @@ mod tests {
     fn a_token_is_long_and_not_weak_and_fits_into_a_field() {
         let refused = |text: &str| BearerToken::new(text.to_owned()).err();
         assert_eq!(refused(NEW), None);
-        assert_eq!(refused(&NEW[1..]), Some(BearerTokenError::TooShort { bytes: 31 }));
+        assert_eq!(
+            refused(NEW.strip_prefix('X').unwrap()),
+            Some(BearerTokenError::TooShort { bytes: 31 })
+        );
         assert_eq!(refused(&"abcd".repeat(8)), Some(BearerTokenError::Weak));
         for end in [" ", "\r\n", "ü"] {
             assert_eq!(refused(&format!("{NEW}{end}")), Some(BearerTokenError::Character));
@@ -225,7 +228,7 @@ mod tests {
             (format!("Basic {NEW}"), BearerRejection::Missing),
             (format!("Bearer {OLD}"), BearerRejection::TokenMismatch),
             (format!("Bearer {NEW}x"), BearerRejection::TokenMismatch),
-            (format!("Bearer {}", &NEW[..31]), BearerRejection::TokenMismatch),
+            (format!("Bearer {}", NEW.strip_suffix('1').unwrap()), BearerRejection::TokenMismatch),
         ] {
             assert_eq!(scheme.verify(&[authorization(&value)], NOW), Err(rejection), "{value}");
         }
