@@ -10,8 +10,8 @@ use std::{
 
 use adcp_signing_core::{Algorithm, InMemoryProvider, KeyPurpose};
 use tokio::{
-    io::{AsyncBufReadExt as _, BufReader},
-    process::{Child, Command},
+    io::{AsyncBufReadExt as _, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -30,14 +30,14 @@ fn example(name: &str) -> Command {
     command
 }
 
-/// A key of a buyer, as files.
-struct Buyer {
+/// The key of whoever signs, as files.
+struct Key {
     _folder: tempfile::TempDir,
     private: PathBuf,
     public: PathBuf,
 }
 
-impl Buyer {
+impl Key {
     fn new() -> Self {
         let key = InMemoryProvider::generate(Algorithm::Ed25519, KeyPurpose::RequestSigning);
         let key = key.unwrap();
@@ -49,18 +49,35 @@ impl Buyer {
     }
 }
 
-/// Starts a seller, and returns its URL once it listens.
-async fn seller(name: &str, trusted: &Buyer) -> (Child, String) {
-    let mut command = example(name);
-    command.arg("127.0.0.1:0").arg(&trusted.public).stdout(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
-    (child, line.strip_prefix("listening on ").unwrap().to_owned())
+/// A program that serves until the test ends.
+struct Server {
+    _running: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    url: String,
 }
 
-async fn buy(name: &str, url: &str, buyer: &Buyer) -> (ExitStatus, String) {
-    let run = example(name).arg(url).arg(&buyer.private).output();
+impl Server {
+    /// Starts a server that trusts a key, and returns once it listens.
+    async fn start(name: &str, trusted: &Key) -> Self {
+        let mut command = example(name);
+        command.arg("127.0.0.1:0").arg(&trusted.public).stdout(Stdio::piped());
+        let mut running = command.spawn().unwrap();
+        let lines = BufReader::new(running.stdout.take().unwrap()).lines();
+        let mut server = Self { _running: running, lines, url: String::new() };
+        server.url = server.line().await.strip_prefix("listening on ").unwrap().to_owned();
+        server
+    }
+
+    /// The next line that it prints.
+    async fn line(&mut self) -> String {
+        let line = tokio::time::timeout(PATIENCE, self.lines.next_line()).await;
+        line.expect("the server prints a line in time").unwrap().unwrap()
+    }
+}
+
+/// Runs a client to its end, and returns what it prints.
+async fn run(name: &str, url: &str, key: &Key) -> (ExitStatus, String) {
+    let run = example(name).arg(url).arg(&key.private).output();
     let output = tokio::time::timeout(PATIENCE, run).await.unwrap().unwrap();
     let text = [output.stdout, output.stderr].concat();
     (output.status, String::from_utf8(text).unwrap())
@@ -68,25 +85,39 @@ async fn buy(name: &str, url: &str, buyer: &Buyer) -> (ExitStatus, String) {
 
 #[tokio::test]
 async fn buyer_and_seller() {
-    let (buyer, stranger) = (Buyer::new(), Buyer::new());
-    let (_running, url) = seller("seller", &buyer).await;
-    let (status, answer) = buy("buyer", &url, &buyer).await;
+    let (buyer, stranger) = (Key::new(), Key::new());
+    let seller = Server::start("seller", &buyer).await;
+    let (status, answer) = run("buyer", &seller.url, &buyer).await;
     assert!(status.success(), "{answer}");
     assert_eq!(
         answer,
         "200 OK {\"budget\":1000,\"buyer\":\"https://buyer.example.com/adcp\",\"status\":\"accepted\"}\n"
     );
-    let (status, answer) = buy("buyer", &url, &stranger).await;
+    let (status, answer) = run("buyer", &seller.url, &stranger).await;
     assert!(!status.success() && answer.contains("request_signature_key_unknown"), "{answer}");
 }
 
 #[tokio::test]
 async fn mcp_buyer_and_seller() {
-    let (buyer, stranger) = (Buyer::new(), Buyer::new());
-    let (_running, url) = seller("mcp_seller", &buyer).await;
-    let (status, answer) = buy("mcp_buyer", &format!("{url}/mcp"), &buyer).await;
+    let (buyer, stranger) = (Key::new(), Key::new());
+    let seller = Server::start("mcp_seller", &buyer).await;
+    let (status, answer) = run("mcp_buyer", &format!("{}/mcp", seller.url), &buyer).await;
     assert!(status.success(), "{answer}");
     assert!(answer.contains("https://buyer.example.com/adcp bought for 1000"), "{answer}");
-    let (status, answer) = buy("mcp_buyer", &format!("{url}/mcp"), &stranger).await;
+    let (status, answer) = run("mcp_buyer", &format!("{}/mcp", seller.url), &stranger).await;
     assert!(!status.success() && answer.contains("request_signature_key_unknown"), "{answer}");
+}
+
+#[tokio::test]
+async fn webhook_sender_and_receiver() {
+    let (seller, stranger) = (Key::new(), Key::new());
+    let mut buyer = Server::start("webhook_receiver", &seller).await;
+    let url = format!("{}/hooks/7", buyer.url);
+    let (status, printed) = run("webhook_sender", &url, &stranger).await;
+    assert!(!status.success() && printed.contains("webhook_signature_key_unknown"), "{printed}");
+    let (status, printed) = run("webhook_sender", &url, &seller).await;
+    assert!(status.success(), "{printed}");
+    assert_eq!(printed, format!("{} has it\n", buyer.url));
+    let reported = r#"https://seller.example.com/adcp reports "completed" of "task-7""#;
+    assert_eq!(buyer.line().await, reported);
 }
