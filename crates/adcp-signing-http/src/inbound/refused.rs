@@ -66,16 +66,7 @@ impl Refused {
     /// The answer, as the AdCP transport error taxonomy has it: the code goes into
     /// `WWW-Authenticate`, and the body repeats it for those who cannot read fields.
     pub(crate) fn answer(&self) -> Answer {
-        let (status, reason) = match self {
-            Self::Rejection(rejection) => (rejection.status(), rejection.reason().as_str()),
-            Self::BodyTooLarge { .. } => (413, "body_too_large"),
-            Self::BodyTooSlow { .. } => (408, "body_too_slow"),
-            Self::BodyUnreadable { .. } => (400, "body_unreadable"),
-            Self::Misconfigured { .. } => (500, "verifier_misconfigured"),
-            Self::Forwarded { code, .. } => (401, code.as_str()),
-            #[cfg(feature = "webhooks")]
-            Self::Webhook(refused) => (refused.status, refused.reason),
-        };
+        let (status, reason) = self.status_and_reason();
         let mut fields = vec![
             (http::header::CONTENT_TYPE, "application/json".to_owned()),
             (http::header::CACHE_CONTROL, "no-store".to_owned()),
@@ -94,6 +85,25 @@ impl Refused {
                 .unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR),
             fields,
             body: format!(r#"{{"error":"{reason}"}}"#),
+        }
+    }
+
+    /// The stable reason.
+    #[cfg(feature = "webhooks")]
+    pub(crate) fn reason(&self) -> &'static str {
+        self.status_and_reason().1
+    }
+
+    fn status_and_reason(&self) -> (u16, &'static str) {
+        match self {
+            Self::Rejection(rejection) => (rejection.status(), rejection.reason().as_str()),
+            Self::BodyTooLarge { .. } => (413, "body_too_large"),
+            Self::BodyTooSlow { .. } => (408, "body_too_slow"),
+            Self::BodyUnreadable { .. } => (400, "body_unreadable"),
+            Self::Misconfigured { .. } => (500, "verifier_misconfigured"),
+            Self::Forwarded { code, .. } => (401, code.as_str()),
+            #[cfg(feature = "webhooks")]
+            Self::Webhook(refused) => (refused.status, refused.reason),
         }
     }
 

@@ -15,6 +15,7 @@ pub mod conformance;
 mod dedup;
 mod delivery;
 mod failure;
+mod measured;
 mod outcome;
 mod payload;
 mod post;

@@ -39,7 +39,7 @@ pub use self::{
 };
 use super::{
     Claim, DedupStore, DeliveryName, Fence, Fingerprint, Payload, Retention, Subscription,
-    challenge,
+    challenge, measured,
 };
 use crate::{
     Verify,
@@ -187,8 +187,26 @@ enum Next {
 }
 
 impl Shared {
-    /// Authenticates and claims a webhook. `read` reads its body.
+    /// Authenticates and claims a webhook, and counts it where it ends here. `read` reads its body.
     async fn receive(
+        &self,
+        request: &mut impl Inbound,
+        read: impl AsyncFnOnce(Limits) -> Result<Bytes, Refused>,
+    ) -> Result<Next, Refused> {
+        let next = self.judge(request, read).await;
+        match &next {
+            Ok(Next::Handle { .. }) => {}
+            Ok(Next::Echo(_)) => measured::received(measured::CHALLENGE),
+            Ok(Next::Known) => measured::received(measured::REPEATED),
+            Err(refused) => {
+                measured::received(refused.reason());
+                refused.log();
+            }
+        }
+        next
+    }
+
+    async fn judge(
         &self,
         request: &mut impl Inbound,
         read: impl AsyncFnOnce(Limits) -> Result<Bytes, Refused>,
@@ -299,6 +317,7 @@ impl Shared {
         let outcome = AssertUnwindSafe(handler).catch_unwind().await;
         let handled = matches!(&outcome, Ok(Ok(response)) if is_success(response));
         self.finish(&origin, fence, handled).await;
+        measured::received(if handled { measured::HANDLED } else { measured::HANDLER_FAILED });
         outcome.unwrap_or_else(|panic| resume_unwind(panic))
     }
 

@@ -15,7 +15,7 @@ pub use self::builder::{SenderError, WebhookSenderBuilder};
 use super::{
     AttemptFailure, Authentication, Backoff, Delivery, DeliveryEvent, DeliveryId, DeliveryObserver,
     DeliveryStore, Outcome, Payload, Recipient, Registration, Registrations, StoreFailure,
-    WebhookTarget, outcome,
+    WebhookTarget, measured, outcome,
     post::{Post, Reply},
 };
 
@@ -225,6 +225,7 @@ impl WebhookSender {
             tracing::warn!(target: "adcp_signing::webhook", id = %delivery.id(), "claim ran out");
             return;
         }
+        let measured = measured::Attempt::begin();
         let result = self.send_once(delivery.recipient(), delivery.payload()).await;
         let attempts = delivery.attempts().saturating_add(1);
         let now = self.0.clock.now();
@@ -243,6 +244,7 @@ impl WebhookSender {
                 }
             }
         };
+        measured.end(&outcome);
         let event = DeliveryEvent {
             id: delivery.id().clone(),
             recipient: delivery.recipient().clone(),

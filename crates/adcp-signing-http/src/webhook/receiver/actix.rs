@@ -78,10 +78,7 @@ where
                     HttpResponse::Ok().content_type("application/json").body(echo)
                 }
                 Ok(Next::Known) => HttpResponse::Ok().finish(),
-                Err(refused) => {
-                    refused.log();
-                    respond(&refused)
-                }
+                Err(refused) => respond(&refused),
             };
             Ok(request.into_response(answer).map_into_right_body())
         })

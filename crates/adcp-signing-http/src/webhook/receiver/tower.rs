@@ -66,10 +66,7 @@ where
             let next = shared.receive(&mut parts, async |limits| read(body, limits).await).await;
             let next = match next {
                 Ok(next) => next,
-                Err(refused) => {
-                    refused.log();
-                    return Ok(respond(&refused).map(Either::Right));
-                }
+                Err(refused) => return Ok(respond(&refused).map(Either::Right)),
             };
             match next {
                 Next::Handle { body, origin, fence } => {
