@@ -10,7 +10,13 @@
 )]
 
 /// The programs of the guides are tests.
-#[cfg(all(doctest, feature = "actix", feature = "axum", feature = "rmcp", feature = "webhooks"))]
+#[cfg(all(
+    doctest,
+    feature = "actix",
+    feature = "axum",
+    feature = "conformance",
+    feature = "rmcp"
+))]
 mod guides {
     #[doc = include_str!("../../../docs/buyer.md")]
     struct Buyer;
