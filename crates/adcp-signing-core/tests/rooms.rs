@@ -157,3 +157,18 @@ fn use_trees_are_read() {
     let code = "use crate::{a::{B, c::D as _, self}, e::F};\nlet x = crate::g::H::new();";
     assert_eq!(imports(code), ["a::B", "a::c::D", "a::self", "e::F", "g::H::new"]);
 }
+
+#[test]
+fn the_page_about_the_architecture_has_the_rooms_in_their_order() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/architecture.md");
+    let page = fs::read_to_string(page).unwrap();
+    let (_, page) = page.split_once("| room |").unwrap();
+    let (table, _) = page.split_once("\n\n").unwrap();
+    let firsts = table.lines().skip(2).map(|row| row.split('|').nth(1).unwrap());
+    let named: Vec<&str> = firsts
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .map(|room| room.trim_end_matches('/'))
+        .collect();
+    let rooms: Vec<&str> = ROOMS.into_iter().filter(|room| *room != "lib").collect();
+    assert_eq!(named, rooms);
+}

@@ -58,3 +58,23 @@ impl RevocationPolicy {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::{MAX_SKEW, MAX_VALIDITY};
+
+    /// A JWKS is kept for as long as verifiers let pass between two looks at the revocation list.
+    #[test]
+    fn the_timeline_of_the_docs_has_the_times_that_verifiers_take() {
+        const TIMELINE: &str =
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/diagrams/rotation.svg"));
+        let alive = (MAX_VALIDITY + MAX_SKEW) / 60;
+        for text in [
+            format!(">≥ {alive} minutes: {MAX_VALIDITY} s + {MAX_SKEW} s of skew<"),
+            format!(">3. wait ≥ {} minutes, or max-age<", MAX_INTERVAL / 60),
+        ] {
+            assert!(TIMELINE.contains(&text), "{text}");
+        }
+    }
+}

@@ -110,3 +110,40 @@ impl fmt::Display for Step {
         f.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::{ErrorCode, Fault, MessageKind};
+
+    const FLOW: &str =
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/diagrams/verifier.svg"));
+
+    /// The texts of an SVG, in order.
+    fn texts(svg: &'static str) -> Vec<&'static str> {
+        let elements = svg.split("<text").skip(1);
+        let inner =
+            |element: &'static str| Some(element.split_once("</text>")?.0.split_once('>')?.1);
+        elements.filter_map(inner).collect()
+    }
+
+    #[test]
+    fn the_flow_of_the_docs_has_each_step_in_order_with_its_title_and_known_codes() {
+        let groups: Vec<_> = FLOW.split("<g id=\"step-").skip(1).collect();
+        assert_eq!(groups.len(), Step::ALL.len());
+        let known: Vec<_> = Fault::ALL
+            .iter()
+            .map(|fault| ErrorCode::new(MessageKind::Request, *fault).as_str())
+            .collect();
+        for (step, group) in Step::ALL.into_iter().zip(groups) {
+            assert!(group.starts_with(&format!("{step}\"")), "{step}: {group}");
+            let (group, _) = group.split_once("</g>").unwrap();
+            let texts = texts(group);
+            assert_eq!(texts[..2], [step.as_str(), step.title()]);
+            assert!(texts.len() > 2, "{step} refuses with no code");
+            for code in &texts[2..] {
+                assert!(known.contains(code), "{step}: {code}");
+            }
+        }
+    }
+}

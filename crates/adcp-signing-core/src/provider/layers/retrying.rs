@@ -52,7 +52,7 @@ pub struct RetryPolicy {
     max_attempts: Option<NonZeroUsize>,
     first_pause: Duration,
     longest_pause: Duration,
-    total_deadline: Duration,
+    pub(super) total_deadline: Duration,
 }
 
 impl Default for RetryPolicy {

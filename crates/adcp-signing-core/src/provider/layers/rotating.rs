@@ -254,6 +254,14 @@ mod tests {
     }
 
     #[test]
+    fn the_timeline_of_the_docs_has_the_default_overlap() {
+        const TIMELINE: &str =
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/diagrams/rotation.svg"));
+        let text = format!(">Rotating: {} minutes<", Rotation::DEFAULT_OVERLAP.as_secs() / 60);
+        assert!(TIMELINE.contains(&text), "{text}");
+    }
+
+    #[test]
     fn the_key_changes_at_its_time_and_both_are_published_until_the_overlap_ends() {
         let (rotating, clock) =
             rotating(Rotation::at(SWITCH).with_overlap(Duration::from_secs(600)));

@@ -341,6 +341,34 @@ mod tests {
         assert_eq!(layers(pinned), inwards);
     }
 
+    #[test]
+    fn the_diagram_of_the_docs_has_the_layers_in_their_order_with_their_defaults() {
+        const LAYERS: &str =
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/diagrams/layers.svg"));
+        let Stack { attempt_limit, retry, max_in_flight, max_waiting, .. } = Stack::default();
+        let waiting = format!("{},{:03}", max_waiting / 1_000, max_waiting % 1_000);
+        let limit = format!("{max_in_flight} calls, {waiting} wait");
+        let in_all = format!("{} seconds in all", retry.total_deadline.as_secs());
+        let attempt = format!("{} seconds an attempt", attempt_limit.as_secs());
+        let mut rest = LAYERS;
+        for text in [
+            "Instrumented",
+            "ConcurrencyLimit",
+            &limit,
+            "SelfChecking",
+            "Pinned",
+            "where a pin is given",
+            "Retrying",
+            &in_all,
+            "Deadline",
+            &attempt,
+            "Backend",
+        ] {
+            let found = rest.split_once(&format!(">{text}</text>"));
+            rest = found.unwrap_or_else(|| panic!("`{text}` is missing or out of order")).1;
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_forged_signature_and_another_key_than_the_pinned_one_do_not_leave() {
         let kms = Scripted::new("k").on_sign([Step::Forge]);
