@@ -1,4 +1,4 @@
-//! The checks that run no test: format, clippy, docs, vector hashes, dependency rules.
+//! The checks that run no test: format, clippy, docs, vector hashes, pages, dependency rules.
 
 use std::{
     io::{self, Write as _},
@@ -8,7 +8,7 @@ use std::{
 use anyhow::Result;
 
 use crate::{
-    checksums, dependencies,
+    checksums, dependencies, pages,
     process::{self, Echo},
     report::{self, Outcome},
 };
@@ -20,6 +20,7 @@ pub(crate) const DOC_FLAGS: &str = "-D warnings";
 pub(crate) fn run() -> Result<bool> {
     let mut outcomes =
         vec![fmt(Echo::Stdout), clippy(Echo::Stdout), doc(Echo::Stdout), checksums::check()];
+    outcomes.push(pages::check());
     outcomes.extend(dependencies::check());
     outcomes.push(deny(false, Echo::Stdout));
     io::stdout().write_all(report::table(&outcomes).as_bytes())?;

@@ -13,7 +13,6 @@ mod libtest;
 mod lint;
 mod metadata;
 mod msrv;
-#[cfg(test)]
 mod pages;
 mod process;
 mod release;
