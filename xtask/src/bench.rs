@@ -2,6 +2,7 @@
 //! measured against.
 
 mod kms;
+mod plot;
 
 use std::{
     fs,
@@ -26,11 +27,13 @@ pub(crate) struct BenchArgs {
     no_run: bool,
 }
 
-/// What else is measured.
+/// What else is measured or drawn.
 #[derive(Subcommand)]
 enum Of {
     /// The key services: each backend beside its client's bare call, against a running server.
     Kms(kms::KmsArgs),
+    /// Draw the plots of docs/performance.md again from its tables, and measure nothing.
+    Plots,
 }
 
 /// What a line of the table compares.
@@ -111,8 +114,10 @@ const ROWS: &[Row] = &[
 /// Measures and prints the table. A missed target is shown, not an error: time depends on the
 /// machine. A benchmark that is missing is an error.
 pub(crate) fn run(args: &BenchArgs) -> Result<bool> {
-    if let Some(Of::Kms(args)) = &args.of {
-        return kms::run(args);
+    match &args.of {
+        Some(Of::Kms(args)) => return kms::run(args),
+        Some(Of::Plots) => return plot::draw_page(),
+        None => {}
     }
     if !args.no_run {
         let mut command = process::cargo(["bench", "--package", "adcp-signing-core"]);
@@ -121,7 +126,9 @@ pub(crate) fn run(args: &BenchArgs) -> Result<bool> {
     }
     let folder = process::target_dir().join("criterion");
     let (lines, missing) = compared(|name| estimate(&folder, name));
-    io::stdout().write_all(table(&lines).as_bytes())?;
+    let table = table(&lines);
+    io::stdout().write_all(table.as_bytes())?;
+    plot::draw_run("pipeline", &table)?;
     for name in &missing {
         eprintln!("not measured: {name}");
     }

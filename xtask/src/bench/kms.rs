@@ -13,7 +13,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Line, dash, duration, table};
+use super::{Line, dash, duration, plot, table};
 use crate::{emulators, process};
 
 /// Options of `cargo xtask bench kms`.
@@ -142,6 +142,7 @@ pub(crate) fn run(args: &KmsArgs) -> Result<bool> {
         table(&rows)
     };
     io::stdout().write_all(text.as_bytes())?;
+    plot::draw_run("kms", &table(&rows))?;
     Ok(!rows.is_empty())
 }
 
