@@ -5,6 +5,7 @@ mod book;
 mod diagrams;
 mod links;
 mod markdown;
+mod wrapping;
 
 use std::{
     collections::BTreeMap,
@@ -28,8 +29,8 @@ const SUMMARY: &str = "docs/SUMMARY.md";
 /// The pages by their paths from the root, with `/` between folders.
 type Pages = BTreeMap<String, Page>;
 
-/// Checks the links, anchors and images of every page, and the contents of the book. One count a
-/// page.
+/// Checks the links, anchors and images of every page, and the contents and the text of the book.
+/// One count a page.
 pub(crate) fn check() -> Outcome {
     match faults(&process::root()) {
         Ok((count, faults)) if faults.is_empty() => {
@@ -51,6 +52,9 @@ fn faults(root: &Path) -> Result<(u64, Vec<String>)> {
     let summary =
         fs::read_to_string(root.join(SUMMARY)).with_context(|| format!("cannot read {SUMMARY}"))?;
     faults.extend(book::faults(&Page::parse(&summary), &pages));
+    for path in pages.keys().filter(|path| path.starts_with(BOOK)) {
+        faults.extend(wrapping::faults(path, &fs::read_to_string(root.join(path))?));
+    }
     Ok((pages.len() as u64, faults))
 }
 
@@ -110,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_found_wherever_it_may_be_and_the_table_of_contents_is_none() {
+    fn a_page_is_found_wherever_it_may_be_and_held_to_each_rule() {
         let root = tempfile::tempdir().unwrap();
         for path in ["docs/deep/er", "crates/a", "test-vectors"] {
             fs::create_dir_all(root.path().join(path)).unwrap();
@@ -126,8 +130,20 @@ mod tests {
             fs::write(root.path().join(path), "# A\n").unwrap();
         }
         assert_eq!(pages(root.path()).unwrap().into_keys().collect::<Vec<_>>(), pages_there);
+        let page = format!("# A\n\n[a](gone.md)\n\n{}\n", "word ".repeat(21));
+        fs::write(root.path().join("docs/a.md"), page).unwrap();
+        fs::write(root.path().join(SUMMARY), "[A](a.md)\n").unwrap();
         let (count, faults) = faults(root.path()).unwrap();
-        assert_eq!((count, faults.len()), (5, 2), "two pages of the book are not in its contents");
+        assert_eq!(count, 5);
+        assert_eq!(
+            faults,
+            [
+                "docs/a.md:3: (gone.md): there is no docs/gone.md",
+                "docs/SUMMARY.md: docs/deep/er/b.md is not listed, so the book does not have it",
+                "docs/a.md:5: wrap the text at 100 columns",
+            ],
+            "each rule is asked"
+        );
     }
 
     #[test]
