@@ -18,6 +18,8 @@ pub mod revocation;
 pub mod rfc9421;
 pub mod sign;
 pub mod target_uri;
+#[cfg(feature = "metrics")]
+pub mod telemetry;
 mod text;
 pub mod verify;
 pub mod webhook;

@@ -15,7 +15,7 @@ use std::{
 
 /// The rooms from the top down. A file may import from its own room and from those below it.
 /// `provider` has rooms of its own: the layers and the toolkit stand on the trait, not the reverse.
-const ROOMS: [&str; 21] = [
+const ROOMS: [&str; 22] = [
     "verify",
     "sign",
     "webhook",
@@ -35,6 +35,7 @@ const ROOMS: [&str; 21] = [
     "nonce",
     "clock",
     "answer",
+    "telemetry",
     "text",
     "lib",
 ];

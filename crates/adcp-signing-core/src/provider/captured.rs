@@ -32,6 +32,12 @@ impl Captured {
     pub(crate) fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock())
     }
+
+    /// The events among what has been recorded since the last call.
+    pub(crate) fn events(&self) -> Vec<String> {
+        let is_event = |line: &String| !line.starts_with("span ") && !line.starts_with("record ");
+        self.take().into_iter().filter(is_event).collect()
+    }
 }
 
 struct Capture {
@@ -57,7 +63,12 @@ impl Subscriber for Capture {
         self.lines.0.lock().push(line.0);
     }
 
-    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record(&self, _: &Id, values: &Record<'_>) {
+        let mut line = Line("record".to_owned());
+        values.record(&mut line);
+        self.lines.0.lock().push(line.0);
+    }
+
     fn record_follows_from(&self, _: &Id, _: &Id) {}
     fn enter(&self, _: &Id) {}
     fn exit(&self, _: &Id) {}

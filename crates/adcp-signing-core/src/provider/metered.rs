@@ -11,7 +11,7 @@ use std::{
 };
 
 use metrics::{
-    Counter, CounterFn, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
+    Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
     SharedString, Unit,
 };
 use parking_lot::Mutex;
@@ -35,9 +35,12 @@ pub(crate) fn documented(prefix: &str) -> Vec<(String, String)> {
     documented
 }
 
-/// How often each metric was counted or recorded.
+/// How often each metric was counted or recorded, and the value of each gauge.
 #[derive(Default)]
-pub(crate) struct Meter(Mutex<BTreeMap<String, Arc<Count>>>);
+pub(crate) struct Meter {
+    counts: Mutex<BTreeMap<String, Arc<Count>>>,
+    described: Mutex<Vec<(String, Option<Unit>)>>,
+}
 
 #[derive(Default)]
 struct Count(AtomicU64);
@@ -47,13 +50,18 @@ impl Meter {
     pub(crate) fn counts(&self) -> Vec<(String, u64)> {
         let count =
             |(name, count): (&String, &Arc<Count>)| (name.clone(), count.0.load(Ordering::SeqCst));
-        self.0.lock().iter().map(count).collect()
+        self.counts.lock().iter().map(count).collect()
+    }
+
+    /// Each metric that was described, and its unit.
+    pub(crate) fn described(&self) -> Vec<(String, Option<Unit>)> {
+        self.described.lock().clone()
     }
 
     /// Each metric, and the names of its labels.
     pub(crate) fn names_and_labels(&self) -> Vec<(String, String)> {
         let mut recorded: Vec<_> = self
-            .0
+            .counts
             .lock()
             .keys()
             .map(|key| {
@@ -71,7 +79,7 @@ impl Meter {
         let labels: Vec<_> =
             key.labels().map(|label| format!("{}={}", label.key(), label.value())).collect();
         let name = format!("{} {}", key.name(), labels.join(" "));
-        self.0.lock().entry(name).or_default().clone()
+        self.counts.lock().entry(name).or_default().clone()
     }
 }
 
@@ -79,6 +87,21 @@ impl HistogramFn for Count {
     fn record(&self, seconds: f64) {
         assert!(seconds >= 0.0);
         self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl GaugeFn for Count {
+    fn increment(&self, _: f64) {
+        panic!("set, never changed")
+    }
+
+    fn decrement(&self, _: f64) {
+        panic!("set, never changed")
+    }
+
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small count")]
+    fn set(&self, value: f64) {
+        self.0.store(value as u64, Ordering::SeqCst);
     }
 }
 
@@ -93,16 +116,24 @@ impl CounterFn for Count {
 }
 
 impl Recorder for Meter {
-    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_counter(&self, name: KeyName, unit: Option<Unit>, _: SharedString) {
+        self.described.lock().push((name.as_str().to_owned(), unit));
+    }
+
+    fn describe_gauge(&self, name: KeyName, unit: Option<Unit>, _: SharedString) {
+        self.described.lock().push((name.as_str().to_owned(), unit));
+    }
+
+    fn describe_histogram(&self, name: KeyName, unit: Option<Unit>, _: SharedString) {
+        self.described.lock().push((name.as_str().to_owned(), unit));
+    }
 
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
         Counter::from_arc(self.count(key))
     }
 
-    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
-        panic!("no gauges")
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::from_arc(self.count(key))
     }
 
     fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {

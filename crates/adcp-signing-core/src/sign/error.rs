@@ -159,6 +159,39 @@ fn milliseconds_hint(validity: i64) -> &'static str {
 }
 
 impl SignError {
+    /// A stable name of the error, for logs and traces: the kind of the key's error, or what went
+    /// wrong with the message.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TargetUri(_) => "target_uri_malformed",
+            Self::Ambiguous(_) => "target_uri_ambiguous",
+            Self::Authority(_) => "authority_mismatch",
+            Self::ContentTypeMissing => "content_type_missing",
+            Self::SeveralContentTypes(_) => "several_content_types",
+            Self::Digest(_) => "content_digest_malformed",
+            Self::DigestMismatch(_) => "content_digest_mismatch",
+            Self::Length(_) => "content_length_mismatch",
+            // The name that AdCP gives to it.
+            Self::Body(StrictJsonError::Duplicate(_)) => "duplicate_key_input",
+            Self::Body(_) => "body_malformed",
+            Self::DigestRequired(_) => "content_digest_required",
+            Self::Validity(_) => "validity_invalid",
+            Self::Unit { .. } => "created_invalid",
+            Self::Nonce(_) => "nonce_invalid",
+            Self::Parameter { .. } => "parameter_invalid",
+            Self::KeyId(_) => "key_id_invalid",
+            Self::Component(_) => "component_invalid",
+            Self::Algorithm(_) => "algorithm_not_allowed",
+            Self::Purpose { .. } => "key_purpose_invalid",
+            Self::Provider(error) => error.kind().as_str(),
+            Self::AlgorithmChanged { .. } => "algorithm_changed",
+            #[cfg(feature = "http")]
+            Self::Origin(_) => "origin_mismatch",
+            #[cfg(feature = "http")]
+            Self::FieldValue(_) | Self::TooManyFields => "fields_not_set",
+        }
+    }
+
     /// What a verifier would have refused the message for, where it would have.
     pub fn fault(&self) -> Option<Fault> {
         match self {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tracing::{Instrument as _, Span, field::Empty};
+
 use super::{
     AmbiguousUrls, DigestCoverage, Parameters, Prepared, SignError, SignOptions, SignedFields,
     error::check_key_id, prepared::prepare_target,
@@ -174,8 +176,29 @@ impl Signer {
         request: &Request<'_>,
         options: &SignOptions,
     ) -> Result<SignedFields, SignError> {
+        let span = tracing::info_span!(
+            target: "adcp_signing::sign",
+            "adcp_signing.sign_message",
+            profile = %self.profile,
+            kid = Empty,
+            "error.type" = Empty,
+        );
+        let outcome = self.sign_within(&span, request, options).instrument(span.clone()).await;
+        if let Err(error) = &outcome {
+            span.record("error.type", error.code());
+        }
+        outcome
+    }
+
+    async fn sign_within(
+        &self,
+        span: &Span,
+        request: &Request<'_>,
+        options: &SignOptions,
+    ) -> Result<SignedFields, SignError> {
         // Drawn once, so that `keyid` and signature are of the same key.
         let key = self.key.draw().await?;
+        span.record("kid", key.key_id());
         let prepared = self.prepare_for(&*key, request, options)?;
         let signed = key.sign(prepared.signature_base()).await?;
         prepared.finalize(&signed.signature)

@@ -74,6 +74,27 @@ impl KeySource for Replaced {
 }
 
 #[test]
+fn signing_is_a_span_with_the_key_and_a_stable_code_where_it_fails() {
+    use crate::provider::captured::Captured;
+
+    let fields = [JSON];
+    let (captured, _guard) = Captured::start();
+    let begun = "span adcp_signing.sign_message profile=request 3.3 (contract 3.3.0-rc.0)";
+    let kid = r#"record kid="k""#;
+    let signer = signer_of(newest());
+    block_on(signer.sign(&post(&fields, BODY))).unwrap();
+    assert_eq!(captured.take(), [begun, kid]);
+    block_on(signer.sign(&post(&fields, br#"{"a":1,"a":2}"#))).unwrap_err();
+    assert_eq!(captured.take(), [begun, kid, r#"record error.type="duplicate_key_input""#]);
+    let failing = Scripted::new("k")
+        .with_purpose(newest().purpose_to_publish())
+        .on_sign([Step::Fail(ProviderErrorKind::Throttled)]);
+    let signer = Signer::new(newest(), failing).unwrap();
+    block_on(signer.sign(&post(&fields, BODY))).unwrap_err();
+    assert_eq!(captured.take(), [begun, kid, r#"record error.type="throttled""#]);
+}
+
+#[test]
 fn for_a_peer_form_and_coverage_are_the_peers_and_the_key_stays() {
     use crate::operation::DigestPolicy::{Either, Forbidden, Required};
 

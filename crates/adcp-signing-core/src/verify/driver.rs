@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use tracing::Instrument as _;
+
 use super::{
     Anonymous, BodyReading, Context, Fallback, FallbackCredential, Prechecked, Purposed, Reason,
     Received, Rejection, ShadowFinding, Signed, Step, Unsigned, Verified, VerifiedSigner, Verifier,
     measured::{self, Measured},
+    span,
     verifier::{Endpoint, LOG, Tasks},
 };
 use crate::{
@@ -34,16 +37,22 @@ impl Verifier {
         request: &Request<'_>,
         context: &Context<'_>,
     ) -> Result<Verified, Rejection> {
-        let measured = Measured::begin();
-        let outcome = match self.endpoint_of(context) {
-            Ok(Endpoints::Request { transport, capability }) => {
-                self.verify_request(request, context, transport, capability).await
-            }
-            Ok(Endpoints::Webhook) => self.verify_webhook(request, context).await,
-            Err(misused) => Err(misused),
+        let span = self.span();
+        let verified = async {
+            let measured = Measured::begin();
+            let outcome = match self.endpoint_of(context) {
+                Ok(Endpoints::Request { transport, capability }) => {
+                    self.verify_request(request, context, transport, capability).await
+                }
+                Ok(Endpoints::Webhook) => self.verify_webhook(request, context).await,
+                Err(misused) => Err(misused),
+            };
+            self.log(&outcome);
+            measured.end(&outcome);
+            outcome
         };
-        self.log(&outcome);
-        measured.end(&outcome);
+        let outcome = verified.instrument(span.clone()).await;
+        span::end(&span, &outcome);
         outcome
     }
 

@@ -1,8 +1,11 @@
 //! The head of a message, judged before its body is read.
 
+use tracing::Instrument as _;
+
 use super::{
     Context, FallbackCredential, Received, Rejection, Signed, Verifier,
     driver::{Endpoints, record},
+    span,
     step00_operation::Asked,
 };
 use crate::{
@@ -62,9 +65,11 @@ impl Verifier {
         head: &Request<'_>,
         context: &Context<'_>,
     ) -> Result<HeadVerdict, Rejection> {
-        let outcome = self.judge_head(head, context).await;
+        let span = self.head_span();
+        let outcome = self.judge_head(head, context).instrument(span.clone()).await;
         if let Err(rejection) = &outcome {
-            record(rejection, false);
+            span.in_scope(|| record(rejection, false));
+            span::refused(&span, rejection);
         }
         outcome
     }

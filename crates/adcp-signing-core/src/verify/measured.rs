@@ -27,12 +27,7 @@ impl Measured {
     pub(super) fn end(self, outcome: &Result<Verified, Rejection>) {
         #[cfg(feature = "metrics")]
         {
-            let name = match outcome {
-                Ok(Verified::Signed(_)) => "signed",
-                Ok(Verified::Fallback(_)) => "fallback",
-                Ok(Verified::Anonymous(_)) => "anonymous",
-                Err(_) => REFUSED,
-            };
+            let name = outcome_of(outcome);
             metrics::histogram!("adcp_verify_duration_seconds", "outcome" => name)
                 .record(self.started.elapsed().as_secs_f64());
             if outcome.is_ok() {
@@ -44,6 +39,16 @@ impl Measured {
     }
 }
 
+/// The name of what a message came to.
+pub(super) fn outcome_of(outcome: &Result<Verified, Rejection>) -> &'static str {
+    match outcome {
+        Ok(Verified::Signed(_)) => "signed",
+        Ok(Verified::Fallback(_)) => "fallback",
+        Ok(Verified::Anonymous(_)) => "anonymous",
+        Err(_) => REFUSED,
+    }
+}
+
 /// A message that was refused, by its head or as a whole.
 pub(super) fn refused(rejection: &Rejection) {
     #[cfg(feature = "metrics")]
@@ -52,7 +57,6 @@ pub(super) fn refused(rejection: &Rejection) {
     let _ = rejection;
 }
 
-#[cfg(feature = "metrics")]
 const REFUSED: &str = "refused";
 
 #[cfg(feature = "metrics")]

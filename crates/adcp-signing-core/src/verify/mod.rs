@@ -38,6 +38,7 @@ mod outcome;
 mod posture;
 mod received;
 mod rejection;
+mod span;
 mod step;
 mod step00_operation;
 mod step01_fields;

@@ -95,6 +95,9 @@ impl<S> AdmissionTracked<S> {
             match event {
                 AdmissionEvent::Pressure { clause, count, allowed, .. } => {
                     tracing::warn!(clause = %clause.letter(), count, allowed, "new-keyid admission pressure");
+                    #[cfg(feature = "metrics")]
+                    metrics::counter!("adcp_admission_alarms_total", "clause" => clause.as_str())
+                        .increment(1);
                 }
                 AdmissionEvent::ThresholdTuningOverdue { first_admission, .. } => {
                     tracing::warn!(%first_admission, "threshold_tuning_overdue");
@@ -193,6 +196,31 @@ mod tests {
             let entry = ReplayEntry::restore(key, nonce, NOW.plus(360), 9);
             assert_eq!(store.insert(entry, NOW).await.unwrap(), InsertOutcome::Inserted);
             assert_eq!(*heard.lock(), alarms);
+        }
+    }
+
+    #[cfg(feature = "metrics")]
+    #[tokio::test]
+    async fn an_alarm_is_counted_by_its_clause() {
+        let meter = crate::provider::metered::Meter::default();
+        let _guard = metrics::set_default_local_recorder(&meter);
+        let thresholds =
+            AdmissionThresholds::default().with_ceiling_floor(1.0).with_ceiling_fraction(0.0);
+        let store = AdmissionTracked::new(InMemoryReplayStore::new(), thresholds, |_| {});
+        for keyid in ["a", "b", "c"] {
+            let entry =
+                ReplayEntry::restore(ReplayKey::new(keyid, &[0; 32]), "n", NOW.plus(360), 9);
+            assert_eq!(store.insert(entry, NOW).await.unwrap(), InsertOutcome::Inserted);
+        }
+        let counts = meter.counts();
+        assert!(counts.contains(&("adcp_admission_alarms_total clause=d".to_owned(), 1)));
+        for clause in [
+            AdmissionClause::ShortRatio,
+            AdmissionClause::MediumRatio,
+            AdmissionClause::LongRatio,
+            AdmissionClause::Ceiling,
+        ] {
+            assert_eq!(clause.as_str(), clause.letter().to_string());
         }
     }
 }

@@ -70,6 +70,17 @@ impl AdmissionClause {
             Self::Ceiling => 'd',
         }
     }
+
+    /// The clause as a label of metrics: `a` to `d`.
+    #[cfg(feature = "metrics")]
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::ShortRatio => "a",
+            Self::MediumRatio => "b",
+            Self::LongRatio => "c",
+            Self::Ceiling => "d",
+        }
+    }
 }
 
 impl Default for AdmissionThresholds {

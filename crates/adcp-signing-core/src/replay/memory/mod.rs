@@ -2,6 +2,8 @@
 
 mod caps;
 mod expiry;
+#[cfg(feature = "metrics")]
+mod live_gauge;
 mod sharded;
 mod table;
 
@@ -9,6 +11,8 @@ use std::fmt;
 
 use parking_lot::Mutex;
 
+#[cfg(feature = "metrics")]
+use self::live_gauge::LiveGauge;
 use self::{
     caps::Caps,
     sharded::Sharded,
@@ -53,6 +57,8 @@ pub struct InMemoryReplayStore {
     /// The entries, by hash.
     shards: Sharded<Mutex<Table>, SHARDS>,
     caps: Caps,
+    #[cfg(feature = "metrics")]
+    gauge: LiveGauge,
 }
 
 impl InMemoryReplayStore {
@@ -67,7 +73,27 @@ impl InMemoryReplayStore {
     /// An empty store that holds at most `cap` live entries. Choose `min(memory / 64 bytes,
     /// 10,000,000)`.
     pub fn with_aggregate_cap(cap: u64) -> Self {
-        Self { identities: Identities::default(), shards: Sharded::default(), caps: Caps::new(cap) }
+        Self {
+            identities: Identities::default(),
+            shards: Sharded::default(),
+            caps: Caps::new(cap),
+            #[cfg(feature = "metrics")]
+            gauge: LiveGauge::default(),
+        }
+    }
+
+    /// The name of this store in the metric `adcp_replay_live`, in place of `default`. Give each
+    /// store of a process its own, such as `requests` and `webhooks`. Without the feature `metrics`
+    /// it means nothing.
+    #[must_use]
+    pub fn named(self, name: &'static str) -> Self {
+        #[cfg(feature = "metrics")]
+        return Self { gauge: self.gauge.named(name), ..self };
+        #[cfg(not(feature = "metrics"))]
+        {
+            let _ = name;
+            self
+        }
     }
 
     /// Remembers a nonce without a verification, to restore a saved cache or to set up a test. No
@@ -143,6 +169,11 @@ impl InMemoryReplayStore {
             message: "the table of live nonces lost the place of an entry, which is a bug".into(),
             source: None,
         })?;
+        #[cfg(feature = "metrics")]
+        {
+            drop(shard);
+            self.gauge.record(second, || self.caps.live(second));
+        }
         Ok(InsertOutcome::Inserted)
     }
 

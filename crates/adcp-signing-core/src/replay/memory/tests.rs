@@ -403,3 +403,28 @@ proptest! {
         }
     }
 }
+
+#[cfg(feature = "metrics")]
+#[test]
+fn the_live_entries_are_a_gauge_that_is_set_once_a_second() {
+    let meter = crate::provider::metered::Meter::default();
+    metrics::with_local_recorder(&meter, || {
+        let store = InMemoryReplayStore::new().named("webhooks");
+        let key = ReplayKey::new("key", &[0; 32]);
+        let live = || meter.counts();
+        let expected = |count| vec![("adcp_replay_live store=webhooks".to_owned(), count)];
+        let insert = |nonce, now: UnixSeconds| {
+            let outcome = store.preload(key, nonce, NOW.plus(10), now).unwrap();
+            assert_eq!(outcome, InsertOutcome::Inserted);
+        };
+        insert("1", NOW);
+        assert_eq!(live(), expected(1));
+        insert("2", NOW);
+        assert_eq!(live(), expected(1));
+        insert("3", NOW.plus(1));
+        assert_eq!(live(), expected(3));
+        let outcome = store.preload(key, "4", NOW.plus(99), NOW.plus(11)).unwrap();
+        assert_eq!(outcome, InsertOutcome::Inserted);
+        assert_eq!(live(), expected(1), "what has ended is not counted");
+    });
+}

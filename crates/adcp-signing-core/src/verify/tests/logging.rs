@@ -15,7 +15,7 @@ use crate::{
 fn lines(scene: &Scene) -> Vec<String> {
     let (captured, _guard) = Captured::start();
     let _ = scene.verify();
-    captured.take()
+    captured.events()
 }
 
 #[test]
@@ -75,9 +75,9 @@ fn asking_an_unsigned_message_for_its_signer_is_logged() {
     let scene = Scene { capability: listed(None), ..Scene::default() };
     let verified = scene.verify_message(&key(), &[], b"{}").unwrap();
     assert!(matches!(verified, Verified::Anonymous(_)));
-    assert!(captured.take().is_empty());
+    assert!(captured.events().is_empty());
     assert!(verified.signer().is_err());
-    let lines = captured.take();
+    let lines = captured.events();
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(lines[0].contains(r#"code="request_signature_required""#), "{lines:?}");
 }
@@ -95,7 +95,7 @@ fn a_request_to_another_origin_is_logged_and_its_target_is_not() {
     let route = route();
     let context = Context::request(&route);
     assert!(futures_executor::block_on(verifier.verify_http(request, &origin, &context)).is_err());
-    let lines = captured.take();
+    let lines = captured.events();
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(lines[0].contains(r#"code="request_target_uri_malformed""#), "{lines:?}");
     assert!(!lines[0].contains("other.example.com"), "{lines:?}");
@@ -111,7 +111,7 @@ fn an_endpoint_whose_signatures_leave_the_body_out_is_warned_of() {
             .replay(InMemoryReplayStore::default())
             .clock(FixedClock::new(NOW))
             .build();
-        let lines = captured.take();
+        let lines = captured.events();
         lines.iter().filter(|line| line.contains("need not cover the body")).count()
     };
     let supported = RequestSigningCapability::supported_with;
@@ -120,4 +120,36 @@ fn an_endpoint_whose_signatures_leave_the_body_out_is_warned_of() {
     assert_eq!(warnings(WireVersion::V3_1, supported(DigestPolicy::Required)), 0);
     assert_eq!(warnings(WireVersion::V3_2, supported(DigestPolicy::Required)), 0);
     assert_eq!(warnings(WireVersion::V3_1, RequestSigningCapability::unsupported()), 0);
+}
+
+#[test]
+fn a_verification_is_a_span_that_names_no_key_before_it_is_verified() {
+    let spans = |scene: &Scene| {
+        let (captured, _guard) = Captured::start();
+        let _ = scene.verify();
+        let lines = captured.take();
+        lines.into_iter().filter(|line| !line.starts_with("INFO")).collect::<Vec<_>>()
+    };
+    let begun = r#"span adcp_signing.verify kind="request""#;
+    let kid = format!("record kid={KEYID:?}");
+    assert_eq!(spans(&Scene::default()), [begun, r#"record outcome="signed""#, &kid]);
+    for step in [Step::Window, Step::Key, Step::Signature, Step::Replay] {
+        let scene = Scene::with([step]);
+        let code = scene.verify().unwrap_err().reason().as_str();
+        let ended = [
+            r#"record outcome="refused""#.to_owned(),
+            format!("record step={:?}", step.as_str()),
+            format!("record error.type={code:?}"),
+        ];
+        let spans = spans(&scene);
+        assert_eq!(spans[0], begun);
+        assert_eq!(spans[1..], ended);
+    }
+    let (captured, _guard) = Captured::start();
+    assert!(Scene::with([Step::Key]).signed_head().is_err());
+    let lines = captured.take();
+    assert_eq!(lines[0], r#"span adcp_signing.verify_head kind="request""#);
+    assert!(lines[1].starts_with("INFO"), "{lines:?}");
+    assert_eq!(lines[2], r#"record step="7""#);
+    assert_eq!(lines[3], r#"record error.type="request_signature_key_unknown""#);
 }
