@@ -15,11 +15,15 @@
     feature = "actix",
     feature = "axum",
     feature = "conformance",
+    feature = "metrics",
     feature = "rmcp"
 ))]
 mod guides {
     #[doc = include_str!("../../../docs/buyer.md")]
     struct Buyer;
+
+    #[doc = include_str!("../../../docs/operations.md")]
+    struct Operations;
 
     #[doc = include_str!("../../../docs/seller.md")]
     struct Seller;
@@ -32,6 +36,8 @@ mod guides {
 mod inbound;
 #[cfg(any(feature = "reqwest", feature = "tower"))]
 mod outbound;
+#[cfg(feature = "metrics")]
+pub mod telemetry;
 #[cfg(feature = "webhooks")]
 pub mod webhook;
 

@@ -1,5 +1,6 @@
 //! A recorder of metrics that counts, for the tests of what is measured, and the page that lists them.
 
+#![allow(dead_code, reason = "other crates use a part")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::{

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use adcp_signing_core::{Verified as Verdict, VerifiedSigner, http_message::RequestHead};
 use bytes::Bytes;
+use tracing::{Instrument as _, field::Empty};
 
 use super::{AcceptedCredential, PeerAddress, Received, Refused, Route, refused::TWO_LAYERS};
 
@@ -38,6 +39,23 @@ pub(crate) struct Limits {
 /// Verifies a request and sets the answer as extensions. The body is read, by `read`, where the head
 /// passes.
 pub(crate) async fn admit(
+    route: &Route,
+    request: &mut impl Inbound,
+    read: impl AsyncFnOnce(Limits) -> Result<Bytes, Refused>,
+) -> Result<Bytes, Refused> {
+    let span = tracing::info_span!(
+        target: "adcp_signing::http",
+        "adcp_signing.verify_request",
+        "error.type" = Empty,
+    );
+    let outcome = admit_within(route, request, read).instrument(span.clone()).await;
+    if let Err(refused) = &outcome {
+        span.record("error.type", refused.reason());
+    }
+    outcome
+}
+
+async fn admit_within(
     route: &Route,
     request: &mut impl Inbound,
     read: impl AsyncFnOnce(Limits) -> Result<Bytes, Refused>,

@@ -89,7 +89,6 @@ impl Refused {
     }
 
     /// The stable reason.
-    #[cfg(feature = "webhooks")]
     pub(crate) fn reason(&self) -> &'static str {
         self.status_and_reason().1
     }
@@ -107,8 +106,23 @@ impl Refused {
         }
     }
 
-    /// Writes to the log what the verifier has not.
+    /// Counts what neither the verifier nor the receiver of webhooks has counted.
+    #[cfg(feature = "metrics")]
+    fn count(&self) {
+        let reason = match self {
+            Self::Rejection(_) => return,
+            #[cfg(feature = "webhooks")]
+            Self::Webhook(_) => return,
+            Self::Forwarded { .. } => "forwarded",
+            other => other.reason(),
+        };
+        metrics::counter!("adcp_http_refused_total", "reason" => reason).increment(1);
+    }
+
+    /// Writes to the log what the verifier has not, and counts it.
     pub(crate) fn log(&self) {
+        #[cfg(feature = "metrics")]
+        self.count();
         const LOG: &str = "adcp_signing::http";
         match self {
             Self::Rejection(_) => {}

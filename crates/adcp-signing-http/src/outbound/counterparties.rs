@@ -21,6 +21,7 @@ use futures_util::{
     future::{BoxFuture, Shared, WeakShared},
 };
 use parking_lot::Mutex;
+use tracing::{Instrument as _, field::Empty};
 
 use super::SignedCallError;
 
@@ -283,15 +284,19 @@ impl Asking {
     async fn fetch(self: Arc<Self>, name: String, counterparty: Origin) -> Known {
         // A panic must not reach those who only wait.
         let call = AssertUnwindSafe(self.fetch.capabilities(&counterparty)).catch_unwind();
-        let answer = match tokio::time::timeout(self.timeout, call).await {
+        let (outcome, answer) = match tokio::time::timeout(self.timeout, call).await {
             Ok(Ok(Ok(json))) => match Advertised::from_json(&json) {
-                Ok(advertised) => Answer::Advertised(Arc::new(advertised)),
-                Err(error) => Answer::Invalid(error),
+                Ok(advertised) => ("ok", Answer::Advertised(Arc::new(advertised))),
+                Err(error) => ("invalid", Answer::Invalid(error)),
             },
-            Ok(Ok(Err(error))) => unknown(&name, &*error),
-            Ok(Err(_)) => unknown(&name, &Failed("the fetch panicked")),
-            Err(_) => unknown(&name, &Failed("no answer in time")),
+            Ok(Ok(Err(error))) => ("failed", unknown(&name, &*error)),
+            Ok(Err(_)) => ("failed", unknown(&name, &Failed("the fetch panicked"))),
+            Err(_) => ("timeout", unknown(&name, &Failed("no answer in time"))),
         };
+        #[cfg(feature = "metrics")]
+        metrics::counter!("adcp_capability_fetch_total", "outcome" => outcome).increment(1);
+        #[cfg(not(feature = "metrics"))]
+        let _ = outcome;
         let now = self.clock.now();
         self.memory.lock().learn(name, answer, now)
     }
@@ -383,6 +388,24 @@ pub(super) async fn signer_for<'s>(
         Some(counterparties) => counterparties.signer_for(signer, message).await,
         None => Ok(Some(Cow::Borrowed(signer))),
     }
+}
+
+/// Runs what signs a request within its span.
+pub(super) async fn within_span<T>(
+    url: &str,
+    signing: impl Future<Output = Result<T, SignedCallError>>,
+) -> Result<T, SignedCallError> {
+    let span = tracing::info_span!(
+        target: LOG,
+        "adcp_signing.sign_request",
+        "server.address" = origin_of(url).split_once("://").map(|(_, authority)| authority),
+        "error.type" = Empty,
+    );
+    let outcome = signing.instrument(span.clone()).await;
+    if let Err(error) = &outcome {
+        span.record("error.type", error.code());
+    }
+    outcome
 }
 
 /// Scheme and authority of a URL.

@@ -62,3 +62,27 @@ pub enum SignedCallError {
     #[error(transparent)]
     Refused(#[from] Refusal),
 }
+
+impl SignedCallError {
+    /// A stable name of the error, for logs and traces. A code of the counterparty is shown only
+    /// where it is one of AdCP.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Sign(error) => error.code(),
+            Self::StreamingBody => "streaming_body",
+            Self::BodyTooLarge { .. } => "body_too_large",
+            Self::Body(_) => "body_unreadable",
+            #[cfg(feature = "tower")]
+            Self::NotAbsolute => "url_not_absolute",
+            #[cfg(feature = "tower")]
+            Self::Origin(_) => "origin_mismatch",
+            #[cfg(feature = "rmcp")]
+            Self::MalformedUrl => "url_malformed",
+            Self::Capability { .. } => "capability_invalid",
+            Self::Redirected => "redirected",
+            Self::Refused(refusal) => {
+                refusal.challenge().known().map_or("refused", |code| code.as_str())
+            }
+        }
+    }
+}

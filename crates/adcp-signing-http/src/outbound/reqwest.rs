@@ -7,7 +7,10 @@ use http::{Extensions, HeaderName, HeaderValue, StatusCode};
 use reqwest::{Client, ClientBuilder, Request, Response, redirect, retry};
 use reqwest_middleware::{ClientWithMiddleware, Error, Middleware, Next, Result};
 
-use super::{Counterparties, Refusal, SignedCallError, counterparties::signer_for};
+use super::{
+    Counterparties, Refusal, SignedCallError,
+    counterparties::{signer_for, within_span},
+};
 
 /// A client that signs every request, and cannot undo a signature: it follows no redirects and sends
 /// no request twice. Put a retry around it, so that each attempt is signed anew.
@@ -106,7 +109,8 @@ impl Middleware for SignMiddleware {
         if extensions.get::<Unsigned>().is_some() {
             return next.run(request, extensions).await;
         }
-        match self.sign(&request).await.map_err(Error::middleware)? {
+        let url = request.url().as_str();
+        match within_span(url, self.sign(&request)).await.map_err(Error::middleware)? {
             Some(signed) => commit(&mut request, &signed).map_err(Error::middleware)?,
             None => return next.run(request, extensions).await,
         }

@@ -15,7 +15,10 @@ use rmcp::{
 };
 use sse_stream::Sse;
 
-use super::{Counterparties, SignedCallError, counterparties::signer_for};
+use super::{
+    Counterparties, SignedCallError,
+    counterparties::{signer_for, within_span},
+};
 
 type Fields = HashMap<HeaderName, HeaderValue>;
 type Outcome<T> = Result<T, StreamableHttpError<reqwest::Error>>;
@@ -76,8 +79,18 @@ impl SigningClient {
         self
     }
 
-    /// The fields with those of a signature over method, URL and body.
     async fn signed(
+        &self,
+        method: &str,
+        url: &str,
+        body: &[u8],
+        fields: Fields,
+    ) -> Result<Fields, SignedCallError> {
+        within_span(url, self.sign(method, url, body, fields)).await
+    }
+
+    /// The fields with those of a signature over method, URL and body.
+    async fn sign(
         &self,
         method: &str,
         url: &str,

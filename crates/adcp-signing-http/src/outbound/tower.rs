@@ -16,7 +16,10 @@ use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{Counterparties, Refusal, SignedCallError, counterparties::signer_for};
+use super::{
+    Counterparties, Refusal, SignedCallError,
+    counterparties::{signer_for, within_span},
+};
 
 /// How many bytes of a body are held to be digested.
 const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
@@ -138,7 +141,8 @@ where
         let clone = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, clone);
         Box::pin(async move {
-            let request = layer.sign(request).await?;
+            let url = request.uri().to_string();
+            let request = within_span(&url, layer.sign(request)).await?;
             let response = inner.call(request).await.map_err(Into::into)?;
             // A 503 is left to whoever retries.
             if response.status() == StatusCode::UNAUTHORIZED
