@@ -395,10 +395,12 @@ pub(super) async fn within_span<T>(
     url: &str,
     signing: impl Future<Output = Result<T, SignedCallError>>,
 ) -> Result<T, SignedCallError> {
+    let (host, port) = host_and_port(url);
     let span = tracing::info_span!(
         target: LOG,
         "adcp_signing.sign_request",
-        "server.address" = origin_of(url).split_once("://").map(|(_, authority)| authority),
+        "server.address" = host,
+        "server.port" = port,
         "error.type" = Empty,
     );
     let outcome = signing.instrument(span.clone()).await;
@@ -406,6 +408,16 @@ pub(super) async fn within_span<T>(
         span.record("error.type", error.code());
     }
     outcome
+}
+
+/// Host and port of a URL, without the name and password that it may hold.
+fn host_and_port(url: &str) -> (&str, Option<u16>) {
+    let authority = origin_of(url).split_once("://").map_or("", |(_, authority)| authority);
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    match host.rsplit_once(':').map(|(host, port)| (host, port.parse())) {
+        Some((host, Ok(port))) => (host, Some(port)),
+        _ => (host, None),
+    }
 }
 
 /// Scheme and authority of a URL.

@@ -351,3 +351,80 @@ async fn ended_fetches_are_not_remembered_without_bound() {
     }
     assert_eq!(asking.memory.lock().flights.len(), 1);
 }
+
+#[cfg(feature = "metrics")]
+#[tokio::test(start_paused = true)]
+async fn fetches_are_counted_by_what_became_of_them() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let guard = metrics::set_default_local_recorder(&recorder);
+    let signer = signer();
+    for peers in [
+        Peers::ready(Ok(MODERN)),
+        Peers::ready(Ok("[]")),
+        Peers::ready(Err("no answer")),
+        Peers::ready(Ok("panic")),
+        Peers::new(Ok(MODERN)),
+    ] {
+        let counterparties = Counterparties::fetched_by(peers);
+        let _ = signed_for(&counterparties, &signer, "seller.example.com").await;
+    }
+    drop(guard);
+    let shown = recorder.handle().render();
+    let count = |outcome: &str| {
+        let line = format!("adcp_capability_fetch_total{{outcome=\"{outcome}\"}} ");
+        shown.lines().find_map(|shown| shown.strip_prefix(&line)?.parse::<u32>().ok())
+    };
+    let counts = ["ok", "invalid", "failed", "timeout"].map(count);
+    assert_eq!(counts, [Some(1), Some(1), Some(2), Some(1)], "{shown}");
+}
+
+/// Keeps the spans of the signing of requests, and what is recorded of them.
+#[derive(Debug, Clone, Default)]
+struct Spans(Arc<Mutex<Vec<String>>>);
+
+impl tracing::field::Visit for Spans {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn fmt::Debug) {
+        self.0.lock().push(format!("{}={value:?}", field.name()));
+    }
+}
+
+impl tracing::Subscriber for Spans {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.name() == "adcp_signing.sign_request"
+    }
+
+    fn new_span(&self, span: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        span.record(&mut self.clone());
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, values: &tracing::span::Record<'_>) {
+        values.record(&mut self.clone());
+    }
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn event(&self, _: &tracing::Event<'_>) {}
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[tokio::test]
+async fn the_span_of_signing_a_request_names_the_server_and_a_stable_code() {
+    let spans = Spans::default();
+    let guard = tracing::subscriber::set_default(spans.clone());
+    let url = "https://user:secret@seller.example.com:8443/adcp?secret=1";
+    within_span(url, async { Ok(()) }).await.unwrap();
+    within_span::<()>(url, async { Err(SignedCallError::StreamingBody) }).await.unwrap_err();
+    drop(guard);
+    let server = [r#"server.address="seller.example.com""#, "server.port=8443"];
+    let expected = [&server[..], &server, &[r#"error.type="streaming_body""#]].concat();
+    assert_eq!(*spans.0.lock(), expected);
+    for (url, expected) in [
+        ("https://seller.example.com/x", ("seller.example.com", None)),
+        ("https://[2001:db8::1]:8443", ("[2001:db8::1]", Some(8443))),
+        ("https://[2001:db8::1]/x", ("[2001:db8::1]", None)),
+        ("seller", ("", None)),
+    ] {
+        assert_eq!(host_and_port(url), expected);
+    }
+}
