@@ -174,8 +174,8 @@ mod tests {
         let kinds = ProviderErrorKind::ALL
             .map(|kind| (kind.as_str(), if kind.is_retryable() { "yes" } else { "no" }));
         assert_eq!(documented, kinds);
-        // And alarms ask for outcomes that there are.
-        let asked = PAGE.split("outcome").skip(1).filter_map(|rest| {
+        // And alarms on signatures ask for outcomes that there are.
+        let asked = PAGE.split("adcp_signing_sign_total{outcome").skip(1).filter_map(|rest| {
             let rest = rest.strip_prefix("=~\"").or_else(|| rest.strip_prefix("!~\""))?;
             rest.split('"').next()
         });
