@@ -1,10 +1,11 @@
-//! Developer tasks of the workspace: `cargo xtask test`, `lint`, `deny`, `docs`, `msrv`, `bench`,
-//! `vectors`, `emulators`, `interop` and `release`.
+//! Developer tasks of the workspace: `cargo xtask demo`, `test`, `lint`, `deny`, `docs`, `msrv`,
+//! `bench`, `vectors`, `emulators`, `interop` and `release`.
 
 mod bench;
 mod checkout;
 mod checksums;
 mod conformance;
+mod demo;
 mod dependencies;
 mod emulators;
 mod features;
@@ -34,6 +35,8 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Play a buyer and a seller whose keys are in OpenBao, and an attacker between them.
+    Demo(demo::DemoArgs),
     /// Do all set-up, run every suite, and end with one line of totals.
     Test(suites::TestArgs),
     /// Check format, lints, docs, vector hashes and dependency rules.
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
 
 fn run(task: Task) -> Result<bool> {
     match task {
+        Task::Demo(args) => demo::run(&args),
         Task::Test(args) => suites::run(&args),
         Task::Lint => lint::run(),
         Task::Deny { install } => lint::only(&[lint::deny(install, process::Echo::Stdout)]),

@@ -12,7 +12,7 @@ use clap::Args;
 use crate::{
     checksums,
     conformance::{self, Matrix},
-    dependencies, emulators, features, interop,
+    demo, dependencies, emulators, features, interop,
     libtest::Tally,
     lint,
     process::{self, Echo},
@@ -68,7 +68,7 @@ enum Work {
     /// What may be linked.
     Dependencies,
     /// The first command of README.md.
-    Demo,
+    ReadmeCommand,
     /// The format.
     Fmt,
     /// Clippy; left out by `--fast`.
@@ -128,7 +128,7 @@ const SUITES: &[(&str, Work)] = &[
     ("sqlite", Work::Cargo(&["--package", "adcp-signing-sqlite", "--lib", "--tests"])),
     ("cli", Work::Cargo(&["--package", "adcp-signing-cli", "--bins", "--tests"])),
     ("doc-tests", Work::Cargo(&["--workspace", "--all-features", "--doc"])),
-    ("readme-command", Work::Demo),
+    ("readme-command", Work::ReadmeCommand),
     ("clippy", Work::Clippy),
     ("doc", Work::Doc),
     ("features", Work::Features),
@@ -157,6 +157,7 @@ const SUITES: &[(&str, Work)] = &[
             servers: &["ministack", "openbao", "softhsm", "fake-azure-key-vault", "fake-gcp-kms"],
         },
     ),
+    ("demo", Work::Served { package: demo::PACKAGE, servers: &[demo::SERVER] }),
     (interop::SUITE, Work::Interop),
     (emulators::COMPOSE_SUITE, Work::Compose),
 ];
@@ -258,7 +259,7 @@ fn perform(name: &str, work: Work, args: &TestArgs, echo: Echo, matrix: &mut Mat
         Work::Interop => interop::suite(echo),
         Work::Hashes => checksums::check(),
         Work::Dependencies => merged(name, &dependencies::check()),
-        Work::Demo => demo(name, echo),
+        Work::ReadmeCommand => readme_command(name, echo),
         Work::Fmt => lint::fmt(echo),
         Work::Clippy | Work::Doc | Work::Features | Work::Release if args.fast => {
             Outcome::skip(name, "left out by --fast")
@@ -385,7 +386,7 @@ fn merged(name: &str, parts: &[Outcome]) -> Outcome {
 }
 
 /// Runs the main job exactly as README.md gives it, so that the page cannot go stale.
-fn demo(name: &str, echo: Echo) -> Outcome {
+fn readme_command(name: &str, echo: Echo) -> Outcome {
     let run = || -> Result<()> {
         let readme = std::fs::read_to_string(process::root().join("README.md"))?;
         let args =

@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 
 use crate::suites;
 use adcp_signing_testkit::process::Process;
-pub(crate) use run::up;
+pub(crate) use run::{installed, up};
 pub(crate) use suite::{Preparation, SUITE as COMPOSE_SUITE};
 use {probe::Answer, server::Server, site::Site, table::SERVERS};
 

@@ -38,6 +38,18 @@ pub(crate) fn up(names: &[&str]) -> Result<Session> {
     Ok(Session { site, servers, started })
 }
 
+/// Makes sure that the server of this name is installed, without starting it, and gives what a
+/// program is to find in its environment.
+pub(crate) fn installed(name: &str) -> Result<Vec<(String, String)>> {
+    let site = Site::here()?;
+    let servers = named(&[name.to_owned()], |_| false)?;
+    for server in &servers {
+        let _lock = site.install_lock(server, &|text| say(server, text))?;
+        install::install(&site, server, &|text| say(server, text))?;
+    }
+    Ok(variables(&site, &servers))
+}
+
 impl Session {
     /// What the tests are to find in their environment.
     pub(crate) fn variables(&self) -> Vec<(String, String)> {

@@ -1,0 +1,47 @@
+//! `cargo xtask demo`: installs OpenBao, builds the demo, and becomes it.
+
+use std::{os::unix::process::CommandExt as _, path::PathBuf, process::Command};
+
+use anyhow::{Context as _, Result, ensure};
+use clap::Args;
+
+use crate::{emulators, process};
+
+/// The crate of the demo, and its program.
+pub(crate) const PACKAGE: &str = "adcp-signing-demo";
+/// The server that it starts.
+pub(crate) const SERVER: &str = "openbao";
+/// Names the program `bao`.
+const VARIABLE: &str = "ADCP_TEST_OPENBAO_BIN";
+
+/// Options of `cargo xtask demo`.
+#[derive(Args)]
+pub(crate) struct DemoArgs {
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    json: bool,
+    /// Also write the picture of README.md.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+}
+
+/// Plays the demo. Returns only where it cannot be started: this process becomes the demo, so that
+/// a signal to it reaches the demo, which then ends the server.
+pub(crate) fn run(args: &DemoArgs) -> Result<bool> {
+    let variables = emulators::installed(SERVER)?;
+    let built = process::status(process::cargo(["build", "--package", PACKAGE]).stdout(
+        // The output of the demo may be for a machine.
+        std::io::stderr(),
+    ))?;
+    ensure!(built.success(), "the demo does not build: {built}");
+    let mut demo = Command::new(process::target_dir().join("debug").join(PACKAGE));
+    let program = variables.into_iter().find(|(name, _)| name == VARIABLE);
+    demo.arg("--openbao").arg(program.context("OpenBao was installed without its program")?.1);
+    if args.json {
+        demo.arg("--json");
+    }
+    if let Some(file) = &args.svg {
+        demo.arg("--svg").arg(file);
+    }
+    Err(demo.exec()).with_context(|| format!("cannot start {demo:?}"))
+}
