@@ -9,6 +9,13 @@ mod seller;
 mod story;
 mod wire;
 
+/// The programs of the pages that need every crate are tests.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+}
+
 pub use self::{
     picture::svg,
     report::{Check, Line, Report},

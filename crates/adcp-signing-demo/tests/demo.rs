@@ -159,3 +159,16 @@ fn a_program_that_is_not_openbao_is_named_and_is_no_success() {
         assert!(error.starts_with(&start) && error.contains(cause), "{error}");
     }
 }
+
+#[test]
+fn a_program_of_the_readme_has_at_most_fifteen_lines() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let blocks = readme.split("\n```rust").skip(1);
+    let programs: Vec<&str> = blocks
+        .map(|block| block.split_once('\n').unwrap().1.split("\n```").next().unwrap())
+        .collect();
+    assert_eq!(programs.len(), 2);
+    for program in programs {
+        assert!(program.lines().count() <= 15, "{program}");
+    }
+}

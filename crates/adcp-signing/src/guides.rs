@@ -1,8 +1,5 @@
 //! The programs of the guides are tests, and so is what must not compile.
 
-#[doc = include_str!("../../../README.md")]
-struct Readme;
-
 #[doc = include_str!("../../../docs/signing.md")]
 struct Signing;
 
