@@ -119,7 +119,18 @@ const SUITES: &[(&str, Work)] = &[
             "--tests",
         ]),
     ),
-    ("facade", Work::Cargo(&["--package", "adcp-signing", "--features", "http,tokio", "--lib"])),
+    (
+        "facade",
+        Work::Cargo(&[
+            "--package",
+            "adcp-signing",
+            "--features",
+            "http,tokio",
+            "--lib",
+            "--example",
+            "own_provider",
+        ]),
+    ),
     (
         // Without target options, so that the examples are built as programs for their test.
         "http",

@@ -1,5 +1,8 @@
 //! The programs of the guides are tests, and so is what must not compile.
 
+#[doc = include_str!("../../../docs/backends/new.md")]
+struct NewBackend;
+
 #[doc = include_str!("../../../docs/signing.md")]
 struct Signing;
 
