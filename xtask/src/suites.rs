@@ -165,7 +165,14 @@ const SUITES: &[(&str, Work)] = &[
         "cli-all-features",
         Work::Served {
             package: "adcp-signing-cli",
-            servers: &["ministack", "openbao", "softhsm", "fake-azure-key-vault", "fake-gcp-kms"],
+            servers: &[
+                "ministack",
+                "openbao",
+                "softhsm",
+                "fake-azure-key-vault",
+                "fake-gcp-kms",
+                "adcp-python",
+            ],
         },
     ),
     ("demo", Work::Served { package: demo::PACKAGE, servers: &[demo::SERVER] }),

@@ -14,6 +14,9 @@ mod wire;
 mod pages {
     #[doc = include_str!("../../../README.md")]
     struct Readme;
+
+    #[doc = include_str!("../../../docs/migration.md")]
+    struct Migration;
 }
 
 pub use self::{

@@ -60,6 +60,14 @@ guides! {
             export ADCP_TEST_OPENBAO_TOKEN=root AWS_REGION=us-east-1",
         ..Guide::new("docs/laptop.md")
     };
+    a_key_of_the_python_sdk: Guide {
+        variables: &["ADCP_TEST_OPENBAO_BIN", "ADCP_TEST_INTEROP_PYTHON"],
+        before: "\"${ADCP_TEST_INTEROP_PYTHON%/*}/adcp-keygen\" --kid buyer-2026 --out buyer.pem >jwks.json
+            openbao; export BAO_ADDR=http://127.0.0.1:$PORT BAO_TOKEN=root
+            bao secrets enable transit",
+        made_up: &[("https://buyer.example/jwks.json", "jwks.json")],
+        ..Guide::new("docs/migration.md")
+    };
     the_fakes_by_hand: Guide {
         section: Some("### By hand"),
         made_up: &[("8445", "$PORT"), ("4590", "$PORT")],
