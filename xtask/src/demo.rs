@@ -1,6 +1,6 @@
 //! `cargo xtask demo`: installs OpenBao, builds the demo, and becomes it.
 
-use std::{os::unix::process::CommandExt as _, path::PathBuf, process::Command};
+use std::{io, os::unix::process::CommandExt as _, path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
@@ -29,19 +29,42 @@ pub(crate) struct DemoArgs {
 /// a signal to it reaches the demo, which then ends the server.
 pub(crate) fn run(args: &DemoArgs) -> Result<bool> {
     let variables = emulators::installed(SERVER)?;
-    let built = process::status(process::cargo(["build", "--package", PACKAGE]).stdout(
-        // The output of the demo may be for a machine.
-        std::io::stderr(),
-    ))?;
-    ensure!(built.success(), "the demo does not build: {built}");
-    let mut demo = Command::new(process::target_dir().join("debug").join(PACKAGE));
     let program = variables.into_iter().find(|(name, _)| name == VARIABLE);
-    demo.arg("--openbao").arg(program.context("OpenBao was installed without its program")?.1);
+    let (_, program) = program.context("OpenBao was installed without its program")?;
+    let mut build = process::cargo(["build", "--package", PACKAGE]);
+    // The output of the demo may be for a machine.
+    let built = process::status(build.stdout(io::stderr()))?;
+    ensure!(built.success(), "the demo does not build: {built}");
+    let mut demo = command(args, &program);
+    Err(demo.exec()).with_context(|| format!("cannot start {demo:?}"))
+}
+
+fn command(args: &DemoArgs, openbao: &str) -> Command {
+    let mut demo = Command::new(process::target_dir().join("debug").join(PACKAGE));
+    demo.args(["--openbao", openbao]);
     if args.json {
         demo.arg("--json");
     }
     if let Some(file) = &args.svg {
         demo.arg("--svg").arg(file);
     }
-    Err(demo.exec()).with_context(|| format!("cannot start {demo:?}"))
+    demo
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_demo_is_given_openbao_and_the_options() {
+        let words = |args| {
+            let command = command(&args, "/venv/bin/bao");
+            let words = command.get_args().map(|word| word.to_string_lossy().into_owned());
+            words.collect::<Vec<_>>().join(" ")
+        };
+        let none = DemoArgs { json: false, svg: None };
+        assert_eq!(words(none), "--openbao /venv/bin/bao");
+        let all = DemoArgs { json: true, svg: Some("a.svg".into()) };
+        assert_eq!(words(all), "--openbao /venv/bin/bao --json --svg a.svg");
+    }
 }

@@ -55,16 +55,18 @@ async fn run(args: Args) -> Result<ExitCode> {
         fs::write(&file, svg(&report))
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
-    Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(report.exit_code().into())
 }
 
 /// Returns once somebody wants the program to end.
 async fn interrupted() -> Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
+        _ = hang_up.recv() => {}
     }
     Ok(())
 }

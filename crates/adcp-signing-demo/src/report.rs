@@ -104,6 +104,11 @@ impl Report {
         self.checks().next().is_some() && self.checks().all(Check::passed)
     }
 
+    /// The exit code: 0 where it has passed, else 1.
+    pub fn exit_code(&self) -> u8 {
+        u8::from(!self.passed())
+    }
+
     /// The last line.
     pub fn summary(&self) -> String {
         let all = self.checks().count();
@@ -202,7 +207,7 @@ mod tests {
             report.check("replay", "the same bytes again", "401 replayed", "200");
             report.check("covers", "", "@method", "@method");
         });
-        assert!(!report.passed());
+        assert_eq!((report.passed(), report.exit_code()), (false, 1));
         assert_eq!(report.json()["passed"], false);
         let expected = "One\n  \
             ✗ replay     the same bytes again                200, and must be: 401 replayed\n  \
@@ -213,6 +218,12 @@ mod tests {
     #[test]
     fn a_report_without_a_check_has_not_passed() {
         let (report, text) = text(|report| report.chapter("one", "One"));
-        assert!(!report.passed(), "{text}");
+        assert_eq!((report.passed(), report.exit_code()), (false, 1), "{text}");
+    }
+
+    #[test]
+    fn a_report_whose_checks_all_came_as_they_must_has_passed() {
+        let (report, text) = text(|report| report.check("replay", "again", "401", 401));
+        assert_eq!((report.passed(), report.exit_code()), (true, 0), "{text}");
     }
 }

@@ -118,7 +118,7 @@ async fn a_seller_that_forgets_nonces_fails_the_demo() {
 #[test]
 fn a_signal_ends_openbao_too() {
     let Some(openbao) = openbao() else { return };
-    for signal in [Signal::INT, Signal::TERM] {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let mut child = demo(&openbao).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = lines.next().unwrap().unwrap();
