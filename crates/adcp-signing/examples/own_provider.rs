@@ -193,6 +193,11 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn the_program_runs() {
+        main().unwrap();
+    }
+
     #[tokio::test]
     async fn the_provider_conforms() {
         let report = run(&DeviceHarness(Device::open())).await;
