@@ -67,14 +67,14 @@ fn delivery(number: u32) -> Delivery {
     Delivery::restore(target.into(), Payload::from_bytes(body).unwrap(), NOW, 0, NOW)
 }
 
-fn name_and_key(number: u32) -> IdempotencyKey {
+fn key_of(number: u32) -> IdempotencyKey {
     IdempotencyKey::try_from(format!("whk_20260526_{number:06}").as_str()).unwrap()
 }
 
 const PAYLOAD: Fingerprint = Fingerprint::restore([1; 32]);
 
 async fn claim(store: &SqliteClaims, sender: &str, number: u32, now: UnixSeconds) -> Claim {
-    let key = name_and_key(number);
+    let key = key_of(number);
     let name = DeliveryName::new(sender, &key);
     store.claim(name, PAYLOAD, now, Retention::default()).await.unwrap()
 }
@@ -129,6 +129,22 @@ async fn a_sender_that_has_its_share_is_refused_and_gets_room_when_its_deliverie
         .query_row("SELECT count(*) FROM claims", [], |row| row.get(0))
         .unwrap();
     assert_eq!(kept, 1, "the expired claims are removed");
+}
+
+#[tokio::test]
+async fn an_old_binding_ends_in_time_however_many_older_ones_wait_to_be_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let claims = SqliteClaims::open(folder.path().join("webhooks.sqlite")).unwrap();
+    for number in 0..40 {
+        assert!(matches!(claim(&claims, "one", number, NOW).await, Claim::Yours(_)));
+    }
+    assert!(matches!(claim(&claims, "one", 40, NOW.plus(1)).await, Claim::Yours(_)));
+    let key = key_of(40);
+    let name = DeliveryName::new("one", &key);
+    let other_payload = Fingerprint::restore([2; 32]);
+    let later = NOW.plus(7 * 86_400 + 1);
+    let answer = claims.claim(name, other_payload, later, Retention::default()).await.unwrap();
+    assert!(matches!(answer, Claim::Yours(_)), "{answer:?}");
 }
 
 #[tokio::test]
