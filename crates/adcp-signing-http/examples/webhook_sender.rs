@@ -38,7 +38,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     while let Some(event) = events.recv().await {
         match event.outcome {
-            Outcome::Delivered => return Ok(println!("{} has it", event.recipient)),
+            Outcome::Delivered => {
+                println!("{} has it", event.recipient);
+                break;
+            }
             Outcome::Retrying { failure, wait } => println!("{failure}; again in {wait:?}"),
             Outcome::Refused { failure } | Outcome::GaveUp { failure } => {
                 return Err(failure.into());
