@@ -6,7 +6,8 @@ use tracing::Instrument as _;
 
 use super::{
     Anonymous, BodyReading, Context, Fallback, FallbackCredential, Prechecked, Purposed, Reason,
-    Received, Rejection, ShadowFinding, Signed, Step, Unsigned, Verified, VerifiedSigner, Verifier,
+    Received, Rejection, ShadowFinding, SignatureVerified, Signed, Step, Unsigned, Verified,
+    VerifiedSigner, Verifier,
     measured::{self, Measured},
     span,
     verifier::{Endpoint, LOG, Tasks},
@@ -40,13 +41,7 @@ impl Verifier {
         let span = self.span();
         let verified = async {
             let measured = Measured::begin();
-            let outcome = match self.endpoint_of(context) {
-                Ok(Endpoints::Request { transport, capability }) => {
-                    self.verify_request(request, context, transport, capability).await
-                }
-                Ok(Endpoints::Webhook) => self.verify_webhook(request, context).await,
-                Err(misused) => Err(misused),
-            };
+            let outcome = self.verify_whole(request, context).await;
             self.log(&outcome);
             measured.end(&outcome);
             outcome
@@ -54,6 +49,20 @@ impl Verifier {
         let outcome = verified.instrument(span.clone()).await;
         span::end(&span, &outcome);
         outcome
+    }
+
+    /// The whole checklist, over a message whose body is there.
+    pub(super) async fn verify_whole(
+        &self,
+        request: &Request<'_>,
+        context: &Context<'_>,
+    ) -> Result<Verified, Rejection> {
+        match self.endpoint_of(context)? {
+            Endpoints::Request { transport, capability } => {
+                self.verify_request(request, context, transport, capability).await
+            }
+            Endpoints::Webhook => self.verify_webhook(request, context).await,
+        }
     }
 
     /// The endpoint and the context, which must be of one kind.
@@ -96,17 +105,30 @@ impl Verifier {
         let has_fallback = context.fallback == FallbackCredential::Valid;
         let reading = self.body_reading(transport, capability);
         let received = Received::new(&self.profile, request, reading)?;
-        let signed = match received.check_operation(transport, capability, has_fallback)? {
-            Prechecked::Signed(signed) => signed,
+        match received.check_operation(transport, capability, has_fallback)? {
+            Prechecked::Signed(signed) => {
+                let outcome = self.checklist(&signed, context).await;
+                self.settle(&signed, outcome, context).await
+            }
             Prechecked::Unsigned(unsigned) => {
                 let Unsigned { resolved, .. } = &unsigned;
                 let principal = unsigned_principal(context);
                 self.check_tasks(resolved, principal).await?;
-                return Ok(self.unsigned(unsigned, has_fallback));
+                Ok(self.unsigned(unsigned, has_fallback))
             }
-        };
+        }
+    }
+
+    /// What the outcome of the checklist means for a request: its tasks, and shadow mode.
+    pub(super) async fn settle(
+        &self,
+        signed: &Signed<'_>,
+        outcome: Result<VerifiedSigner, Rejection>,
+        context: &Context<'_>,
+    ) -> Result<Verified, Rejection> {
+        let has_fallback = context.fallback == FallbackCredential::Valid;
         let operation = signed.resolved().operation();
-        match self.checklist(&signed, context).await {
+        match outcome {
             Ok(signer) => {
                 let principal =
                     Principal::Signer { agent_url: signer.agent_url(), keyid: signer.keyid() };
@@ -161,7 +183,7 @@ impl Verifier {
     }
 
     /// Whether the members of the body may have to be looked at.
-    fn body_reading(
+    pub(super) fn body_reading(
         &self,
         transport: &Transport,
         capability: &RequestSigningCapability,
@@ -226,6 +248,16 @@ impl Verifier {
     ) -> Result<VerifiedSigner, Rejection> {
         let now = self.clock.now();
         let purposed = self.purposed(signed, context, now).await?;
+        let verified = self.signature_verified(purposed, now).await?;
+        self.committed(verified, now).await
+    }
+
+    /// Steps 9 to 10.
+    pub(super) async fn signature_verified<'r>(
+        &self,
+        purposed: Purposed<'r>,
+        now: UnixSeconds,
+    ) -> Result<SignatureVerified<'r>, Rejection> {
         // A source that cannot answer is as good as a list that was not refreshed.
         let status = match self.revocation.check(purposed.key(), now).await {
             Ok(status) => status,
@@ -239,7 +271,16 @@ impl Verifier {
         let key = unrevoked.replay_key()?;
         let reached = self.replay.cap_reached(key, self.replay_cap, now).await;
         let reached = reached.map_err(|error| store_failed(Step::ReplayCap, error))?;
-        let authentic = unrevoked.check_cap(reached)?.verify_signature()?.check_digest()?;
+        unrevoked.check_cap(reached)?.verify_signature()
+    }
+
+    /// Steps 11 to 14.
+    pub(super) async fn committed(
+        &self,
+        verified: SignatureVerified<'_>,
+        now: UnixSeconds,
+    ) -> Result<VerifiedSigner, Rejection> {
+        let authentic = verified.check_digest()?;
         let outcome = self.replay.insert(authentic.replay_entry(self.replay_cap)?, now).await;
         let outcome = outcome.map_err(|error| store_failed(Step::Insert, error))?;
         authentic.commit(outcome)?.check_body(now)

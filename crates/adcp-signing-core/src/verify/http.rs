@@ -1,6 +1,6 @@
 //! Verifying `http::Request`, and giving it back only together with the answer.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, future::Future, sync::Arc};
 
 use ::http::Request as HttpMessage;
 
@@ -85,21 +85,27 @@ impl Verifier {
         }
     }
 
-    /// Judges a request by its head, before its body is read: see
-    /// [`check_head`](Self::check_head).
+    /// Verifies a request whose body is still to be read: see
+    /// [`verify_head_first`](Self::verify_head_first).
     ///
     /// # Errors
-    /// [`Rejection`], as [`check_head`](Self::check_head); and as
-    /// [`verify_parts`](Self::verify_parts) where the request is not one to the origin.
-    pub async fn check_http_head(
+    /// As [`verify_head_first`](Self::verify_head_first); and [`Rejection`], as
+    /// [`verify_parts`](Self::verify_parts), where the request is not one to the origin.
+    pub async fn verify_parts_head_first<B, E, F>(
         &self,
         head: &impl RequestHead,
         origin: &Origin,
         context: &Context<'_>,
-    ) -> Result<HeadVerdict, Rejection> {
+        read: impl FnOnce(HeadVerdict) -> F,
+    ) -> Result<(Verified, B), E>
+    where
+        B: AsRef<[u8]>,
+        E: From<Rejection>,
+        F: Future<Output = Result<B, E>>,
+    {
         match origin.request(head, &[]) {
-            Ok(message) => self.check_head(&message.as_request(), context).await,
-            Err(error) => Err(self.not_to_origin(error)),
+            Ok(message) => self.verify_head_first(&message.as_request(), context, read).await,
+            Err(error) => Err(self.not_to_origin(error).into()),
         }
     }
 

@@ -6,12 +6,16 @@
 //! `outcome` is `signed`, `fallback`, `anonymous` or `refused`. No label is chosen by a sender: a
 //! `keyid` that nothing has verified is never one.
 
+use std::future::Future;
+
 use super::{Rejection, Verified};
 
 /// A verification under way.
 pub(super) struct Measured {
     #[cfg(feature = "metrics")]
     started: std::time::Instant,
+    #[cfg(feature = "metrics")]
+    before: std::time::Duration,
 }
 
 impl Measured {
@@ -19,7 +23,23 @@ impl Measured {
         Self {
             #[cfg(feature = "metrics")]
             started: std::time::Instant::now(),
+            #[cfg(feature = "metrics")]
+            before: std::time::Duration::ZERO,
         }
+    }
+
+    /// Waits for the sender, which is no part of a verification.
+    pub(super) async fn without<T>(&mut self, wait: impl Future<Output = T>) -> T {
+        #[cfg(feature = "metrics")]
+        {
+            self.before += self.started.elapsed();
+        }
+        let result = wait.await;
+        #[cfg(feature = "metrics")]
+        {
+            self.started = std::time::Instant::now();
+        }
+        result
     }
 
     /// The end of it. A refusal is counted where it is logged.
@@ -29,7 +49,7 @@ impl Measured {
         {
             let name = outcome_of(outcome);
             metrics::histogram!("adcp_verify_duration_seconds", "outcome" => name)
-                .record(self.started.elapsed().as_secs_f64());
+                .record((self.before + self.started.elapsed()).as_secs_f64());
             if outcome.is_ok() {
                 count(name, "none", "none");
             }

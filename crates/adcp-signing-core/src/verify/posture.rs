@@ -47,11 +47,12 @@ pub fn posture_of(
     let Ok(received) = Received::new(profile, request, BodyReading::Document) else {
         return Posture::Undetermined;
     };
-    let Ok(resolved) = resolve(transport, &received.target(), &received.body()) else {
+    let message = received.message();
+    let Ok(resolved) = resolve(transport, &message.target(), &message.body()) else {
         return Posture::Undetermined;
     };
     let posture = capability.posture(&resolved);
-    if registers_webhook_credentials(&received.body(), &resolved) {
+    if registers_webhook_credentials(&message.body(), &resolved) {
         posture.max(Posture::Required)
     } else {
         posture

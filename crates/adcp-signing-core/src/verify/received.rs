@@ -18,11 +18,29 @@ use crate::{
 /// the signature fields (repeated lines joined, RFC 9421 §4), the canonical target URI, and the
 /// body as JSON. Nothing is parsed a second time.
 pub struct Received<'a> {
+    head: Head<'a>,
+    body: Body<'a>,
+}
+
+/// The head of a message, which comes before its body.
+pub(super) struct Head<'a> {
     pub(super) profile: &'a Profile,
     pub(super) request: &'a Request<'a>,
     pub(super) fields: Fields<'a>,
     pub(super) target: Result<TargetUri, TargetUriError>,
-    body: Json<'a>,
+}
+
+/// The body of a message.
+pub(super) struct Body<'a> {
+    pub(super) bytes: &'a [u8],
+    json: Json<'a>,
+}
+
+/// A message as the steps look at it. Its head may have been judged before its body came.
+#[derive(Clone, Copy)]
+pub(super) struct Message<'r> {
+    pub(super) head: &'r Head<'r>,
+    pub(super) body: &'r Body<'r>,
 }
 
 /// The fields that the checklist reads by name.
@@ -81,96 +99,39 @@ impl<'a> Received<'a> {
         request: &'a Request<'a>,
         reading: BodyReading,
     ) -> Result<Self, Rejection> {
-        let bounds = profile.bounds();
-        let length = request.body.len();
-        if length > bounds.max_body_bytes() {
-            return Err(exceeds(Bound::BodyBytes, too_long(length, bounds.max_body_bytes())));
-        }
-        let fields = Fields::of(request.fields);
-        let keeps_document = reading == BodyReading::Document || fields.are_unsigned();
-        let body = Json::read(request.body, &bounds, keeps_document)?
-            .coded(fields.content_encoding.value());
-        let target = TargetUri::canonicalize(request.url, profile.verifier_uri_rules());
-        Ok(Self { profile, request, fields, target, body })
+        check_bound(profile, request.body)?;
+        let head = Head::of(profile, request);
+        let body = Body::read(&head, request.body, reading)?;
+        Ok(Self { head, body })
     }
 
-    /// Looks at a message whose body is still to be read.
-    ///
-    /// # Errors
-    /// [`Reason::Bound`] where the body is announced as larger than the profile's bounds.
-    pub(super) fn head(profile: &'a Profile, request: &'a Request<'a>) -> Result<Self, Rejection> {
-        let fields = Fields::of(request.fields);
-        let announced = announced_length(fields.content_length.value());
-        let bound = profile.bounds().max_body_bytes();
-        if let Ok(Some(length)) = announced
-            && usize::try_from(length).map_or(true, |length| length > bound)
-        {
-            return Err(exceeds(Bound::BodyBytes, too_long(length, bound)));
-        }
-        let body = Json::Unread { is_announced: matches!(announced, Ok(Some(1..))) };
-        let target = TargetUri::canonicalize(request.url, profile.verifier_uri_rules());
-        Ok(Self { profile, request, fields, target, body })
-    }
-
-    /// Whether there is a body. One that is still to be read and that nothing announces counts as
-    /// none: less is asked of such a head than of the whole message.
-    pub(super) fn has_body(&self) -> bool {
-        match self.body {
-            Json::Empty => false,
-            Json::Unread { is_announced } => is_announced,
-            Json::Strict { .. } | Json::Other(_) => true,
-        }
-    }
-
-    /// Whether the body was read, so that its members can be asked for.
-    pub(super) fn is_read(&self) -> bool {
-        !matches!(self.body, Json::Unread { .. })
+    pub(super) fn message(&self) -> Message<'_> {
+        Message { head: &self.head, body: &self.body }
     }
 
     /// Whether the message carries neither `Signature-Input` nor `Signature`, and so makes no claim
     /// to be signed.
     pub fn is_unsigned(&self) -> bool {
+        self.head.is_unsigned()
+    }
+}
+
+/// Neither the body nor the URL, which may hold what no log should.
+impl fmt::Debug for Received<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.message(), f)
+    }
+}
+
+impl<'a> Head<'a> {
+    pub(super) fn of(profile: &'a Profile, request: &'a Request<'a>) -> Self {
+        let fields = Fields::of(request.fields);
+        let target = TargetUri::canonicalize(request.url, profile.verifier_uri_rules());
+        Self { profile, request, fields, target }
+    }
+
+    pub(super) fn is_unsigned(&self) -> bool {
         self.fields.are_unsigned()
-    }
-
-    /// What step 0 reads of the request line.
-    pub(super) fn target(&self) -> Target<'_> {
-        let uri = self.target.as_ref().ok();
-        let Request { method, url, .. } = self.request;
-        Target::new(method, url, uri, self.fields.overrides_method)
-    }
-
-    /// What step 0 reads of the body.
-    pub(super) fn body(&self) -> BodyView<'_, 'a> {
-        BodyView {
-            bytes: self.request.body,
-            document: match &self.body {
-                Json::Strict { document: Some(document), .. } => Ok(document),
-                Json::Strict { document: None, .. } => Err(&NOT_KEPT),
-                Json::Other(error) => Err(error),
-                Json::Empty => Err(&NO_BODY),
-                Json::Unread { .. } => Err(&NOT_KEPT),
-            },
-            content_type: self.fields.content_type.value(),
-            content_encoding: self.fields.content_encoding.value(),
-        }
-    }
-
-    /// Whether the body has the length that `Content-Length` announces. A body that was not read yet
-    /// must not pass for an empty one.
-    pub(super) fn check_length(&self) -> Result<(), LengthMismatch> {
-        LengthMismatch::check(self.fields.content_length.value(), self.request.body)
-    }
-
-    /// What the scan of step 14 found: the duplicate keys of a JSON body, or why it is not JSON.
-    pub(super) fn body_fault(&self) -> Option<StrictJsonError> {
-        match &self.body {
-            Json::Empty | Json::Unread { .. } | Json::Strict { duplicates: None, .. } => None,
-            Json::Strict { duplicates: Some(keys), .. } => {
-                Some(StrictJsonError::Duplicate(keys.clone()))
-            }
-            Json::Other(error) => Some(error.clone()),
-        }
     }
 
     #[cold]
@@ -190,11 +151,116 @@ impl<'a> Received<'a> {
     }
 }
 
+impl<'a> Body<'a> {
+    /// The body of this head, now that it is there.
+    ///
+    /// # Errors
+    /// [`Reason::Bound`].
+    pub(super) fn read(
+        head: &Head<'_>,
+        bytes: &'a [u8],
+        reading: BodyReading,
+    ) -> Result<Self, Rejection> {
+        check_bound(head.profile, bytes)?;
+        let keeps_document = reading == BodyReading::Document || head.is_unsigned();
+        let json = Json::read(bytes, &head.profile.bounds(), keeps_document)?
+            .coded(head.fields.content_encoding.value());
+        Ok(Self { bytes, json })
+    }
+
+    /// The body of this head, which is still to be read.
+    ///
+    /// # Errors
+    /// [`Reason::Bound`] where it is announced as larger than the profile's bounds.
+    pub(super) fn unread(head: &Head<'_>) -> Result<Self, Rejection> {
+        let announced = announced_length(head.fields.content_length.value());
+        let bound = head.profile.bounds().max_body_bytes();
+        if let Ok(Some(length)) = announced
+            && usize::try_from(length).map_or(true, |length| length > bound)
+        {
+            return Err(exceeds(Bound::BodyBytes, too_long(length, bound)));
+        }
+        let json = Json::Unread { is_announced: matches!(announced, Ok(Some(1..))) };
+        Ok(Self { bytes: &[], json })
+    }
+}
+
+impl<'r> Message<'r> {
+    /// Whether there is a body. One that is still to be read and that nothing announces counts as
+    /// none: less is asked of such a head than of the whole message.
+    pub(super) fn has_body(&self) -> bool {
+        match self.body.json {
+            Json::Empty => false,
+            Json::Unread { is_announced } => is_announced,
+            Json::Strict { .. } | Json::Other(_) => true,
+        }
+    }
+
+    /// Whether the body was read, so that its members can be asked for.
+    pub(super) fn is_read(&self) -> bool {
+        !matches!(self.body.json, Json::Unread { .. })
+    }
+
+    pub(super) fn is_unsigned(&self) -> bool {
+        self.head.is_unsigned()
+    }
+
+    /// What step 0 reads of the request line.
+    pub(super) fn target(&self) -> Target<'r> {
+        let uri = self.head.target.as_ref().ok();
+        let Request { method, url, .. } = self.head.request;
+        Target::new(method, url, uri, self.head.fields.overrides_method)
+    }
+
+    /// What step 0 reads of the body.
+    pub(super) fn body(&self) -> BodyView<'r, 'r> {
+        BodyView {
+            bytes: self.body.bytes,
+            document: match &self.body.json {
+                Json::Strict { document: Some(document), .. } => Ok(document),
+                Json::Strict { document: None, .. } => Err(&NOT_KEPT),
+                Json::Other(error) => Err(error),
+                Json::Empty => Err(&NO_BODY),
+                Json::Unread { .. } => Err(&NOT_KEPT),
+            },
+            content_type: self.head.fields.content_type.value(),
+            content_encoding: self.head.fields.content_encoding.value(),
+        }
+    }
+
+    /// Whether the body has the length that `Content-Length` announces. A body that was not read yet
+    /// must not pass for an empty one.
+    pub(super) fn check_length(&self) -> Result<(), LengthMismatch> {
+        LengthMismatch::check(self.head.fields.content_length.value(), self.body.bytes)
+    }
+
+    /// What the scan of step 14 found: the duplicate keys of a JSON body, or why it is not JSON.
+    pub(super) fn body_fault(&self) -> Option<StrictJsonError> {
+        match &self.body.json {
+            Json::Empty | Json::Unread { .. } | Json::Strict { duplicates: None, .. } => None,
+            Json::Strict { duplicates: Some(keys), .. } => {
+                Some(StrictJsonError::Duplicate(keys.clone()))
+            }
+            Json::Other(error) => Some(error.clone()),
+        }
+    }
+
+    #[cold]
+    pub(super) fn refuse(
+        &self,
+        step: Step,
+        fault: Fault,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Rejection {
+        self.head.refuse(step, fault, detail)
+    }
+}
+
 /// Neither the body nor the URL, which may hold what no log should.
-impl fmt::Debug for Received<'_> {
+impl fmt::Debug for Message<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Received")
-            .field("profile", self.profile)
+            .field("profile", self.head.profile)
             .field("is_unsigned", &self.is_unsigned())
             .finish_non_exhaustive()
     }
@@ -301,6 +367,14 @@ impl<'a> Json<'a> {
             body => body,
         }
     }
+}
+
+fn check_bound(profile: &Profile, body: &[u8]) -> Result<(), Rejection> {
+    let bound = profile.bounds().max_body_bytes();
+    if body.len() > bound {
+        return Err(exceeds(Bound::BodyBytes, too_long(body.len(), bound)));
+    }
+    Ok(())
 }
 
 #[cold]

@@ -2,7 +2,7 @@
 //!
 //! `Received → Signed | Unsigned`. Whatever cannot be told is refused while anything is required.
 
-use super::{Received, Rejection, Step, step01_fields::Parsed};
+use super::{Received, Rejection, Step, received::Message, step01_fields::Parsed};
 use crate::{
     operation::{
         DigestPolicy, Posture, RequestSigningCapability, Resolved, Transport,
@@ -24,7 +24,7 @@ pub enum Prechecked<'r> {
 /// A message that claims to be signed, and what is asked of it.
 #[derive(Debug)]
 pub struct Signed<'r> {
-    pub(super) received: &'r Received<'r>,
+    pub(super) received: Message<'r>,
     pub(super) asked: Asked,
 }
 
@@ -76,6 +76,26 @@ impl<'r> Received<'r> {
         capability: &RequestSigningCapability,
         has_fallback: bool,
     ) -> Result<Prechecked<'r>, Rejection> {
+        self.message().check_operation(transport, capability, has_fallback)
+    }
+
+    /// Step 0 of a webhook: its route takes RFC 9421 signatures and nothing else.
+    ///
+    /// # Errors
+    /// `webhook_mode_mismatch`.
+    pub fn check_webhook_mode(&'r self) -> Result<Signed<'r>, Rejection> {
+        self.message().check_webhook_mode()
+    }
+}
+
+impl<'r> Message<'r> {
+    /// As [`Received::check_operation`].
+    pub(super) fn check_operation(
+        self,
+        transport: &Transport,
+        capability: &RequestSigningCapability,
+        has_fallback: bool,
+    ) -> Result<Prechecked<'r>, Rejection> {
         let is_unsigned = self.is_unsigned();
         if !capability.supported() {
             // Nothing is verified here, so nothing is refused for what it does not say.
@@ -91,26 +111,34 @@ impl<'r> Received<'r> {
         if is_unsigned && let Err(mismatch) = self.check_length() {
             return Err(self.refuse(Step::Precheck, Fault::BodyMalformed, mismatch.to_string()));
         }
-        let resolved = resolve(transport, &self.target(), &self.body()).map_err(|error| {
-            self.refuse(Step::Precheck, Fault::BodyMalformed, error.to_string())
-        })?;
-        let posture = capability.posture(&resolved);
-        if is_unsigned {
-            return self.check_unsigned(resolved, posture, has_fallback).map(Prechecked::Unsigned);
+        if !is_unsigned {
+            return self.check_signed_operation(transport, capability).map(Prechecked::Signed);
         }
-        let digest = capability.covers_content_digest();
-        Ok(Prechecked::Signed(Signed {
-            received: self,
-            asked: Asked { resolved, posture, digest },
-        }))
+        let resolved = self.resolve(transport)?;
+        let posture = capability.posture(&resolved);
+        self.check_unsigned(resolved, posture, has_fallback).map(Prechecked::Unsigned)
     }
 
-    /// Step 0 of a webhook: its route takes RFC 9421 signatures and nothing else.
-    ///
-    /// # Errors
-    /// `webhook_mode_mismatch`.
-    pub fn check_webhook_mode(&'r self) -> Result<Signed<'r>, Rejection> {
-        WebhookAuthMode::Rfc9421.check(self.request.fields).map_err(|mismatch| {
+    /// Step 0 of a request that claims to be signed, where signatures are verified.
+    pub(super) fn check_signed_operation(
+        self,
+        transport: &Transport,
+        capability: &RequestSigningCapability,
+    ) -> Result<Signed<'r>, Rejection> {
+        let resolved = self.resolve(transport)?;
+        let posture = capability.posture(&resolved);
+        let digest = capability.covers_content_digest();
+        Ok(Signed { received: self, asked: Asked { resolved, posture, digest } })
+    }
+
+    fn resolve(&self, transport: &Transport) -> Result<Resolved, Rejection> {
+        resolve(transport, &self.target(), &self.body())
+            .map_err(|error| self.refuse(Step::Precheck, Fault::BodyMalformed, error.to_string()))
+    }
+
+    /// As [`Received::check_webhook_mode`].
+    pub(super) fn check_webhook_mode(self) -> Result<Signed<'r>, Rejection> {
+        WebhookAuthMode::Rfc9421.check(self.head.request.fields).map_err(|mismatch| {
             self.refuse(Step::Precheck, Fault::ModeMismatch, mismatch.to_string())
         })?;
         Ok(Signed { received: self, asked: Asked::anything() })
@@ -136,7 +164,7 @@ impl<'r> Received<'r> {
     }
 
     fn check_unsigned_target(&self) -> Result<(), Rejection> {
-        match &self.target {
+        match &self.head.target {
             Ok(_) => Ok(()),
             Err(error) => Err(self.refuse(
                 Step::Precheck,

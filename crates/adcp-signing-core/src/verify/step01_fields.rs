@@ -3,7 +3,10 @@
 use std::borrow::Cow;
 
 use super::{
-    BodyReading, Received, Rejection, Step, step00_operation::Asked, step02_params::Complete,
+    BodyReading, Received, Rejection, Step,
+    received::{Head, Message},
+    step00_operation::Asked,
+    step02_params::Complete,
 };
 use crate::{
     nonce::Nonce,
@@ -29,7 +32,7 @@ pub struct Parsed<'r> {
 /// The member `sig1`, all but its parameters, and what was asked of the message.
 #[derive(Debug)]
 pub(super) struct ParsedSignature<'r> {
-    pub(super) received: &'r Received<'r>,
+    pub(super) received: Message<'r>,
     pub(super) asked: &'r Asked,
     pub(super) components: Vec<Component<'r>>,
     /// The received text, which is what `@signature-params` is built from.
@@ -43,12 +46,13 @@ pub(super) struct ParsedSignature<'r> {
 impl<'r> Parsed<'r> {
     /// Every other label than `sig1` is ignored. A nonce that is too short or not unpadded
     /// Base64URL is malformed as well.
-    pub(super) fn read(received: &'r Received<'r>, asked: &'r Asked) -> Result<Self, Rejection> {
-        let malformed = |detail: String| received.malformed(detail);
-        let (list, raw, signature) = labelled(received)?;
+    pub(super) fn read(received: Message<'r>, asked: &'r Asked) -> Result<Self, Rejection> {
+        let head = received.head;
+        let malformed = |detail: String| head.malformed(detail);
+        let (list, raw, signature) = labelled(head)?;
         let params = SignatureParams::from_params(&list.params)
             .map_err(|error| malformed(error.to_string()))?;
-        let components = components(received, list)?;
+        let components = components(head, list)?;
         if let Some(nonce) = &params.nonce {
             Nonce::check(nonce).map_err(|error| malformed(error.to_string()))?;
         }
@@ -56,19 +60,19 @@ impl<'r> Parsed<'r> {
             components.iter().any(|component| component.name() == ComponentName::Field(name))
         };
         if covers("content-type") {
-            let single = received.fields.single_content_type();
+            let single = head.fields.single_content_type();
             single.map_err(|error| malformed(error.to_string()))?;
         }
-        let digest = match received.fields.content_digest.value() {
+        let digest = match head.fields.content_digest.value() {
             Some(value) if covers(CONTENT_DIGEST) => {
-                let digest = ContentDigest::parse(value, received.profile.digest_alphabets());
+                let digest = ContentDigest::parse(value, head.profile.digest_alphabets());
                 Some(digest.map_err(|error| malformed(error.to_string()))?)
             }
             _ => None,
         };
         // Contracts before 3.2.4 call a raw non-ASCII host a malformed header.
-        if let Err(error) = &received.target
-            && received.profile.raw_host_is_header_fault()
+        if let Err(error) = &head.target
+            && head.profile.raw_host_is_header_fault()
             && error.is_raw_non_ascii_host()
         {
             return Err(malformed(error.to_string()));
@@ -103,7 +107,7 @@ impl ParsedSignature<'_> {
     /// The first half of step 10: the base, once the received authority agrees with the canonical
     /// target URI.
     pub(super) fn base(&self) -> Result<Vec<u8>, Rejection> {
-        let received = self.received;
+        let received = self.received.head;
         let malformed =
             |detail: String| received.refuse(Step::Signature, Fault::TargetUriMalformed, detail);
         let target = received.target.as_ref().map_err(|error| malformed(error.to_string()))?;
@@ -115,7 +119,7 @@ impl ParsedSignature<'_> {
 
     /// The base over a target URI.
     pub(super) fn base_over(&self, target: &TargetUri) -> Result<Vec<u8>, Rejection> {
-        let received = self.received;
+        let received = self.received.head;
         let known = KnownFields {
             content_type: received.fields.content_type.value(),
             content_digest: received.fields.content_digest.value(),
@@ -129,11 +133,11 @@ impl ParsedSignature<'_> {
     /// The bytes of the signature, however many, for the message of a refusal.
     #[cold]
     pub(super) fn bytes(&self) -> Vec<u8> {
-        let value = self.received.fields.signature.value().unwrap_or_default();
+        let value = self.received.head.fields.signature.value().unwrap_or_default();
         let member = Dictionary::parse(value).ok().and_then(|members| members.into_member(LABEL));
         match member.map(|member| member.value) {
             Some(MemberValue::Item(Item { bare: BareItem::ByteSequence(bytes), .. })) => {
-                bytes.decode(self.received.profile.signature_alphabet()).unwrap_or_default()
+                bytes.decode(self.received.head.profile.signature_alphabet()).unwrap_or_default()
             }
             _ => Vec::new(),
         }
@@ -144,17 +148,17 @@ impl ParsedSignature<'_> {
 /// member, and the signature's bytes.
 type Labelled<'r> = (InnerList<'r>, &'r str, Option<[u8; 64]>);
 
-fn labelled<'r>(received: &'r Received<'_>) -> Result<Labelled<'r>, Rejection> {
-    let fields = &received.fields;
+fn labelled<'r>(head: &'r Head<'_>) -> Result<Labelled<'r>, Rejection> {
+    let fields = &head.fields;
     let (input, signature) = match (fields.signature_input.value(), fields.signature.value()) {
         (Some(input), Some(signature)) => (input, signature),
         (Some(_), None) => {
-            return Err(received.malformed("Signature-Input came without Signature"));
+            return Err(head.malformed("Signature-Input came without Signature"));
         }
         (None, Some(_)) => {
-            return Err(received.malformed("Signature came without Signature-Input"));
+            return Err(head.malformed("Signature came without Signature-Input"));
         }
-        (None, None) => return Err(received.malformed("the message carries no signature")),
+        (None, None) => return Err(head.malformed("the message carries no signature")),
     };
     let inputs = Dictionary::parse(input).map_err(|error| {
         let hint = match error.kind {
@@ -162,18 +166,18 @@ fn labelled<'r>(received: &'r Received<'_>) -> Result<Labelled<'r>, Rejection> {
             ParseErrorKind::IntegerTooLong => "; created and expires are Unix seconds",
             _ => "",
         };
-        received.malformed(format!("Signature-Input: {error}{hint}"))
+        head.malformed(format!("Signature-Input: {error}{hint}"))
     })?;
     let signatures = Dictionary::parse(signature)
-        .map_err(|error| received.malformed(format!("Signature: {error}")))?;
+        .map_err(|error| head.malformed(format!("Signature: {error}")))?;
     let Some(Member { value: MemberValue::InnerList(list), raw, .. }) = inputs.into_member(LABEL)
     else {
-        return Err(received.malformed("Signature-Input has no component list labelled sig1"));
+        return Err(head.malformed("Signature-Input has no component list labelled sig1"));
     };
     let Some(MemberValue::Item(Item { bare: BareItem::ByteSequence(bytes), params })) =
         signatures.into_member(LABEL).map(|member| member.value)
     else {
-        return Err(received.malformed(
+        return Err(head.malformed(
             "Signature has no byte sequence labelled sig1; write `sig1=:`, the Base64 of the \
              signature's bytes, and `:`",
         ));
@@ -181,20 +185,17 @@ fn labelled<'r>(received: &'r Received<'_>) -> Result<Labelled<'r>, Rejection> {
     // Nothing signs them, and neither RFC 9421 nor AdCP gives one a meaning.
     if !params.is_empty() {
         return Err(
-            received.malformed("sig1 of Signature has parameters: write the byte sequence alone")
+            head.malformed("sig1 of Signature has parameters: write the byte sequence alone")
         );
     }
     let signature = bytes
-        .decode_exactly(received.profile.signature_alphabet())
-        .map_err(|error| received.malformed(format!("Signature sig1: {error}")))?;
+        .decode_exactly(head.profile.signature_alphabet())
+        .map_err(|error| head.malformed(format!("Signature sig1: {error}")))?;
     Ok((list, raw, signature))
 }
 
 /// The covered components, each known to AdCP, without parameters, and listed once.
-fn components<'r>(
-    received: &Received<'_>,
-    list: InnerList<'r>,
-) -> Result<Vec<Component<'r>>, Rejection> {
+fn components<'r>(head: &Head<'_>, list: InnerList<'r>) -> Result<Vec<Component<'r>>, Rejection> {
     let known = |item: Item<'r>| {
         let component = match item {
             Item { bare: BareItem::String(Cow::Borrowed(name)), params } if params.is_empty() => {
@@ -202,19 +203,19 @@ fn components<'r>(
             }
             // Not to be covered, or not a component at all. A name with an escape is no
             // component's.
-            other => return Err(unusual_component(received, &other)),
+            other => return Err(unusual_component(head, &other)),
         };
         match component {
             Ok(component) if is_known(&component) => Ok(component),
-            Ok(component) => Err(undefined_component(received, &component)),
-            Err(error) => Err(received.malformed(error.to_string())),
+            Ok(component) => Err(undefined_component(head, &component)),
+            Err(error) => Err(head.malformed(error.to_string())),
         }
     };
     let components = list.items.into_iter().map(known).collect::<Result<Vec<_>, _>>()?;
     let mut rest = components.as_slice();
     while let [component, later @ ..] = rest {
         if later.contains(component) {
-            return Err(received.malformed(format!("component {component} is listed twice")));
+            return Err(head.malformed(format!("component {component} is listed twice")));
         }
         rest = later;
     }
@@ -223,16 +224,16 @@ fn components<'r>(
 
 /// Explains why an item is not one of the components that AdCP defines.
 #[cold]
-fn unusual_component(received: &Received<'_>, item: &Item<'_>) -> Rejection {
+fn unusual_component(head: &Head<'_>, item: &Item<'_>) -> Rejection {
     match Component::from_item(item) {
-        Ok(component) => undefined_component(received, &component),
-        Err(error) => received.malformed(error.to_string()),
+        Ok(component) => undefined_component(head, &component),
+        Err(error) => head.malformed(error.to_string()),
     }
 }
 
 #[cold]
-fn undefined_component(received: &Received<'_>, component: &Component<'_>) -> Rejection {
-    received.malformed(format!(
+fn undefined_component(head: &Head<'_>, component: &Component<'_>) -> Rejection {
+    head.malformed(format!(
         "component {component} carries parameters or is derived in a way that AdCP does not define"
     ))
 }
@@ -245,5 +246,5 @@ fn undefined_component(received: &Received<'_>, component: &Component<'_>) -> Re
 pub fn signature_base_of(profile: &Profile, request: &Request<'_>) -> Result<Vec<u8>, Rejection> {
     let received = Received::new(profile, request, BodyReading::Scan)?;
     let asked = Asked::anything();
-    Parsed::read(&received, &asked)?.signature_base()
+    Parsed::read(received.message(), &asked)?.signature_base()
 }

@@ -9,7 +9,7 @@ pub struct Tagged<'r>(Box<Claims<'r>>);
 
 impl<'r> Tagged<'r> {
     pub(super) fn check(claims: Box<Claims<'r>>) -> Result<Self, Rejection> {
-        let tag = claims.signature.received.profile.tag();
+        let tag = claims.signature.received.head.profile.tag();
         if claims.tag != tag {
             return Err(claims.refuse(Step::Tag, Fault::TagInvalid, format!("tag is not {tag}")));
         }

@@ -12,7 +12,7 @@ pub struct Announced<'r> {
 
 impl<'r> Announced<'r> {
     pub(super) fn check(claims: Box<Claims<'r>>) -> Result<Self, Rejection> {
-        let profile = claims.signature.received.profile;
+        let profile = claims.signature.received.head.profile;
         let algorithm = Algorithm::from_rfc9421_name(&claims.alg);
         match algorithm.filter(|algorithm| profile.admits(*algorithm)) {
             Some(algorithm) => Ok(Self { claims, algorithm }),

@@ -1,6 +1,8 @@
 //! Step 5: `created` and `expires` make a valid window, which is open now.
 
-use super::{Rejection, Step, step04_algorithm::Announced, step06_components::Covered};
+use super::{
+    Rejection, Step, step02_params::Claims, step04_algorithm::Announced, step06_components::Covered,
+};
 use crate::{
     clock::UnixSeconds,
     profile::{Fault, MAX_SKEW, MAX_VALIDITY},
@@ -12,8 +14,23 @@ pub struct InWindow<'r>(Announced<'r>);
 
 impl<'r> InWindow<'r> {
     pub(super) fn check(announced: Announced<'r>, now: UnixSeconds) -> Result<Self, Rejection> {
-        let claims = &announced.claims;
-        let (created, expires, now) = (claims.created, claims.expires, now.as_i64());
+        announced.claims.check_window(now)?;
+        Ok(Self(announced))
+    }
+
+    /// Step 6: everything that must be covered is, and nothing that must not be.
+    ///
+    /// # Errors
+    /// `*_components_incomplete`, or `request_signature_components_unexpected` at a legacy endpoint
+    /// that forbids digests.
+    pub fn check_components(self) -> Result<Covered<'r>, Rejection> {
+        Covered::check(self.0)
+    }
+}
+
+impl Claims<'_> {
+    pub(super) fn check_window(&self, now: UnixSeconds) -> Result<(), Rejection> {
+        let (created, expires, now) = (self.created, self.expires, now.as_i64());
         let validity = expires.saturating_sub(created);
         let refused = if expires <= created {
             Some(format!("expires {expires} is not after created {created}"))
@@ -29,18 +46,9 @@ impl<'r> InWindow<'r> {
             None
         };
         match refused.map(|detail| detail + &unit_hint(created, expires, now)) {
-            Some(detail) => Err(claims.refuse(Step::Window, Fault::WindowInvalid, detail)),
-            None => Ok(Self(announced)),
+            Some(detail) => Err(self.refuse(Step::Window, Fault::WindowInvalid, detail)),
+            None => Ok(()),
         }
-    }
-
-    /// Step 6: everything that must be covered is, and nothing that must not be.
-    ///
-    /// # Errors
-    /// `*_components_incomplete`, or `request_signature_components_unexpected` at a legacy endpoint
-    /// that forbids digests.
-    pub fn check_components(self) -> Result<Covered<'r>, Rejection> {
-        Covered::check(self.0)
     }
 }
 

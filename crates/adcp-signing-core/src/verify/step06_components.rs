@@ -23,12 +23,12 @@ impl<'r> Covered<'r> {
         let incomplete =
             |detail: String| claims.refuse(Step::Components, Fault::ComponentsIncomplete, detail);
         let advertised = signature.asked.digest;
-        let mut required = received.profile.required_components(has_body, advertised);
+        let mut required = received.head.profile.required_components(has_body, advertised);
         if let Some(name) = required.find(|name| !signature.covers(name.as_str())) {
             return Err(incomplete(format!("{} is not covered", name.as_str())));
         }
         let covers_digest = signature.covers(CONTENT_DIGEST);
-        if covers_digest && received.profile.forbids_content_digest(advertised) {
+        if covers_digest && received.head.profile.forbids_content_digest(advertised) {
             return Err(claims.refuse(
                 Step::Components,
                 Fault::ComponentsUnexpected,
@@ -52,7 +52,7 @@ impl<'r> Covered<'r> {
 
     /// What to ask the key resolver.
     pub fn query(&self) -> KeyQuery<'_> {
-        KeyQuery::new(&self.0.claims.keyid, self.0.claims.signature.received.profile)
+        KeyQuery::new(&self.0.claims.keyid, self.0.claims.signature.received.head.profile)
     }
 
     /// Step 7, with the resolver's answer to [`query`](Self::query).

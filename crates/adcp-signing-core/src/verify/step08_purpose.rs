@@ -1,6 +1,8 @@
 //! Step 8: the key is published for this profile, and fits the announced algorithm.
 
-use super::{Rejection, Step, step07_key::Keyed, step09_revocation::Unrevoked};
+use super::{
+    Rejection, Step, step02_params::Claims, step07_key::Keyed, step09_revocation::Unrevoked,
+};
 use crate::{
     json::sanitize_key_name,
     profile::{Fault, PurposeVerdict},
@@ -17,7 +19,7 @@ impl<'r> Purposed<'r> {
     pub(super) fn check(keyed: Keyed<'r>) -> Result<Self, Rejection> {
         let refuse = |detail: String| keyed.refuse(Step::Purpose, Fault::KeyPurposeInvalid, detail);
         let (public, purpose) = keyed.key.usable().map_err(|reason| refuse(reason.to_string()))?;
-        let profile = keyed.announced.claims.signature.received.profile;
+        let profile = keyed.announced.claims.signature.received.head.profile;
         if let PurposeVerdict::Refused { cure } = profile.judge_purpose(purpose) {
             let shown = sanitize_key_name(purpose.as_str());
             return Err(refuse(format!(
@@ -37,6 +39,10 @@ impl<'r> Purposed<'r> {
     /// The key whose revocation is asked for.
     pub fn key(&self) -> &VerificationKey {
         &self.0.key
+    }
+
+    pub(super) fn claims(&self) -> &Claims<'r> {
+        &self.0.announced.claims
     }
 
     /// Step 9: the key is not revoked, and the list that says so is fresh.

@@ -73,8 +73,8 @@ fn scheme_that_verifies(
     public: &PublicKey,
     bytes: &[u8],
 ) -> Option<(&'static str, &'static str)> {
-    let received = signature.received.target.as_ref().ok()?;
-    let rules = signature.received.profile.verifier_uri_rules();
+    let received = signature.received.head.target.as_ref().ok()?;
+    let rules = signature.received.head.profile.verifier_uri_rules();
     let other = received.with_other_scheme(rules).ok()?;
     let base = signature.base_over(&other).ok()?;
     public.verify_bytes(&base, bytes).ok()?;

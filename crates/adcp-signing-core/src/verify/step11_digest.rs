@@ -21,7 +21,7 @@ impl<'r> Authentic<'r> {
             |detail: String| verified.keyed.refuse(Step::Digest, Fault::DigestMismatch, detail);
         received.check_length().map_err(|mismatch| refuse(mismatch.to_string()))?;
         let outcome = match &signature.digest {
-            Some(digest) => digest.check(received.request.body),
+            Some(digest) => digest.check(received.body.bytes),
             None if signature.covers(CONTENT_DIGEST) => Err(DigestMismatch::NoSha256),
             None => Ok(()),
         };

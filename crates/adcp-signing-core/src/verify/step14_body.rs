@@ -19,7 +19,7 @@ impl VerifiedSigner {
         let received = claims.signature.received;
         let fault = received.body_fault().filter(|fault| match fault {
             StrictJsonError::Duplicate(_) => true,
-            _ => declares_json(received.fields.single_content_type()),
+            _ => declares_json(received.head.fields.single_content_type()),
         });
         if let Some(fault) = fault {
             return Err(keyed.refuse(Step::Body, Fault::BodyMalformed, fault.to_string()));

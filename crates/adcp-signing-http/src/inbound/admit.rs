@@ -71,9 +71,7 @@ async fn admit_within(
         credential: credential.as_ref(),
         peer: request.extension::<PeerAddress>().or_else(|| request.peer()),
     };
-    let bytes = route.check_head(&request.head(), received).await?;
-    let body = read(Limits { bytes, time: route.read_timeout() }).await?;
-    let verdict = route.verify(&request.head(), &body, received).await?;
+    let (verdict, body) = route.verify(&request.head(), received, read).await?;
     if let Verdict::Signed(signer) = &verdict {
         request.set_extension(signer.clone());
     }

@@ -21,6 +21,7 @@ use adcp_signing_core::{
     Context, FallbackCredential, Transport, Verified as Verdict, Verifier,
     http_message::RequestHead, profile::Fault, verify::HeadVerdict,
 };
+use bytes::Bytes;
 
 #[cfg(any(feature = "axum", feature = "actix"))]
 pub use self::extract::{Caller, NotVerified, Verified};
@@ -138,34 +139,26 @@ pub(crate) struct Received<'a> {
 }
 
 impl Route {
-    /// Judges the head, and answers how many bytes of body are worth reading.
-    pub(crate) async fn check_head(
-        &self,
-        head: &impl RequestHead,
-        received: Received<'_>,
-    ) -> Result<usize, Refused> {
-        let Verify { verifier, base, max_unsigned_body, .. } = &self.verify;
-        let head = self.external(head, received)?;
-        let context = self.context(received.credential);
-        let verdict = verifier.check_http_head(&head, &base.origin, &context).await?;
-        let bound = verifier.profile().bounds().max_body_bytes();
-        Ok(match verdict {
-            HeadVerdict::ClaimsSignature => bound,
-            HeadVerdict::FailsClaim | HeadVerdict::Unsigned => bound.min(*max_unsigned_body),
-        })
-    }
-
-    /// Verifies the whole request.
+    /// Verifies a request by its head first. `read` reads the body, within limits that the head
+    /// sets.
     pub(crate) async fn verify(
         &self,
         head: &impl RequestHead,
-        body: &[u8],
         received: Received<'_>,
-    ) -> Result<Verdict, Refused> {
-        let Verify { verifier, base, .. } = &self.verify;
+        read: impl AsyncFnOnce(Limits) -> Result<Bytes, Refused>,
+    ) -> Result<(Verdict, Bytes), Refused> {
+        let Verify { verifier, base, read_timeout, max_unsigned_body, .. } = &self.verify;
         let head = self.external(head, received)?;
         let context = self.context(received.credential);
-        Ok(verifier.verify_parts(&head, body, &base.origin, &context).await?)
+        let bound = verifier.profile().bounds().max_body_bytes();
+        let read = async |verdict| {
+            let bytes = match verdict {
+                HeadVerdict::ClaimsSignature => bound,
+                HeadVerdict::FailsClaim | HeadVerdict::Unsigned => bound.min(*max_unsigned_body),
+            };
+            read(Limits { bytes, time: *read_timeout }).await
+        };
+        verifier.verify_parts_head_first(&head, &base.origin, &context, read).await
     }
 
     /// The head as the client sent it.
@@ -182,10 +175,6 @@ impl Route {
             Ok(false) => Ok(external),
             Err(error) => Err(error.refused(verifier.profile().code(Fault::TargetUriMalformed))),
         }
-    }
-
-    pub(crate) fn read_timeout(&self) -> Duration {
-        self.verify.read_timeout
     }
 
     fn context<'a>(&'a self, credential: Option<&'a AcceptedCredential>) -> Context<'a> {

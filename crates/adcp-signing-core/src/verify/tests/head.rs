@@ -1,19 +1,49 @@
 //! What the head alone rules out, and that it remembers nothing.
 
-use std::sync::atomic::Ordering;
+use std::{
+    future::ready,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
 
 use futures_executor::block_on;
 
-use super::support::{Scene, key, listed, required, route};
+use super::support::{NOW, Scene, key, listed, required, route};
 use crate::{
+    clock::{Clock, UnixSeconds},
     operation::{List, RequestSigningCapability, Transport},
+    provider::InMemoryProvider,
     rfc9421::{FieldLine, Request},
-    verify::{Context, FallbackCredential, HeadVerdict, Rejection, Step},
+    verify::{Context, FallbackCredential, HeadVerdict, Rejection, Step, Verified},
 };
 
-const LAST: Step = Step::Purpose;
+/// The last step that the head decides, where the signature covers the digest of the body.
+const LAST: Step = Step::Signature;
+
+/// What keeps a test from the answer: a refusal, or the end of the head.
+#[derive(Debug)]
+enum Stopped {
+    Refused(Rejection),
+    After(HeadVerdict),
+}
+
+impl From<Rejection> for Stopped {
+    fn from(rejection: Rejection) -> Self {
+        Self::Refused(rejection)
+    }
+}
 
 impl Scene {
+    fn context<'a>(&self, transport: &'a Transport) -> Context<'a> {
+        if self.webhook {
+            Context::webhook()
+        } else {
+            Context::request(transport).with_fallback(self.fallback)
+        }
+    }
+
     /// The verdict on the head of the scene's message over a transport, after `edit`.
     fn head(
         &self,
@@ -23,15 +53,49 @@ impl Scene {
         let key = key();
         let (mut fields, _) = self.message(&key);
         edit(&mut fields);
+        let read = |verdict| Err::<Vec<u8>, _>(Stopped::After(verdict));
+        match self.head_first(&key, &fields, transport, read) {
+            Err(Stopped::After(verdict)) => Ok(verdict),
+            Err(Stopped::Refused(rejection)) => Err(rejection),
+            Ok(_) => panic!("there was no body"),
+        }
+    }
+
+    fn head_first<B: AsRef<[u8]>>(
+        &self,
+        key: &InMemoryProvider,
+        fields: &[(String, String)],
+        transport: &Transport,
+        read: impl FnOnce(HeadVerdict) -> Result<B, Stopped>,
+    ) -> Result<(Verified, B), Stopped> {
         let lines: Vec<_> =
             fields.iter().map(|(name, value)| FieldLine::new(name, value)).collect();
         let head = Request::new("POST", &self.url, &lines, b"");
-        let context = if self.webhook {
-            Context::webhook()
-        } else {
-            Context::request(transport).with_fallback(self.fallback)
+        let verifier = self.verifier(key);
+        let context = self.context(transport);
+        let read = |verdict| ready(read(verdict));
+        block_on(verifier.verify_head_first(&head, &context, read))
+    }
+
+    /// The answer to the whole message, when its head is judged first, and when it is not.
+    fn both_ways(&self, transport: &Transport) -> [Result<Verified, Rejection>; 2] {
+        let key = key();
+        let (mut fields, body) = self.message(&key);
+        announce(&body.len().to_string())(&mut fields);
+        let read = |_| Ok(body.as_bytes());
+        let head_first = match self.head_first(&key, &fields, transport, read) {
+            Ok((verified, given_back)) => {
+                assert_eq!(given_back, body.as_bytes());
+                Ok(verified)
+            }
+            Err(Stopped::Refused(rejection)) => Err(rejection),
+            Err(Stopped::After(_)) => panic!("the body was read"),
         };
-        block_on(self.verifier(&key).check_head(&head, &context))
+        let lines: Vec<_> =
+            fields.iter().map(|(name, value)| FieldLine::new(name, value)).collect();
+        let request = Request::new("POST", &self.url, &lines, body.as_bytes());
+        let whole = block_on(self.verifier(&key).verify(&request, &self.context(transport)));
+        [head_first, whole]
     }
 
     pub(super) fn signed_head(&self) -> Result<HeadVerdict, Rejection> {
@@ -51,12 +115,13 @@ fn announce(length: &str) -> impl FnOnce(&mut Vec<(String, String)>) {
 }
 
 #[test]
-fn a_head_is_refused_for_the_faults_of_steps_1_to_8_as_the_message_is() {
+fn a_head_is_refused_for_the_faults_of_steps_1_to_10_as_the_message_is() {
     for webhook in [false, true] {
         for step in Step::ALL.into_iter().filter(|step| *step != Step::Precheck) {
             let scene = Scene { webhook, ..Scene::with([step]) };
             let by_head = scene.signed_head();
-            assert_eq!(scene.edges.asked.load(Ordering::SeqCst), 0);
+            let asked = scene.edges.asked.load(Ordering::SeqCst);
+            assert_eq!(asked, usize::from(step >= Step::ReplayCap), "step {step}");
             if step <= LAST {
                 let whole = scene.verify().unwrap_err();
                 let by_head = by_head.unwrap_err();
@@ -193,6 +258,111 @@ fn shadow_mode_with_another_credential_waits_for_the_body() {
 fn a_context_of_the_other_kind_is_a_misconfiguration() {
     let head = Request::new("POST", super::support::URL, &[], b"");
     let verifier = Scene::webhook().verifier(&key());
-    let refused = block_on(verifier.check_head(&head, &Context::request(&route()))).unwrap_err();
+    let transport = route();
+    let context = Context::request(&transport);
+    let read = async |_| Ok::<_, Rejection>(b"");
+    let refused = block_on(verifier.verify_head_first(&head, &context, read)).unwrap_err();
     assert_eq!((refused.status(), refused.reason().as_str()), (500, "verifier_misconfigured"));
+}
+
+#[test]
+fn the_answer_is_the_same_whether_the_head_is_judged_first_or_not() {
+    let steps = || Step::ALL.into_iter().filter(|step| *step != Step::Precheck).map(Some);
+    let faults = steps().flat_map(|first| steps().chain([None]).map(move |second| (first, second)));
+    for faults in faults.chain([(None, None)]) {
+        let scene = || Scene::with([faults.0, faults.1].into_iter().flatten());
+        let shadowed = Scene {
+            capability: listed(Some(List::Warn)),
+            fallback: FallbackCredential::Valid,
+            ..scene()
+        };
+        for (scene, transport) in [
+            (scene(), route()),
+            (scene(), Transport::RestPath),
+            // The body names no operation.
+            (scene(), Transport::Mcp),
+            (shadowed.clone(), route()),
+            (shadowed, Transport::RestPath),
+            (Scene { webhook: true, ..scene() }, route()),
+        ] {
+            let [head_first, whole] = scene.both_ways(&transport);
+            match (head_first, whole) {
+                (Err(head_first), Err(whole)) => {
+                    let shown = format!("{faults:?} {transport:?}: {head_first}");
+                    assert_eq!(head_first.reason(), whole.reason(), "{shown}");
+                    assert_eq!(head_first.step(), whole.step(), "{shown}");
+                    assert_eq!(head_first.operation(), whole.operation(), "{shown}");
+                    let unauthenticated = whole.is_unauthenticated();
+                    assert_eq!(head_first.is_unauthenticated(), unauthenticated, "{shown}");
+                }
+                (Ok(head_first), Ok(whole)) => {
+                    assert_eq!(format!("{head_first:?}").len(), format!("{whole:?}").len());
+                }
+                (head_first, whole) => {
+                    panic!("{faults:?} {transport:?}: {head_first:?}, and whole: {whole:?}")
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_body_of_a_refused_head_is_not_read() {
+    let key = key();
+    for step in [Step::Window, Step::Key, Step::Revocation, Step::Signature] {
+        let scene = Scene::with([step]);
+        let (fields, _) = scene.message(&key);
+        let read = |_| -> Result<&[u8], Stopped> { panic!("read after {step}") };
+        let refused = scene.head_first(&key, &fields, &route(), read);
+        assert!(matches!(refused, Err(Stopped::Refused(refused)) if refused.step() == step));
+    }
+}
+
+#[test]
+fn each_edge_is_asked_once() {
+    let key = key();
+    for transport in [route(), Transport::RestPath] {
+        let scene = Scene::default();
+        let (fields, body) = scene.message(&key);
+        let (verified, _) = scene.head_first(&key, &fields, &transport, |_| Ok(body)).unwrap();
+        assert!(matches!(verified, Verified::Signed(_)));
+        assert_eq!(scene.edges.asked.load(Ordering::SeqCst), 1);
+        assert_eq!(scene.edges.inserted.load(Ordering::SeqCst), 1);
+    }
+}
+
+/// Time passes while a body arrives.
+#[derive(Debug, Clone)]
+struct Passing(Arc<AtomicI64>);
+
+impl Clock for Passing {
+    fn now(&self) -> UnixSeconds {
+        NOW.plus(self.0.load(Ordering::SeqCst))
+    }
+}
+
+#[test]
+fn a_window_that_closes_while_the_body_arrives_is_closed() {
+    let key = key();
+    // The window is open for 300 s, and 60 s more for the clocks.
+    for (took, expected) in [(360, None), (361, Some(Step::Window))] {
+        let scene = Scene::default();
+        let (fields, body) = scene.message(&key);
+        let lines: Vec<_> =
+            fields.iter().map(|(name, value)| FieldLine::new(name, value)).collect();
+        let head = Request::new("POST", &scene.url, &lines, b"");
+        let clock = Passing(Arc::default());
+        let mut verifier = scene.verifier(&key);
+        verifier.clock = Arc::new(clock.clone());
+        let read = async |_| {
+            clock.0.store(took, Ordering::SeqCst);
+            Ok::<_, Rejection>(body)
+        };
+        let transport = route();
+        let context = Context::request(&transport);
+        let outcome = block_on(verifier.verify_head_first(&head, &context, read));
+        assert_eq!(outcome.err().map(|refused| refused.step()), expected, "{took} s");
+        let inserted = scene.edges.inserted.load(Ordering::SeqCst);
+        assert_eq!(inserted, usize::from(expected.is_none()));
+    }
 }
