@@ -10,7 +10,7 @@ use std::{
 
 use actix_web::{
     Error, FromRequest, HttpMessage as _, HttpRequest, HttpResponse, ResponseError,
-    body::{EitherBody, MessageBody},
+    body::{BodySize, BoxBody, EitherBody, MessageBody},
     dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform},
     error::PayloadError,
     http::StatusCode,
@@ -65,19 +65,49 @@ where
         let inner = Rc::clone(&self.inner);
         let route = Arc::clone(&self.route);
         Box::pin(async move {
-            let body = request.take_payload();
-            match admit(&route, &mut request, async |limits| read(body, limits).await).await {
+            let mut unread = request.take_payload();
+            let read = async |limits| read(&mut unread, limits).await;
+            match admit(&route, &mut request, read).await {
                 Ok(body) => {
                     request.set_payload(payload(body));
                     inner.call(request).await.map(ServiceResponse::map_into_left_body)
                 }
                 Err(refused) => {
                     refused.log();
-                    let response = request.into_response(respond(&refused));
-                    Ok(response.map_into_right_body())
+                    let answer = closing(respond(&refused), unread);
+                    Ok(request.into_response(answer).map_into_right_body())
                 }
             }
         })
+    }
+}
+
+/// An answer to a request whose body may be unread: the connection closes after it.
+///
+/// A server of actix-web reads on for as long as chunks come where nobody holds the payload any
+/// more when the answer is sent, and closes the connection where somebody does.
+pub(crate) fn closing(answer: HttpResponse, payload: Payload) -> HttpResponse {
+    answer.map_body(|_, body| Holding { body, _payload: payload }).map_into_boxed_body()
+}
+
+/// A body that holds the payload of the request until it is sent.
+struct Holding {
+    body: BoxBody,
+    _payload: Payload,
+}
+
+impl MessageBody for Holding {
+    type Error = Box<dyn std::error::Error>;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.body).poll_next(context)
     }
 }
 
@@ -108,14 +138,14 @@ impl Inbound for ServiceRequest {
 }
 
 /// The whole body, within the limits.
-pub(crate) async fn read(payload: Payload, limits: Limits) -> Result<Bytes, Refused> {
+pub(crate) async fn read(payload: &mut Payload, limits: Limits) -> Result<Bytes, Refused> {
     match tokio::time::timeout(limits.time, collect(payload, limits.bytes)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(Refused::BodyTooSlow { limit: limits.time }),
     }
 }
 
-async fn collect(mut payload: Payload, limit: usize) -> Result<Bytes, Refused> {
+async fn collect(payload: &mut Payload, limit: usize) -> Result<Bytes, Refused> {
     let mut whole = BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|error| Refused::BodyUnreadable { error: error.to_string() })?;

@@ -1,6 +1,8 @@
 //! A server of actix-web on a thread of its own.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+use std::time::Duration;
+
 use actix_web::{App, HttpServer, web::ServiceConfig};
 
 use super::Server;
@@ -12,7 +14,9 @@ pub(crate) fn serve(
 ) -> Server {
     let address = listener.local_addr().unwrap();
     let app = move || App::new().configure(configure.clone());
-    let server = HttpServer::new(app).workers(1).disable_signals().listen(listener).unwrap().run();
+    // By default, a server reads on for a second after it has answered.
+    let server = HttpServer::new(app).client_disconnect_timeout(Duration::ZERO);
+    let server = server.workers(1).disable_signals().listen(listener).unwrap().run();
     let handle = server.handle();
     drop(std::thread::spawn(move || actix_web::rt::System::new().block_on(server)));
     // Stopped when the test's runtime drops the task.

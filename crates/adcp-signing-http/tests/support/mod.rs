@@ -9,6 +9,8 @@
 
 #[cfg(feature = "actix")]
 pub(crate) mod actix;
+#[cfg(all(feature = "actix", feature = "axum"))]
+pub(crate) mod servers;
 #[cfg(all(feature = "axum", feature = "webhooks"))]
 pub(crate) mod webhooks;
 
@@ -130,4 +132,36 @@ impl Reached {
     pub(crate) fn count(&self) -> usize {
         self.0.load(std::sync::atomic::Ordering::SeqCst)
     }
+}
+
+/// The bytes of this process that are in memory, on Linux.
+pub(crate) fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
+}
+
+/// A signed request for the operation, as bytes: its head, with a nonce of its own. The body has to
+/// be the one given.
+pub(crate) async fn signed_head(
+    signer: &Signer,
+    address: SocketAddr,
+    path: &str,
+    body: &[u8],
+) -> Vec<u8> {
+    use adcp_signing_core::{FieldLine, Request};
+
+    let url = format!("http://{address}{path}");
+    let fields = [FieldLine::new("content-type", "application/json")];
+    let signed = signer.sign(&Request::new("POST", &url, &fields, body)).await.unwrap();
+    let mut head = format!(
+        "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n",
+        body.len()
+    );
+    for (name, value) in signed.iter() {
+        head.extend([name, ": ", value, "\r\n"]);
+    }
+    head.push_str("\r\n");
+    head.into_bytes()
 }

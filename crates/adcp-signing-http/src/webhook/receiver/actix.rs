@@ -22,7 +22,7 @@ use super::{
 use crate::{
     inbound::{
         Refused,
-        actix::{Local, payload, read, respond},
+        actix::{Local, closing, payload, read, respond},
     },
     webhook::Fence,
 };
@@ -67,8 +67,9 @@ where
         let inner = Rc::clone(&self.inner);
         let shared = Arc::clone(&self.receiver.0);
         Box::pin(async move {
-            let body = request.take_payload();
-            let next = shared.receive(&mut request, async |limits| read(body, limits).await).await;
+            let mut unread = request.take_payload();
+            let read = async |limits| read(&mut unread, limits).await;
+            let next = shared.receive(&mut request, read).await;
             let answer = match next {
                 Ok(Next::Handle { body, origin, fence }) => {
                     request.set_payload(payload(body));
@@ -78,7 +79,7 @@ where
                     HttpResponse::Ok().content_type("application/json").body(echo)
                 }
                 Ok(Next::Known) => HttpResponse::Ok().finish(),
-                Err(refused) => respond(&refused),
+                Err(refused) => closing(respond(&refused), unread),
             };
             Ok(request.into_response(answer).map_into_right_body())
         })
