@@ -58,7 +58,8 @@ pub struct VerifiedSigner {
     pub(super) verified_at: UnixSeconds,
     pub(super) operation: Option<Arc<str>>,
     pub(super) covers_body: bool,
-    pub(super) signature_base: Vec<u8>,
+    /// Shared: an answer is copied into extensions and to handlers.
+    pub(super) signature_base: Arc<Vec<u8>>,
 }
 
 /// A message that another credential authenticates.

@@ -1,5 +1,7 @@
 //! Step 14: the body means one thing to every parser. What is verified thereby has a signer.
 
+use std::sync::Arc;
+
 use super::{Rejection, Step, VerifiedSigner, step12_replay::Committed};
 use crate::{
     clock::UnixSeconds,
@@ -36,7 +38,7 @@ impl VerifiedSigner {
             operation: claims.signature.asked.resolved.shared_operation(),
             covers_body: claims.signature.covers(CONTENT_DIGEST),
             key: keyed.key,
-            signature_base: verified.base,
+            signature_base: Arc::new(verified.base),
         })
     }
 }
