@@ -119,6 +119,7 @@ const SUITES: &[(&str, Work)] = &[
             "--tests",
         ]),
     ),
+    ("bench", Work::Cargo(&["--package", "adcp-signing-bench", "--bins"])),
     (
         "facade",
         Work::Cargo(&[
