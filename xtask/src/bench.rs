@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: runs the criterion benchmarks and compares each with what it should be
 //! measured against.
 
+mod http;
 mod kms;
 mod plot;
 
@@ -34,6 +35,8 @@ enum Of {
     Kms(kms::KmsArgs),
     /// Draw the plots of docs/performance.md again from its tables, and measure nothing.
     Plots,
+    /// A server that verifies, over loopback, beside others.
+    Http(http::HttpArgs),
 }
 
 /// What a line of the table compares.
@@ -117,6 +120,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<bool> {
     match &args.of {
         Some(Of::Kms(args)) => return kms::run(args),
         Some(Of::Plots) => return plot::draw_page(),
+        Some(Of::Http(args)) => return http::run(args),
         None => {}
     }
     if !args.no_run {
