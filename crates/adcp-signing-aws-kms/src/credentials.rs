@@ -174,12 +174,13 @@ pub(crate) fn failure(error: &CredentialsError) -> ProviderError {
     }
     let connector = chain().find_map(|link| link.downcast_ref::<ConnectorError>());
     if let Some(fault) = connector.and_then(failure::network_fault) {
-        return fault.into_error(match fault {
+        let message = match fault {
             NetworkFault::TimedOut => SLOW,
             NetworkFault::NotHttp(_) => FAILED,
             NetworkFault::Tls(_) => TLS,
             NetworkFault::Unreachable(_) => UNREACHABLE,
-        });
+        };
+        return fault.into_error(message);
     }
     let (kind, message) = meaning(error, &chain);
     let error = ProviderError::new(kind, message);

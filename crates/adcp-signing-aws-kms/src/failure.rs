@@ -12,7 +12,7 @@ use std::{
 
 use adcp_signing_core::{
     ProviderError, ProviderErrorKind,
-    provider::toolkit::{ServiceAnswer, kind_of_status, retry_after},
+    provider::toolkit::{NetworkCause, ServiceAnswer, kind_of_status, retry_after},
 };
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_kms::{
@@ -237,47 +237,48 @@ fn of_dispatch(failure: Option<&ConnectorError>) -> ProviderError {
         return ProviderError::new(Kind::Timeout, credentials::SLOW);
     }
     match failure.and_then(network_fault) {
-        Some(fault) => fault.into_error(match fault {
-            NetworkFault::TimedOut => {
-                "no connection to AWS KMS within the client's time limit; check the network path"
-            }
-            NetworkFault::NotHttp(_) => {
-                "the answer is not HTTP; check the endpoint and what stands before it"
-            }
-            NetworkFault::Tls(_) => {
-                "no TLS connection to AWS KMS; check the endpoint, and the root certificates here"
-            }
-            NetworkFault::Unreachable(_) => {
-                "AWS KMS could not be reached; check the network path to its endpoint"
-            }
-        }),
+        Some(fault) => {
+            let message = match fault {
+                NetworkFault::TimedOut => {
+                    "no connection to AWS KMS within the client's time limit; check the network path"
+                }
+                NetworkFault::NotHttp(_) => {
+                    "the answer is not HTTP; check the endpoint and what stands before it"
+                }
+                NetworkFault::Tls(_) => {
+                    "no TLS connection to AWS KMS; check the endpoint, and the root certificates here"
+                }
+                NetworkFault::Unreachable(_) => {
+                    "AWS KMS could not be reached; check the network path to its endpoint"
+                }
+            };
+            fault.into_error(message)
+        }
         None => ProviderError::new(Kind::Configuration, NO_REQUEST),
     }
 }
 
-/// How a connection failed, with the kind of the system's error.
-#[derive(Debug, Clone, Copy)]
+/// How a connection failed, and why.
+#[derive(Debug, Clone)]
 pub(crate) enum NetworkFault {
     TimedOut,
-    NotHttp(Option<io::ErrorKind>),
-    Tls(Option<io::ErrorKind>),
-    Unreachable(Option<io::ErrorKind>),
+    NotHttp(Option<NetworkCause>),
+    Tls(Option<NetworkCause>),
+    Unreachable(Option<NetworkCause>),
 }
 
 pub(crate) fn network_fault(failure: &ConnectorError) -> Option<NetworkFault> {
-    let chain = || Chain::of(failure);
-    // The innermost says most: that of TLS is wrapped in others.
-    let io = chain().filter_map(|error| error.downcast_ref::<io::Error>()).last();
-    let io = io.map(io::Error::kind);
-    let http = chain().find_map(|error| error.downcast_ref::<hyper::Error>());
+    let cause = NetworkCause::of(failure);
+    let io = cause.as_ref().map(NetworkCause::io_kind);
+    let http = Chain::of(failure).find_map(|error| error.downcast_ref::<hyper::Error>());
     if failure.is_timeout() || io == Some(io::ErrorKind::TimedOut) {
         Some(NetworkFault::TimedOut)
     } else if http.is_some_and(hyper::Error::is_parse) {
-        Some(NetworkFault::NotHttp(io))
+        Some(NetworkFault::NotHttp(cause))
     } else if io == Some(io::ErrorKind::InvalidData) {
-        Some(NetworkFault::Tls(io))
+        Some(NetworkFault::Tls(cause))
     } else if failure.is_io() || http.is_some() {
-        Some(NetworkFault::Unreachable(io))
+        Some(NetworkFault::Unreachable(cause))
     } else {
         None
     }
@@ -285,15 +286,14 @@ pub(crate) fn network_fault(failure: &ConnectorError) -> Option<NetworkFault> {
 
 impl NetworkFault {
     pub(crate) fn into_error(self, message: &'static str) -> ProviderError {
-        let (kind, io) = match self {
+        let (kind, cause) = match self {
             Self::TimedOut => (Kind::Timeout, None),
-            Self::NotHttp(io) => (Kind::InvalidResponse, io),
-            Self::Tls(io) | Self::Unreachable(io) => (Kind::Unavailable, io),
+            Self::NotHttp(cause) => (Kind::InvalidResponse, cause),
+            Self::Tls(cause) | Self::Unreachable(cause) => (Kind::Unavailable, cause),
         };
         let error = ProviderError::new(kind, message);
-        match io {
-            // The kind alone: the text of a connection error can hold host names.
-            Some(io) => error.with_source(io::Error::from(io)),
+        match cause {
+            Some(cause) => error.with_source(cause),
             None => error,
         }
     }

@@ -10,7 +10,7 @@ use std::{
 
 use adcp_signing_core::{
     ProviderError, ProviderErrorKind,
-    provider::toolkit::{self, ServiceAnswer, kind_of_status},
+    provider::toolkit::{self, NetworkCause, ServiceAnswer, kind_of_status},
 };
 use azure_core::{
     error::{Error, ErrorKind},
@@ -123,7 +123,7 @@ pub(crate) fn of_call(service: Service, operation: Operation, error: &Error) -> 
         }
         ErrorKind::Credential => of_credentials(error),
         _ if cause::<ReplyTooLong>(error).is_some() => plain((Kind::InvalidResponse, TOO_LONG)),
-        ErrorKind::Connection | ErrorKind::Io => plain(of_network(error)),
+        ErrorKind::Connection | ErrorKind::Io => caused(of_network(error), error),
         // All else that the client says for itself is about the challenge, about what it was told,
         // or about a reply that it cannot read. A challenge for claims names no resource.
         kind => {
@@ -148,6 +148,14 @@ fn asks_for_claims(challenge: &str) -> bool {
 
 fn plain((kind, advice): Meaning) -> ProviderError {
     ProviderError::new(kind, advice)
+}
+
+/// With the cause of the system's, where there is one.
+fn caused(meaning: Meaning, error: &Error) -> ProviderError {
+    match NetworkCause::of(error) {
+        Some(cause) => plain(meaning).with_source(cause),
+        None => plain(meaning),
+    }
 }
 
 fn of_answer(
@@ -259,7 +267,7 @@ fn of_credentials(error: &Error) -> ProviderError {
         error.to_string().contains(part)
             || causes(error).any(|link| link.to_string().contains(part))
     };
-    plain(if for_now {
+    let meaning = if for_now {
         (Kind::Unavailable, NO_TOKEN_NOW)
     } else if says("not found on PATH") || says("wasn't found on PATH") {
         (Kind::Configuration, NO_TOOL)
@@ -267,7 +275,8 @@ fn of_credentials(error: &Error) -> ProviderError {
         (Kind::AccessDenied, LOG_IN)
     } else {
         (Kind::AccessDenied, NO_TOKEN)
-    })
+    };
+    caused(meaning, error)
 }
 
 /// Whether a refusal of whoever gives out tokens may pass.

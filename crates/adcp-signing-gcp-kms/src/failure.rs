@@ -10,7 +10,7 @@ use std::{
 
 use adcp_signing_core::{
     ProviderError, ProviderErrorKind,
-    provider::toolkit::{self, ServiceAnswer, kind_of_status},
+    provider::toolkit::{self, NetworkCause, ServiceAnswer, kind_of_status},
 };
 use google_cloud_gax::{
     client_builder,
@@ -155,7 +155,11 @@ fn of(error: &Error, asked: Asked) -> ProviderError {
     } else {
         (Kind::Unavailable, "the connection to Cloud KMS broke off; try again")
     };
-    ProviderError::new(kind, advice)
+    let failed = ProviderError::new(kind, advice);
+    match NetworkCause::of(error) {
+        Some(cause) => failed.with_source(cause),
+        None => failed,
+    }
 }
 
 /// Nothing came in the provider's own time limit.

@@ -8,6 +8,7 @@ mod fetch_once;
 mod http_failure;
 mod key_uri;
 mod local_uri;
+mod network_cause;
 mod options;
 mod percent;
 mod scheme;
@@ -23,6 +24,7 @@ pub use self::{
     http_failure::{MAX_RETRY_AFTER, ServiceAnswer, kind_of_status, retry_after},
     key_uri::{KeyUriError, KeyUriParts, add_pin, take_pin},
     local_uri::{InProcessKeys, LocalKeyUri},
+    network_cause::NetworkCause,
     options::KeyOptions,
     percent::{PercentEncoded, percent_decode, percent_decode_bytes, write_query},
     scheme::KeyUriScheme,
