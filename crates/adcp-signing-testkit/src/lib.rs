@@ -17,6 +17,8 @@ mod http_framing;
 #[cfg(feature = "tls")]
 mod loopback_identity;
 #[cfg(feature = "servers")]
+mod name_resolution;
+#[cfg(feature = "servers")]
 mod own_server;
 pub mod process;
 #[cfg(feature = "servers")]
@@ -27,6 +29,8 @@ mod skip;
 mod tls;
 #[cfg(feature = "servers")]
 mod under_load;
+#[cfg(feature = "servers")]
+mod watched;
 
 #[cfg(feature = "tls")]
 pub use self::loopback_identity::LoopbackIdentity;
@@ -37,8 +41,10 @@ pub use self::{
     failure_table::{FailureTable, shown},
     fault_proxy::{Action, Exchange, FaultProxy, Traffic},
     full_listener::FullListener,
+    name_resolution::{UNKNOWN_NAME, signs_once_its_name_resolves, survives_an_unknown_name},
     own_server::{DurableServer, OwnProcess, OwnServer, Ready, free_address, named_program},
     proxy_faults::{ProxyFaults, Replies},
     under_load::{Survived, survives_a_kill},
+    watched::{Failures, Watched, with_causes},
 };
 pub use self::{python_client::PythonClient, skip::skip};

@@ -10,13 +10,15 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 /// The errors of attempts, with their causes, and how often each came.
-pub(crate) type Failures = watch::Sender<BTreeMap<String, usize>>;
+pub type Failures = watch::Sender<BTreeMap<String, usize>>;
 
 /// A backend whose failed attempts are counted.
 #[derive(Debug)]
-pub(crate) struct Watched<P> {
-    pub(crate) inner: P,
-    pub(crate) failures: Arc<Failures>,
+pub struct Watched<P> {
+    /// The backend.
+    pub inner: P,
+    /// Where its failures are counted.
+    pub failures: Arc<Failures>,
 }
 
 #[async_trait]
@@ -48,7 +50,7 @@ impl<P> Watched<P> {
 }
 
 /// An error, and all its causes.
-pub(crate) fn with_causes(error: &dyn Error) -> String {
+pub fn with_causes(error: &dyn Error) -> String {
     match error.source() {
         Some(cause) => format!("{error}: {}", with_causes(cause)),
         None => error.to_string(),

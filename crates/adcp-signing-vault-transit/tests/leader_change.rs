@@ -24,12 +24,9 @@ use adcp_signing_core::{
     KeyPurpose, PublicKey, SigningProvider as _,
     provider::layers::{LazyKey, Stack},
 };
-use adcp_signing_testkit::OwnServer as _;
+use adcp_signing_testkit::{Failures, OwnServer as _, Watched};
 use serde_json::{Value, json};
-use support::{
-    own_node::{OwnNode, POLL, SigningKey, openbao_program},
-    watched::{Failures, Watched},
-};
+use support::own_node::{OwnNode, POLL, SigningKey, openbao_program};
 use tokio::{
     sync::{Mutex, watch},
     task::JoinSet,

@@ -9,7 +9,6 @@
 )]
 
 pub(crate) mod own_node;
-pub(crate) mod watched;
 
 use std::{
     net::SocketAddr,
