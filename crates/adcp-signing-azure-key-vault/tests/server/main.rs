@@ -10,6 +10,7 @@
 mod conformance;
 mod keys;
 mod microsoft_client;
+mod name_resolution;
 mod operate;
 mod own_server;
 mod ready_client;

@@ -8,5 +8,6 @@
 mod conformance;
 mod google_client;
 mod keys;
+mod name_resolution;
 mod operate;
 mod own_server;
