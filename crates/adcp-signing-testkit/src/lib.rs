@@ -17,6 +17,8 @@ mod http_framing;
 #[cfg(feature = "tls")]
 mod loopback_identity;
 #[cfg(feature = "servers")]
+mod moved_clock;
+#[cfg(feature = "servers")]
 mod name_resolution;
 #[cfg(feature = "servers")]
 mod own_server;
@@ -24,6 +26,8 @@ pub mod process;
 #[cfg(feature = "servers")]
 mod proxy_faults;
 mod python_client;
+#[cfg(feature = "servers")]
+mod recording_server;
 mod skip;
 #[cfg(feature = "tls")]
 mod tls;
@@ -41,9 +45,11 @@ pub use self::{
     failure_table::{FailureTable, shown},
     fault_proxy::{Action, Exchange, FaultProxy, Traffic},
     full_listener::FullListener,
+    moved_clock::{AN_HOUR_OFF, in_child_with_own_clock, move_clock},
     name_resolution::{UNKNOWN_NAME, signs_once_its_name_resolves, survives_an_unknown_name},
     own_server::{DurableServer, OwnProcess, OwnServer, Ready, free_address, named_program},
     proxy_faults::{ProxyFaults, Replies},
+    recording_server::{Received, RecordingServer},
     under_load::{Survived, survives_a_kill},
     watched::{Failures, Watched, with_causes},
 };
