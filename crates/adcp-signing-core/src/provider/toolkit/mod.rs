@@ -1,6 +1,7 @@
 //! What authors of backends share: key URIs, options, environment variables, endpoints, files of
 //! secrets, failures of HTTP services, and what is fetched once.
 
+mod clock_skew;
 mod created;
 mod endpoint;
 mod environment;
@@ -17,6 +18,7 @@ mod trust;
 
 pub(crate) use self::options::ALGORITHMS;
 pub use self::{
+    clock_skew::ClockSkew,
     created::CreatedKey,
     endpoint::{Endpoint, EndpointError},
     environment::Environment,
