@@ -120,7 +120,7 @@ const NONE: &str =
     "no AWS credentials were found; set a role, a profile or the AWS_ variables for this process";
 const CONFIGURED_WRONG: &str =
     "the AWS credentials are configured wrong; check the profile and the AWS_ variables";
-const EXPIRED: &str = "the source of the AWS credentials gave a session that has expired; renew it";
+const EXPIRED: &str = "the source of the AWS credentials gave a session that has expired; renew it, and check this machine's clock";
 const PROCESS: &str = "the credential_process of the AWS profile (~/.aws/config, or AWS_CONFIG_FILE) failed; run its command by \
                        hand, as the user of this process";
 const PROCESS_OUTPUT: &str = "the credential_process of the AWS profile (~/.aws/config, or AWS_CONFIG_FILE) printed no \
@@ -138,6 +138,10 @@ const TOKEN_FILE: &str = "the file with the web identity token cannot be read; c
 const ASSUME: &str = "AWS STS does not let these credentials assume the role; allow sts:AssumeRole to the caller, and the \
                       caller in the role's trust policy";
 const IDENTITY: &str = "AWS STS refused the web identity token; check its audience and issuer in the role's trust policy";
+const RENEW_TOKEN: &str = "the web identity token has expired; see what renews its file (AWS_WEB_IDENTITY_TOKEN_FILE, or the \
+                           profile's web_identity_token_file), and check this machine's clock";
+const RENEW_SESSION: &str = "the session by which the role is assumed has expired; renew it, or use a source that the SDK renews \
+                             itself";
 const STS_REGION: &str = "AWS STS is not activated in the Region for this account; activate it, or use another Region (`region=`, AWS_REGION)";
 const SSO_ROLE: &str = "IAM Identity Center does not give this session the account and role of the profile; check \
                         sso_account_id and sso_role_name, and the assignment";
@@ -235,8 +239,8 @@ fn meaning<'a>(error: &CredentialsError, chain: &impl Fn() -> Chain<'a>) -> (Kin
 fn of_service<'a>(chain: &impl Fn() -> Chain<'a>) -> Option<ProviderError> {
     const STS: &str = "AWS STS";
 
-    answered::<AssumeRoleError>(STS, chain)
-        .or_else(|| answered::<AssumeRoleWithWebIdentityError>(STS, chain))
+    answered::<AssumeRoleError>(STS, RENEW_SESSION, chain)
+        .or_else(|| answered::<AssumeRoleWithWebIdentityError>(STS, RENEW_TOKEN, chain))
         .or_else(|| of_identity_center(chain))
 }
 
@@ -244,7 +248,7 @@ fn of_service<'a>(chain: &impl Fn() -> Chain<'a>) -> Option<ProviderError> {
 fn of_identity_center<'a>(chain: &impl Fn() -> Chain<'a>) -> Option<ProviderError> {
     use aws_sdk_sso::operation::get_role_credentials::GetRoleCredentialsError;
 
-    answered::<GetRoleCredentialsError>("AWS IAM Identity Center", chain)
+    answered::<GetRoleCredentialsError>("AWS IAM Identity Center", SSO_LOGIN, chain)
 }
 
 #[cfg(not(feature = "sso"))]
@@ -252,7 +256,13 @@ fn of_identity_center<'a>(_: &impl Fn() -> Chain<'a>) -> Option<ProviderError> {
     None
 }
 
-fn answered<'a, E>(service: &'static str, chain: &impl Fn() -> Chain<'a>) -> Option<ProviderError>
+/// The answer of a service that gives out credentials, and what to do where it finds expired what it
+/// was given for them.
+fn answered<'a, E>(
+    service: &'static str,
+    expired: &'static str,
+    chain: &impl Fn() -> Chain<'a>,
+) -> Option<ProviderError>
 where
     E: ProvideErrorMetadata + StdError + 'static,
 {
@@ -266,6 +276,7 @@ where
     let (kind, advice) = match code {
         Some("AccessDenied" | "AccessDeniedException") => (Kind::AccessDenied, ASSUME),
         Some("InvalidIdentityToken" | "IDPRejectedClaim") => (Kind::AccessDenied, IDENTITY),
+        Some("ExpiredTokenException" | "ExpiredToken") => (Kind::AccessDenied, expired),
         Some("IDPCommunicationError") => (Kind::Unavailable, FAILED),
         Some("RegionDisabledException") => (Kind::Configuration, STS_REGION),
         // Of IAM Identity Center.
@@ -281,10 +292,11 @@ where
             _ => (Kind::Configuration, CONFIGURED_WRONG),
         },
     };
+    let advice = failure::with_clock(advice, response);
     let answer: ServiceAnswer = answer(service, code, response);
     let message = match answer.code() {
         Some(code) => format!("{code}: {advice}"),
-        None => advice.to_owned(),
+        None => advice.into_owned(),
     };
     Some(answer.into_error(kind, message, pause_of(response)))
 }

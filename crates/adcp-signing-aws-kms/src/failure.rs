@@ -5,6 +5,7 @@
 //! [`ServiceAnswer`] is the source instead.
 
 use std::{
+    borrow::Cow,
     error::Error as StdError,
     io,
     time::{Duration, SystemTime},
@@ -12,7 +13,7 @@ use std::{
 
 use adcp_signing_core::{
     ProviderError, ProviderErrorKind,
-    provider::toolkit::{NetworkCause, ServiceAnswer, kind_of_status, retry_after},
+    provider::toolkit::{ClockSkew, NetworkCause, ServiceAnswer, kind_of_status, retry_after},
 };
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_kms::{
@@ -196,6 +197,7 @@ fn of_answer(code: Option<&str>, response: &HttpResponse, asked: Advice) -> Prov
         _ if advice == ALLOW => asked.instead_of(advice),
         _ => advice,
     };
+    let advice = with_clock(advice, response);
     let answer = answer(KMS, code, response);
     let known = code.is_some_and(|code| CODES.iter().any(|known| known.name == code));
     let message = match answer.code() {
@@ -226,6 +228,18 @@ pub(crate) fn meaning(code: Option<&str>, status: u16) -> (ProviderErrorKind, &'
 /// Whether the advice holds for every service of AWS: it is about the caller's keys and session.
 pub(crate) fn is_about_credentials(advice: &str) -> bool {
     [CREDENTIALS, RENEW, CLOCK].contains(&advice)
+}
+
+/// What to do about a signature that was refused: the answer's `Date` shows a clock that is off.
+pub(crate) fn with_clock(advice: &'static str, response: &HttpResponse) -> Cow<'static, str> {
+    let date = || response.headers().get("date");
+    let skew = |date| ClockSkew::of(date, SystemTime::now());
+    match (advice == CLOCK).then(date).flatten().and_then(skew) {
+        Some(skew) => {
+            format!("the request's signature was refused; {skew}, so synchronize it").into()
+        }
+        None => advice.into(),
+    }
 }
 
 fn of_dispatch(failure: Option<&ConnectorError>) -> ProviderError {

@@ -192,9 +192,13 @@ fn key_ref(client: &Client, key: &KeyIdentifier) -> Result<KeyRef, ProviderError
 
 /// The same client, connections and credentials included, that tries each call once, since retries
 /// of its own would multiply with those of core's `Retrying`, and reads no more than a reply can be.
+///
+/// It does not sign with the time of AWS in place of this machine's: what is signed here has the time
+/// of this machine, and nobody accepts it where that is wrong.
 pub(crate) fn bounded(client: &Client) -> Client {
     let config = client.config().to_builder();
-    Client::from_conf(config.retry_config(RetryConfig::disabled()).interceptor(ReplyLimit).build())
+    let config = config.retry_config(RetryConfig::disabled()).disable_clock_skew_correction(true);
+    Client::from_conf(config.interceptor(ReplyLimit).build())
 }
 
 pub(crate) async fn fetch(

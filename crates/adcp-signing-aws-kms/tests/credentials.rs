@@ -14,12 +14,17 @@
 
 mod support;
 
-use adcp_signing_testkit::{Action, CannedReply, FaultProxy, Traffic};
+use std::time::{Duration, SystemTime};
+
+use adcp_signing_testkit::{Action, CannedReply, FaultProxy, RecordingServer, Traffic};
+use aws_sdk_kms::primitives::{DateTime, DateTimeFormat as Format};
 use base64ct::{Base64, Encoding as _};
 use serde_json::json;
 
 use self::support::{
-    credentials::{LOGIN, NOWHERE, ROLE, SIGNATURES, SSO, STS, signed_with},
+    credentials::{
+        LOGIN, NOWHERE, ROLE, SIGNATURES, SSO, STS, signed_with, sts_error, with_web_identity,
+    },
     server::{Reply, Server},
 };
 
@@ -79,7 +84,7 @@ async fn a_role_that_is_refused_is_told_by_the_code_of_sts_and_asked_for_once() 
     for (status, code, kind, says) in [
         (403, "AccessDenied", "access_denied", "allow sts:AssumeRole"),
         (403, "InvalidClientTokenId", "access_denied", "does not know these credentials"),
-        (403, "ExpiredToken", "access_denied", "have expired"),
+        (403, "ExpiredToken", "access_denied", "session by which the role is assumed has expired"),
         (403, "SignatureDoesNotMatch", "access_denied", "this machine's clock"),
         (403, "RegionDisabledException", "configuration", "not activated in the Region"),
         (400, "ValidationError", "configuration", "configured wrong"),
@@ -212,12 +217,7 @@ printf '{"Version":1,"AccessKeyId":"A%s","SecretAccessKey":"s","Expiration":"%s"
     "$(wc -l < "$HOME/asked" | tr -d ' ')" "$(date -u -d '+5 seconds' +%Y-%m-%dT%H:%M:%SZ)"
 "#;
     let config = "[profile p]\ncredential_process = sh \"$HOME/source.sh\"\n";
-    let arn = "arn:aws:kms:us-east-1:111122223333:key/1234abcd";
-    let body = json!({
-        "KeyId": arn, "SigningAlgorithm": "ED25519_SHA_512",
-        "Signature": Base64::encode_string(&[7; 64]),
-    });
-    let server = Server::with([Reply::json(200, "", &body.to_string())]).await;
+    let server = signing_server().await;
     let url = server.url();
     let outcome = tokio::task::spawn_blocking(move || {
         let files = [(".aws/config", config), ("source.sh", source)];
@@ -226,14 +226,73 @@ printf '{"Version":1,"AccessKeyId":"A%s","SecretAccessKey":"s","Expiration":"%s"
     });
     let outcome = outcome.await.unwrap();
     assert!(outcome.starts_with("access_denied: the credential_process of"), "{outcome}");
-    let asked = server.asked();
-    let keys: Vec<_> = asked
-        .iter()
-        .map(|asked| {
-            asked.authorization.split_once("Credential=").unwrap().1.split('/').next().unwrap()
-        })
-        .collect();
-    assert_eq!(keys, ["A1", "A2"]);
+    assert_eq!(access_keys(&server), ["A1", "A2"]);
+}
+
+/// A pod's role: the file with its token is replaced while the provider runs, and the third renewal
+/// is denied.
+#[tokio::test]
+async fn a_web_identity_session_is_renewed_with_the_token_of_the_day_and_a_denied_renewal_is_typed()
+{
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "token-1").unwrap();
+    let token = file.to_str().unwrap().to_owned();
+    let mut sessions = 0;
+    let sts = RecordingServer::start(move |_| {
+        sessions += 1;
+        if sessions > 2 {
+            return sts_error(400, "ExpiredTokenException");
+        }
+        std::fs::write(&file, "token-2").unwrap();
+        // Less than the time before its end at which the SDK renews a session.
+        let end = DateTime::from(SystemTime::now() + Duration::from_secs(5));
+        let end = end.fmt(Format::DateTime).unwrap();
+        CannedReply::new(200).header("content-type", "text/xml").body(format!(
+            "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
+             <AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>A{sessions}</AccessKeyId>\
+             <SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>\
+             <Expiration>{end}</Expiration></Credentials></AssumeRoleWithWebIdentityResult>\
+             </AssumeRoleWithWebIdentityResponse>"
+        ))
+    });
+    let sts = sts.await.unwrap();
+    let kms = signing_server().await;
+    let (sts_url, url) = (sts.url(), kms.url());
+    let outcome = tokio::task::spawn_blocking(move || {
+        let endpoint = ("AWS_ENDPOINT_URL_KMS", url.as_str());
+        let variables = with_web_identity(&token, &sts_url);
+        signed_with("", "", &[&variables[..], &[endpoint, (SIGNATURES, "4")]].concat())
+    });
+    let outcome = outcome.await.unwrap();
+    let says = "access_denied: ExpiredTokenException: the web identity token has expired";
+    let cause = "caused by AWS STS answered HTTP 400 ExpiredTokenException";
+    assert!(outcome.starts_with(says) && outcome.ends_with(cause), "{outcome}");
+    assert_eq!(access_keys(&kms), ["A1", "A2"], "nothing is signed with a session that has ended");
+    let asked = sts.received();
+    assert_eq!(asked.len(), 3, "a refusal is not asked for twice");
+    for (request, token) in asked.iter().zip(["token-1", "token-2", "token-2"]) {
+        assert!(request.body.contains(&format!("WebIdentityToken={token}")), "{}", request.body);
+    }
+}
+
+/// An AWS KMS that signs.
+async fn signing_server() -> Server {
+    let arn = "arn:aws:kms:us-east-1:111122223333:key/1234abcd";
+    let body = json!({
+        "KeyId": arn, "SigningAlgorithm": "ED25519_SHA_512",
+        "Signature": Base64::encode_string(&[7; 64]),
+    });
+    Server::with([Reply::json(200, "", &body.to_string())]).await
+}
+
+/// The access keys by which it was asked.
+fn access_keys(server: &Server) -> Vec<String> {
+    let key = |authorization: &str| {
+        let (_, key) = authorization.split_once("Credential=").unwrap();
+        key.split('/').next().unwrap().to_owned()
+    };
+    server.asked().iter().map(|asked| key(&asked.authorization)).collect()
 }
 
 /// The SDK by itself prefers what the environment holds.
@@ -242,20 +301,14 @@ async fn a_profile_that_is_named_comes_before_credentials_of_the_environment() {
     let config = "[profile p]\naws_access_key_id = AKIDPROFILE\naws_secret_access_key = s\n";
     let environment = [("AWS_ACCESS_KEY_ID", "AKIDENV"), ("AWS_SECRET_ACCESS_KEY", "s")];
     for (query, expected) in [("&profile=p", "AKIDPROFILE"), ("", "AKIDENV")] {
-        let arn = "arn:aws:kms:us-east-1:111122223333:key/1234abcd";
-        let body = json!({
-            "KeyId": arn, "SigningAlgorithm": "ED25519_SHA_512",
-            "Signature": Base64::encode_string(&[7; 64]),
-        });
-        let server = Server::with([Reply::json(200, "", &body.to_string())]).await;
+        let server = signing_server().await;
         let url = server.url();
         let outcome = tokio::task::spawn_blocking(move || {
             let endpoint = ("AWS_ENDPOINT_URL_KMS", url.as_str());
             signed_with(config, query, &[&environment[..], &[endpoint]].concat())
         });
         assert_eq!(outcome.await.unwrap(), "signed");
-        let asked = server.asked();
-        assert!(asked[0].authorization.contains(&format!("Credential={expected}/")), "{asked:?}");
+        assert_eq!(access_keys(&server), [expected]);
     }
 }
 

@@ -23,7 +23,7 @@ use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 
 use self::support::{
-    credentials::{LOGIN, NOWHERE, ROLE, SSO, STS, signed_with},
+    credentials::{LOGIN, NOWHERE, ROLE, SSO, STS, signed_with, sts_error, with_web_identity},
     emulator::Emulator,
     server::{Reply, Server, client},
 };
@@ -31,6 +31,8 @@ use self::support::{
 const ARN: &str = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 const OTHER_ARN: &str =
     "arn:aws:kms:us-east-1:111122223333:key/99999999-12ab-34cd-56ef-1234567890ab";
+
+const CLOCK_ROW: &str = "the signature was refused, and the `Date` of the answer is four minutes or more from this machine's clock";
 
 #[tokio::test]
 #[ignore = "run by the other test of this file, in an environment of its own"]
@@ -134,6 +136,14 @@ async fn without_a_code(table: &mut FailureTable) {
         "an unknown code",
         &printed(answer(500, r#"{"__type":"New"}"#)).await,
     );
+
+    for code in ["InvalidSignatureException", "RequestTimeTooSkewed"] {
+        let reply = CannedReply::new(400).header("date", "Thu, 01 Jan 1970 00:00:00 GMT");
+        let reply = reply.header("content-type", "application/x-amz-json-1.1");
+        let reply = reply.body(format!(r#"{{"__type":"{code}"}}"#));
+        let printed = printed(Action::Reply(reply)).await.replacen(&format!("{code}: "), "", 1);
+        table.check(CLOCK_ROW, code, &printed);
+    }
 
     let reply = |arn: &str, signature: &[u8]| {
         let signature = Base64::encode_string(signature);
@@ -260,6 +270,11 @@ async fn sources_of_credentials(table: &mut FailureTable) {
 async fn roles_and_containers(table: &mut FailureTable) {
     for (row, status, code) in [
         ("the role may not be assumed (`AccessDenied` of AWS STS)", 403, "AccessDenied"),
+        (
+            "the session by which the role is assumed has expired (`ExpiredToken` of AWS STS)",
+            403,
+            "ExpiredToken",
+        ),
         ("AWS STS knows no such access key (`InvalidClientTokenId`)", 403, "InvalidClientTokenId"),
         (
             "AWS STS is not activated in the Region (`RegionDisabledException`)",
@@ -270,10 +285,26 @@ async fn roles_and_containers(table: &mut FailureTable) {
         ("AWS STS is asked too often (`Throttling`)", 400, "Throttling"),
         ("AWS STS has trouble of its own (`ServiceUnavailable`)", 503, "ServiceUnavailable"),
     ] {
-        let body = format!("<ErrorResponse><Error><Code>{code}</Code></Error></ErrorResponse>");
-        let reply = CannedReply::new(status).header("content-type", "text/xml").body(body);
-        let sts = proxy(Action::Reply(reply)).await;
+        let sts = proxy(Action::Reply(sts_error(status, code))).await;
         let printed = child_with(ROLE, "&profile=p", STS, &sts).await;
+        let after_code = printed.replacen(&format!("{code}: "), "", 1);
+        table.check(row, code, first_line(&after_code));
+    }
+    let token = tempfile::NamedTempFile::new().unwrap();
+    let token = token.path().to_str().unwrap().to_owned();
+    std::fs::write(&token, "token").unwrap();
+    let refused =
+        "AWS STS refuses the web identity token (`InvalidIdentityToken`, `IDPRejectedClaim`)";
+    let expired = "the web identity token has expired (`ExpiredTokenException` of AWS STS)";
+    for (row, status, code) in [
+        (expired, 400, "ExpiredTokenException"),
+        (refused, 400, "InvalidIdentityToken"),
+        (refused, 403, "IDPRejectedClaim"),
+    ] {
+        let sts = proxy(Action::Reply(sts_error(status, code))).await;
+        let (url, token) = (format!("http://{}/", sts.address()), token.clone());
+        let child = move || signed_with("", "", &with_web_identity(&token, &url));
+        let printed = tokio::task::spawn_blocking(child).await.unwrap();
         let after_code = printed.replacen(&format!("{code}: "), "", 1);
         table.check(row, code, first_line(&after_code));
     }

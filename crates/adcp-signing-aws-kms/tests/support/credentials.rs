@@ -19,6 +19,7 @@ use adcp_signing_aws_kms::{AwsKmsProvider, AwsKmsUri};
 use adcp_signing_core::{
     ProviderError, SigningProvider as _, provider::toolkit::KeyUriScheme as _,
 };
+use adcp_signing_testkit::CannedReply;
 
 /// How many signatures the child makes: one unless set.
 pub(crate) const SIGNATURES: &str = "ADCP_TEST_CHILD_SIGNATURES";
@@ -102,3 +103,18 @@ pub(crate) const SSO: &str = "[profile p]\nsso_session = s\nsso_account_id = 111
                    [sso-session s]\nsso_region = us-east-1\nsso_start_url = https://s3cr3t.awsapps.com/start\n";
 pub(crate) const LOGIN: &str =
     "[profile p]\nlogin_session = arn:aws:iam::111122223333:user/s3cr3t\n";
+
+/// The variables of a role that is assumed with the token in a file.
+pub(crate) fn with_web_identity<'a>(token: &'a str, sts: &'a str) -> [(&'static str, &'a str); 3] {
+    [
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", token),
+        ("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/s3cr3t"),
+        (STS, sts),
+    ]
+}
+
+/// How AWS STS refuses: <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>.
+pub(crate) fn sts_error(status: u16, code: &str) -> CannedReply {
+    let body = format!("<ErrorResponse><Error><Code>{code}</Code></Error></ErrorResponse>");
+    CannedReply::new(status).header("content-type", "text/xml").body(body)
+}
