@@ -10,7 +10,12 @@ use google_cloud_auth::credentials::Credentials;
 use google_cloud_gax::retry_policy::NeverRetry;
 use google_cloud_kms_v1::client::KeyManagementService;
 
-use crate::{GcpKmsProvider, KeyVersionName, create, credentials, failure, provider::CALL_TIMEOUT};
+use crate::{
+    GcpKmsProvider, KeyVersionName, create,
+    credentials::{self, DefaultCredentials},
+    failure,
+    provider::{CALL_TIMEOUT, Connection},
+};
 
 const VARIABLES: &str = "ADCP_GCP_KMS";
 
@@ -18,7 +23,8 @@ const VARIABLES: &str = "ADCP_GCP_KMS";
 ///
 /// Without credentials of its own it takes Application Default Credentials, as every Google client
 /// does: the file in `GOOGLE_APPLICATION_CREDENTIALS`, the login of `gcloud`, or the service
-/// account of the machine. The client renews them.
+/// account of the machine. The client renews them, and they are looked for again once they were
+/// refused: a file that was replaced, or a right that was given back, counts without a restart.
 ///
 /// ```
 /// use adcp_signing_core::{Algorithm, KeyPurpose, provider::toolkit::KeyOptions};
@@ -133,18 +139,23 @@ impl GcpKmsConfig {
     /// [`ProviderErrorKind::Configuration`] when there are no usable credentials, else as
     /// [`public_key`](adcp_signing_core::SigningProvider::public_key).
     pub async fn connect(&self) -> Result<GcpKmsProvider, ProviderError> {
-        self.connect_with(self.client().await?).await
+        self.connect_with(self.connection().await?).await
     }
 
-    async fn client(&self) -> Result<KeyManagementService, ProviderError> {
+    async fn connection(&self) -> Result<Connection, ProviderError> {
         let mut builder = KeyManagementService::builder().with_retry_policy(NeverRetry);
         if let Some(endpoint) = &self.endpoint {
             builder = builder.with_endpoint(endpoint.as_str());
         }
-        if let Some(credentials) = &self.credentials {
-            builder = builder.with_credentials(credentials.clone());
-        }
-        builder.build().await.map_err(|error| failure::of_client(&error))
+        let (builder, credentials) = match &self.credentials {
+            Some(credentials) => (builder.with_credentials(credentials.clone()), None),
+            None => {
+                let found = DefaultCredentials::find()?;
+                (builder.with_credentials(found.clone()), Some(found))
+            }
+        };
+        let client = builder.build().await.map_err(|error| failure::of_client(&error))?;
+        Ok(Connection { client, credentials })
     }
 
     /// Makes the key whose first version this is, in a key ring that is there, and waits until the
@@ -161,7 +172,7 @@ impl GcpKmsConfig {
         &self,
         algorithm: Option<Algorithm>,
     ) -> Result<CreatedKey<KeyVersionName>, ProviderError> {
-        self.create_key_with_client(&self.client().await?, algorithm).await
+        self.create_key_with_client(&self.connection().await?.client, algorithm).await
     }
 
     /// As [`create_key`](Self::create_key), on the caller's client.
@@ -191,14 +202,11 @@ impl GcpKmsConfig {
                  (ADCP_GCP_KMS_ENDPOINT, ADCP_GCP_KMS_ACCESS_TOKEN, `endpoint=`)",
             ));
         }
-        self.connect_with(client).await
+        self.connect_with(client.into()).await
     }
 
-    async fn connect_with(
-        &self,
-        client: KeyManagementService,
-    ) -> Result<GcpKmsProvider, ProviderError> {
-        GcpKmsProvider::connect(client, self.key.clone(), &self.options, self.timeout).await
+    async fn connect_with(&self, connection: Connection) -> Result<GcpKmsProvider, ProviderError> {
+        GcpKmsProvider::connect(connection, self.key.clone(), &self.options, self.timeout).await
     }
 }
 

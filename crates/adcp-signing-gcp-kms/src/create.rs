@@ -65,7 +65,8 @@ pub(crate) async fn create(
     let not_ready =
         |error: ProviderError| ProviderError::new(error.kind(), NOT_READY).with_source(error);
     generated(client, name, timeout).await.map_err(not_ready)?;
-    let public_key = fetch(client, name, Some(algorithm), timeout).await.map_err(not_ready)?;
+    let public_key =
+        fetch(&client.clone().into(), name, Some(algorithm), timeout).await.map_err(not_ready)?;
     Ok(CreatedKey::new(name.clone(), public_key))
 }
 

@@ -4,13 +4,14 @@
 //! neither is passed on: a [`ServiceAnswer`] is the source instead.
 
 use std::{
+    borrow::Cow,
     error::Error as StdError,
     time::{Duration, SystemTime},
 };
 
 use adcp_signing_core::{
     ProviderError, ProviderErrorKind,
-    provider::toolkit::{self, NetworkCause, ServiceAnswer, kind_of_status},
+    provider::toolkit::{self, ClockSkew, NetworkCause, ServiceAnswer, kind_of_status},
 };
 use google_cloud_gax::{
     client_builder,
@@ -19,7 +20,7 @@ use google_cloud_gax::{
         rpc::{Code, Status, StatusDetails},
     },
 };
-use http::header::RETRY_AFTER;
+use http::header::{DATE, RETRY_AFTER};
 
 use crate::config::configuration;
 
@@ -128,12 +129,13 @@ fn of(error: &Error, asked: Asked) -> ProviderError {
             .with_code(Some(service.code.name()))
             .with_detail(told.reason.or(told.violation))
             .with_request_id(told.request_id)
-            .into_error(kind, advice, pause(error));
+            .into_error(kind, with_clock(advice, error), pause(error));
     }
     if let Some(status) = status {
         let kind = kind_of_status(status);
         let answer = ServiceAnswer::new(KMS, status);
-        return answer.into_error(kind, advice_of(kind, status), pause(error));
+        let advice = with_clock(advice_of(kind, status), error);
+        return answer.into_error(kind, advice, pause(error));
     }
     let (kind, advice) = if error.is_timeout() {
         (Kind::Timeout, TOO_LATE)
@@ -155,6 +157,9 @@ fn of(error: &Error, asked: Asked) -> ProviderError {
     } else {
         (Kind::Unavailable, "the connection to Cloud KMS broke off; try again")
     };
+    if let Some(answer) = answer_to_credentials(error) {
+        return answer.into_error(kind, advice, None);
+    }
     let failed = ProviderError::new(kind, advice);
     match NetworkCause::of(error) {
         Some(cause) => failed.with_source(cause),
@@ -240,10 +245,23 @@ fn filled(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
 }
 
+/// No Application Default Credentials can be used.
+pub(crate) fn no_default_credentials() -> ProviderError {
+    configuration(NO_CREDENTIALS)
+}
+
+/// Whether Cloud KMS did not take the credentials.
+pub(crate) fn refuses_credentials(error: &Error) -> bool {
+    match error.status() {
+        Some(service) if service.code != Code::Unknown => service.code == Code::Unauthenticated,
+        _ => error.http_status_code() == Some(401),
+    }
+}
+
 /// Why no client could be built.
 pub(crate) fn of_client(error: &client_builder::Error) -> ProviderError {
     if error.is_default_credentials() {
-        configuration(NO_CREDENTIALS)
+        no_default_credentials()
     } else if error.is_universe_domain_mismatch() {
         configuration(
             "the credentials (GOOGLE_APPLICATION_CREDENTIALS) are for another universe domain than the endpoint \
@@ -343,6 +361,45 @@ fn of_credentials(error: &Error) -> (ProviderErrorKind, &'static str) {
              them",
         ),
     }
+}
+
+/// What to do about credentials that were refused: the answer's `Date` shows a clock that is off.
+/// A service account signs its tokens with the time of this machine.
+fn with_clock(advice: &'static str, error: &Error) -> Cow<'static, str> {
+    let date = || error.http_headers()?.get(DATE)?.to_str().ok();
+    let skew = |date| ClockSkew::of(date, SystemTime::now());
+    match (advice == CREDENTIALS).then(date).flatten().and_then(skew) {
+        Some(skew) => {
+            format!("Cloud KMS does not take the credentials; {skew}, so synchronize it").into()
+        }
+        None => advice.into(),
+    }
+}
+
+/// What the source of the credentials answered. The client has it as texts, with the whole body,
+/// of which the code alone is passed on.
+fn answer_to_credentials(error: &Error) -> Option<ServiceAnswer> {
+    let texts = || {
+        let chain = std::iter::successors(error.source(), |&cause| cause.source());
+        chain.map(ToString::to_string)
+    };
+    let status = texts().find_map(|text| {
+        let (_, status) = text.split_once("HTTP status ")?.1.split_once(" error (")?;
+        status.get(..3)?.parse::<u16>().ok()
+    })?;
+    let code = texts().find_map(|text| oauth_code(&text).map(str::to_owned));
+    Some(
+        ServiceAnswer::new("the source of the Google credentials", status)
+            .with_code(code.as_deref()),
+    )
+}
+
+/// The code of RFC 6749 §5.2 in a body: `{"error": "invalid_grant", …}`.
+fn oauth_code(text: &str) -> Option<&str> {
+    let (_, body) = text.split_once("body=<")?;
+    let (_, value) = body.split_once(r#""error""#)?;
+    let value = value.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?;
+    value.split_once('"').map(|(code, _)| code)
 }
 
 /// How long the service asks to wait: by `google.rpc.RetryInfo`, its own way to say it, or by

@@ -16,6 +16,7 @@ use google_cloud_kms_v1::{client::KeyManagementService, model};
 use crate::{
     KeyVersionName,
     config::configuration,
+    credentials::DefaultCredentials,
     failure,
     signing_scheme::{SigningScheme, checksum},
 };
@@ -42,13 +43,41 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct GcpKmsProvider {
-    client: KeyManagementService,
+    connection: Connection,
     key: KeyVersionName,
     identity: KeyIdentity,
     scheme: SigningScheme,
     timeout: Duration,
     /// Shared by clones: a key version never changes its material.
     public_key: Arc<FetchOnce<PublicKey>>,
+}
+
+/// The client, and its credentials where they are not the caller's.
+#[derive(Clone)]
+pub(crate) struct Connection {
+    pub(crate) client: KeyManagementService,
+    pub(crate) credentials: Option<DefaultCredentials>,
+}
+
+impl Connection {
+    /// The error of a call. Credentials that Cloud KMS refuses are not used again.
+    fn failed(&self, error: &google_cloud_kms_v1::Error) -> Failed {
+        if let Some(credentials) = &self.credentials
+            && failure::refuses_credentials(error)
+        {
+            credentials.refused();
+        }
+        match failure::is_damage(error) {
+            true => Failed::Damaged(failure::damaged(error)),
+            false => Failed::Else(failure::of_call(error)),
+        }
+    }
+}
+
+impl From<KeyManagementService> for Connection {
+    fn from(client: KeyManagementService) -> Self {
+        Self { client, credentials: None }
+    }
 }
 
 /// A backstop for callers without core's `Deadline`: the service answers in tens of milliseconds,
@@ -69,7 +98,7 @@ impl GcpKmsProvider {
         purpose: KeyPurpose,
     ) -> Result<Self, ProviderError> {
         let identity = KeyIdentity::new(key.key_ref(), key_id, algorithm, purpose)?;
-        Self::of(client, key, identity, CALL_TIMEOUT, FetchOnce::new())
+        Self::of(client.into(), key, identity, CALL_TIMEOUT, FetchOnce::new())
     }
 
     /// Sets how long one call may take, the fetching of its access token included: 10 seconds
@@ -83,26 +112,27 @@ impl GcpKmsProvider {
     /// A provider with the algorithm and the thumbprint of the key that Cloud KMS has, where they
     /// are not stated.
     pub(crate) async fn connect(
-        client: KeyManagementService,
+        connection: Connection,
         key: KeyVersionName,
         options: &KeyOptions,
         timeout: Duration,
     ) -> Result<Self, ProviderError> {
         let public_key = FetchOnce::new();
-        let ask = || public_key.get_or_fetch(|| fetch(&client, &key, options.algorithm, timeout));
+        let ask =
+            || public_key.get_or_fetch(|| fetch(&connection, &key, options.algorithm, timeout));
         let identity = options.identity_or_ask(key.key_ref(), ask).await?;
-        Self::of(client, key, identity, timeout, public_key)
+        Self::of(connection, key, identity, timeout, public_key)
     }
 
     fn of(
-        client: KeyManagementService,
+        connection: Connection,
         key: KeyVersionName,
         identity: KeyIdentity,
         timeout: Duration,
         public_key: FetchOnce<PublicKey>,
     ) -> Result<Self, ProviderError> {
         Ok(Self {
-            client,
+            connection,
             scheme: SigningScheme::of(identity.algorithm())?,
             key,
             identity,
@@ -112,7 +142,7 @@ impl GcpKmsProvider {
     }
 
     pub(crate) fn client(&self) -> &KeyManagementService {
-        &self.client
+        &self.connection.client
     }
 
     pub(crate) fn key(&self) -> &KeyVersionName {
@@ -125,13 +155,13 @@ impl GcpKmsProvider {
 
     async fn sign_once(&self, signature_base: &[u8]) -> Result<Signed, Failed> {
         let reply = self
-            .client
+            .client()
             .asymmetric_sign()
             .with_request(self.scheme.request(signature_base).set_name(self.key.expose()))
             .with_retry_policy(NeverRetry)
             .send()
             .await
-            .map_err(Failed::of_call)?;
+            .map_err(|error| self.connection.failed(&error))?;
         check_name(&self.key, &reply.name)?;
         if !self.scheme.request_was_verified(&reply) {
             return Err(Failed::Damaged(invalid(
@@ -150,7 +180,9 @@ impl GcpKmsProvider {
     /// The public key, checked to be of the algorithm.
     async fn checked_key(&self) -> Result<&PublicKey, ProviderError> {
         self.public_key
-            .get_or_fetch(|| fetch(&self.client, &self.key, Some(self.algorithm()), self.timeout))
+            .get_or_fetch(|| {
+                fetch(&self.connection, &self.key, Some(self.algorithm()), self.timeout)
+            })
             .await
     }
 }
@@ -196,15 +228,6 @@ enum Failed {
     Else(ProviderError),
 }
 
-impl Failed {
-    fn of_call(error: google_cloud_kms_v1::Error) -> Self {
-        match failure::is_damage(&error) {
-            true => Self::Damaged(failure::damaged(&error)),
-            false => Self::Else(failure::of_call(&error)),
-        }
-    }
-}
-
 impl From<ProviderError> for Failed {
     fn from(error: ProviderError) -> Self {
         Self::Else(error)
@@ -230,19 +253,20 @@ where
 }
 
 pub(crate) async fn fetch(
-    client: &KeyManagementService,
+    connection: &Connection,
     key: &KeyVersionName,
     declared: Option<Algorithm>,
     timeout: Duration,
 ) -> Result<PublicKey, ProviderError> {
     let call = || async {
-        let reply = client
+        let reply = connection
+            .client
             .get_public_key()
             .set_name(key.expose())
             .with_retry_policy(NeverRetry)
             .send()
             .await
-            .map_err(Failed::of_call)?;
+            .map_err(|error| connection.failed(&error))?;
         check_name(key, &reply.name)?;
         if reply.pem_crc32c != Some(checksum(reply.pem.as_bytes())) {
             return Err(Failed::Damaged(invalid(

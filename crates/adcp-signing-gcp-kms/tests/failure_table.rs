@@ -200,6 +200,13 @@ async fn without_a_code(table: &mut FailureTable) {
             table.check(row, status, &printed(answer).await);
         }
     }
+    let row = "the credentials were refused, and the `Date` of the answer is four minutes or more from this machine's clock";
+    let date = ("date", "Thu, 01 Jan 1970 00:00:00 GMT");
+    let body = json!({"error": {"code": 401, "status": "UNAUTHENTICATED"}});
+    for answer in [reply(401, &body), CannedReply::new(401).body("<html>")] {
+        let answer = Action::Reply(answer.header(date.0, date.1));
+        table.check(row, "", &printed(answer).await);
+    }
     let unknown = error(500, "UNKNOWN", "", &[]);
     table.check("other HTTP 5xx", "UNKNOWN", &printed(unknown).await);
     table.check("the connection broke off", "", &printed(Action::Cut).await);
