@@ -4,13 +4,14 @@
 //! those of TLS name the host, so none is passed on: a [`ServiceAnswer`] is the source instead.
 
 use std::{
+    borrow::Cow,
     error::Error as StdError,
     time::{Duration, SystemTime},
 };
 
 use adcp_signing_core::{
     ProviderError, ProviderErrorKind,
-    provider::toolkit::{self, NetworkCause, ServiceAnswer, kind_of_status},
+    provider::toolkit::{self, ClockSkew, NetworkCause, ServiceAnswer, kind_of_status},
 };
 use azure_core::{
     error::{Error, ErrorKind},
@@ -29,6 +30,8 @@ use crate::{
     credentials::NoCredentials,
     transport::ReplyTooLong,
 };
+
+const DATE: HeaderName = HeaderName::from_static("date");
 
 /// How the client says that another call has just thrown the token away that this one was about to
 /// use.
@@ -173,8 +176,20 @@ fn of_answer(
         }
         _ => meaning(service, operation, status, &codes),
     };
+    let advice = with_clock(advice, response);
     let pause = response.and_then(|response| retry_after(response.headers(), SystemTime::now()));
     answer::of_key_service(service.name(), status, &codes, response).into_error(kind, advice, pause)
+}
+
+/// What to do about a token that was refused: the answer's `Date` shows a clock that is off. Where it
+/// is behind, a token that has ended passes for one that has not.
+fn with_clock(advice: &'static str, response: Option<&RawResponse>) -> Cow<'static, str> {
+    let date = || response?.headers().get_optional_str(&DATE);
+    let skew = |date| ClockSkew::of(date, SystemTime::now());
+    match (advice == CREDENTIALS).then(date).flatten().and_then(skew) {
+        Some(skew) => format!("the access token is not taken; {skew}, so synchronize it").into(),
+        None => advice.into(),
+    }
 }
 
 /// README.md has the same table.

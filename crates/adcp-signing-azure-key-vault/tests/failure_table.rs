@@ -227,6 +227,11 @@ async fn without_a_code(table: &mut FailureTable) {
             table.check(row, status, &printed(answer).await);
         }
     }
+    let row = "the access token was refused, and the `Date` of the answer is four minutes or more from this machine's clock";
+    for answer in [error(401, "Unauthorized", None), CannedReply::new(401).body("<html>")] {
+        let answer = Action::Reply(answer.header("date", "Thu, 01 Jan 1970 00:00:00 GMT"));
+        table.check(row, "", &printed(answer).await);
+    }
     table.check("the connection broke off", "", &printed(Action::Cut).await);
     table.check("no answer in time", "", &printed(Action::Hang).await);
     let drip = Action::Drip(Duration::from_millis(50));
