@@ -85,6 +85,10 @@ enum Work {
 /// that hangs ends here, and not with the whole run.
 const SUITE_LIMIT: Duration = Duration::from_secs(20 * 60);
 
+/// What suites with servers use where it can be had. The tests that need it say so where it is not
+/// there, and fail under `CI=true`.
+const LIBRARIES: &[&str] = &["faketime"];
+
 /// Every suite, in the order of running.
 const SUITES: &[(&str, Work)] = &[
     ("fmt", Work::Fmt),
@@ -183,11 +187,14 @@ const SUITES: &[(&str, Work)] = &[
 
 /// Whether a suite runs against this server.
 pub(crate) fn needs(server: &str) -> bool {
-    SUITES.iter().any(|(_, work)| match work {
-        Work::Backend { servers, .. } | Work::Served { servers, .. } => servers.contains(&server),
-        Work::Interop => interop::PEERS.contains(&server),
-        _ => false,
-    })
+    LIBRARIES.contains(&server)
+        || SUITES.iter().any(|(_, work)| match work {
+            Work::Backend { servers, .. } | Work::Served { servers, .. } => {
+                servers.contains(&server)
+            }
+            Work::Interop => interop::PEERS.contains(&server),
+            _ => false,
+        })
 }
 
 /// Runs all of it, as a release needs it.
@@ -366,6 +373,10 @@ pub(crate) fn served(
     })?;
     let mut variables = session.variables();
     variables.extend(more_variables);
+    match emulators::up(LIBRARIES) {
+        Ok(libraries) => variables.extend(libraries.variables()),
+        Err(error) => eprintln!("some tests are skipped, or fail with CI=true: {error:#}"),
+    }
     if servers.contains(&"softhsm") {
         // The module is loaded more than once into the test's process, and its copies share the
         // token's files.

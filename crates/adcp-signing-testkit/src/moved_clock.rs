@@ -36,7 +36,9 @@ pub fn in_child_with_own_clock(
     set: impl FnOnce(&mut Command),
 ) -> Result<String, String> {
     let library = env::var_os(LIBRARY).filter(|path| !path.is_empty());
-    let library = library.ok_or_else(|| format!("{LIBRARY} does not name libfaketime"))?;
+    let library = library.ok_or_else(|| {
+        format!("{LIBRARY} does not name libfaketime; `cargo xtask emulators up faketime` has it")
+    })?;
     let folder = tempfile::tempdir().unwrap();
     let offset = folder.path().join("offset");
     fs::write(&offset, "+0\n").unwrap();

@@ -26,6 +26,7 @@ pub(crate) fn install(site: &Site, server: &Server, say: &dyn Fn(&str)) -> Resul
         Native::Python { packages, .. } => python(&folder, packages, say),
         Native::Npm { packages } => npm(&folder, packages, say),
         Native::SoftHsm => softhsm(site, server, say),
+        Native::Library { .. } => library(site, server, say),
         Native::Go { module, version, .. } => go(&folder, module, version, say),
         Native::Workspace { package, program, .. } => workspace(package, program, say),
         Native::DockerOnly => {
@@ -47,7 +48,9 @@ pub(crate) fn command(site: &Site, server: &Server) -> Option<Command> {
             Native::Workspace { program, arguments, .. } => {
                 (process::target_dir().join("debug").join(program), arguments, &[])
             }
-            Native::Npm { .. } | Native::SoftHsm | Native::DockerOnly => return None,
+            Native::Npm { .. } | Native::SoftHsm | Native::Library { .. } | Native::DockerOnly => {
+                return None;
+            }
         };
     let mut command = Command::new(program);
     command.args(arguments.iter().map(|argument| site.fill(server, argument)));
@@ -158,10 +161,25 @@ fn softhsm(site: &Site, server: &Server, say: &dyn Fn(&str)) -> Result<()> {
     fs::write(&ready, "").context("cannot note the installation")
 }
 
+fn library(site: &Site, server: &Server, say: &dyn Fn(&str)) -> Result<()> {
+    let folder = site.folder(server);
+    for package in missing_packages(server) {
+        debian(site, package, &folder.join("install.log"), say)?;
+    }
+    ensure!(
+        site::library(server).is_some(),
+        "{} is installed, but its library is nowhere known",
+        server.name
+    );
+    fs::write(folder.join("ready"), "").context("cannot note the installation")
+}
+
 /// The packages of the system that a server needs and that are not installed.
 pub(crate) fn missing_packages(server: &Server) -> Vec<&'static str> {
-    if !matches!(server.native, Native::SoftHsm) {
-        return Vec::new();
+    match server.native {
+        Native::SoftHsm => {}
+        Native::Library { package, .. } if site::library(server).is_none() => return vec![package],
+        _ => return Vec::new(),
     }
     let lacks = |program: &str| Command::new(program).arg("--help").output().is_err();
     let softhsm = site::softhsm_module().is_none() || lacks("softhsm2-util");

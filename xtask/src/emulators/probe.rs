@@ -31,8 +31,11 @@ pub(crate) fn ask(site: &Site, server: &Server) -> Answer {
     let port = site.port(server).unwrap_or_default();
     match server.probe {
         Probe::Installed { file } => {
-            let is_complete =
-                !matches!(server.native, Native::SoftHsm) || site::softhsm_module().is_some();
+            let is_complete = match server.native {
+                Native::SoftHsm => site::softhsm_module().is_some(),
+                Native::Library { .. } => site::library(server).is_some(),
+                _ => true,
+            };
             let ready = site.folder(server).join(file).exists() && is_complete;
             if ready { Answer::Ready } else { Answer::Nothing }
         }

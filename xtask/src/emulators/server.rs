@@ -73,6 +73,13 @@ pub(crate) enum Native {
     },
     /// Debian's `softhsm2`, with a token in the server's folder.
     SoftHsm,
+    /// A library of a Debian package: no server.
+    Library {
+        /// The package.
+        package: &'static str,
+        /// Where Debian and others put it.
+        places: &'static [&'static str],
+    },
     /// A Go program, built from the module proxy.
     Go {
         /// The module, which is also the main package.
@@ -158,7 +165,10 @@ impl Server {
         let starts = match self.native {
             Native::Python { command, .. } => !command.is_empty(),
             Native::SoftHsm | Native::Workspace { .. } => true,
-            Native::Npm { .. } | Native::Go { .. } | Native::DockerOnly => false,
+            Native::Library { .. }
+            | Native::Npm { .. }
+            | Native::Go { .. }
+            | Native::DockerOnly => false,
         };
         starts && self.present()
     }

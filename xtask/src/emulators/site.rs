@@ -13,7 +13,7 @@ use rustix::{
     io::Errno,
 };
 
-use super::server::{Probe, Server};
+use super::server::{Native, Probe, Server};
 use crate::process;
 
 /// Added to every port, so that two work trees can run their servers beside each other.
@@ -102,6 +102,7 @@ impl Site {
             .replace("{dir}", &self.folder(server).to_string_lossy())
             .replace("{target}", &process::target_dir().to_string_lossy())
             .replace("{module}", &softhsm_module().unwrap_or_default().to_string_lossy())
+            .replace("{library}", &library(server).unwrap_or_default().to_string_lossy())
     }
 
     /// What the tests are to find in their environment.
@@ -172,7 +173,19 @@ pub(crate) fn remove_file(path: &Path) -> Result<()> {
 
 /// SoftHSM's library, where it is installed.
 pub(crate) fn softhsm_module() -> Option<PathBuf> {
-    SOFTHSM_MODULES.iter().map(PathBuf::from).find(|path| path.exists())
+    first_of(SOFTHSM_MODULES)
+}
+
+/// The library that the table names, where it is installed.
+pub(crate) fn library(server: &Server) -> Option<PathBuf> {
+    match server.native {
+        Native::Library { places, .. } => first_of(places),
+        _ => None,
+    }
+}
+
+fn first_of(places: &[&str]) -> Option<PathBuf> {
+    places.iter().map(PathBuf::from).find(|path| path.exists())
 }
 
 /// The last lines of a file, for an error message.

@@ -421,6 +421,26 @@ pub(crate) const SERVERS: &[Server] = &[
         lies: &[],
     },
     Server {
+        name: "faketime",
+        purpose: "the tests with a wrong clock: libfaketime, a library that the tests load",
+        port: None,
+        probe: Probe::Installed { file: "ready" },
+        native: Native::Library {
+            package: "libfaketime",
+            places: &[
+                "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
+                "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
+                "/usr/lib64/faketime/libfaketimeMT.so.1",
+                "/usr/lib/faketime/libfaketimeMT.so.1",
+            ],
+        },
+        image: None,
+        instead_of: None,
+        variables: &[("ADCP_TEST_FAKETIME", "{library}")],
+        native_files: &[],
+        lies: &[],
+    },
+    Server {
         name: "adcp-python",
         purpose: "the AdCP SDK for Python, with which messages are exchanged",
         port: None,
