@@ -381,3 +381,49 @@ fn a_key_is_made_in_vault_transit() {
 fn a_key_is_made_in_a_pkcs11_token() {
     making(pkcs11_place());
 }
+
+/// Vault signs at any time of day, and the message has the time of whoever signs.
+#[test]
+fn a_clock_that_is_an_hour_off_shows_in_the_window_on_either_side() {
+    let made = server(["ADCP_TEST_FAKETIME"]).and_then(|library| Ok((library, vault_transit()?)));
+    let ([library], key) = match made {
+        Ok(made) => made,
+        Err(reason) => {
+            assert!(env::var("CI").as_deref() != Ok("true"), "under CI this must run: {reason}");
+            return println!("skipped: {reason}");
+        }
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let at = |offset: &str| {
+        let mut variables = key.variables.clone();
+        variables.extend([("LD_PRELOAD", library.clone()), ("FAKETIME", offset.to_owned())]);
+        variables.push(("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()));
+        Key { uri: key.uri.clone(), variables }
+    };
+    let exported = key.run(&["jwks", "--key", &key.uri]);
+    std::fs::write(path("jwks.json"), &exported.stdout).unwrap();
+    let jwk: Value = serde_json::from_slice(&exported.stdout).unwrap();
+    let kid = jwk["keys"][0]["kid"].as_str().unwrap();
+    let uri = format!("{}&alg=ed25519&kid={kid}", key.uri);
+    for (signer, verifier, says) in [
+        ("+0", "+0", None),
+        ("+3660", "+3660", None),
+        ("+3660", "+0", Some("after now")),
+        ("-3660", "+0", Some("before now")),
+        ("+0", "+3660", Some("before now")),
+        ("+0", "-3660", Some("after now")),
+    ] {
+        let signed = at(signer).run(&["sign", "--key", &uri, "examples/create_media_buy.http"]);
+        assert!(signed.status.success(), "{signed:?}");
+        std::fs::write(path("signed.http"), &signed.stdout).unwrap();
+        let verify = ["verify", "--json", "--jwks", &path("jwks.json"), &path("signed.http")];
+        let verified = at(verifier).run(&verify);
+        let answer: Value =
+            serde_json::from_str(&text(&verified)).unwrap_or_else(|_| panic!("{verified:?}"));
+        let expected = says.map_or(Value::Null, |_| json!("request_signature_window_invalid"));
+        assert_eq!(answer["error_code"], expected, "{signer} {verifier}: {answer}");
+        let message = answer["message"].as_str().unwrap_or_default();
+        assert!(message.contains(says.unwrap_or_default()), "{signer} {verifier}: {answer}");
+    }
+}
