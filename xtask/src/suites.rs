@@ -159,6 +159,11 @@ const SUITES: &[(&str, Work)] = &[
         Work::Backend { package: "adcp-signing-aws-kms", servers: &["localstack", "ministack"] },
     ),
     (
+        // The sources of credentials that the suite before it has, left out.
+        "aws-kms-default-features",
+        Work::Cargo(&["--package", "adcp-signing-aws-kms", "--test", "credentials"]),
+    ),
+    (
         "azure-key-vault",
         Work::Backend {
             package: "adcp-signing-azure-key-vault",

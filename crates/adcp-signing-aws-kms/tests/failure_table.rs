@@ -263,7 +263,7 @@ async fn sources_of_credentials(table: &mut FailureTable) {
         let printed = signed_with(config, "&profile=p", &[]);
         let (row, other) = if built { (with, without) } else { (without, with) };
         table.check(row, "", first_line(&printed));
-        table.elsewhere(other, "a build with other features");
+        table.elsewhere(other, "tests/credentials.rs, in a build with other features");
     }
 }
 
