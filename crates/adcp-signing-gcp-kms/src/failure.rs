@@ -11,7 +11,7 @@ use std::{
 
 use adcp_signing_core::{
     ProviderError, ProviderErrorKind,
-    provider::toolkit::{self, ClockSkew, NetworkCause, ServiceAnswer, kind_of_status},
+    provider::toolkit::{self, ClockSkew, CreatedKey, NetworkCause, ServiceAnswer, kind_of_status},
 };
 use google_cloud_gax::{
     client_builder,
@@ -22,7 +22,7 @@ use google_cloud_gax::{
 };
 use http::header::{DATE, RETRY_AFTER};
 
-use crate::config::configuration;
+use crate::{KeyVersionName, config::configuration};
 
 use ProviderErrorKind as Kind;
 
@@ -36,8 +36,6 @@ const ALLOW_INSPECT: &str =
     "the credentials may not look at the key; grant roles/cloudkms.viewer on it";
 const FIND_RING: &str =
     "no such key ring; make it (`gcloud kms keyrings create`), or check project, location and name";
-const EXISTS: &str = "there is a key of this name already, and nothing was made; name another in the key URI, or sign \
-                      with this one";
 const REFUSED: &str = "Cloud KMS refused to make the key; check its name in the key URI, and whether the location has \
                        keys of this kind";
 const CREDENTIALS: &str = "Cloud KMS does not take the credentials; has the access token expired, or was the account disabled?";
@@ -87,9 +85,8 @@ pub(crate) enum Asked {
 }
 
 impl Asked {
-    fn instead_of(self, (kind, advice): Meaning, code: Code) -> Meaning {
+    fn instead_of(self, (kind, advice): Meaning) -> Meaning {
         match (self, advice) {
-            (Self::Create, _) if code == Code::AlreadyExists => (Kind::Configuration, EXISTS),
             (Self::Create, ALLOW) => (kind, ALLOW_CREATE),
             (Self::Create, FIND) => (kind, FIND_RING),
             (Self::Create, USAGE) => (Kind::Configuration, REFUSED),
@@ -124,12 +121,15 @@ fn of(error: &Error, asked: Asked) -> ProviderError {
     // The service's code decides, and the HTTP status only where there is none.
     if let Some(service) = error.status().filter(|service| service.code != Code::Unknown) {
         let told = Told::by(service);
-        let (kind, advice) = asked.instead_of(of_code(service.code, &told), service.code);
-        return ServiceAnswer::new(KMS, status)
+        let answer = ServiceAnswer::new(KMS, status)
             .with_code(Some(service.code.name()))
             .with_detail(told.reason.or(told.violation))
-            .with_request_id(told.request_id)
-            .into_error(kind, with_clock(advice, error), pause(error));
+            .with_request_id(told.request_id);
+        if asked == Asked::Create && service.code == Code::AlreadyExists {
+            return CreatedKey::<KeyVersionName>::exists().with_source(answer);
+        }
+        let (kind, advice) = asked.instead_of(of_code(service.code, &told));
+        return answer.into_error(kind, with_clock(advice, error), pause(error));
     }
     if let Some(status) = status {
         let kind = kind_of_status(status);
