@@ -23,8 +23,8 @@ pub(crate) async fn run(args: &JwksArgs) -> Result<ExitCode, Failure> {
             let keys = public(&edit.keys, &edit.uri).await?;
             let _lock = Lock::on(&edit.file).await?;
             let mut set = Document::read(&edit.file)?;
-            for jwk in keys {
-                set.add(&jwk)?;
+            for key in &keys {
+                set.add(key)?;
             }
             set.write(&edit.file)?;
         }
@@ -46,7 +46,7 @@ async fn export(args: &JwksArgs) -> Result<(), Failure> {
     if let Some(path) = &args.out {
         files::check_jwks_place(path)?;
     }
-    let jwks = jwks_text(&public(&args.keys, &args.uri).await?);
+    let jwks = text_of(&public(&args.keys, &args.uri).await?);
     match &args.out {
         Some(path) => {
             files::write_jwks(path, &jwks)?;
@@ -67,29 +67,40 @@ async fn export(args: &JwksArgs) -> Result<(), Failure> {
 
 /// Writes the public JWKS of keys of a service.
 pub(crate) async fn write(uris: &[String], path: &Path) -> Result<(), Failure> {
-    let jwks = jwks_text(&public(uris, &KeyUriArgs::default()).await?);
+    let jwks = text_of(&public(uris, &KeyUriArgs::default()).await?);
     files::write_jwks(path, &jwks)?;
     wrote(path);
     Ok(())
 }
 
+/// The public half of a key, which has a name.
+struct Named {
+    kid: String,
+    jwk: Jwk,
+}
+
 /// The public halves of the keys that URIs name.
-async fn public(uris: &[String], args: &KeyUriArgs) -> Result<Vec<Jwk>, Failure> {
+async fn public(uris: &[String], args: &KeyUriArgs) -> Result<Vec<Named>, Failure> {
     let access = Access::new(args);
-    let mut jwks = Vec::with_capacity(uris.len());
+    let mut keys: Vec<Named> = Vec::with_capacity(uris.len());
     for uri in uris {
         let provider = access.to_public_half_of(uri).open(uri, Attempts::Few).await?;
         let jwk = provider.public_jwk().await;
         let jwk = jwk.map_err(|error| Failure::from(error).while_doing("reading", uri))?;
-        if jwks.iter().any(|known: &Jwk| known.kid() == jwk.kid()) {
+        let kid = provider.key_id().to_owned();
+        if keys.iter().any(|known| known.kid == kid) {
             return Err(Failure::invalid(format!(
                 "two keys are named {:?}; a kid is unique in a JWKS, so write ?kid= in one key URI",
-                shorten(provider.key_id())
+                shorten(&kid)
             )));
         }
-        jwks.push(jwk);
+        keys.push(Named { kid, jwk });
     }
-    Ok(jwks)
+    Ok(keys)
+}
+
+fn text_of(keys: &[Named]) -> String {
+    jwks_text(&keys.iter().map(|key| key.jwk.clone()).collect::<Vec<_>>())
 }
 
 /// The JWKS document of public keys.
@@ -123,8 +134,7 @@ impl Document {
         keys.ok_or_else(|| Failure::invalid("the JWKS has no array keys"))
     }
 
-    fn add(&mut self, jwk: &Jwk) -> Result<(), Failure> {
-        let kid = jwk.kid().unwrap_or_default();
+    fn add(&mut self, Named { kid, jwk }: &Named) -> Result<(), Failure> {
         if self.set.with_kid(kid).next().is_some() {
             return Err(Failure::invalid(format!(
                 "the JWKS has a key named {:?} already; a kid is unique, so write another ?kid= in \
