@@ -126,20 +126,25 @@ impl Keys {
 pub(crate) struct Service {
     pub(crate) name: &'static str,
     pub(crate) schemes: &'static [&'static str],
-    /// The Cargo feature that builds it in, and whether it is; `None` is always built in.
-    pub(crate) feature: Option<(&'static str, bool)>,
     /// Variables whose values are shown where a key fails: addresses, Regions and names of files,
     /// and nothing secret.
     variables: &'static [&'static str],
 }
 
+impl Service {
+    /// The Cargo feature that builds it in, and whether it is; `None` is always built in.
+    pub(crate) fn feature(&self) -> Option<(&'static str, bool)> {
+        let schemes = KeySchemes::built_in();
+        self.schemes.iter().find_map(|scheme| schemes.feature_of(scheme))
+    }
+}
+
 /// Every key service.
 pub(crate) const SERVICES: [Service; 7] = [
-    Service { name: "this process", schemes: &["file", "memory"], feature: None, variables: &[] },
+    Service { name: "this process", schemes: &["file", "memory"], variables: &[] },
     Service {
         name: "AWS KMS",
         schemes: &["awskms"],
-        feature: Some(("aws-kms", cfg!(feature = "aws-kms"))),
         variables: &[
             "AWS_REGION",
             "AWS_DEFAULT_REGION",
@@ -154,13 +159,11 @@ pub(crate) const SERVICES: [Service; 7] = [
     Service {
         name: "Google Cloud KMS",
         schemes: &["gcpkms"],
-        feature: Some(("gcp-kms", cfg!(feature = "gcp-kms"))),
         variables: &["GOOGLE_APPLICATION_CREDENTIALS"],
     },
     Service {
         name: "Azure Key Vault",
         schemes: &["azurekms", "azurekeyvault"],
-        feature: Some(("azure-key-vault", cfg!(feature = "azure-key-vault"))),
         variables: &[
             "AZURE_TOKEN_CREDENTIALS",
             "AZURE_TENANT_ID",
@@ -172,7 +175,6 @@ pub(crate) const SERVICES: [Service; 7] = [
     Service {
         name: "HashiCorp Vault",
         schemes: &["hashivault"],
-        feature: Some(("vault-transit", cfg!(feature = "vault-transit"))),
         variables: &[
             "VAULT_ADDR",
             "VAULT_NAMESPACE",
@@ -186,7 +188,6 @@ pub(crate) const SERVICES: [Service; 7] = [
     Service {
         name: "OpenBao",
         schemes: &["openbao"],
-        feature: Some(("vault-transit", cfg!(feature = "vault-transit"))),
         variables: &[
             "BAO_ADDR",
             "BAO_NAMESPACE",
@@ -197,12 +198,7 @@ pub(crate) const SERVICES: [Service; 7] = [
             "BAO_KUBERNETES_JWT_FILE",
         ],
     },
-    Service {
-        name: "PKCS#11 token",
-        schemes: &["pkcs11"],
-        feature: Some(("pkcs11", cfg!(feature = "pkcs11"))),
-        variables: &["SOFTHSM2_CONF"],
-    },
+    Service { name: "PKCS#11 token", schemes: &["pkcs11"], variables: &["SOFTHSM2_CONF"] },
 ];
 
 /// The service of a key URI.

@@ -10,7 +10,7 @@ pub(crate) fn long() -> String {
     let commit = commit.map(|commit| format!(" (commit {commit})")).unwrap_or_default();
     let mut backends: Vec<_> = SERVICES
         .iter()
-        .filter_map(|service| service.feature)
+        .filter_map(|service| service.feature())
         .filter_map(|(feature, is_built_in)| is_built_in.then_some(feature))
         .collect();
     backends.dedup();
@@ -37,7 +37,7 @@ pub(crate) fn key_uris() -> String {
             })
             .collect();
         let schemes = service.schemes.iter().map(|scheme| format!("{scheme}:"));
-        let missing = match service.feature {
+        let missing = match service.feature() {
             Some((feature, false)) => format!(
                 "    {} needs a build with the feature {feature}:\n    \
                  cargo install --locked --path crates/adcp-signing-cli --features {feature}\n",

@@ -227,6 +227,21 @@ impl KeySchemes {
         Ok(self.read(&uri)?.warnings(pin.is_some() || options.stack.pin().is_some()))
     }
 
+    /// The Cargo feature that brings this scheme of a backend of this project, and whether this build
+    /// has it; nothing for `file`, `memory` and schemes from elsewhere.
+    ///
+    /// ```
+    /// use adcp_signing::KeySchemes;
+    ///
+    /// let (feature, _) = KeySchemes::built_in().feature_of("openbao").unwrap();
+    /// assert_eq!(feature, "vault-transit");
+    /// assert_eq!(KeySchemes::built_in().feature_of("memory"), None);
+    /// ```
+    pub fn feature_of(&self, scheme: &str) -> Option<(&'static str, bool)> {
+        let (name, feature) = BUILT_IN.iter().find(|(name, _)| *name == scheme)?;
+        Some((feature, self.0.contains_key(name)))
+    }
+
     fn read(&self, uri: &str) -> Result<Read, OpenError> {
         let name = uri.split_once(':').map(|(name, _)| name);
         if let Some(scheme) = name.and_then(|name| self.0.get(name)) {
