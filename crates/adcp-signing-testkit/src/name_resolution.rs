@@ -6,13 +6,14 @@
     reason = "a test fails by panicking"
 )]
 
-use std::{env, fs, path::Path, process::Command, sync::Arc, time::Duration};
+use std::{env, fs, path::Path, sync::Arc, time::Duration};
 
 use adcp_signing_core::{ProviderErrorKind as Kind, SigningProvider, provider::layers::Stack};
 use tokio::time::timeout;
 
 use crate::{
     child::{in_child_with_files, say},
+    skip,
     watched::{Failures, Watched, with_causes},
 };
 
@@ -26,27 +27,39 @@ const BASE: &[u8] = b"signature base";
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// Runs the ignored test `name` of this test program in a process in which [`UNKNOWN_NAME`] does not
-/// resolve. The child builds its provider for a server of that name, and calls
-/// [`signs_once_its_name_resolves`].
+/// resolve, and which has these variables. The child builds its provider for a server of that name,
+/// and calls [`signs_once_its_name_resolves`].
 ///
 /// # Errors
-/// Why no such process can be had: it takes Linux, and root.
+/// As [`skip`], where no such process can be had: it takes Linux, and root.
 ///
 /// # Panics
 /// When the child fails.
-pub fn survives_an_unknown_name(name: &str, set: impl FnOnce(&mut Command)) -> Result<(), String> {
+pub async fn survives_an_unknown_name(
+    name: &'static str,
+    variables: impl IntoIterator<Item = (&'static str, String)>,
+) -> Result<(), String> {
+    let variables: Vec<_> = variables.into_iter().collect();
+    let run = move || run_without_name(name, &variables);
+    match tokio::task::spawn_blocking(run).await.unwrap() {
+        Ok(said) => {
+            assert_eq!(said, SIGNED);
+            Ok(())
+        }
+        Err(reason) => skip(&reason),
+    }
+}
+
+fn run_without_name(name: &str, variables: &[(&str, String)]) -> Result<String, String> {
     let folder = tempfile::tempdir().unwrap();
     let [hosts, switch] = ["hosts", "nsswitch.conf"].map(|name| folder.path().join(name));
     fs::write(&hosts, "127.0.0.1 this-machine\n").unwrap();
     // No server of names is asked: the file is all that there is.
     fs::write(&switch, "hosts: files\n").unwrap();
     let covered = [(&*hosts, Path::new("/etc/hosts")), (&*switch, Path::new("/etc/nsswitch.conf"))];
-    let said = in_child_with_files(name, &covered, |child| {
-        set(child);
-        child.env(HOSTS, &hosts);
-    })?;
-    assert_eq!(said, SIGNED);
-    Ok(())
+    in_child_with_files(name, &covered, |child| {
+        child.envs(variables.iter().map(|(name, value)| (name, value))).env(HOSTS, &hosts);
+    })
 }
 
 /// Signs through the layers of production while the name is unknown, makes it known after the second

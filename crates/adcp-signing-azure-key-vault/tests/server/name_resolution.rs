@@ -28,12 +28,7 @@ async fn a_name_that_does_not_resolve_is_unavailable_and_is_looked_up_again() ->
     let (name, version) = (key.name(), key.version().unwrap());
     let key = format!("https://{UNKNOWN_NAME}:{}/keys/{name}/{version}", named.address().port());
     let values = [key, server.token.clone(), named.certificate().unwrap().to_owned()];
-    let survived = tokio::task::block_in_place(|| {
-        survives_an_unknown_name("name_resolution::child", |child| {
-            child.envs(VARIABLES.into_iter().zip(values));
-        })
-    });
-    survived.or_else(|reason| skip(&reason))
+    survives_an_unknown_name("name_resolution::child", VARIABLES.into_iter().zip(values)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
