@@ -96,7 +96,9 @@ pub(crate) fn run(args: &HttpArgs) -> Result<bool> {
     let mut command = Command::new(program);
     command.arg("run").args(&args.only).stdin(Stdio::null());
     if args.without_peers {
-        VARIABLES.iter().for_each(|name| drop(command.env_remove(name)));
+        for name in VARIABLES {
+            command.env_remove(name);
+        }
     }
     if let Some(session) = &session {
         command.envs(session.variables());
