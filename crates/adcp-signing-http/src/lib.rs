@@ -12,11 +12,13 @@
 /// The programs of the guides are tests.
 #[cfg(all(
     doctest,
+    feature = "a2a",
     feature = "actix",
     feature = "axum",
     feature = "conformance",
     feature = "metrics",
-    feature = "rmcp"
+    feature = "rmcp",
+    feature = "webhooks"
 ))]
 mod guides {
     #[doc = include_str!("../../../docs/buyer.md")]
@@ -32,6 +34,12 @@ mod guides {
     struct Webhooks;
 }
 
+/// Signing with the official Rust SDK of A2A.
+#[cfg(feature = "a2a")]
+pub mod a2a {
+    #[cfg(feature = "a2a")]
+    pub use crate::outbound::a2a::{SigningClient, SigningTransport, refusal};
+}
 #[cfg(any(feature = "tower", feature = "actix"))]
 mod inbound;
 #[cfg(any(feature = "reqwest", feature = "tower"))]

@@ -1,5 +1,7 @@
 //! Signing what goes out: one adapter for each client.
 
+#[cfg(feature = "a2a")]
+pub(crate) mod a2a;
 mod counterparties;
 mod error;
 mod refusal;

@@ -39,6 +39,13 @@ impl Refusal {
         Some(Self { status, challenge })
     }
 
+    /// A refusal that was taken apart.
+    #[cfg(feature = "a2a")]
+    pub(super) fn from_parts(status: StatusCode, code: &str) -> Option<Self> {
+        let challenge = Challenge::parse(&format!(r#"Signature error="{code}""#))?;
+        Some(Self { status, challenge })
+    }
+
     /// The status: 401, or 503 for what passes.
     pub fn status(&self) -> StatusCode {
         self.status
