@@ -13,6 +13,7 @@
 #[cfg(all(
     doctest,
     feature = "a2a",
+    feature = "a2a-server",
     feature = "actix",
     feature = "axum",
     feature = "conformance",
@@ -34,9 +35,15 @@ mod guides {
     struct Webhooks;
 }
 
-/// Signing with the official Rust SDK of A2A.
-#[cfg(feature = "a2a")]
+/// Signing and verifying with the official Rust SDK of A2A.
+///
+/// A buyer signs with the feature `a2a`, a seller verifies with `a2a-server`.
+#[cfg(any(feature = "a2a", feature = "a2a-server"))]
 pub mod a2a {
+    #[cfg(feature = "a2a-server")]
+    pub use crate::inbound::a2a::{
+        InMemoryTaskOwners, OwnedTasks, TaskOwner, TaskOwnerStore, TaskOwners, operation, principal,
+    };
     #[cfg(feature = "a2a")]
     pub use crate::outbound::a2a::{SigningClient, SigningTransport, refusal};
 }

@@ -121,3 +121,15 @@ async fn webhook_sender_and_receiver() {
     let reported = r#"https://seller.example.com/adcp reports "completed" of "task-7""#;
     assert_eq!(buyer.line().await, reported);
 }
+
+#[tokio::test]
+async fn a2a_buyer_and_seller() {
+    let (buyer, stranger) = (Key::new(), Key::new());
+    let seller = Server::start("a2a_seller", &buyer).await;
+    let (status, answer) = run("a2a_buyer", &seller.url, &buyer).await;
+    assert!(status.success(), "{answer}");
+    assert!(answer.contains("https://buyer.example.com/adcp bought media"), "{answer}");
+    let (status, answer) = run("a2a_buyer", &seller.url, &stranger).await;
+    assert!(!status.success() && answer.contains("request_signature_key_unknown"), "{answer}");
+    assert!(answer.contains("Correctable"), "{answer}");
+}

@@ -1,5 +1,7 @@
 //! Verifying what comes in: one pipeline, and a thin adapter for each server framework.
 
+#[cfg(feature = "a2a-server")]
+pub(crate) mod a2a;
 #[cfg(feature = "actix")]
 pub(crate) mod actix;
 mod admit;
@@ -175,6 +177,12 @@ impl Route {
             Ok(false) => Ok(external),
             Err(error) => Err(error.refused(verifier.profile().code(Fault::TargetUriMalformed))),
         }
+    }
+
+    /// Whether requests come over A2A.
+    #[cfg(feature = "a2a-server")]
+    pub(crate) fn is_a2a(&self) -> bool {
+        self.transport == Some(Transport::A2a)
     }
 
     fn context<'a>(&'a self, credential: Option<&'a AcceptedCredential>) -> Context<'a> {

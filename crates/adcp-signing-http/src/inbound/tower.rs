@@ -8,6 +8,8 @@ use std::{
     task::{Context, Poll},
 };
 
+#[cfg(feature = "a2a-server")]
+use adcp_signing_core::Verified;
 use adcp_signing_core::http_message::RequestHead;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Request, Response, request::Parts};
@@ -16,6 +18,8 @@ use http_body_util::{BodyExt as _, Either, Full};
 use tower_layer::Layer;
 use tower_service::Service;
 
+#[cfg(feature = "a2a-server")]
+use super::AcceptedCredential;
 use super::{Inbound, Limits, PeerAddress, Refused, Route, VerifyLayer, admit};
 
 /// The service of [`VerifyLayer`].
@@ -58,8 +62,12 @@ where
             let (mut parts, body) = request.into_parts();
             match admit(&route, &mut parts, async |limits| read(body, limits).await).await {
                 Ok(body) => {
-                    let request = Request::from_parts(parts, Full::new(body));
-                    Ok(inner.call(request).await?.map(Either::Left))
+                    #[cfg(feature = "a2a-server")]
+                    let called = called(&route, &parts);
+                    let serving = inner.call(Request::from_parts(parts, Full::new(body)));
+                    #[cfg(feature = "a2a-server")]
+                    let serving = super::a2a::serve(called, serving);
+                    Ok(serving.await?.map(Either::Left))
                 }
                 Err(refused) => {
                     refused.log();
@@ -100,6 +108,13 @@ impl Inbound for Parts {
     fn remove_extension<T: Clone + Send + Sync + 'static>(&mut self) {
         self.extensions.remove::<T>();
     }
+}
+
+/// What a handler of the A2A SDK, which sees no extensions, has to know.
+#[cfg(feature = "a2a-server")]
+fn called(route: &Route, parts: &Parts) -> Option<super::a2a::Called> {
+    let verified = parts.extensions.get::<Verified>().filter(|_| route.is_a2a())?;
+    Some(super::a2a::Called::of(verified, parts.extensions.get::<AcceptedCredential>()))
 }
 
 /// The whole body, within the limits.
