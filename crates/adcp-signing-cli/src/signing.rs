@@ -46,7 +46,8 @@ pub(crate) async fn sign_with(
     let failed = |error| Failure::from_sign(&error, &profile);
     let coverage = match input.options.cover_content_digest {
         Some(false) => DigestCoverage::Leave,
-        Some(true) | None => DigestCoverage::Cover,
+        Some(true) => DigestCoverage::Always,
+        None => DigestCoverage::Cover,
     };
     let ambiguous = if input.options.allow_ambiguous_url == Some(true) {
         AmbiguousUrls::Allow

@@ -72,9 +72,7 @@ impl Drawn {
     fn message(&mut self, lane: Lane, change: Change) -> Message {
         let always_digests =
             lane.wire.profile().requires_content_digest(true, DigestPolicy::Either);
-        // A peer that requires digests wants one of no body as well, a known fault.
         let needs_body = lane.wire == Wire::Webhook
-            || (lane.direction == Direction::WeSign && always_digests)
             || matches!(change, Change::Body | Change::ContentType | Change::UnknownKey);
         let has_body = needs_body || self.random.random_ratio(4, 5);
         let methods: &[&'static str] = match (lane.wire, has_body) {
@@ -97,7 +95,7 @@ impl Drawn {
             target: self.target_of(lane).into(),
             content_type: has_body.then(|| self.one_of(&types).into()),
             body: if has_body { self.body().into() } else { "".into() },
-            digest: has_body && covers_digest,
+            digest: covers_digest,
             purpose: self.one_of(purposes),
             change,
         }

@@ -122,7 +122,8 @@ pub fn faults() -> Vec<Fault> {
 fn requires_digest_of_nothing(peer: Peer) -> Fault {
     Fault {
         does: "an endpoint that requires digests requires them without a body too",
-        reason: "A signature has to cover the digest of a body. Without a body it need not",
+        reason: "Without a body a signature need not cover the digest. Our signer covers it all the \
+                 same, unless it is told to leave it out, as here",
         shown_by: without_body(message(peer, Direction::WeSign, V3_2, "x")),
         right: Answer::Accepts,
         comes: refuses("request_signature_components_incomplete"),

@@ -322,7 +322,7 @@ fn sign(vector: &Vector, place: &Place) -> Result<(), String> {
 
     let provider = private_key(place, keyid)?;
     let algorithm = provider.jwk().public_key().map_err(|error| error.to_string())?.algorithm();
-    let coverage = if covers_digest { DigestCoverage::Cover } else { DigestCoverage::Leave };
+    let coverage = if covers_digest { DigestCoverage::Always } else { DigestCoverage::Leave };
     let signer = Signer::new(profile(vector, place)?, provider)
         .map_err(|error| error.to_string())?
         .with_ambiguous_urls(AmbiguousUrls::Allow)

@@ -12,14 +12,23 @@ pub enum AmbiguousUrls {
     Allow,
 }
 
-/// Whether legacy request profiles cover `content-digest`. Profiles from 3.2 on and webhooks always
-/// do.
+/// Whether a signature covers `content-digest`. On a message with a body it has to from 3.2 on, and
+/// on a webhook always.
+///
+/// Without a body it need not (AdCP security, "Content-digest and proxy compatibility"). Some
+/// verifiers want the digest of the empty body all the same where they require digests, and every
+/// verifier that does not forbid digests accepts it. So a signer covers it wherever the endpoint
+/// cannot forbid it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum DigestCoverage {
-    /// Covered on messages with a body.
+    /// Covered on messages with a body; from 3.2 on, where no endpoint may forbid it, on all
+    /// messages.
     #[default]
     Cover,
-    /// Not covered, for an endpoint that advertises `forbidden`.
+    /// Covered on all messages: for a 3.0 or 3.1 endpoint that advertises `required`.
+    Always,
+    /// Not covered: for a 3.0 or 3.1 endpoint that advertises `forbidden`, and on messages without
+    /// a body.
     Leave,
 }
 
@@ -50,7 +59,11 @@ impl DigestCoverage {
     /// Whether to cover the digest, or `None` where it must be covered and is not to be.
     pub(super) fn resolve(self, profile: &Profile, has_body: bool) -> Option<bool> {
         match self {
-            Self::Cover => Some(profile.requires_content_digest(has_body, DigestPolicy::Required)),
+            Self::Always => Some(true),
+            Self::Cover => {
+                let can_be_forbidden = profile.forbids_content_digest(DigestPolicy::Forbidden);
+                Some(has_body || !can_be_forbidden)
+            }
             Self::Leave if profile.requires_content_digest(has_body, DigestPolicy::Forbidden) => {
                 None
             }

@@ -121,7 +121,7 @@ impl Signer {
         self
     }
 
-    /// Whether legacy profiles cover the digest.
+    /// Whether signatures cover the digest of the body.
     #[must_use]
     pub fn with_digest_coverage(mut self, coverage: DigestCoverage) -> Self {
         self.coverage = coverage;
@@ -130,7 +130,8 @@ impl Signer {
 
     /// The same signer for an agent of this wire version: key, clock and nonces are shared, and
     /// nothing of this signer changes. `digest` is the agent's policy, which counts before 3.2
-    /// alone: where the agent refuses the digest, it is not covered, and otherwise it is.
+    /// alone: where the agent forbids the digest, it is not covered, and where it requires the
+    /// digest, it is covered without a body too.
     ///
     /// ```
     /// use adcp_signing_core::{
@@ -146,10 +147,10 @@ impl Signer {
     #[must_use]
     pub fn for_peer(&self, peer: WireVersion, digest: DigestPolicy) -> Self {
         let profile = self.profile.for_peer(peer);
-        let coverage = if profile.forbids_content_digest(digest) {
-            DigestCoverage::Leave
-        } else {
-            DigestCoverage::Cover
+        let coverage = match digest {
+            _ if profile.forbids_content_digest(digest) => DigestCoverage::Leave,
+            DigestPolicy::Required => DigestCoverage::Always,
+            DigestPolicy::Either | DigestPolicy::Forbidden => DigestCoverage::Cover,
         };
         Self { profile, coverage, ..self.clone() }
     }

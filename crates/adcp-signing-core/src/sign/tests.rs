@@ -281,7 +281,6 @@ fn a_body_and_a_webhook_need_one_content_type() {
     let bare = Request::new("GET", URL, &[], b"");
     let signed = block_on(signer_of(newest()).sign(&bare)).unwrap();
     assert!(!signed.signature_input.contains("content-type"));
-    assert_eq!(signed.content_digest, None);
 }
 
 /// AdCP signs the method in upper case, so one that is sent in another case is not signed.
@@ -376,6 +375,45 @@ fn a_content_digest_that_is_there_must_be_the_bodys() {
     let signed = block_on(signer.sign(&post(&right, BODY))).unwrap();
     assert_eq!(signed.content_digest, None, "the one that is there stays");
     assert!(signed.signature_input.contains("content-digest"));
+}
+
+/// The digest of no bytes.
+const EMPTY: &str = "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:";
+
+#[test]
+fn without_a_body_the_digest_is_covered_where_the_endpoint_cannot_forbid_it_or_requires_it() {
+    use crate::operation::DigestPolicy::{Either, Forbidden, Required};
+    use DigestCoverage::{Always, Cover, Leave};
+
+    let legacy = || Profile::request(WireVersion::V3_1);
+    let get = Request::new("GET", URL, &[], b"");
+    for (profile, coverage, digest) in [
+        (newest(), Cover, Some(EMPTY)),
+        (Profile::request(WireVersion::V3_2), Cover, Some(EMPTY)),
+        (newest(), Always, Some(EMPTY)),
+        (newest(), Leave, None),
+        (legacy(), Cover, None),
+        (legacy(), Always, Some(EMPTY)),
+        (legacy(), Leave, None),
+    ] {
+        let signer = signer_of(profile).with_digest_coverage(coverage);
+        let signed = block_on(signer.sign(&get)).unwrap();
+        assert_eq!(signed.content_digest.as_deref(), digest, "{} {coverage:?}", signer.profile());
+        assert_eq!(signed.signature_input.contains("content-digest"), digest.is_some());
+    }
+    for (peer, policy, digest) in [
+        (WireVersion::V3_2, Required, Some(EMPTY)),
+        (WireVersion::V3_2, Either, Some(EMPTY)),
+        // No endpoint of 3.2 may forbid it, so what it says does not count.
+        (WireVersion::V3_2, Forbidden, Some(EMPTY)),
+        (WireVersion::V3_1, Required, Some(EMPTY)),
+        (WireVersion::V3_1, Either, None),
+        (WireVersion::V3_1, Forbidden, None),
+    ] {
+        let signer = signer_of(newest()).for_peer(peer, policy);
+        let signed = block_on(signer.sign(&get)).unwrap();
+        assert_eq!(signed.content_digest.as_deref(), digest, "{peer:?} {policy:?}");
+    }
 }
 
 #[test]

@@ -50,8 +50,11 @@ impl OurClient {
 
     pub(crate) async fn send(&self, message: &Message) -> Answer {
         let mut signer = self.signers[&(message.lane.wire, message.keyid())].clone();
-        if !message.digest && matches!(message.lane.wire, Wire::Request(_)) {
-            signer = signer.with_digest_coverage(DigestCoverage::Leave);
+        if matches!(message.lane.wire, Wire::Request(_)) {
+            signer = signer.with_digest_coverage(match message.digest {
+                true => DigestCoverage::Always,
+                false => DigestCoverage::Leave,
+            });
         }
         if message.change.age() > 0 {
             let then = SystemClock.now().minus(message.change.age());

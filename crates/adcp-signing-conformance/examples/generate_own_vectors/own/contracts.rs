@@ -23,6 +23,43 @@ pub(crate) fn add(suite: &mut Suite, keys: &Keys) -> Result<()> {
     legacy_binaries(suite, keys)
 }
 
+/// Without a body the digest need not be covered, and may be.
+pub(crate) fn add_later(suite: &mut Suite, keys: &Keys) -> Result<()> {
+    const DIGEST: &str = "#content-digest-and-proxy-compatibility";
+    const COVERED: [&str; 4] = ["@method", "@target-uri", "@authority", "content-digest"];
+
+    let endpoint = |policy| json!({"supported": true, "covers_content_digest": policy, "required_for": ["create_media_buy"]});
+    let get = |kind| {
+        let bare = Message::request(kind).method("GET").body("").without_header("content-type");
+        bare.covering(&COVERED)
+    };
+    for (folder, kind, policy) in [
+        ("3.2.4/request-signing", Kind::Request32, "required"),
+        ("3.1.19/request-signing", Kind::Request31, "required"),
+        ("3.1.19/request-signing", Kind::Request31, "either"),
+    ] {
+        let slug = format!("digest-of-no-body-{policy}");
+        let name = "A request without a body covers the digest of no bytes";
+        let sent = get(kind).sign(keys, ED25519)?;
+        suite.add(Vector::new(folder, &slug, name, DIGEST, sent).capability(endpoint(policy)));
+    }
+    let name = "A request without a body covers the digest of another body";
+    let other = "sha-256=:RBNvo1WzZ4oRRq0W9+hknpT7T8If536DEMBg9hyq/4o=:";
+    let sent = get(Kind::Request32).header("Content-Digest", other).sign(keys, ED25519)?;
+    suite.add(
+        Vector::new("3.2.4/request-signing", "digest-of-another-body", name, DIGEST, sent)
+            .refused("digest_mismatch", 11),
+    );
+    let name = "A request without a body covers the digest where that is forbidden";
+    let sent = get(Kind::Request31).sign(keys, ED25519)?;
+    suite.add(
+        Vector::new("3.1.19/request-signing", "digest-of-no-body-forbidden", name, DIGEST, sent)
+            .capability(endpoint("forbidden"))
+            .refused("components_unexpected", 6),
+    );
+    Ok(())
+}
+
 fn webhook_purpose(suite: &mut Suite, keys: &Keys) -> Result<()> {
     let name = "A request-signing key on a webhook";
     for folder in

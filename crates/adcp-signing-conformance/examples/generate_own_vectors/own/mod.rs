@@ -49,6 +49,7 @@ pub(crate) fn generate() -> Result<BTreeMap<PathBuf, String>> {
     parsing::add_later(&mut suite, &keys)?;
     gate::add(&mut suite, &keys)?;
     transport::add_later(&mut suite, &keys)?;
+    contracts::add_later(&mut suite, &keys)?;
     suite.into_files(&keys)
 }
 
