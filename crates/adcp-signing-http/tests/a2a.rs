@@ -157,7 +157,13 @@ fn handler(reached: &Reached, owners: &TaskOwners) -> Arc<Handler> {
 }
 
 fn card(url: &str) -> AgentCard {
-    let interface = |binding: &str, path: &str| json!({ "url": format!("{url}{path}"), "protocolBinding": binding, "protocolVersion": "1.0" });
+    let interface = |binding: &str, path: &str| {
+        json!({
+            "url": format!("{url}{path}"),
+            "protocolBinding": binding,
+            "protocolVersion": "1.0",
+        })
+    };
     serde_json::from_value(json!({
         "name": "seller", "description": "sells media", "version": "1",
         "supportedInterfaces": [interface("HTTP+JSON", "/rest"), interface("JSONRPC", "/")],

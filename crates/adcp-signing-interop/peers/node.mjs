@@ -2,8 +2,8 @@
 //
 // It has no logic of its own: signatures are made and verified by the public API of the package. It
 // reads one JSON object a line and answers each with one. The first gives the public keys of the
-// other side; each further one is a message to sign and send. The argument is the folder whose
-// `node_modules` has the package.
+// other side and the secret for HMAC; each further one is a message to sign and send. The argument
+// is the folder whose `node_modules` has the package.
 
 import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
@@ -19,6 +19,9 @@ const {
   StaticJwksResolver,
   WebhookSignatureError,
 } = require('@adcp/sdk/signing/server');
+
+const { SingleAgentClient } = require('@adcp/sdk');
+const { createWebhookEmitter } = require('@adcp/sdk/server');
 
 const ALGORITHMS = { ed25519: ['ed25519'], 'ecdsa-p256-sha256': ['ec', { namedCurve: 'P-256' }] };
 const OPERATION = 'create_media_buy';
@@ -44,7 +47,9 @@ function makeKeys() {
 }
 
 /** The server: the first segment of a path names the profile. */
-function verifying(jwks) {
+function verifying({ jwks, hmac_secret: webhookSecret }) {
+  const agent = { id: 'seller', name: 'seller', agent_uri: 'http://127.0.0.1', protocol: 'mcp' };
+  const legacy = new SingleAgentClient(agent, { webhookSecret });
   const keys = new StaticJwksResolver(jwks.keys);
   const webhooks = createWebhookVerifier({ jwks: keys });
   const replayStore = new InMemoryReplayStore();
@@ -75,6 +80,13 @@ function verifying(jwks) {
       const body = Buffer.concat(chunks).toString('utf8');
       const { method, url, headers } = request;
       const profile = url.split('/')[1];
+      if (profile === 'hmac') {
+        const signature = headers['x-adcp-signature'] ?? '';
+        const timestamp = headers['x-adcp-timestamp'] ?? '';
+        const isRight = legacy.verifyWebhookSignature(body, signature, timestamp);
+        reply(isRight ? 200 : 401, { body });
+        return;
+      }
       if (profile === 'webhook') {
         const received = { method, url: `http://${headers.host}${url}`, headers, body };
         const { keyid } = await webhooks(received);
@@ -103,6 +115,26 @@ function verifying(jwks) {
   });
 }
 
+/** Signs a webhook by the legacy HMAC, sends it, and gives what came back. */
+async function sendHmac(signerKey, secret, { url, payload }) {
+  let answer;
+  const recording = async (...request) => {
+    const response = await fetch(...request);
+    answer = { status: response.status, body: await response.clone().text() };
+    return response;
+  };
+  const emitter = createWebhookEmitter({
+    signerKey,
+    fetch: recording,
+    generateIdempotencyKey: () => payload.idempotency_key,
+    retries: { maxAttempts: 1 },
+    suppressLegacyWarnings: true,
+  });
+  const authentication = { type: 'hmac_sha256', secret };
+  await emitter.emit({ url, payload, operation_id: payload.idempotency_key, authentication });
+  return answer;
+}
+
 /** Signs a message, sends it, and gives what came back. */
 async function send(own, { url, method, content_type, body, profile, keyid, digest, age }) {
   const key = own.get(keyid);
@@ -126,7 +158,8 @@ async function send(own, { url, method, content_type, body, profile, keyid, dige
 
 const { own, published } = makeKeys();
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-const server = verifying(JSON.parse((await lines.next()).value));
+const known = JSON.parse((await lines.next()).value);
+const server = verifying(known);
 await new Promise(ready => server.listen(0, '127.0.0.1', ready));
 const say = value => process.stdout.write(`${JSON.stringify(value)}\n`);
 say({
@@ -137,7 +170,9 @@ say({
 });
 for await (const line of { [Symbol.asyncIterator]: () => lines }) {
   try {
-    say(await send(own, JSON.parse(line)));
+    const message = JSON.parse(line);
+    const hmac = () => sendHmac(own.get('unpublished'), known.hmac_secret, message);
+    say(await (message.profile === 'hmac' ? hmac() : send(own, message)));
   } catch (error) {
     say({ failure: `${error}${error.cause ? `: ${error.cause}` : ''}` });
   }

@@ -2,7 +2,7 @@
 
 It has no logic of its own: signatures are made and verified by the public API of the package. It
 reads one JSON object a line and answers each with one. The first gives the public keys of the
-other side; each further one is a message to sign and send.
+other side and the secret for HMAC; each further one is a message to sign and send.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import logging
 import platform
 import sys
 import time
+import warnings
 from dataclasses import replace
 
 import httpx
@@ -29,7 +30,15 @@ from adcp.signing import (
     verify_request_signature,
     verify_starlette_request,
 )
-from adcp.webhooks import WebhookVerifyOptions, sign_webhook, verify_webhook_signature
+from adcp.webhooks import (
+    LegacyWebhookHmacError,
+    LegacyWebhookHmacOptions,
+    WebhookVerifyOptions,
+    sign_legacy_webhook,
+    sign_webhook,
+    verify_webhook_hmac,
+    verify_webhook_signature,
+)
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
@@ -55,7 +64,8 @@ class Verifying:
     """The server: the first segment of a path names the profile, and a second one `starlette` asks
     for the package's wrapper of Starlette."""
 
-    def __init__(self, jwks):
+    def __init__(self, jwks, hmac_secret):
+        self.hmac_secret = hmac_secret.encode()
         keys = StaticJwksResolver(jwks)
         replay = InMemoryReplayStore()
         self.webhooks = WebhookVerifyOptions(jwks_resolver=keys, replay_store=replay)
@@ -86,6 +96,11 @@ class Verifying:
                 "headers": dict(request.headers),
                 "body": body,
             }
+            if profile == "hmac":
+                options = LegacyWebhookHmacOptions(self.hmac_secret, "seller", time.time())
+                verify_webhook_hmac(headers=request.headers, body=body, options=options)
+                await JSONResponse({"body": body.decode()})(scope, receive, send)
+                return
             if profile == "webhook":
                 signer = verify_webhook_signature(**received, options=self.webhooks)
             else:
@@ -97,6 +112,8 @@ class Verifying:
                         **received, options=options, raw_headers=request.headers.raw
                     )
             answer = JSONResponse({"keyid": signer.key_id, "body": body.decode()})
+        except LegacyWebhookHmacError as refusal:
+            answer = JSONResponse({"error": str(refusal)}, 401)
         except SignatureVerificationError as refusal:
             headers = unauthorized_response_headers(refusal)
             answer = JSONResponse({"error": str(refusal)}, 401, headers)
@@ -110,6 +127,18 @@ def as_received(request):
     query = request.scope["query_string"].decode()
     path = request.scope["raw_path"].decode()
     return f"http://{request.headers['host']}{path}{'?' if query else ''}{query}"
+
+
+async def send_hmac(client, secret, message):
+    """Signs a webhook by the legacy HMAC, sends it, and gives what came back."""
+    headers, body = sign_legacy_webhook(
+        secret,
+        message["payload"],
+        timestamp=int(time.time()) - message["age"],
+        headers={"Content-Type": "application/json"},
+    )
+    response = await client.post(message["url"], headers=headers, content=body)
+    return {"status": response.status_code, "body": response.text}
 
 
 async def send(client, keys, message):
@@ -151,12 +180,20 @@ async def main():
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(lines), sys.stdin
     )
-    jwks = json.loads(await lines.readline())
+    known = json.loads(await lines.readline())
     keys, public = make_keys()
     # A warning for each webhook that comes unsigned.
     logging.disable(logging.WARNING)
+    # One about the legacy HMAC.
+    warnings.simplefilter("ignore", DeprecationWarning)
     server = uvicorn.Server(
-        uvicorn.Config(Verifying(jwks), host="127.0.0.1", port=0, log_level="error", lifespan="off")
+        uvicorn.Config(
+            Verifying(known["jwks"], known["hmac_secret"]),
+            host="127.0.0.1",
+            port=0,
+            log_level="error",
+            lifespan="off",
+        )
     )
     serving = asyncio.create_task(server.serve())
     while not server.started:
@@ -175,7 +212,11 @@ async def main():
     async with httpx.AsyncClient(trust_env=False) as client:
         while line := await lines.readline():
             try:
-                answer = await send(client, keys, json.loads(line))
+                message = json.loads(line)
+                if message["profile"] == "hmac":
+                    answer = await send_hmac(client, known["hmac_secret"], message)
+                else:
+                    answer = await send(client, keys, message)
             except Exception as error:
                 answer = {"failure": f"{type(error).__name__}: {error}"}
             print(json.dumps(answer), flush=True)

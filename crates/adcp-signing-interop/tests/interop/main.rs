@@ -8,6 +8,7 @@
     reason = "helpers of tests"
 )]
 
+mod hmac;
 mod keys;
 mod our_client;
 mod our_server;
@@ -122,7 +123,8 @@ async fn peers_verify_what_we_sign_and_we_verify_what_they_sign() -> Result<(), 
         let drawn = Drawn::from_seed(seed).take(messages).enumerate();
         let drawn = drawn.filter(|(_, message)| message.lane.peer == peer).collect();
         let outcome = exchange(&mut pair, drawn).await;
-        let faults = show_faults(&mut pair, peer).await;
+        let mut faults = show_faults(&mut pair, peer).await;
+        faults.extend(hmac::exchange(&mut pair.peer, peer, &pair.server.base()).await);
         pair.peer.stop().await;
         (outcome, faults)
     };

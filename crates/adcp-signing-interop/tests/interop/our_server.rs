@@ -13,7 +13,7 @@ use adcp_signing_core::{
 use adcp_signing_http::{BaseUrl, Verified, Verify};
 use adcp_signing_interop::{Answer, Change, Message, Wire};
 use axum::{
-    Json, Router, ServiceExt as _,
+    Json, Router,
     body::{Body, Bytes, to_bytes},
     extract::{Request, State},
     http::StatusCode,
@@ -88,7 +88,9 @@ impl OurServer {
             app = app.nest(&format!("/{}", wire.name()), inner);
         }
         let change = Arc::new(Mutex::new(Change::None));
-        let app = from_fn_with_state(Arc::clone(&change), on_the_way).layer(app);
+        let app = Router::new()
+            .fallback_service(from_fn_with_state(Arc::clone(&change), on_the_way).layer(app))
+            .merge(crate::hmac::receiver());
         let task = tokio::spawn(async move {
             axum::serve(listener, app.into_make_service()).await.unwrap();
         });
@@ -98,6 +100,10 @@ impl OurServer {
     /// What happens to the next message.
     pub(crate) fn expect(&self, change: Change) {
         *self.change.lock().unwrap() = change;
+    }
+
+    pub(crate) fn base(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     pub(crate) fn url(&self, message: &Message) -> String {

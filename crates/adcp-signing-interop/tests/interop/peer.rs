@@ -67,7 +67,8 @@ impl PeerProcess {
             .spawn()
             .unwrap_or_else(|error| panic!("{peer} cannot be started: {error}"));
         let mut input = child.stdin.take().unwrap();
-        input.write_all(format!("{our_keys}\n").as_bytes()).await.unwrap();
+        let known = json!({ "jwks": our_keys, "hmac_secret": crate::hmac::SECRET });
+        input.write_all(format!("{known}\n").as_bytes()).await.unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
         let line = timeout(STARTS_WITHIN, output.next_line()).await;
         let line = line.unwrap_or_else(|_| panic!("{peer} is not ready in time"));
@@ -86,6 +87,29 @@ impl PeerProcess {
         json!({ "keys": self.ready.keys })
     }
 
+    /// Has a webhook signed by the legacy HMAC and sent, and gives the status of our server's
+    /// answer.
+    pub(crate) async fn send_hmac(
+        &mut self,
+        url: &str,
+        payload: &Value,
+        age: i64,
+    ) -> (u16, String) {
+        let order = json!({ "profile": "hmac", "url": url, "payload": payload, "age": age });
+        match self.order(&order).await {
+            Said::Answer { status, body, .. } => (status, body),
+            Said::Failure { failure } => panic!("not sent: {failure}"),
+        }
+    }
+
+    async fn order(&mut self, order: &Value) -> Said {
+        self.input.write_all(format!("{order}\n").as_bytes()).await.unwrap();
+        let line = timeout(ANSWERS_WITHIN, self.output.next_line()).await;
+        let line = line.expect("the peer answers in time").unwrap().expect("the peer runs");
+        let said = serde_json::from_str(&line);
+        said.unwrap_or_else(|error| panic!("the peer said {line:?}: {error}"))
+    }
+
     /// Has a message signed and sent, and gives our server's answer.
     pub(crate) async fn send(&mut self, message: &Message, url: &str) -> Answer {
         let order = json!({
@@ -98,11 +122,7 @@ impl PeerProcess {
             "digest": message.digest,
             "age": message.change.age(),
         });
-        self.input.write_all(format!("{order}\n").as_bytes()).await.unwrap();
-        let line = timeout(ANSWERS_WITHIN, self.output.next_line()).await;
-        let line = line.expect("the peer answers in time").unwrap().expect("the peer runs");
-        let said = serde_json::from_str(&line);
-        match said.unwrap_or_else(|error| panic!("the peer said {line:?}: {error}")) {
+        match self.order(&order).await {
             Said::Answer { challenge: Some(challenge), .. } => {
                 let challenge = Challenge::parse(&challenge).expect("a challenge with a code");
                 Answer::Refuses(challenge.code().to_owned().into())

@@ -73,7 +73,7 @@ pub(super) fn failed(error: reqwest_middleware::Error) -> A2AError {
     }
 }
 
-/// An error that the agent reports over JSON-RPC. Only this crate says that a signature was refused.
+/// An error that the agent reports over JSON-RPC. It cannot say that a signature was refused.
 pub(super) fn of_peer(error: JsonRpcError) -> A2AError {
     let details = match error.data {
         Some(Value::Array(details)) => details,
@@ -146,7 +146,9 @@ mod tests {
     fn an_error_by_status_has_the_code_of_its_reason() {
         let of = |domain: &str| {
             json!({ "error": { "message": "gone", "details": [{
-                "@type": errordetails::ERROR_INFO_TYPE, "reason": "TASK_NOT_FOUND", "domain": domain,
+                "@type": errordetails::ERROR_INFO_TYPE,
+                "reason": "TASK_NOT_FOUND",
+                "domain": domain,
             }] } })
             .to_string()
         };
