@@ -10,7 +10,7 @@ use super::{JsonLimits, StrictJsonError, scan_body};
 /// A parsed document, as one flat list of nodes: a subtree is skipped in one step, and nothing
 /// recurses. A node takes 24 bytes; there are two for each object member and one for each array
 /// element, so the limit on members bounds the memory.
-pub(crate) struct Document<'a> {
+pub struct Document<'a> {
     root: Node<'a>,
     /// The nodes inside the root, in the order of the text.
     inside: Vec<Node<'a>>,
@@ -34,7 +34,7 @@ impl<'a> Node<'a> {
 
 /// The type of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     Object,
     Array,
     String,
@@ -53,7 +53,7 @@ impl<'a> Document<'a> {
     }
 
     /// Reads one strict RFC 8259 document in which no object has two members with one name.
-    pub(crate) fn without_duplicates(
+    pub fn without_duplicates(
         body: &'a [u8],
         limits: &JsonLimits,
     ) -> Result<Self, StrictJsonError> {
@@ -69,7 +69,7 @@ impl<'a> Document<'a> {
     pub(super) const NODE_BYTES: usize = size_of::<Node<'static>>();
 
     /// The outermost value.
-    pub(crate) fn root(&self) -> Value<'_, 'a> {
+    pub fn root(&self) -> Value<'_, 'a> {
         Value { node: self.root, inside: &self.inside }
     }
 }
@@ -156,34 +156,34 @@ impl<'a> Reader<'a> for Nodes<'a> {
 
 /// One value of a [`Document`].
 #[derive(Clone, Copy)]
-pub(crate) struct Value<'d, 'a> {
+pub struct Value<'d, 'a> {
     node: Node<'a>,
     inside: &'d [Node<'a>],
 }
 
 impl<'d, 'a> Value<'d, 'a> {
-    pub(crate) fn kind(self) -> Kind {
+    pub fn kind(self) -> Kind {
         self.node.kind
     }
 
     /// The unescaped text, if this is a string.
-    pub(crate) fn as_str(self) -> Option<Cow<'a, str>> {
+    pub fn as_str(self) -> Option<Cow<'a, str>> {
         (self.node.kind == Kind::String).then(|| self.node.unescape())
     }
 
     /// The number as written, if this is one.
-    pub(crate) fn as_number(self) -> Option<&'a str> {
+    pub fn as_number(self) -> Option<&'a str> {
         (self.node.kind == Kind::Number).then_some(self.node.raw)
     }
 
     /// The number, if it is written as an integer (no sign, fraction or exponent) below 2^64.
-    pub(crate) fn as_u64(self) -> Option<u64> {
+    pub fn as_u64(self) -> Option<u64> {
         self.as_number()?.parse().ok()
     }
 
     /// The members in the order of the text with unescaped names, duplicates included. A value that
     /// is not an object has none.
-    pub(crate) fn members(self) -> impl Iterator<Item = (Cow<'a, str>, Value<'d, 'a>)> {
+    pub fn members(self) -> impl Iterator<Item = (Cow<'a, str>, Value<'d, 'a>)> {
         let mut keys = self.children(Kind::Object);
         std::iter::from_fn(move || {
             let name = keys.next()?;
@@ -193,12 +193,12 @@ impl<'d, 'a> Value<'d, 'a> {
     }
 
     /// The first member `name`. In a document without duplicates it is the only one.
-    pub(crate) fn member(self, name: &str) -> Option<Value<'d, 'a>> {
+    pub fn member(self, name: &str) -> Option<Value<'d, 'a>> {
         self.members().find(|(found, _)| found == name).map(|(_, value)| value)
     }
 
     /// The elements in order. A value that is not an array has none.
-    pub(crate) fn elements(self) -> impl Iterator<Item = Value<'d, 'a>> {
+    pub fn elements(self) -> impl Iterator<Item = Value<'d, 'a>> {
         self.children(Kind::Array)
     }
 

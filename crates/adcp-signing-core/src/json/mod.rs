@@ -13,7 +13,7 @@ mod sanitize;
 mod scanner;
 mod specials;
 
-pub(crate) use document::{Document, Kind, Value};
+pub use document::{Document, Kind, Value};
 pub(crate) use duplicates::scan_body;
 pub use duplicates::{DuplicateKeys, check_no_duplicate_keys, check_no_duplicate_keys_within};
 pub use limits::JsonLimits;

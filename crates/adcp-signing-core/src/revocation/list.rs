@@ -48,11 +48,11 @@ use crate::{
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct RevocationList {
-    issuer: String,
-    updated: UnixSeconds,
-    next_update: UnixSeconds,
-    revoked_kids: HashSet<String>,
-    revoked_jtis: HashSet<String>,
+    pub(super) issuer: String,
+    pub(super) updated: UnixSeconds,
+    pub(super) next_update: UnixSeconds,
+    pub(super) revoked_kids: HashSet<String>,
+    pub(super) revoked_jtis: HashSet<String>,
 }
 
 /// Whether a copy of the list may be relied on.

@@ -1,5 +1,6 @@
 //! Revocation of signing keys: step 9 of the verifier checklists.
 
+mod issue;
 mod list;
 mod memory;
 mod policy;
@@ -8,6 +9,7 @@ mod timestamp;
 use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc};
 
 pub use self::{
+    issue::RevocationIssueError,
     list::{Freshness, RevocationList, RevocationListError},
     memory::{InMemoryRevocation, RevocationLoadError},
     policy::RevocationPolicy,
