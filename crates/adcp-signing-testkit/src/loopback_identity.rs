@@ -25,6 +25,14 @@ impl LoopbackIdentity {
     /// # Errors
     /// When the system gives no randomness.
     pub fn generate() -> io::Result<Self> {
+        Self::with_names(&[])
+    }
+
+    /// As [`generate`](Self::generate), and the certificate is for these names too.
+    ///
+    /// # Errors
+    /// As there, and where a name is not one.
+    pub fn with_names(names: &[&str]) -> io::Result<Self> {
         let mut ca = CertificateParams::default();
         ca.distinguished_name.push(DnType::CommonName, "adcp-signing test CA");
         ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -32,7 +40,9 @@ impl LoopbackIdentity {
         let ca_key = KeyPair::generate().map_err(io::Error::other)?;
         let ca_pem = ca.self_signed(&ca_key).map_err(io::Error::other)?.pem();
 
-        let names = ["localhost".to_owned(), Ipv4Addr::LOCALHOST.to_string()];
+        let names = names.iter().copied().map(str::to_owned);
+        let own = ["localhost".to_owned(), Ipv4Addr::LOCALHOST.to_string()];
+        let names: Vec<_> = own.into_iter().chain(names).collect();
         let mut server = CertificateParams::new(names).map_err(io::Error::other)?;
         server.distinguished_name.push(DnType::CommonName, "adcp-signing test server");
         server.key_usages = vec![KeyUsagePurpose::DigitalSignature];
