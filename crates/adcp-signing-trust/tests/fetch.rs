@@ -160,7 +160,7 @@ async fn redirects_of_a_named_document_are_refused() {
 /// Redirects `/0` to `/1` of the host that stands first, and so on.
 async fn redirecting(hosts: &'static [&'static str]) -> Server {
     Server::start(move |asked| {
-        let at: usize = asked.path[1..].parse().unwrap();
+        let at: usize = asked.path.trim_start_matches('/').parse().unwrap();
         let port = asked.host.rsplit_once(':').unwrap().1;
         match hosts.get(at) {
             Some(host) if host.contains('/') => Answer::Reply(reply(302).header("location", *host)),

@@ -101,6 +101,12 @@ impl<T: KeyResolver + ?Sized> KeyResolver for Arc<T> {
 
 /// The form in which the URLs of agents and of issuers are compared. A trailing slash on a path
 /// that is not empty counts.
-pub(crate) fn canonical_url(url: &str) -> Result<TargetUri, TargetUriError> {
+///
+/// This serves the crates of this workspace and may change in any release.
+///
+/// # Errors
+/// [`TargetUriError`] where the URL has no canonical form.
+#[doc(hidden)]
+pub fn canonical_url(url: &str) -> Result<TargetUri, TargetUriError> {
     TargetUri::canonicalize(url, Rules { root_dot: RootDot::Strip, raw_host: RawHost::Convert })
 }

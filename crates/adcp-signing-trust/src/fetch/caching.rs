@@ -17,6 +17,11 @@ impl EntityTag {
         fields.get(ETAG).filter(|tag| tag.len() <= MAX_ETAG_BYTES).map(|tag| Self(tag.clone()))
     }
 
+    #[cfg(test)]
+    pub(crate) fn for_tests(tag: &'static str) -> Self {
+        Self(HeaderValue::from_static(tag))
+    }
+
     pub(super) fn value(&self) -> HeaderValue {
         self.0.clone()
     }
@@ -52,7 +57,7 @@ fn seconds(text: &str) -> Option<i64> {
 mod tests {
     use super::*;
 
-    fn fields(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+    fn fields(lines: Lines) -> HeaderMap {
         lines
             .iter()
             .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)))
@@ -62,9 +67,11 @@ mod tests {
             })
     }
 
+    type Lines = &'static [(&'static str, &'static str)];
+
     #[test]
     fn the_age_of_a_reply_is_read_from_its_fields() {
-        let table: [(&[(&str, &str)], Option<i64>); 10] = [
+        let table: [(Lines, Option<i64>); 10] = [
             (&[], None),
             (&[("cache-control", "public")], None),
             (&[("cache-control", "public, max-age=300")], Some(300)),
