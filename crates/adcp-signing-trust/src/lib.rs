@@ -4,3 +4,5 @@
 pub mod fetch;
 pub mod guard;
 pub mod jwks;
+mod jws;
+pub mod revocation;
