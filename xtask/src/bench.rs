@@ -81,8 +81,11 @@ const VERIFY: f64 = 4_500.0;
 /// Replay: 300 ns an insert, and "flat" allows this factor for the caches of the machine.
 const INSERT: f64 = 300.0;
 const FLAT: f64 = 2.0;
+/// A key from a JWKS that is held.
+const RESOLVE: f64 = 300.0;
 
-/// The comparisons. Each name is `group/function` as the benchmarks in adcp-signing-core give it.
+/// The comparisons. Each name is `group/function` as the benchmarks in adcp-signing-core
+/// and adcp-signing-trust give it.
 const ROWS: &[Row] = &[
     limit(time("sign, pipeline alone", "sign/null"), SIGN),
     limit(time("sign Ed25519 beyond primitive", "sign/ed25519_beyond_primitive"), SIGN),
@@ -112,6 +115,10 @@ const ROWS: &[Row] = &[
     limit(time("replay insert at 10^6", "replay/insert/1000000"), INSERT),
     time("replay insert at 10^7", "replay/insert/10000000"),
     limit(ratio("replay 10^7 : 10^6", "replay/insert/10000000", "replay/insert/1000000"), FLAT),
+    limit(time("resolve a key that is held", "resolve/hit"), RESOLVE),
+    limit(time("resolve without a counterparty", "resolve/hit_unnamed"), RESOLVE),
+    ratio("resolve : fixed keys", "resolve/hit", "resolve/fixed"),
+    limit(ratio("resolve at 10^5 : at 400", "resolve/hit_of_100000", "resolve/hit"), FLAT),
 ];
 
 /// Measures and prints the table. A missed target is shown, not an error: time depends on the
@@ -126,6 +133,9 @@ pub(crate) fn run(args: &BenchArgs) -> Result<bool> {
     if !args.no_run {
         let mut command = process::cargo(["bench", "--package", "adcp-signing-core"]);
         let status = process::status(command.args(["--bench", "pipeline", "--bench", "replay"]))?;
+        ensure!(status.success(), "cargo bench failed: {status}");
+        let mut command = process::cargo(["bench", "--package", "adcp-signing-trust"]);
+        let status = process::status(command.args(["--bench", "resolve"]))?;
         ensure!(status.success(), "cargo bench failed: {status}");
     }
     let folder = process::target_dir().join("criterion");

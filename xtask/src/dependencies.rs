@@ -76,6 +76,7 @@ const ONE_TLS: &[(&str, &[&str])] = &[
     ("deps-tls-aws-kms", &["--package", "adcp-signing-aws-kms"]),
     ("deps-tls-azure-key-vault", &["--package", "adcp-signing-azure-key-vault"]),
     ("deps-tls-gcp-kms", &["--package", "adcp-signing-gcp-kms"]),
+    ("deps-tls-trust", &["--package", "adcp-signing-trust"]),
     ("deps-tls-vault-transit", &["--package", "adcp-signing-vault-transit"]),
 ];
 

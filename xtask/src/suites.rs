@@ -142,6 +142,7 @@ const SUITES: &[(&str, Work)] = &[
         Work::Cargo(&["--package", "adcp-signing-http", "--all-features"]),
     ),
     ("sqlite", Work::Cargo(&["--package", "adcp-signing-sqlite", "--lib", "--tests"])),
+    ("trust", Work::Cargo(&["--package", "adcp-signing-trust", "--lib", "--tests"])),
     ("cli", Work::Cargo(&["--package", "adcp-signing-cli", "--bins", "--tests"])),
     ("doc-tests", Work::Cargo(&["--workspace", "--all-features", "--doc"])),
     ("readme-command", Work::ReadmeCommand),
