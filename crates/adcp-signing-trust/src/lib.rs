@@ -1,13 +1,21 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![doc = include_str!("../README.md")]
+#![cfg_attr(feature = "fetch", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "fetch"),
+    doc = "Where a URL of a counterparty may lead. The guide is shown with the feature `fetch`."
+)]
 
 /// The programs of the guide are tests.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "fetch"))]
 #[doc = include_str!("../../../docs/trust.md")]
 struct Guide;
 
+#[cfg(feature = "fetch")]
 pub mod fetch;
 pub mod guard;
+#[cfg(feature = "fetch")]
 pub mod jwks;
+#[cfg(feature = "fetch")]
 mod jws;
+#[cfg(feature = "fetch")]
 pub mod revocation;

@@ -77,6 +77,14 @@ impl PublicUrl {
         self.0.host_str().unwrap_or_default()
     }
 
+    /// The address, where the host is one.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        self.host().trim_start_matches('[').trim_end_matches(']').parse().ok()
+    }
+}
+
+#[cfg(feature = "fetch")]
+impl PublicUrl {
     /// The URL that a `Location` stands for.
     pub(crate) fn join(&self, location: &str) -> Result<Self, PublicUrlError> {
         let url = self.0.join(location).map_err(|_| PublicUrlError::Malformed)?;
@@ -85,11 +93,6 @@ impl PublicUrl {
 
     pub(crate) fn port(&self) -> Option<u16> {
         self.0.port_or_known_default()
-    }
-
-    /// The address, where the host is one.
-    pub(crate) fn address(&self) -> Option<IpAddr> {
-        self.host().trim_start_matches('[').trim_end_matches(']').parse().ok()
     }
 
     pub(crate) fn url(&self) -> &Url {
@@ -178,6 +181,7 @@ mod tests {
         let other = url.at_origin("/.well-known/jwks.json").unwrap();
         assert_eq!(other.as_str(), "https://buyer.example.com:9443/.well-known/jwks.json");
         assert!(url.at_origin("/#a").is_err());
+        #[cfg(feature = "fetch")]
         assert!(matches!(url.join("//10.0.0.1/x"), Err(PublicUrlError::Reserved { .. })));
     }
 
