@@ -7,7 +7,6 @@
 //! The guide is
 //! [docs/webhooks.md](https://github.com/adcp-signing/adcp-signing/blob/main/docs/webhooks.md).
 
-mod address;
 mod backoff;
 mod challenge;
 #[cfg(feature = "conformance")]
@@ -23,7 +22,6 @@ mod published;
 mod receiver;
 mod recipient;
 mod registration;
-mod resolve;
 mod sender;
 mod store;
 mod target;

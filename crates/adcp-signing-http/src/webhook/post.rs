@@ -3,16 +3,13 @@
 use std::{error::Error as StdError, sync::Arc, time::Duration};
 
 use adcp_signing_core::provider::toolkit::retry_after;
+use adcp_signing_trust::guard::{GuardedResolver, ReservedAddress, SystemResolver};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
 use reqwest::{Certificate, Client, Proxy, dns::Resolve};
 
-use super::{
-    WebhookTarget,
-    failure::AttemptFailure,
-    resolve::{Guarded, ReservedAddress, System},
-};
+use super::{WebhookTarget, failure::AttemptFailure};
 use crate::{Refusal, outbound::reqwest::plain};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -75,11 +72,11 @@ impl Guard {
         roots: Vec<Certificate>,
         proxy: Option<Proxy>,
     ) -> Result<Self, reqwest::Error> {
-        let resolver = resolver.unwrap_or_else(|| Arc::new(System));
+        let resolver = resolver.unwrap_or_else(|| Arc::new(SystemResolver));
         // A proxy of the environment would resolve names by itself.
         let builder = Client::builder()
             .no_proxy()
-            .dns_resolver(Guarded::new(resolver))
+            .dns_resolver(GuardedResolver::new(resolver))
             .tls_certs_merge(roots)
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT);
@@ -120,7 +117,7 @@ impl Post for Guard {
 fn failure(error: reqwest::Error) -> AttemptFailure {
     let mut cause: Option<&(dyn StdError + 'static)> = Some(&error);
     while let Some(error) = cause {
-        if let Some(ReservedAddress { range }) = error.downcast_ref() {
+        if let Some(ReservedAddress { range, .. }) = error.downcast_ref() {
             return AttemptFailure::ReservedAddress { range };
         }
         cause = error.source();

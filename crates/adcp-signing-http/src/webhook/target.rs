@@ -3,9 +3,8 @@
 use std::{fmt, net::IpAddr, str::FromStr};
 
 use adcp_signing_core::target_uri::{AmbiguousUrl, check_unambiguous};
+use adcp_signing_trust::guard::reserved;
 use reqwest::Url;
-
-use super::address::reserved;
 
 /// The URL of a webhook registration, as a seller may send to it ("Webhook URL validation (SSRF)",
 /// security guide): HTTPS, one canonical form, and no address that is reserved. A name is resolved
