@@ -10,7 +10,7 @@ use crate::guard::ReservedAddress;
 ///
 /// For the log of whoever fetches, never for the counterparty that named the URL: what differs
 /// between these would tell it what the network behind looks like. No message holds a URL, an
-/// address or a byte of the document.
+/// address or a byte of the document, but for the sanitized names of duplicate members.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {

@@ -300,7 +300,6 @@ impl FetcherBuilder {
         let resolver =
             if self.loopback { resolver.with_loopback_for_development() } else { resolver };
         let client = Client::builder()
-            .https_only(true)
             // Other crates of the program may turn features of reqwest on.
             .no_proxy()
             .no_gzip()

@@ -14,19 +14,22 @@ use std::{
 };
 
 use adcp_signing_core::{
-    Answer, Clock, KeyQuery, KeyResolver, ResolveError, SystemClock, VerificationKey,
+    Answer, Clock, KeyQuery, KeyResolver, ResolveError, SystemClock, UnixSeconds, VerificationKey,
     resolver::{DiscoveryFailure, canonical_url},
     revocation::RevocationPolicy,
 };
 use futures_util::{StreamExt as _, stream};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 pub use self::agent::{Agent, AgentError};
-use self::budget::Holders;
 pub(crate) use self::{
     agent::WELL_KNOWN_JWKS,
     budget::Budget,
     source::{Context, JwksSource, Owner},
+};
+use self::{
+    budget::Holders,
+    source::{COOLDOWN, within},
 };
 use crate::fetch::Fetcher;
 
@@ -54,7 +57,8 @@ type Found = Result<Option<Arc<VerificationKey>>, ResolveError>;
 /// - The keys of every agent have to have been seen once, or the answer is
 ///   [`DiscoveryFailure::JwksUnavailable`]: another agent may have the key too.
 /// - Where nobody has the key, all sets are looked through again at once if there are no more than 16
-///   agents. With more, those alone that are due: a new key is found once its set is.
+///   agents. With more, those alone that are due, and once in 30 seconds: a new key is found once
+///   its set is.
 /// - An agent can publish the public key of another one. Until both sets were seen with it, messages
 ///   of the other one are taken for its own. Name the counterparty wherever something other than the
 ///   message proves it.
@@ -88,6 +92,8 @@ struct Inner {
     max_agents: usize,
     /// By canonical URL.
     agents: RwLock<HashMap<String, Arc<JwksSource>>>,
+    /// When the sets of many agents were last searched for a key that nobody had.
+    searched: Mutex<Option<UnixSeconds>>,
 }
 
 /// Settings of a [`JwksResolver`].
@@ -144,6 +150,7 @@ impl JwksResolver {
             Entry::Vacant(_) if len >= max => Err(AddAgentError::Full { max }),
             Entry::Vacant(entry) => {
                 entry.insert(Arc::new(agent.into_source()));
+                *self.0.searched.lock() = None;
                 Ok(())
             }
         }
@@ -228,15 +235,22 @@ impl JwksResolver {
     async fn fetch_unnamed(&self, keyid: &str) -> Found {
         let sources: Vec<_> = self.0.agents.read().values().map(Arc::clone).collect();
         let is_few = sources.len() <= MAX_SEARCHED;
-        let fetches = sources.clone().into_iter().map(async |source| {
-            if is_few {
-                // What fails is remembered.
-                drop(self.find(source, keyid).await);
-            } else {
-                source.refresh(&self.0.context).await;
-            }
-        });
-        stream::iter(fetches).buffer_unordered(MAX_SEARCHED).collect::<()>().await;
+        let is_searched = !is_few && {
+            let now = self.0.context.clock.now();
+            self.0.searched.lock().is_some_and(|last| within(last, COOLDOWN, now))
+        };
+        if !is_searched {
+            let fetches = sources.clone().into_iter().map(async |source| {
+                if is_few {
+                    // What fails is remembered.
+                    drop(self.find(source, keyid).await);
+                } else {
+                    source.refresh(&self.0.context).await;
+                }
+            });
+            stream::iter(fetches).buffer_unordered(MAX_SEARCHED).collect::<()>().await;
+            *self.0.searched.lock() = Some(self.0.context.clock.now());
+        }
         if let Some(found) = self.find_unnamed(keyid) {
             return found.await;
         }
@@ -350,6 +364,7 @@ impl JwksResolverBuilder {
             context: self.context,
             max_agents: self.max_agents,
             agents: RwLock::default(),
+            searched: Mutex::default(),
         }))
     }
 }

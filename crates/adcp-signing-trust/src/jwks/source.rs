@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The least time between two fetches of one set, and how long a failure is remembered, in seconds.
-const COOLDOWN: i64 = 30;
+pub(super) const COOLDOWN: i64 = 30;
 /// How long a set is held whose server names no time, in seconds.
 const DEFAULT_FRESH: i64 = 300;
 
@@ -340,7 +340,7 @@ impl Owner {
 }
 
 /// Whether no more than `seconds` have passed. A moment that is still to come is not within.
-fn within(since: UnixSeconds, seconds: i64, now: UnixSeconds) -> bool {
+pub(super) fn within(since: UnixSeconds, seconds: i64, now: UnixSeconds) -> bool {
     (0..=seconds).contains(&now.since(since))
 }
 
