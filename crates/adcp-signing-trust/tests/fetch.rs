@@ -121,8 +121,8 @@ async fn without_the_setting_for_development_this_machine_is_reserved() {
 }
 
 #[tokio::test]
-async fn a_name_is_resolved_once_for_each_connection_and_the_checked_address_is_dialed() {
-    let server = Server::of(JWKS).await;
+async fn a_name_is_resolved_once_for_each_fetch_and_the_checked_address_is_dialed() {
+    let server = Server::start(|_| Answer::Open(reply(200).body(JWKS))).await;
     let names = Arc::new(Names::default());
     // A resolver that is asked twice would get the address of the metadata service.
     names.set(BUYER, &[&["127.0.0.1"], &["169.254.169.254"]]);

@@ -38,6 +38,8 @@ pub(crate) enum Answer {
     Slowly(Vec<u8>, Duration),
     /// Not at all, with an open connection.
     Never,
+    /// With this, on a connection that stays open.
+    Open(CannedReply),
     /// With a reply after this time.
     Late(Duration, CannedReply),
 }
@@ -158,6 +160,10 @@ async fn serve(
     match handler(&asked) {
         Answer::Reply(reply) => {
             write(&mut connection, &reply.to_bytes()).await;
+        }
+        Answer::Open(reply) => {
+            write(&mut connection, &reply.to_bytes()).await;
+            std::future::pending::<()>().await;
         }
         Answer::Late(after, reply) => {
             tokio::time::sleep(after).await;
