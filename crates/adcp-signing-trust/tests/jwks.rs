@@ -206,6 +206,17 @@ async fn keys_are_held_for_as_long_as_the_server_says_within_the_bounds() {
 }
 
 #[tokio::test]
+async fn a_refresh_holds_keys_no_longer_than_the_bound_whatever_the_server_says() {
+    let stage = Stage::new().await;
+    stage.serve(CannedReply::new(200).header("cache-control", "max-age=86400").body(jwks(&["a"])));
+    for (after, fetches) in [(0, 1), (1800, 1), (1, 2)] {
+        stage.clock.advance(after);
+        stage.keys.refresh().await;
+        assert_eq!(stage.fetches(), fetches, "{after}");
+    }
+}
+
+#[tokio::test]
 async fn keys_outlast_an_outage_to_their_bound_and_no_further() {
     for (policy, bound) in
         [(RevocationPolicy::baseline(), 1800), (RevocationPolicy::production(), 300)]

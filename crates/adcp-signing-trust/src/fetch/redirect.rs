@@ -42,11 +42,7 @@ impl Redirects {
 /// suffixes included. None of an address, of a public suffix, and of a host under a suffix that the
 /// list does not know.
 fn registrable_domain(url: &PublicUrl) -> Option<&str> {
-    // The crate takes the last labels of an address for a domain, and every unknown top-level
-    // domain for a suffix.
-    if url.address().is_some() {
-        return None;
-    }
+    // The crate takes every unknown top-level domain for a suffix, the end of an address too.
     let domain = psl::domain(url.host().as_bytes())?;
     let is_known = domain.suffix().is_known();
     is_known.then_some(())?;
