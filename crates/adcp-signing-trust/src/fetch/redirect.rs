@@ -1,6 +1,6 @@
 //! Which redirects are followed: those of two well-known documents, within their site.
 
-use crate::guard::PublicUrl;
+use crate::guard::{PublicUrl, literal_address};
 
 /// How many redirects of one document are followed.
 pub(super) const MAX_HOPS: usize = 3;
@@ -30,7 +30,7 @@ impl Redirects {
                     let host = url.host();
                     host.strip_prefix("www.").unwrap_or(host).to_owned()
                 };
-                asked.address().is_none() && bare(asked) == bare(target)
+                literal_address(asked.url()).is_none() && bare(asked) == bare(target)
             }
             Self::SameSite => registrable_domain(asked)
                 .is_some_and(|site| registrable_domain(target) == Some(site)),

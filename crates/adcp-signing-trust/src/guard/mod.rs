@@ -7,5 +7,5 @@ mod url;
 pub use self::{
     address::reserved,
     resolve::{GuardedResolver, ReservedAddress, SystemResolver},
-    url::{PublicUrl, PublicUrlError},
+    url::{PublicUrl, PublicUrlError, literal_address, parse_url},
 };

@@ -1,4 +1,4 @@
-//! `PublicUrl`: a URL of a counterparty, checked before anything is fetched from it.
+//! `PublicUrl`: a URL of a counterparty, checked before anything is fetched from it or sent to it.
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
@@ -24,33 +24,49 @@ use super::address::reserved;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct PublicUrl(Url);
 
-/// Why nothing is fetched from a URL.
+/// Why a URL is not public. Nothing is fetched from it, or sent to it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublicUrlError {
     /// Implementations read the URL in different ways.
-    #[error("nothing is fetched from this URL: {0}")]
+    #[error("not a public URL: {0}")]
     Ambiguous(#[from] AmbiguousUrl),
     /// The URL is not one.
-    #[error(
-        "nothing is fetched from this URL: it cannot be parsed; write https://, a host and a path"
-    )]
+    #[error("not a public URL: it cannot be parsed; write https://, a host and a path")]
     Malformed,
     /// The URL has a fragment, which is never sent.
-    #[error("nothing is fetched from this URL: remove the fragment")]
+    #[error("not a public URL: remove the fragment")]
     Fragment,
     /// The scheme is not `https`.
-    #[error("nothing is fetched from this URL: the scheme is not https; publish an https URL")]
+    #[error("not a public URL: the scheme is not https; name an https URL")]
     NotHttps,
     /// The host is an address that no public server has.
     #[error(
-        "nothing is fetched from this URL: its address is reserved ({range}); publish a name or an \
-         address that the internet reaches"
+        "not a public URL: its address is reserved ({range}); name a host that the internet reaches"
     )]
     Reserved {
         /// What the address is reserved for.
         range: &'static str,
     },
+}
+
+/// Parses a URL of one canonical form, without a fragment. Scheme and host are still to be judged.
+///
+/// # Errors
+/// [`PublicUrlError::Ambiguous`], [`PublicUrlError::Malformed`], [`PublicUrlError::Fragment`].
+pub fn parse_url(url: &str) -> Result<Url, PublicUrlError> {
+    check_unambiguous(url)?;
+    let url = Url::parse(url).map_err(|_| PublicUrlError::Malformed)?;
+    if url.fragment().is_some() {
+        return Err(PublicUrlError::Fragment);
+    }
+    Ok(url)
+}
+
+/// The address, where the host of a URL is one. No resolver is asked about it.
+pub fn literal_address(url: &Url) -> Option<IpAddr> {
+    // An IPv6 address stands in brackets.
+    url.host_str()?.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
 impl PublicUrl {
@@ -76,10 +92,11 @@ impl PublicUrl {
     pub(crate) fn host(&self) -> &str {
         self.0.host_str().unwrap_or_default()
     }
+}
 
-    /// The address, where the host is one.
-    pub(crate) fn address(&self) -> Option<IpAddr> {
-        self.host().trim_start_matches('[').trim_end_matches(']').parse().ok()
+impl From<PublicUrl> for Url {
+    fn from(url: PublicUrl) -> Self {
+        url.0
     }
 }
 
@@ -104,17 +121,13 @@ impl FromStr for PublicUrl {
     type Err = PublicUrlError;
 
     fn from_str(url: &str) -> Result<Self, PublicUrlError> {
-        check_unambiguous(url)?;
-        let url = Self(Url::parse(url).map_err(|_| PublicUrlError::Malformed)?);
-        if url.0.fragment().is_some() {
-            return Err(PublicUrlError::Fragment);
-        }
-        if url.0.scheme() != "https" {
+        let url = parse_url(url)?;
+        if url.scheme() != "https" {
             return Err(PublicUrlError::NotHttps);
         }
-        match url.address().and_then(reserved) {
+        match literal_address(&url).and_then(reserved) {
             Some(range) => Err(PublicUrlError::Reserved { range }),
-            None => Ok(url),
+            None => Ok(Self(url)),
         }
     }
 }
@@ -150,6 +163,7 @@ mod tests {
             ("https://[::1]/", "loopback"),
             ("https://[::ffff:7f00:1]/", "IPv4 mapped"),
             ("https://[64:ff9b::a9fe:a9fe]/", "link-local"),
+            ("https://[fd00:ec2::254]/", "unique local"),
         ] {
             let error = refused(url);
             assert!(
@@ -163,6 +177,7 @@ mod tests {
             "https://0x7f.1/",
             "https://2130706433/",
             "https://buyer.example.com./",
+            "https://buyer.example.com/?",
             "ftp://buyer.example.com/",
             "/jwks.json",
             "",
