@@ -224,10 +224,11 @@ mod tests {
             "adcp_signing.verify_request",
         ];
         const CRATES: [&str; 2] = ["adcp_signing_core::", "adcp_signing_http::"];
-        const TARGETS: [&str; 5] = [
+        const TARGETS: [&str; 6] = [
             "adcp_signing::http",
             "adcp_signing::operator",
             "adcp_signing::sign",
+            "adcp_signing::trust",
             "adcp_signing::verify",
             "adcp_signing::webhook",
         ];
