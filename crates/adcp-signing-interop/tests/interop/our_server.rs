@@ -15,7 +15,7 @@ use adcp_signing_interop::{Answer, Change, Message, Wire};
 use axum::{
     Json, Router,
     body::{Body, Bytes, to_bytes},
-    extract::{Request, State},
+    extract::{OriginalUri, Request, State},
     http::StatusCode,
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse as _, Response},
@@ -135,6 +135,8 @@ async fn on_the_way(
     if change == Change::Target {
         let target = parts.uri.path_and_query().unwrap().as_str();
         parts.uri = other_target(target).parse().unwrap();
+        // The router in front has noted the old one.
+        parts.extensions.remove::<OriginalUri>();
     }
     let request = || Request::from_parts(parts.clone(), Body::from(body.clone()));
     if change == Change::Replay {
