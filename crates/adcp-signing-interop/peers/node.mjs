@@ -2,8 +2,8 @@
 //
 // It has no logic of its own: signatures are made and verified by the public API of the package. It
 // reads one JSON object a line and answers each with one. The first gives the public keys of the
-// other side and the secret for HMAC; each further one is a message to sign and send. The argument
-// is the folder whose `node_modules` has the package.
+// other side and the secret for HMAC; each further one is a message to sign and send, or a call by
+// MCP. The argument is the folder whose `node_modules` has the package.
 
 import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
@@ -20,8 +20,17 @@ const {
   WebhookSignatureError,
 } = require('@adcp/sdk/signing/server');
 
-const { SingleAgentClient } = require('@adcp/sdk');
-const { createWebhookEmitter } = require('@adcp/sdk/server');
+const { closeMCPConnections, ProtocolClient, SingleAgentClient } = require('@adcp/sdk');
+const { createWebhookEmitter, mcpToolNameResolver } = require('@adcp/sdk/server');
+const { Client } = require('@modelcontextprotocol/sdk/client/index.js');
+const {
+  StreamableHTTPClientTransport,
+} = require('@modelcontextprotocol/sdk/client/streamableHttp.js');
+const { McpServer } = require('@modelcontextprotocol/sdk/server/mcp.js');
+const {
+  StreamableHTTPServerTransport,
+} = require('@modelcontextprotocol/sdk/server/streamableHttp.js');
+const { z } = require('zod');
 
 const ALGORITHMS = { ed25519: ['ed25519'], 'ecdsa-p256-sha256': ['ec', { namedCurve: 'P-256' }] };
 const OPERATION = 'create_media_buy';
@@ -46,29 +55,28 @@ function makeKeys() {
   return { own, published };
 }
 
-/** The server: the first segment of a path names the profile. */
+/** The server: the first segment of a path names the profile, or is `mcp` before a version. */
 function verifying({ jwks, hmac_secret: webhookSecret }) {
   const agent = { id: 'seller', name: 'seller', agent_uri: 'http://127.0.0.1', protocol: 'mcp' };
   const legacy = new SingleAgentClient(agent, { webhookSecret });
   const keys = new StaticJwksResolver(jwks.keys);
   const webhooks = createWebhookVerifier({ jwks: keys });
   const replayStore = new InMemoryReplayStore();
-  const requests = new Map(
-    ['3.0', '3.1', '3.2'].map(version => [
-      version,
-      createExpressVerifier({
-        capability: {
-          supported: true,
-          covers_content_digest: version === '3.2' ? 'required' : 'either',
-          required_for: [OPERATION],
-        },
-        jwks: keys,
-        replayStore,
-        resolveOperation: () => OPERATION,
-        getUrl: request => `http://${request.headers.host}${request.url}`,
-      }),
-    ])
-  );
+  const verifierOf = (version, resolveOperation) =>
+    createExpressVerifier({
+      capability: {
+        supported: true,
+        covers_content_digest: version === '3.2' ? 'required' : 'either',
+        required_for: [OPERATION],
+      },
+      jwks: keys,
+      replayStore,
+      resolveOperation,
+      getUrl: request => `http://${request.headers.host}${request.url}`,
+    });
+  const versions = ['3.0', '3.1', '3.2'];
+  const requests = new Map(versions.map(each => [each, verifierOf(each, () => OPERATION)]));
+  const mcp = new Map(versions.map(each => [each, verifierOf(each, mcpToolNameResolver)]));
   return createServer(async (request, response) => {
     const reply = (status, value, headers = {}) => {
       response.writeHead(status, { 'content-type': 'application/json', ...headers });
@@ -79,7 +87,7 @@ function verifying({ jwks, hmac_secret: webhookSecret }) {
       for await (const chunk of request) chunks.push(chunk);
       const body = Buffer.concat(chunks).toString('utf8');
       const { method, url, headers } = request;
-      const profile = url.split('/')[1];
+      const [, profile, version] = url.split('/');
       if (profile === 'hmac') {
         const signature = headers['x-adcp-signature'] ?? '';
         const timestamp = headers['x-adcp-timestamp'] ?? '';
@@ -100,10 +108,15 @@ function verifying({ jwks, hmac_secret: webhookSecret }) {
           set: (name, value) => ({ json: said => reply(code, said, { [name]: value }) }),
         }),
       };
-      await requests.get(profile)(request, express, error => {
+      let answering;
+      const verify = profile === 'mcp' ? mcp.get(version) : requests.get(profile);
+      await verify(request, express, error => {
         if (error) throw error;
-        reply(200, { keyid: request.verifiedSigner?.keyid ?? null, body });
+        const keyid = request.verifiedSigner?.keyid ?? null;
+        const isMcp = profile === 'mcp';
+        answering = isMcp ? answerMcp(request, response, keyid, body) : reply(200, { keyid, body });
       });
+      await answering;
     } catch (error) {
       if (error instanceof WebhookSignatureError) {
         const challenge = { 'WWW-Authenticate': `Signature error="${error.code}"` };
@@ -113,6 +126,81 @@ function verifying({ jwks, hmac_secret: webhookSecret }) {
       }
     }
   });
+}
+
+/** Answers a message of MCP, without a session. The tool names the key that signed its call. */
+async function answerMcp(request, response, keyid, body) {
+  if (request.method !== 'POST') {
+    response.writeHead(405).end();
+    return;
+  }
+  const server = new McpServer({ name: 'seller', version: '1.0.0' });
+  server.registerTool(OPERATION, { inputSchema: { budget: z.number() } }, ({ budget }) => ({
+    content: [{ type: 'text', text: JSON.stringify({ keyid, budget }) }],
+  }));
+  const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: undefined });
+  response.on('close', () => server.close());
+  await server.connect(transport);
+  await transport.handleRequest(request, response, JSON.parse(body));
+}
+
+/**
+ * Calls the tool by MCP, signed where there is a key, and gives its text, or the first refusal. The
+ * client is the SDK of MCP with a fetch that signs, or this package's own.
+ */
+async function callMcp(own, { client, url, keyid, budget }) {
+  const key = own.get(keyid);
+  const plain = globalThis.fetch;
+  let refusal;
+  const recording = async (...request) => {
+    const response = await plain(...request);
+    if (response.status === 401) {
+      refusal ??= { status: 401, challenge: response.headers.get('www-authenticate'), body: '' };
+    }
+    return response;
+  };
+  try {
+    const call = client === 'agent' ? callByAgent : callBySdk;
+    return { status: 200, body: await call(recording, url, key, { budget }) };
+  } catch (error) {
+    if (refusal) return refusal;
+    throw error;
+  } finally {
+    globalThis.fetch = plain;
+  }
+}
+
+async function callBySdk(upstream, url, key, order) {
+  const fetch = key ? createSigningFetch(upstream, key, { coverContentDigest: true }) : upstream;
+  const client = new Client({ name: 'buyer', version: '1.0.0' });
+  const transport = new StreamableHTTPClientTransport(new URL(url), { fetch });
+  try {
+    await client.connect(transport);
+    const { tools } = await client.listTools();
+    if (!tools.some(tool => tool.name === OPERATION)) throw new Error('the tool is not listed');
+    const answer = await client.callTool({ name: OPERATION, arguments: order });
+    await transport.terminateSession();
+    return answer.content[0].text;
+  } finally {
+    await client.close();
+  }
+}
+
+/** It asks the seller which calls to sign. */
+async function callByAgent(upstream, url, key, order) {
+  // It takes no other.
+  globalThis.fetch = upstream;
+  const agent = { id: 'seller', name: 'seller', agent_uri: url, protocol: 'mcp' };
+  if (key) {
+    const { keyid: kid, alg, privateKey: private_key } = key;
+    agent.request_signing = { kid, alg, private_key, agent_url: 'https://buyer.example.com' };
+  }
+  try {
+    const answer = await ProtocolClient.callTool(agent, OPERATION, order);
+    return answer.content[0].text;
+  } finally {
+    await closeMCPConnections();
+  }
 }
 
 /** Signs a webhook by the legacy HMAC, sends it, and gives what came back. */
@@ -171,8 +259,13 @@ say({
 for await (const line of { [Symbol.asyncIterator]: () => lines }) {
   try {
     const message = JSON.parse(line);
-    const hmac = () => sendHmac(own.get('unpublished'), known.hmac_secret, message);
-    say(await (message.profile === 'hmac' ? hmac() : send(own, message)));
+    if (message.profile === 'hmac') {
+      say(await sendHmac(own.get('unpublished'), known.hmac_secret, message));
+    } else if (message.profile === 'mcp') {
+      say(await callMcp(own, message));
+    } else {
+      say(await send(own, message));
+    }
   } catch (error) {
     say({ failure: `${error}${error.cause ? `: ${error.cause}` : ''}` });
   }

@@ -10,6 +10,7 @@
 
 mod hmac;
 mod keys;
+mod mcp;
 mod our_client;
 mod our_server;
 mod peer;
@@ -125,6 +126,7 @@ async fn peers_verify_what_we_sign_and_we_verify_what_they_sign() -> Result<(), 
         let outcome = exchange(&mut pair, drawn).await;
         let mut faults = show_faults(&mut pair, peer).await;
         faults.extend(hmac::exchange(&mut pair.peer, peer, &pair.server.base()).await);
+        faults.extend(mcp::exchange(&mut pair, peer).await);
         pair.peer.stop().await;
         (outcome, faults)
     };

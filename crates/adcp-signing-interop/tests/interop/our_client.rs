@@ -48,8 +48,13 @@ impl OurClient {
         Self { base, plain, signers }
     }
 
+    /// Signs with the key of a message, under its profile.
+    pub(crate) fn signer(&self, message: &Message) -> Signer {
+        self.signers[&(message.lane.wire, message.keyid())].clone()
+    }
+
     pub(crate) async fn send(&self, message: &Message) -> Answer {
-        let mut signer = self.signers[&(message.lane.wire, message.keyid())].clone();
+        let mut signer = self.signer(message);
         if matches!(message.lane.wire, Wire::Request(_)) {
             signer = signer.with_digest_coverage(match message.digest {
                 true => DigestCoverage::Always,

@@ -27,7 +27,7 @@ use tower::Layer as _;
 
 use crate::transit::{alter, other_target};
 
-const OPERATION: &str = "create_media_buy";
+pub(crate) const OPERATION: &str = "create_media_buy";
 
 /// What a server says of a message that it accepted: a peer's, and ours.
 #[derive(Debug, Serialize, Deserialize)]
@@ -67,8 +67,7 @@ impl OurServer {
         let keys = JwkSet::parse(jwks.to_string().as_bytes()).unwrap();
         let keys = Arc::new(StaticKeys::from_jwks(&keys));
         let replay = Arc::new(InMemoryReplayStore::default());
-        let mut app = Router::new();
-        for wire in Wire::ALL {
+        let verify = |wire: Wire| {
             let capability = RequestSigningCapability::supported_with(match wire {
                 Wire::Request(WireVersion::V3_0 | WireVersion::V3_1) => DigestPolicy::Either,
                 _ => DigestPolicy::Required,
@@ -79,10 +78,13 @@ impl OurServer {
                 .revocation(InMemoryRevocation::default())
                 .replay(Arc::clone(&replay))
                 .build();
-            let verify = Verify::new(verifier, base.clone());
+            Verify::new(verifier, base.clone())
+        };
+        let mut app = Router::new();
+        for wire in Wire::ALL {
             let layer = match wire {
-                Wire::Request(_) => verify.operation(OPERATION),
-                Wire::Webhook => verify.webhooks(),
+                Wire::Request(_) => verify(wire).operation(OPERATION),
+                Wire::Webhook => verify(wire).webhooks(),
             };
             let inner = Router::new().fallback(answer).layer(layer);
             app = app.nest(&format!("/{}", wire.name()), inner);
@@ -90,7 +92,8 @@ impl OurServer {
         let change = Arc::new(Mutex::new(Change::None));
         let app = Router::new()
             .fallback_service(from_fn_with_state(Arc::clone(&change), on_the_way).layer(app))
-            .merge(crate::hmac::receiver());
+            .merge(crate::hmac::receiver())
+            .merge(crate::mcp::server(verify));
         let task = tokio::spawn(async move {
             axum::serve(listener, app.into_make_service()).await.unwrap();
         });

@@ -102,6 +102,15 @@ impl PeerProcess {
         }
     }
 
+    /// Has our tool called by MCP, and gives its text, or the refusal.
+    pub(crate) async fn call_mcp(&mut self, order: &Value) -> Result<String, Answer> {
+        match self.order(order).await {
+            Said::Answer { challenge: Some(challenge), .. } => Err(refused(&challenge)),
+            Said::Answer { body, .. } => Ok(body),
+            Said::Failure { failure } => Err(Answer::Fails(failure.into())),
+        }
+    }
+
     async fn order(&mut self, order: &Value) -> Said {
         self.input.write_all(format!("{order}\n").as_bytes()).await.unwrap();
         let line = timeout(ANSWERS_WITHIN, self.output.next_line()).await;
@@ -123,10 +132,7 @@ impl PeerProcess {
             "age": message.change.age(),
         });
         match self.order(&order).await {
-            Said::Answer { challenge: Some(challenge), .. } => {
-                let challenge = Challenge::parse(&challenge).expect("a challenge with a code");
-                Answer::Refuses(challenge.code().to_owned().into())
-            }
+            Said::Answer { challenge: Some(challenge), .. } => refused(&challenge),
             Said::Answer { status, body, .. } => {
                 Accepted::judge(status.try_into().unwrap(), &body, message)
             }
@@ -140,4 +146,9 @@ impl PeerProcess {
         let ended = timeout(ANSWERS_WITHIN, self.child.wait()).await;
         assert!(ended.expect("the peer ends when its input ends").unwrap().success());
     }
+}
+
+fn refused(challenge: &str) -> Answer {
+    let challenge = Challenge::parse(challenge).expect("a challenge with a code");
+    Answer::Refuses(challenge.code().to_owned().into())
 }
