@@ -87,11 +87,6 @@ impl PublicUrl {
     pub fn at_origin(&self, path: &str) -> Result<Self, PublicUrlError> {
         format!("{}{path}", self.origin()).parse()
     }
-
-    /// The host, in lower case and A-labels; an IPv6 address in brackets.
-    pub(crate) fn host(&self) -> &str {
-        self.0.host_str().unwrap_or_default()
-    }
 }
 
 impl From<PublicUrl> for Url {
@@ -102,6 +97,11 @@ impl From<PublicUrl> for Url {
 
 #[cfg(feature = "fetch")]
 impl PublicUrl {
+    /// The host, in lower case and A-labels; an IPv6 address in brackets.
+    pub(crate) fn host(&self) -> &str {
+        self.0.host_str().unwrap_or_default()
+    }
+
     /// The URL that a `Location` stands for.
     pub(crate) fn join(&self, location: &str) -> Result<Self, PublicUrlError> {
         let url = self.0.join(location).map_err(|_| PublicUrlError::Malformed)?;
