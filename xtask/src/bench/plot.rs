@@ -16,6 +16,7 @@ const FOLDER: &str = "docs/plots";
 const PLOTS: &[(&str, &str, Shown)] = &[
     ("signing-targets", "Signing and verifying", Shown::Targets),
     ("signing-ratios", "Signing and verifying", Shown::Ratios),
+    ("server-targets", "A server that verifies", Shown::Targets),
     ("key-services-ratios", "Key services", Shown::Ratios),
 ];
 
