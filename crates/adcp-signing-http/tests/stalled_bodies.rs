@@ -27,8 +27,8 @@ use tokio::{
 
 const CONNECTIONS: usize = 1_000;
 const OTHERS: usize = 20;
-/// How long a body may take here.
-const LIMIT: Duration = Duration::from_secs(2);
+/// How long a body may take here: longer than a busy machine needs for one of the others.
+const LIMIT: Duration = Duration::from_secs(4);
 const BODY_BYTES: usize = 256 << 10;
 const SMALL: &[u8] = br#"{"budget":1000}"#;
 const WAVES: usize = 2;
@@ -69,16 +69,19 @@ async fn wave(key: &Arc<InMemoryProvider>, server: SocketAddr, body: &[u8]) {
     for _ in 0..CONNECTIONS {
         stalled.push(send(server, &head, &body[..body.len() / 2]).await);
     }
-    for _ in 0..OTHERS {
+    for other_number in 0..OTHERS {
         let head = signed_head(&signer(key), server, PATH, SMALL).await;
         let mut other = send(server, &head, SMALL).await;
         let mut answer = vec![0; 1024];
         let length = timeout(PATIENCE, other.read(&mut answer)).await.unwrap().unwrap();
         let answer = String::from_utf8_lossy(&answer[..length]);
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        if other_number == 0 {
+            let waiting = stalled.last().unwrap().try_read(&mut [0]);
+            let waiting = waiting.unwrap_err().kind();
+            assert_eq!(waiting, ErrorKind::WouldBlock, "the first of the others did not wait");
+        }
     }
-    let waiting = stalled.last().unwrap().try_read(&mut [0]);
-    assert_eq!(waiting.unwrap_err().kind(), ErrorKind::WouldBlock, "the others did not wait");
     for stream in stalled {
         let answer = rest(stream).await;
         assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");

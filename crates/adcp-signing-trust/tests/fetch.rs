@@ -239,7 +239,7 @@ async fn a_slow_or_silent_server_costs_the_time_limit_and_no_more() {
         let begun = Instant::now();
         let error = get(&fetcher, &server.url(BUYER, PATH), &Document::JWKS).await.unwrap_err();
         assert!(matches!(error, FetchError::TimedOut), "{answer:?}: {error:?}");
-        assert!(begun.elapsed() < Duration::from_secs(5), "{answer:?}");
+        assert!(begun.elapsed() < Duration::from_secs(20), "{answer:?}");
     }
 }
 

@@ -74,7 +74,7 @@ fn flipped(signature: &str) -> String {
 
 /// Sends deliveries both ways, and gives what was answered wrongly.
 pub(crate) async fn exchange(peer: &mut PeerProcess, of: Peer, our_server: &str) -> Vec<String> {
-    let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20));
+    let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60));
     let http = http.build().unwrap();
     let mut wrong = Vec::new();
     let mut total = 0;

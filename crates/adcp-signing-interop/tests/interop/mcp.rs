@@ -39,7 +39,7 @@ use crate::{Pair, our_client::OurClient, our_server::OPERATION, peer::PeerProces
 const WIRES: [WireVersion; 2] = [WireVersion::V3_1, WireVersion::V3_2];
 const ALGORITHMS: [Algorithm; 2] = [Algorithm::Ed25519, Algorithm::EcdsaP256Sha256];
 const BUDGET: u32 = 1_000;
-const ENDS_WITHIN: Duration = Duration::from_secs(20);
+const ENDS_WITHIN: Duration = Duration::from_secs(60);
 
 /// Their clients: the SDK of MCP, and their own.
 const THEIR_CLIENTS: [&str; 2] = ["sdk", "agent"];

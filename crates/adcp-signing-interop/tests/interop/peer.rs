@@ -16,7 +16,7 @@ use crate::our_server::Accepted;
 
 /// The Python package is slow to import where nothing of it is compiled yet.
 const STARTS_WITHIN: Duration = Duration::from_secs(240);
-const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
+const ANSWERS_WITHIN: Duration = Duration::from_secs(120);
 
 pub(crate) struct PeerProcess {
     child: Child,
