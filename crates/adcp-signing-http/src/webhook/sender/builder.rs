@@ -18,8 +18,13 @@ const CONCURRENCY: usize = 64;
 /// Builds a [`WebhookSender`]; `build` appears once a store is given.
 #[must_use = "a builder does nothing until it is built"]
 pub struct WebhookSenderBuilder<S = ()> {
-    signer: Signer,
     store: S,
+    settings: Settings,
+}
+
+/// Everything but the store, whose type changes.
+struct Settings {
+    signer: Signer,
     registrations: Option<Box<dyn Registrations>>,
     observer: Box<dyn DeliveryObserver>,
     clock: Arc<dyn Clock>,
@@ -47,9 +52,8 @@ pub enum SenderError {
 
 impl WebhookSenderBuilder {
     pub(super) fn new(signer: Signer) -> Self {
-        Self {
+        let settings = Settings {
             signer,
-            store: (),
             registrations: None,
             observer: Box::new(|_| {}),
             clock: Arc::new(SystemClock),
@@ -58,86 +62,66 @@ impl WebhookSenderBuilder {
             resolver: None,
             roots: Vec::new(),
             proxy: None,
-        }
+        };
+        Self { store: (), settings }
     }
 }
 
 impl<S> fmt::Debug for WebhookSenderBuilder<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WebhookSenderBuilder").field("signer", &self.signer).finish_non_exhaustive()
+        f.debug_struct("WebhookSenderBuilder")
+            .field("signer", &self.settings.signer)
+            .finish_non_exhaustive()
     }
 }
 
 impl<S> WebhookSenderBuilder<S> {
     /// Where deliveries wait.
     pub fn store<T: DeliveryStore + 'static>(self, store: T) -> WebhookSenderBuilder<T> {
-        let Self {
-            signer,
-            registrations,
-            observer,
-            clock,
-            backoff,
-            concurrency,
-            resolver,
-            roots,
-            proxy,
-            ..
-        } = self;
-        WebhookSenderBuilder {
-            signer,
-            store,
-            registrations,
-            observer,
-            clock,
-            backoff,
-            concurrency,
-            resolver,
-            roots,
-            proxy,
-        }
+        WebhookSenderBuilder { store, settings: self.settings }
     }
 
     /// Where the registrations are found that deliveries refer to. Without it deliveries go to URLs
     /// alone, signed by RFC 9421.
     pub fn registrations(mut self, registrations: impl Registrations + 'static) -> Self {
-        self.registrations = Some(Box::new(registrations));
+        self.settings.registrations = Some(Box::new(registrations));
         self
     }
 
     /// Who hears what becomes of deliveries.
     pub fn observer(mut self, observer: impl DeliveryObserver + 'static) -> Self {
-        self.observer = Box::new(observer);
+        self.settings.observer = Box::new(observer);
         self
     }
 
     /// The pauses and the horizon, in place of 10 seconds to an hour, for a day.
     pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.backoff = backoff;
+        self.settings.backoff = backoff;
         self
     }
 
     /// How many attempts are made at a time, in place of 64.
     pub fn concurrency(mut self, attempts: std::num::NonZeroUsize) -> Self {
-        self.concurrency = attempts.get();
+        self.settings.concurrency = attempts.get();
         self
     }
 
     /// The clock of deliveries, in place of the system's. That of signatures is the signer's.
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
-        self.clock = Arc::new(clock);
+        self.settings.clock = Arc::new(clock);
         self
     }
 
     /// Resolves names, in place of the system's resolver. Its answers are checked in the same way.
     pub fn resolver(mut self, resolver: impl Resolve + 'static) -> Self {
-        self.resolver = Some(Arc::new(resolver));
+        self.settings.resolver = Some(Arc::new(resolver));
         self
     }
 
     /// Trusts the certificates that this root signed as well as those that the system trusts: for
     /// receivers of a private PKI, and for tests.
     pub fn root_certificate(mut self, root: Certificate) -> Self {
-        self.roots.push(root);
+        self.settings.roots.push(root);
         self
     }
 
@@ -145,7 +129,7 @@ impl<S> WebhookSenderBuilder<S> {
     /// refuse reserved addresses: this sender cannot. Without it no proxy is used, not even one of
     /// the environment.
     pub fn proxy(mut self, proxy: Proxy) -> Self {
-        self.proxy = Some(proxy);
+        self.settings.proxy = Some(proxy);
         self
     }
 }
@@ -156,24 +140,25 @@ impl<S: DeliveryStore + 'static> WebhookSenderBuilder<S> {
     /// # Errors
     /// [`SenderError`].
     pub fn build(mut self) -> Result<WebhookSender, SenderError> {
-        let roots = std::mem::take(&mut self.roots);
-        let post = Guard::new(self.resolver.take(), roots, self.proxy.take());
+        let Settings { resolver, roots, proxy, .. } = &mut self.settings;
+        let post = Guard::new(resolver.take(), std::mem::take(roots), proxy.take());
         self.build_on(post.map_err(SenderError::Client)?)
     }
 
     pub(super) fn build_on(self, post: impl Post + 'static) -> Result<WebhookSender, SenderError> {
-        if self.signer.profile().kind() != MessageKind::Webhook {
+        let Self { store, settings } = self;
+        if settings.signer.profile().kind() != MessageKind::Webhook {
             return Err(SenderError::NotForWebhooks);
         }
         Ok(WebhookSender(Arc::new(Inner {
-            signer: self.signer,
+            signer: settings.signer,
             post: Box::new(post),
-            store: Box::new(self.store),
-            registrations: self.registrations,
-            observer: self.observer,
-            clock: self.clock,
-            backoff: self.backoff,
-            concurrency: self.concurrency,
+            store: Box::new(store),
+            registrations: settings.registrations,
+            observer: settings.observer,
+            clock: settings.clock,
+            backoff: settings.backoff,
+            concurrency: settings.concurrency,
             enqueued: Notify::new(),
         })))
     }
