@@ -41,10 +41,13 @@ impl AwsKmsProvider {
         }
         // The only policy that a key has; LocalStack wants it named.
         match self.client().get_key_policy().key_id(name).policy_name("default").send().await {
-            Ok(reply) => {
-                let account = name.split(':').nth(4);
-                key_policy::judged(reply.policy().unwrap_or_default(), account)
-            }
+            Ok(reply) => match reply.policy() {
+                Some(policy) => key_policy::judged(policy, name.split(':').nth(4)),
+                None => Observation::unseen(
+                    Unseen::NotAnswered,
+                    "AWS KMS answered without the key policy",
+                ),
+            },
             Err(error) => {
                 let error = failure::of(&error, Advice::Inspect);
                 Observation::of_failure(&error, "kms:GetKeyPolicy")

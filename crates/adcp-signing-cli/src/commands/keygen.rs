@@ -18,9 +18,16 @@ use crate::{
 };
 
 pub(crate) async fn run(args: &KeygenArgs) -> Result<ExitCode, Failure> {
-    match &args.key {
-        Some(uri) => in_service(uri, args).await?,
-        None => return in_file(args),
+    match (&args.out, &args.key, &args.print_commands) {
+        (Some(out), ..) => in_file(out, args)?,
+        (_, Some(uri), _) => in_service(uri, args).await?,
+        (_, _, Some(uri)) => outln!("{}", provisioning::commands(uri, args.alg)?),
+        // clap asks for one of them.
+        (None, None, None) => {
+            return Err(Failure::invalid(
+                "where the key goes is missing: --out FILE, --key URI or --print-commands URI",
+            ));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -55,18 +62,13 @@ async fn in_service(uri: &str, args: &KeygenArgs) -> Result<(), Failure> {
 }
 
 /// Writes a fresh private key, and its public JWKS.
-fn in_file(args: &KeygenArgs) -> Result<ExitCode, Failure> {
+fn in_file(out: &Path, args: &KeygenArgs) -> Result<(), Failure> {
     if let Some(kid) = &args.kid {
         check_kid(kid)?;
     }
     if let Some(path) = &args.jwks {
         files::check_jwks_place(path)?;
     }
-    let Some(out) = &args.out else {
-        let uri = args.print_commands.as_deref().unwrap_or_default();
-        outln!("{}", provisioning::commands(uri, args.alg)?);
-        return Ok(ExitCode::SUCCESS);
-    };
     let to_stdout = out == Path::new("-");
     if to_stdout && stdout().is_terminal() {
         return Err(Failure::invalid(
@@ -101,7 +103,7 @@ fn in_file(args: &KeygenArgs) -> Result<ExitCode, Failure> {
             args.jwks.as_deref().unwrap_or(Path::new("jwks.json")).display()
         ));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// A `kid` goes into a signature as `keyid`, a structured field string (RFC 8941 §3.3.3).
