@@ -50,11 +50,17 @@ struct Adcp {
 }
 
 impl Advertised {
+    /// How many bytes a response may have: 64 KiB (AdCP security, discovery budgets).
+    pub const MAX_BYTES: usize = 64 * 1024;
+
     /// Reads the payload of a response: the object with the members `adcp` and `request_signing`.
     ///
     /// # Errors
-    /// [`CapabilityError`] where it is not strict JSON or breaks the schema.
+    /// [`CapabilityError`] where it is too large, not strict JSON, or breaks the schema.
     pub fn from_json(json: &[u8]) -> Result<Self, CapabilityError> {
+        if json.len() > Self::MAX_BYTES {
+            return Err(CapabilityError::TooLarge { bytes: json.len() });
+        }
         check_no_duplicate_keys(json)?;
         let response: Response =
             read_object(json).map_err(|error| CapabilityError::Response(error.to_string()))?;
@@ -219,6 +225,16 @@ mod tests {
         }
         let twice = r#"{"adcp_version":"3.2","adcp_version":"3.0"}"#;
         assert!(matches!(wire(twice), Err(CapabilityError::Json(_))));
+    }
+
+    #[test]
+    fn a_response_is_read_up_to_its_budget() {
+        let of_bytes = |bytes: usize| format!("{:<bytes$}", r#"{"adcp_version":"3.2"}"#);
+        assert_eq!(wire(&of_bytes(Advertised::MAX_BYTES)), Ok(Some(WireVersion::V3_2)));
+        let bytes = Advertised::MAX_BYTES + 1;
+        let refused = wire(&of_bytes(bytes)).unwrap_err();
+        assert_eq!(refused, CapabilityError::TooLarge { bytes });
+        assert!(refused.to_string().contains(&Advertised::MAX_BYTES.to_string()), "{refused}");
     }
 
     #[test]

@@ -41,7 +41,7 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 /// Fetches what counterparties advertise. Implement it over your `get_adcp_capabilities` client.
 ///
 /// ```
-/// use adcp_signing_core::Origin;
+/// use adcp_signing_core::{Origin, profile::Advertised};
 /// use adcp_signing_http::FetchCapabilities;
 ///
 /// #[derive(Debug)]
@@ -54,8 +54,14 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 ///         counterparty: &Origin,
 ///     ) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
 ///         let url = format!("{counterparty}/adcp/get_adcp_capabilities");
-///         let response = self.0.get(url).send().await?.error_for_status()?;
-///         Ok(response.bytes().await?.to_vec())
+///         let mut response = self.0.get(url).send().await?.error_for_status()?;
+///         let mut json = Vec::new();
+///         while json.len() <= Advertised::MAX_BYTES
+///             && let Some(chunk) = response.chunk().await?
+///         {
+///             json.extend_from_slice(&chunk);
+///         }
+///         Ok(json) // what is longer is refused
 ///     }
 /// }
 /// ```
@@ -64,8 +70,9 @@ pub trait FetchCapabilities: Send + Sync + fmt::Debug {
     /// The payload of the counterparty's `get_adcp_capabilities` response, as JSON: the object with
     /// the members `adcp` and `request_signing`. Over MCP it is `structuredContent`.
     ///
-    /// Ask over HTTPS, and follow no redirects: the answer decides in which form is signed. At most
-    /// one call for each counterparty is under way, and it is given up after 10 seconds.
+    /// Ask over HTTPS, and follow no redirects: the answer decides in which form is signed. Read no
+    /// more than [`Advertised::MAX_BYTES`] and one chunk: what is longer is refused. At most one
+    /// call for each counterparty is under way, and it is given up after 10 seconds.
     ///
     /// # Errors
     /// Anything that kept the question from being answered. Requests are signed meanwhile: a
@@ -346,6 +353,12 @@ impl Memory {
             Some(wire) if !wire.is_legacy() => {
                 if self.modern.len() < MAX_MODERN {
                     self.modern.insert(name.to_owned());
+                } else if !self.modern.contains(name) {
+                    tracing::warn!(
+                        target: LOG, counterparty = name,
+                        "100,000 counterparties are remembered as serving AdCP 3.2 or later, and no \
+                         more; a step down of this one will not be noticed unless it is configured"
+                    );
                 }
                 Some(wire)
             }

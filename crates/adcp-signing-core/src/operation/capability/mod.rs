@@ -141,6 +141,16 @@ impl fmt::Display for Advice {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CapabilityError {
+    /// More than [`Advertised::MAX_BYTES`](crate::profile::Advertised::MAX_BYTES), the budget of
+    /// AdCP for what an agent advertises.
+    #[error(
+        "the capabilities have {bytes} bytes, and no more than 65536 are read; configure the agent, \
+         or have its owner advertise less"
+    )]
+    TooLarge {
+        /// How many bytes there are.
+        bytes: usize,
+    },
     /// Not strict JSON: a member that occurs twice would be read differently by others.
     #[error("request_signing cannot be read: {0}")]
     Json(#[from] StrictJsonError),

@@ -339,6 +339,19 @@ async fn the_memory_of_counterparties_is_bounded_and_forgets_what_is_old() {
     assert_eq!(ask(MAX_ANSWERS).await, 1);
 }
 
+#[test]
+fn who_served_3_2_is_remembered_up_to_a_bound() {
+    let mut memory = Memory::default();
+    for number in 0..=MAX_MODERN {
+        let served = Some(WireVersion::V3_2);
+        assert_eq!(memory.never_older(&number.to_string(), served), served);
+    }
+    assert_eq!(memory.modern.len(), MAX_MODERN);
+    let lists_older = Some(WireVersion::V3_0);
+    assert_eq!(memory.never_older("0", lists_older), Some(WireVersion::NEWEST));
+    assert_eq!(memory.never_older(&MAX_MODERN.to_string(), lists_older), lists_older);
+}
+
 #[tokio::test]
 async fn ended_fetches_are_not_remembered_without_bound() {
     let peers = Peers::new(Ok("{}"));
