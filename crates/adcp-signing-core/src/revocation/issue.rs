@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{
     RevocationList, RevocationListError,
     policy::{MAX_INTERVAL, MIN_INTERVAL},
-    timestamp,
+    timestamp::Timestamp,
 };
 use crate::{clock::UnixSeconds, resolver::canonical_url};
 
@@ -88,7 +88,7 @@ impl RevocationList {
             .filter(|url| url.as_str() == format!("https://{}/", url.authority()));
         let origin = origin
             .ok_or_else(|| RevocationIssueError::NotAnOrigin { issuer: issuer.to_owned() })?;
-        check_times(updated, next_update)?;
+        let (updated, next_update) = times(updated, next_update)?;
         Ok(Self {
             issuer: origin.as_str().to_owned(),
             updated,
@@ -107,10 +107,10 @@ impl RevocationList {
         updated: UnixSeconds,
         next_update: UnixSeconds,
     ) -> Result<Self, RevocationIssueError> {
-        if updated <= self.updated {
-            return Err(RevocationIssueError::NotAfter { updated, before: self.updated });
+        if updated <= self.updated() {
+            return Err(RevocationIssueError::NotAfter { updated, before: self.updated() });
         }
-        check_times(updated, next_update)?;
+        let (updated, next_update) = times(updated, next_update)?;
         Ok(Self { updated, next_update, ..self })
     }
 
@@ -167,13 +167,12 @@ impl RevocationList {
             names.sort_unstable();
             names
         };
-        let time = |time| timestamp::format(time).unwrap_or_default();
         let payload = serde_json::json!({
             "version": 1,
             // An origin has no trailing slash (RFC 6454 §6.1).
             "issuer": self.issuer.strip_suffix('/').unwrap_or(&self.issuer),
-            "updated": time(self.updated),
-            "next_update": time(self.next_update),
+            "updated": self.updated.to_string(),
+            "next_update": self.next_update.to_string(),
             "revoked_jtis": sorted(&self.revoked_jtis),
             "revoked_kids": sorted(&self.revoked_kids),
         });
@@ -181,17 +180,18 @@ impl RevocationList {
     }
 }
 
-fn check_times(updated: UnixSeconds, next_update: UnixSeconds) -> Result<(), RevocationIssueError> {
-    for time in [updated, next_update] {
-        if timestamp::format(time).is_none() {
-            return Err(RevocationIssueError::Time { time });
-        }
-    }
+/// Both times, where they are ones that a list may have.
+fn times(
+    updated: UnixSeconds,
+    next_update: UnixSeconds,
+) -> Result<(Timestamp, Timestamp), RevocationIssueError> {
+    let timestamp = |time| Timestamp::of(time).ok_or(RevocationIssueError::Time { time });
+    let times = (timestamp(updated)?, timestamp(next_update)?);
     let seconds = next_update.since(updated);
     if !(MIN_INTERVAL..=MAX_INTERVAL).contains(&seconds) {
         return Err(RevocationIssueError::Interval { seconds });
     }
-    Ok(())
+    Ok(times)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::HashSet, fmt};
 use super::{
     RevocationPolicy,
     policy::{GRACE_INTERVALS, MAX_INTERVAL, MIN_INTERVAL},
-    timestamp,
+    timestamp::Timestamp,
 };
 use crate::{
     clock::UnixSeconds,
@@ -49,8 +49,8 @@ use crate::{
 #[derive(Clone, PartialEq, Eq)]
 pub struct RevocationList {
     pub(super) issuer: String,
-    pub(super) updated: UnixSeconds,
-    pub(super) next_update: UnixSeconds,
+    pub(super) updated: Timestamp,
+    pub(super) next_update: Timestamp,
     pub(super) revoked_kids: HashSet<String>,
     pub(super) revoked_jtis: HashSet<String>,
 }
@@ -207,7 +207,7 @@ impl RevocationList {
             return Err(RevocationListError::OtherIssuer { found, expected });
         }
         let time = |member, text: &str| {
-            timestamp::parse(text).ok_or(RevocationListError::Timestamp { member })
+            Timestamp::parse(text).ok_or(RevocationListError::Timestamp { member })
         };
         let updated = time("updated", &payload.updated)?;
         let next_update = time("next_update", &payload.next_update)?;
@@ -230,12 +230,12 @@ impl RevocationList {
 
     /// When the list was made.
     pub fn updated(&self) -> UnixSeconds {
-        self.updated
+        self.updated.unix()
     }
 
     /// When the next list is promised.
     pub fn next_update(&self) -> UnixSeconds {
-        self.next_update
+        self.next_update.unix()
     }
 
     /// The revoked key ids.
@@ -255,14 +255,14 @@ impl RevocationList {
 
     /// The polling interval in seconds: what the list declares, within 60 s and 1800 s.
     pub fn interval(&self) -> i64 {
-        self.next_update.since(self.updated).clamp(MIN_INTERVAL, MAX_INTERVAL)
+        self.next_update().since(self.updated()).clamp(MIN_INTERVAL, MAX_INTERVAL)
     }
 
     /// When to fetch the next list, having fetched this one at `fetched_at`: at `next_update`, but
     /// not sooner than 60 s after the last fetch, and not later than the policy's longest interval.
     pub fn poll_at(&self, policy: RevocationPolicy, fetched_at: UnixSeconds) -> UnixSeconds {
         let (floor, ceiling) = (MIN_INTERVAL, policy.max_poll_interval());
-        self.next_update.clamp(fetched_at.plus(floor), fetched_at.plus(ceiling))
+        self.next_update().clamp(fetched_at.plus(floor), fetched_at.plus(ceiling))
     }
 
     /// The last second at which this copy, fetched at `fetched_at`, may be relied on.
@@ -275,12 +275,12 @@ impl RevocationList {
     /// Fetching the same old list again moves neither beyond what its `next_update` allows.
     pub fn stale_after(&self, policy: RevocationPolicy, fetched_at: UnixSeconds) -> UnixSeconds {
         let with_grace = self
-            .next_update
+            .next_update()
             .min(fetched_at.plus(MAX_INTERVAL))
             .plus(GRACE_INTERVALS * self.interval());
         match policy.max_age() {
             None => with_grace,
-            Some(age) => with_grace.min(self.next_update.min(fetched_at).plus(age)),
+            Some(age) => with_grace.min(self.next_update().min(fetched_at).plus(age)),
         }
     }
 
@@ -309,8 +309,8 @@ impl fmt::Debug for RevocationList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RevocationList")
             .field("issuer", &self.issuer)
-            .field("updated", &self.updated)
-            .field("next_update", &self.next_update)
+            .field("updated", &self.updated())
+            .field("next_update", &self.next_update())
             .field("revoked_kids", &self.revoked_kids.len())
             .field("revoked_jtis", &self.revoked_jtis.len())
             .finish()

@@ -3,11 +3,36 @@
 //! Written here because a date library brings calendars, time zones and lenient separators for what
 //! is one fixed shape.
 
+use std::fmt;
+
 use crate::clock::UnixSeconds;
+
+/// A time that the format can express: one of the years 0 to 9999.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Timestamp(UnixSeconds);
+
+impl Timestamp {
+    /// `0000-01-01T00:00:00Z`.
+    const FIRST: i64 = -62_167_219_200;
+    /// `9999-12-31T23:59:59Z`.
+    const LAST: i64 = 253_402_300_799;
+
+    pub(super) fn of(time: UnixSeconds) -> Option<Self> {
+        (Self::FIRST..=Self::LAST).contains(&time.as_i64()).then_some(Self(time))
+    }
+
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        parse(text).and_then(Self::of)
+    }
+
+    pub(super) fn unix(self) -> UnixSeconds {
+        self.0
+    }
+}
 
 /// Reads `2026-04-18T14:00:00Z`. `+00:00` and `-00:00` are UTC too, a fraction is dropped, any
 /// other zone is refused.
-pub(super) fn parse(text: &str) -> Option<UnixSeconds> {
+fn parse(text: &str) -> Option<UnixSeconds> {
     let (date_time, rest) = text.split_at_checked(19)?;
     let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', i1, i2, b':', s1, s2] =
         date_time.as_bytes()
@@ -34,26 +59,27 @@ pub(super) fn parse(text: &str) -> Option<UnixSeconds> {
     Some(UnixSeconds::new(days * 86_400 + hour * 3600 + minute * 60 + second))
 }
 
-/// Writes `2026-04-18T14:00:00Z`. None outside the years 0 to 9999, which the format cannot express.
-pub(super) fn format(time: UnixSeconds) -> Option<String> {
-    /// Days from 0000-03-01 to 1970-01-01.
-    const EPOCH: i64 = 719_468;
-    /// Days in 400 years.
-    const ERA: i64 = 146_097;
+/// Writes `2026-04-18T14:00:00Z`.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// Days from 0000-03-01 to 1970-01-01.
+        const EPOCH: i64 = 719_468;
+        /// Days in 400 years.
+        const ERA: i64 = 146_097;
 
-    let (days, second) = (time.as_i64().div_euclid(86_400), time.as_i64().rem_euclid(86_400));
-    // Years begin in March here, so that a leap day is the last day of its year.
-    let (era, day) = ((days + EPOCH).div_euclid(ERA), (days + EPOCH).rem_euclid(ERA));
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let months = (5 * day + 2) / 153;
-    let day = day - (153 * months + 2) / 5 + 1;
-    let month = if months < 10 { months + 3 } else { months - 9 };
-    let year = year + era * 400 + i64::from(month <= 2);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    (0..=9999)
-        .contains(&year)
-        .then(|| format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"))
+        let time = self.0.as_i64();
+        let (days, second) = (time.div_euclid(86_400), time.rem_euclid(86_400));
+        // Years begin in March here, so that a leap day is the last day of its year.
+        let (era, day) = ((days + EPOCH).div_euclid(ERA), (days + EPOCH).rem_euclid(ERA));
+        let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+        let day = day - (365 * year + year / 4 - year / 100);
+        let months = (5 * day + 2) / 153;
+        let day = day - (153 * months + 2) / 5 + 1;
+        let month = if months < 10 { months + 3 } else { months - 9 };
+        let year = year + era * 400 + i64::from(month <= 2);
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    }
 }
 
 fn number(digits: &[u8]) -> Option<i64> {
@@ -112,17 +138,17 @@ mod tests {
     fn every_day_is_written_as_it_is_read() {
         for day in (-719_528..=2_932_896).step_by(97) {
             let time = UnixSeconds::new(day * 86_400 + 86_399);
-            assert_eq!(parse(&format(time).unwrap()), Some(time), "{day}");
+            let text = Timestamp::of(time).unwrap().to_string();
+            assert_eq!(Timestamp::parse(&text).map(Timestamp::unix), Some(time), "{text}");
         }
         let (first, last) = (UnixSeconds::new(-62_167_219_200), UnixSeconds::new(253_402_300_799));
-        assert_eq!(format(first).as_deref(), Some("0000-01-01T00:00:00Z"));
-        assert_eq!(format(last).as_deref(), Some("9999-12-31T23:59:59Z"));
-        assert_eq!(
-            format(UnixSeconds::new(1_709_251_199)).as_deref(),
-            Some("2024-02-29T23:59:59Z")
-        );
+        let written = |time| Timestamp::of(time).map(|time| time.to_string());
+        assert_eq!(written(first).as_deref(), Some("0000-01-01T00:00:00Z"));
+        assert_eq!(written(last).as_deref(), Some("9999-12-31T23:59:59Z"));
+        let leap_day = UnixSeconds::new(1_709_251_199);
+        assert_eq!(written(leap_day).as_deref(), Some("2024-02-29T23:59:59Z"));
         for outside in [first.minus(1), last.plus(1), UnixSeconds::new(1_776_520_800_000)] {
-            assert_eq!(format(outside), None, "{outside}");
+            assert_eq!(written(outside), None, "{outside}");
         }
     }
 
