@@ -3,30 +3,12 @@
 
 use anyhow::Result;
 
-use crate::{
-    checkout::Checkout,
-    metadata::Metadata,
-    process::{self, Echo},
-    report::Outcome,
-};
+use crate::{beside::Job, checkout::Checkout, metadata::Metadata};
 
-/// Checks every combination; one count each.
-pub(crate) fn check(name: &str, echo: Echo) -> Outcome {
+/// One check for every combination.
+pub(crate) fn jobs() -> Result<Vec<Job>> {
     let here = Checkout::here();
-    match combinations(&here) {
-        Ok(combinations) => {
-            let failed: Vec<String> = combinations
-                .iter()
-                .filter(|combination| !combination.builds(&here, echo))
-                .map(Combination::shown)
-                .collect();
-            let note =
-                (!failed.is_empty()).then(|| format!("does not build: {}", failed.join(", ")));
-            let passed = (combinations.len() - failed.len()) as u64;
-            Outcome { passed, failed: failed.len() as u64, note, ..Outcome::pass(name) }
-        }
-        Err(error) => Outcome::fail(name, format!("{error:#}")),
-    }
+    Ok(combinations(&here)?.iter().map(|combination| combination.job(&here)).collect())
 }
 
 /// A crate with one of its features, or with none.
@@ -37,7 +19,7 @@ struct Combination {
 }
 
 impl Combination {
-    fn builds(&self, here: &Checkout, echo: Echo) -> bool {
+    fn job(&self, here: &Checkout) -> Job {
         // Without a target it is the library and the programs: tests would add features of their
         // own dependencies. Clippy, for what only a part of the features leaves unused.
         let mut command =
@@ -46,8 +28,7 @@ impl Combination {
             command.args(["--features", feature]);
         }
         command.args(["--", "-D", "warnings"]);
-        process::stream(&mut command, process::BUILD_LIMIT, echo, |_| ())
-            .is_ok_and(|status| status.success())
+        Job::new(self.shown(), command)
     }
 
     fn shown(&self) -> String {

@@ -10,6 +10,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::{
+    beside::Beside,
     process::Echo,
     report::{self, Outcome},
     suites,
@@ -44,6 +45,7 @@ pub(crate) fn run(args: &InteropArgs) -> Result<bool> {
             ("ADCP_TEST_INTEROP_SEED", seed.to_string()),
         ],
         Echo::Stdout,
+        &mut Beside::default(),
     );
     // A run that was asked for by name and did not take place is not a success.
     let passed = outcome.failed == 0 && outcome.passed > 0;
@@ -52,14 +54,14 @@ pub(crate) fn run(args: &InteropArgs) -> Result<bool> {
 }
 
 /// Exchanges a few messages, always the same.
-pub(crate) fn suite(echo: Echo) -> Outcome {
-    exchange(&[], echo)
+pub(crate) fn suite(echo: Echo, beside: &mut Beside) -> Outcome {
+    exchange(&[], echo, beside)
 }
 
-fn exchange(variables: &[(&str, String)], echo: Echo) -> Outcome {
+fn exchange(variables: &[(&str, String)], echo: Echo, beside: &mut Beside) -> Outcome {
     // The lanes and the known faults are shown in any case.
     let nocapture = ("RUST_TEST_NOCAPTURE".to_owned(), "1".to_owned());
     let given = variables.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
     let variables: Vec<_> = given.chain([nocapture]).collect();
-    suites::served(SUITE, PACKAGE, PEERS, variables, echo).unwrap_or_else(|without| without)
+    suites::served(SUITE, PACKAGE, PEERS, variables, echo, beside).unwrap_or_else(|without| without)
 }

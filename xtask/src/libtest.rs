@@ -14,15 +14,17 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Takes one line of output in.
-    pub(crate) fn read(&mut self, line: &str) {
-        if let Some(count) = announced(line) {
+    /// Takes one line of output in, and tells whether tests begin with it.
+    pub(crate) fn read(&mut self, line: &str) -> bool {
+        let begins = announced(line);
+        if let Some(count) = begins {
             self.announced += count;
         } else if let Some(counts) = line.strip_prefix("test result: ") {
             self.passed += count_of(counts, "passed");
             self.failed += count_of(counts, "failed");
             self.ignored += count_of(counts, "ignored");
         }
+        begins.is_some()
     }
 
     /// Tests that ran to a result.
@@ -61,7 +63,7 @@ mod tests {
 
     fn tally(output: &str) -> Tally {
         let mut tally = Tally::default();
-        output.lines().for_each(|line| tally.read(line));
+        output.lines().for_each(|line| _ = tally.read(line));
         tally
     }
 

@@ -18,8 +18,12 @@ pub(crate) const DOC_FLAGS: &str = "-D warnings";
 
 /// Runs every check and prints the table.
 pub(crate) fn run() -> Result<bool> {
-    let mut outcomes =
-        vec![fmt(Echo::Stdout), clippy(Echo::Stdout), doc(Echo::Stdout), checksums::check()];
+    let mut outcomes = vec![
+        fmt(Echo::Stdout),
+        check("clippy", &mut clippy(), Echo::Stdout),
+        check("doc", &mut doc(), Echo::Stdout),
+        checksums::check(),
+    ];
     outcomes.push(pages::check());
     outcomes.extend(dependencies::check());
     outcomes.push(deny(false, Echo::Stdout));
@@ -45,17 +49,18 @@ pub(crate) fn fmt(echo: Echo) -> Outcome {
 }
 
 /// Clippy over every target and feature; a warning fails.
-pub(crate) fn clippy(echo: Echo) -> Outcome {
+pub(crate) fn clippy() -> Command {
     let args = ["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
-    check("clippy", &mut process::cargo(args), echo)
+    process::cargo(args)
 }
 
 /// The library crates' docs; a warning fails. The binaries are left out: `adcp-signing` the program
 /// and `adcp_signing` the crate would write to the same folder.
-pub(crate) fn doc(echo: Echo) -> Outcome {
+pub(crate) fn doc() -> Command {
     let mut command = process::cargo(["doc", "--workspace", "--no-deps", "--all-features"]);
     command.args(["--exclude", "adcp-signing-cli", "--exclude", "xtask"]);
-    check("doc", command.env("RUSTDOCFLAGS", DOC_FLAGS), echo)
+    command.env("RUSTDOCFLAGS", DOC_FLAGS);
+    command
 }
 
 /// Licences, bans and sources by cargo-deny, where it is installed or may be. Its advisories need a

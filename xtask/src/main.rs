@@ -2,6 +2,7 @@
 //! `bench`, `vectors`, `emulators`, `interop` and `release`.
 
 mod bench;
+mod beside;
 mod checkout;
 mod checksums;
 mod conformance;
@@ -85,7 +86,7 @@ fn run(task: Task) -> Result<bool> {
         Task::Test(args) => suites::run(&args),
         Task::Lint => lint::run(),
         Task::Deny { install } => lint::only(&[lint::deny(install, process::Echo::Stdout)]),
-        Task::Docs => lint::only(&[lint::doc(process::Echo::Stdout)]),
+        Task::Docs => lint::only(&[lint::check("doc", &mut lint::doc(), process::Echo::Stdout)]),
         Task::Msrv(args) => msrv::run(&args),
         Task::Bench(args) => bench::run(&args),
         Task::Emulators(args) => emulators::run(&args),

@@ -4,7 +4,7 @@
 use std::{
     env,
     ffi::OsStr,
-    io::{self, BufRead as _, BufReader, IsTerminal as _, Write as _},
+    io::{self, BufRead as _, BufReader, IsTerminal as _, PipeReader, Write as _},
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -72,27 +72,57 @@ pub(crate) fn stream(
     echo: Echo,
     mut each: impl FnMut(&str),
 ) -> Result<ExitStatus> {
+    let (output, writer) = io::pipe()?;
+    command.stdout(writer);
+    follow(command, output, limit, |line| {
+        match echo {
+            Echo::Stdout => io::stdout().write_all(line)?,
+            Echo::Stderr => io::stderr().write_all(line)?,
+        }
+        each(String::from_utf8_lossy(line).trim_end());
+        Ok(())
+    })
+}
+
+/// Runs to the end and returns what it wrote to standard output and standard error, without showing
+/// it.
+///
+/// # Errors
+/// As [`stream`].
+pub(crate) fn held(command: &mut Command, limit: Duration) -> Result<(ExitStatus, String)> {
+    let (output, writer) = io::pipe()?;
+    command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
+    let mut text = Vec::new();
+    let status = follow(command, output, limit, |line| {
+        text.extend_from_slice(line);
+        Ok(())
+    })?;
+    Ok((status, String::from_utf8_lossy(&text).into_owned()))
+}
+
+/// Runs to the end, handing each line of the pipe that it writes to to `each`.
+fn follow(
+    command: &mut Command,
+    output: PipeReader,
+    limit: Duration,
+    mut each: impl FnMut(&[u8]) -> Result<()>,
+) -> Result<ExitStatus> {
     let has_limit = !io::stderr().is_terminal();
     if has_limit {
         command.process_group(0);
     }
-    let mut child = command
-        .stdout(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("cannot start {command:?}"))?;
-    let stdout = child.stdout.take().context("the child has no standard output")?;
+    let spawned = command.spawn();
+    // The command keeps its ends of the pipe: without this, reading would never end.
+    command.stdout(Stdio::null()).stderr(Stdio::inherit());
+    let mut child = spawned.with_context(|| format!("cannot start {command:?}"))?;
     let watch = has_limit.then(|| Watch::start(&child, limit)).transpose()?;
-    let mut lines = BufReader::new(stdout);
+    let mut lines = BufReader::new(output);
     let (mut line, mut last) = (Vec::new(), String::new());
     while lines.read_until(b'\n', &mut line)? > 0 {
-        match echo {
-            Echo::Stdout => io::stdout().write_all(&line)?,
-            Echo::Stderr => io::stderr().write_all(&line)?,
-        }
-        let text = String::from_utf8_lossy(&line).trim_end().to_owned();
-        each(&text);
-        if !text.is_empty() {
-            last = text;
+        each(&line)?;
+        let text = String::from_utf8_lossy(&line);
+        if !text.trim_end().is_empty() {
+            last = text.trim_end().to_owned();
         }
         line.clear();
     }
@@ -173,6 +203,14 @@ mod tests {
         let error = status.unwrap_err().to_string();
         assert!(error.contains("still running") && error.contains("begun"), "{error}");
         assert_eq!(lines, ["begun"]);
+    }
+
+    #[test]
+    fn what_is_held_has_both_outputs_and_the_status() {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "echo out; echo err >&2; exit 3"]);
+        let (status, text) = held(&mut shell, Duration::from_secs(60)).unwrap();
+        assert_eq!((status.code(), text.as_str()), (Some(3), "out\nerr\n"));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 
 use crate::{
+    beside::{Beside, Job},
     checksums,
     conformance::{self, Matrix},
     demo, dependencies, emulators, features, interop,
@@ -95,7 +96,10 @@ const SUITES: &[(&str, Work)] = &[
     (checksums::SUITE, Work::Hashes),
     ("dependencies", Work::Dependencies),
     ("xtask", Work::Cargo(&["--package", "xtask"])),
-    ("core", Work::Cargo(&["--package", "adcp-signing-core", "--lib", "--tests"])),
+    (
+        "core",
+        Work::Cargo(&["--package", "adcp-signing-core", "--all-features", "--lib", "--tests"]),
+    ),
     (
         "core-pure-rust",
         Work::Cargo(&[
@@ -105,10 +109,6 @@ const SUITES: &[(&str, Work)] = &[
             "--lib",
             "--tests",
         ]),
-    ),
-    (
-        "core-all-features",
-        Work::Cargo(&["--package", "adcp-signing-core", "--all-features", "--lib", "--tests"]),
     ),
     ("conformance", Work::Cargo(&["--package", "adcp-signing-conformance", "--lib", "--tests"])),
     (
@@ -146,10 +146,6 @@ const SUITES: &[(&str, Work)] = &[
     ("cli", Work::Cargo(&["--package", "adcp-signing-cli", "--bins", "--tests"])),
     ("doc-tests", Work::Cargo(&["--workspace", "--all-features", "--doc"])),
     ("readme-command", Work::ReadmeCommand),
-    ("clippy", Work::Clippy),
-    ("doc", Work::Doc),
-    ("features", Work::Features),
-    ("release", Work::Release),
     (
         "vault-transit",
         Work::Backend { package: "adcp-signing-vault-transit", servers: &["openbao"] },
@@ -189,6 +185,11 @@ const SUITES: &[(&str, Work)] = &[
     ("demo", Work::Served { package: demo::PACKAGE, servers: &[demo::SERVER] }),
     (interop::SUITE, Work::Interop),
     (emulators::COMPOSE_SUITE, Work::Compose),
+    // These are made beside the tests of those before; what is left of them comes here.
+    ("clippy", Work::Clippy),
+    ("doc", Work::Doc),
+    ("features", Work::Features),
+    ("release", Work::Release),
 ];
 
 /// Whether a suite runs against this server.
@@ -229,14 +230,19 @@ pub(crate) fn run(args: &TestArgs) -> Result<bool> {
     let mut compose = (!args.fast && chosen.iter().any(|(_, work)| matches!(work, Work::Compose)))
         .then(emulators::Preparation::begin)
         .transpose()?;
+    let mut beside = if args.fast { Beside::default() } else { checks(&chosen)? };
     for (index, (name, work)) in chosen.iter().enumerate() {
         announce(&format!("[{}/{}] {name}", index + 1, chosen.len()));
         let begun = Instant::now();
+        beside.build_next(chosen.get(index + 1).and_then(|(name, work)| build(name, work)));
         outcomes.push(match (work, compose.take()) {
-            (Work::Compose, Some(preparation)) => preparation.run(echo),
+            (Work::Compose, Some(preparation)) => beside.during(|phase| {
+                phase.begin();
+                preparation.run(echo)
+            }),
             (_, kept) => {
                 compose = kept;
-                perform(name, *work, args, echo, &mut matrix)
+                perform(name, *work, args, echo, &mut matrix, &mut beside)
             }
         });
         eprintln!("{name} took {:.1} s", begun.elapsed().as_secs_f64());
@@ -275,20 +281,64 @@ fn announce(text: &str) {
     }
 }
 
-fn perform(name: &str, work: Work, args: &TestArgs, echo: Echo, matrix: &mut Matrix) -> Outcome {
+/// Puts the checks in line that only compile.
+fn checks(chosen: &[&(&'static str, Work)]) -> Result<Beside> {
+    let mut beside = Beside::default();
+    for (name, work) in chosen {
+        match work {
+            Work::Clippy => beside.add(name, vec![Job::new(*name, lint::clippy())]),
+            Work::Doc => beside.add(name, vec![Job::new(*name, lint::doc())]),
+            Work::Features => beside.add(name, features::jobs()?),
+            _ => (),
+        }
+    }
+    Ok(beside)
+}
+
+/// What builds the tests of a suite ahead of it.
+fn build(name: &str, work: &Work) -> Option<Job> {
+    let served;
+    let arguments = match work {
+        // Those of the docs are built when they run.
+        Work::Cargo(arguments) if !arguments.contains(&"--doc") => *arguments,
+        Work::Backend { package, .. } | Work::Served { package, .. } => {
+            served = tests_of(package);
+            &served
+        }
+        _ => return None,
+    };
+    let mut command = process::cargo(["test", "--no-run"]);
+    command.args(arguments);
+    Some(Job::new(format!("the tests of {name}"), command))
+}
+
+/// The tests of a crate that need servers.
+fn tests_of(package: &str) -> [&str; 4] {
+    ["--package", package, "--all-features", "--tests"]
+}
+
+fn perform(
+    name: &str,
+    work: Work,
+    args: &TestArgs,
+    echo: Echo,
+    matrix: &mut Matrix,
+    beside: &mut Beside,
+) -> Outcome {
     match work {
-        Work::Cargo(cargo_args) => cargo_test(name, cargo_args, &[], echo),
+        Work::Cargo(cargo_args) => cargo_test(name, cargo_args, &[], echo, beside),
         Work::Backend { package, servers } => {
             let mut servers = servers.to_vec();
             if args.vault == emulators::Vault::Hashicorp && servers.contains(&"openbao") {
                 servers.push("vault");
             }
-            backend(name, package, &servers, echo, matrix)
+            backend(name, package, &servers, echo, matrix, beside)
         }
         Work::Served { package, servers } => {
-            served(name, package, servers, Vec::new(), echo).unwrap_or_else(|without| without)
+            served(name, package, servers, Vec::new(), echo, beside)
+                .unwrap_or_else(|without| without)
         }
-        Work::Interop => interop::suite(echo),
+        Work::Interop => interop::suite(echo, beside),
         Work::Hashes => checksums::check(),
         Work::Dependencies => merged(name, &dependencies::check()),
         Work::ReadmeCommand => readme_command(name, echo),
@@ -298,9 +348,7 @@ fn perform(name: &str, work: Work, args: &TestArgs, echo: Echo, matrix: &mut Mat
         }
         // It is prepared from the start, except with --fast.
         Work::Compose => Outcome::skip(name, "left out by --fast"),
-        Work::Clippy => lint::clippy(echo),
-        Work::Doc => lint::doc(echo),
-        Work::Features => features::check(name, echo),
+        Work::Clippy | Work::Doc | Work::Features => beside.finish(name, echo),
         Work::Release => release::rehearse(name, echo),
     }
 }
@@ -311,6 +359,7 @@ pub(crate) fn cargo_test(
     args: &[&str],
     variables: &[(String, String)],
     echo: Echo,
+    beside: &mut Beside,
 ) -> Outcome {
     // Built first, so that the time limit is the tests' alone.
     if !args.contains(&"--doc") {
@@ -322,7 +371,14 @@ pub(crate) fn cargo_test(
     let mut command = process::cargo(["test", "--no-fail-fast"]);
     command.args(args).envs(variables.iter().map(|(name, value)| (name, value)));
     let mut tally = Tally::default();
-    let status = match process::stream(&mut command, SUITE_LIMIT, echo, |line| tally.read(line)) {
+    let status = beside.during(|phase| {
+        process::stream(&mut command, SUITE_LIMIT, echo, |line| {
+            if tally.read(line) {
+                phase.begin();
+            }
+        })
+    });
+    let status = match status {
         Ok(status) => status,
         Err(error) => return Outcome::fail(name, format!("{error:#}")),
     };
@@ -337,13 +393,14 @@ fn backend(
     servers: &[&str],
     echo: Echo,
     matrix: &mut Matrix,
+    beside: &mut Beside,
 ) -> Outcome {
     let reports = match conformance::folder_for(name) {
         Ok(reports) => reports,
         Err(error) => return Outcome::fail(name, format!("{error:#}")),
     };
     let variable = (conformance::VARIABLE.to_owned(), reports.to_string_lossy().into_owned());
-    let outcome = match served(name, package, servers, vec![variable], echo) {
+    let outcome = match served(name, package, servers, vec![variable], echo, beside) {
         Ok(outcome) => outcome,
         Err(without) => return without,
     };
@@ -361,9 +418,10 @@ pub(crate) fn served(
     servers: &[&str],
     more_variables: Vec<(String, String)>,
     echo: Echo,
+    beside: &mut Beside,
 ) -> Result<Outcome, Outcome> {
     // Built first, so that no server waits for the compiler.
-    let arguments = ["--package", package, "--all-features", "--tests"];
+    let arguments = tests_of(package);
     let built = process::status(process::cargo(["test", "--no-run"]).args(arguments));
     if !built.is_ok_and(|status| status.success()) {
         return Err(Outcome::fail(name, "the tests do not build"));
@@ -388,7 +446,7 @@ pub(crate) fn served(
         // token's files.
         variables.push(("RUST_TEST_THREADS".to_owned(), "1".to_owned()));
     }
-    let outcome = cargo_test(name, &arguments, &variables, echo);
+    let outcome = cargo_test(name, &arguments, &variables, echo, beside);
     match session.stop() {
         Err(error) if outcome.failed == 0 => Err(Outcome::fail(name, format!("{error:#}"))),
         _ => Ok(outcome),
@@ -460,7 +518,7 @@ mod tests {
 
     fn judged(output: &str, succeeded: bool) -> Outcome {
         let mut tally = Tally::default();
-        output.lines().for_each(|line| tally.read(line));
+        output.lines().for_each(|line| _ = tally.read(line));
         judge("core", &tally, succeeded, "exit status: 101")
     }
 

@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use super::{compose, engine, named, server::Server, site::Site, stand_in, table::SERVERS};
 use crate::{
+    beside::Beside,
     process::{self, Echo},
     report::Outcome,
     suites,
@@ -234,7 +235,8 @@ fn test(site: &Site, names: &[&str], echo: Echo, mut step: impl FnMut(&str)) -> 
 
     for (package, tests) in TESTS {
         let arguments = [&["--package", package, "--all-features"], *tests].concat();
-        let outcome = suites::cargo_test(SUITE, &arguments, &variables, echo);
+        let outcome =
+            suites::cargo_test(SUITE, &arguments, &variables, echo, &mut Beside::default());
         if let Some(note) = outcome.note {
             bail!("{package}: {note}");
         }
