@@ -13,6 +13,7 @@ pub use self::{
     list::{Freshness, RevocationList, RevocationListError},
     memory::{InMemoryRevocation, RevocationLoadError},
     policy::RevocationPolicy,
+    timestamp::rfc3339_seconds,
 };
 use crate::{answer::Answer, clock::UnixSeconds, resolver::VerificationKey};
 

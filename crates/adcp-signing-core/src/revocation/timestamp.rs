@@ -7,6 +7,29 @@ use std::fmt;
 
 use crate::clock::UnixSeconds;
 
+/// Reads an RFC 3339 date-time with any offset, such as `2026-04-18T16:00:00+02:00`. A fraction is
+/// dropped.
+///
+/// This serves the crates of this workspace and may change in any release.
+#[doc(hidden)]
+pub fn rfc3339_seconds(text: &str) -> Option<UnixSeconds> {
+    if let Some(time) = parse(text) {
+        return Some(time);
+    }
+    let (local, offset) = text.split_at_checked(text.len().checked_sub(6)?)?;
+    let &[sign, h1, h2, b':', m1, m2] = offset.as_bytes() else { return None };
+    let (hours, minutes) = (number(&[h1, h2])?, number(&[m1, m2])?);
+    if hours > 23 || minutes > 59 {
+        return None;
+    }
+    let ahead = match sign {
+        b'+' => hours * 3600 + minutes * 60,
+        b'-' => -(hours * 3600 + minutes * 60),
+        _ => return None,
+    };
+    Some(parse(&format!("{local}Z"))?.plus(-ahead))
+}
+
 /// A time that the format can express: one of the years 0 to 9999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Timestamp(UnixSeconds);
@@ -114,6 +137,29 @@ fn days_before_year(year: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn other_zones_are_read_where_a_list_does_not_have_to_be_in_utc() {
+        let utc = UnixSeconds::new(1_776_520_800);
+        for text in
+            ["2026-04-18T14:00:00Z", "2026-04-18T16:00:00+02:00", "2026-04-18T08:30:00.25-05:30"]
+        {
+            assert_eq!(rfc3339_seconds(text), Some(utc), "{text}");
+        }
+        for text in [
+            "2026-04-18T16:00:00",
+            "2026-04-18T16:00:00 02:00",
+            "2026-04-18T16:00:00+24:00",
+            "2026-04-18T16:00:00+02:60",
+            "2026-04-18T16:00:00+2:00",
+            "2026-04-18T16:00:00Z+02:00",
+            "2026-04-18",
+            "+02:00",
+            "",
+        ] {
+            assert_eq!(rfc3339_seconds(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn utc_timestamps_are_read_to_the_second() {
