@@ -11,6 +11,8 @@
 struct Guide;
 
 #[cfg(feature = "fetch")]
+pub mod brand;
+#[cfg(feature = "fetch")]
 pub mod fetch;
 pub mod guard;
 #[cfg(feature = "fetch")]
@@ -19,3 +21,7 @@ pub mod jwks;
 mod jws;
 #[cfg(feature = "fetch")]
 pub mod revocation;
+#[cfg(feature = "fetch")]
+mod site;
+#[cfg(feature = "fetch")]
+mod text;

@@ -32,21 +32,11 @@ impl Redirects {
                 };
                 literal_address(asked.url()).is_none() && bare(asked) == bare(target)
             }
-            Self::SameSite => registrable_domain(asked)
-                .is_some_and(|site| registrable_domain(target) == Some(site)),
+            Self::SameSite => asked
+                .registrable_domain()
+                .is_some_and(|site| target.registrable_domain() == Some(site)),
         }
     }
-}
-
-/// The registrable domain (eTLD+1) of the host by the public suffix list of the `psl` crate, private
-/// suffixes included. None of an address, of a public suffix, and of a host under a suffix that the
-/// list does not know.
-fn registrable_domain(url: &PublicUrl) -> Option<&str> {
-    // The crate takes every unknown top-level domain for a suffix, the end of an address too.
-    let domain = psl::domain(url.host().as_bytes())?;
-    let is_known = domain.suffix().is_known();
-    is_known.then_some(())?;
-    std::str::from_utf8(domain.as_bytes()).ok()
 }
 
 #[cfg(test)]
