@@ -181,6 +181,11 @@ impl<'d, 'a> Value<'d, 'a> {
         self.as_number()?.parse().ok()
     }
 
+    /// The truth value, if this is one.
+    pub fn as_bool(self) -> Option<bool> {
+        (self.node.kind == Kind::Bool).then_some(self.node.raw == "true")
+    }
+
     /// The members in the order of the text with unescaped names, duplicates included. A value that
     /// is not an object has none.
     pub fn members(self) -> impl Iterator<Item = (Cow<'a, str>, Value<'d, 'a>)> {
