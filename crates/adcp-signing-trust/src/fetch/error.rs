@@ -69,19 +69,30 @@ pub enum FetchError {
 /// Why there was no connection, or why it broke off, as the operating system or TLS reports it.
 /// Names and addresses are left out.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Unreached(String);
+#[error("{shown}")]
+pub struct Unreached {
+    shown: String,
+    is_dns: bool,
+}
 
 impl Unreached {
     /// The innermost cause, up to the first name in it.
     fn of(error: &reqwest::Error) -> Self {
         let mut innermost: &dyn StdError = error;
+        let mut is_dns = false;
         while let Some(cause) = innermost.source() {
             innermost = cause;
+            // The connector has no type for it.
+            is_dns |= innermost.to_string() == "dns error";
         }
         let text = innermost.to_string();
         let shown = text.split(['"', ';']).next().unwrap_or_default().trim();
-        Self(shown.to_owned())
+        Self { shown: shown.to_owned(), is_dns }
+    }
+
+    /// Whether the name of the host could not be resolved.
+    pub fn is_dns(&self) -> bool {
+        self.is_dns
     }
 }
 

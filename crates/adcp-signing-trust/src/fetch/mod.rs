@@ -3,6 +3,7 @@
 mod caching;
 mod document;
 mod error;
+mod post;
 mod redirect;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -91,6 +92,8 @@ pub struct Reply {
     url: PublicUrl,
 }
 
+pub(crate) use self::post::{PostReply, Posted};
+
 /// The client could not be made: TLS does not start, or a root is not a certificate.
 #[derive(Debug, thiserror::Error)]
 #[error("the client that fetches could not be made; check the roots and the proxy")]
@@ -100,6 +103,11 @@ impl Reply {
     /// The bytes.
     pub fn body(&self) -> &[u8] {
         &self.body
+    }
+
+    /// The bytes, taken out.
+    pub(crate) fn into_body(self) -> Vec<u8> {
+        self.body
     }
 
     /// For how many seconds the document may be reused, where the server says so.
@@ -225,6 +233,12 @@ fn target(at: &PublicUrl, fields: &HeaderMap) -> Option<PublicUrl> {
     at.join(fields.get(LOCATION)?.to_str().ok()?).ok()
 }
 
+/// Whether the body came as it is.
+fn is_plain(fields: &HeaderMap) -> bool {
+    let mut encodings = fields.get_all(CONTENT_ENCODING).iter();
+    encodings.all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
 /// Reads the body within the bounds.
 async fn read(
     mut response: Response,
@@ -232,11 +246,7 @@ async fn read(
     url: PublicUrl,
 ) -> Result<Fetched, FetchError> {
     let fields = response.headers();
-    let is_plain = fields
-        .get_all(CONTENT_ENCODING)
-        .iter()
-        .all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
-    if !is_plain {
+    if !is_plain(fields) {
         return Err(FetchError::Encoded);
     }
     let (max_age, tag) = (caching::max_age(fields), EntityTag::of(fields));
