@@ -1,6 +1,6 @@
 //! The registrable domain (eTLD+1) of a host, by the public suffix list of the `psl` crate.
 
-use crate::guard::{PublicUrl, literal_address};
+use crate::guard::PublicUrl;
 
 /// Names that nobody can register (RFC 6761). They are in no list, and stand in examples and tests.
 const RESERVED: [&str; 2] = ["example", "test"];
@@ -14,9 +14,6 @@ impl PublicUrl {
     /// know: where a suffix ends there cannot be told. `.example` and `.test`, which are nobody's,
     /// count as suffixes.
     pub fn registrable_domain(&self) -> Option<&str> {
-        if literal_address(self.url()).is_some() {
-            return None;
-        }
         let host = self.host();
         // The crate takes every unknown top-level domain for a suffix, the end of an address too.
         let domain = psl::domain(host.as_bytes())?;

@@ -1,6 +1,11 @@
 //! `AgentUrl`: the URL of an agent in the form in which agents are compared.
 
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    str::FromStr,
+    sync::Arc,
+};
 
 use adcp_signing_core::{resolver::canonical_url, target_uri::TargetUriError};
 
@@ -17,8 +22,13 @@ use crate::guard::{PublicUrl, PublicUrlError};
 /// assert_eq!(agent.public().registrable_domain(), Some("example.com"));
 /// # Ok::<(), adcp_signing_trust::brand::AgentUrlError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct AgentUrl(PublicUrl);
+#[derive(Clone)]
+pub struct AgentUrl(Arc<Inner>);
+
+struct Inner {
+    public: PublicUrl,
+    written: String,
+}
 
 /// Why a URL is not that of an agent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,12 +45,31 @@ pub enum AgentUrlError {
 impl AgentUrl {
     /// The canonical form.
     pub fn as_str(&self) -> &str {
-        self.0.as_str()
+        self.0.public.as_str()
     }
 
     /// The URL to fetch from.
     pub fn public(&self) -> &PublicUrl {
-        &self.0
+        &self.0.public
+    }
+
+    /// The text that was parsed, which contracts before 3.3 compare. Two spellings are one agent.
+    pub fn written(&self) -> &str {
+        &self.0.written
+    }
+}
+
+impl PartialEq for AgentUrl {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.public == other.0.public
+    }
+}
+
+impl Eq for AgentUrl {}
+
+impl Hash for AgentUrl {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.public.hash(state);
     }
 }
 
@@ -50,7 +79,7 @@ impl FromStr for AgentUrl {
     fn from_str(url: &str) -> Result<Self, Self::Err> {
         let canonical = canonical_url(url)?;
         let public: PublicUrl = canonical.as_str().parse()?;
-        Ok(Self(public))
+        Ok(Self(Arc::new(Inner { public, written: url.to_owned() })))
     }
 }
 

@@ -4,12 +4,13 @@ use std::{collections::HashMap, fmt};
 
 use adcp_signing_core::{
     UnixSeconds,
-    json::{Document, JsonLimits, Kind, Value},
+    json::{Document, JsonLimits, Kind},
+    profile::AgentMatch,
 };
 
 use super::{
     AgentEntry, AgentType, AgentUrl, AuthorizedOperator, BrandJsonError, FindError, MatchedEntry,
-    reader::{Path, objects, optional_text, required_text},
+    reader::Path, reading::Reading,
 };
 
 /// How deep brand.json may nest.
@@ -17,8 +18,6 @@ const MAX_DEPTH: usize = 32;
 /// How many members and elements are read, which bounds the memory: 2 MiB of real documents have far
 /// fewer.
 const MAX_MEMBERS: usize = 250_000;
-/// How many entries of one kind are kept, over the whole document.
-const MAX_ENTRIES: usize = 10_000;
 
 /// A brand.json, parsed once: strict JSON, 32 levels deep, with the members that say whose agents
 /// there are and nothing else.
@@ -46,10 +45,10 @@ pub struct BrandJson {
 }
 
 /// Entries are places in the list of all.
-type Entries = Vec<usize>;
+pub(super) type Entries = Vec<usize>;
 
 #[derive(Clone)]
-enum Content {
+pub(super) enum Content {
     Redirect(Redirect),
     /// A Brand Agent document, or the canonical document of one brand.
     Agents {
@@ -116,6 +115,10 @@ pub enum Candidates<'a> {
 }
 
 impl Brand {
+    pub(super) fn new(id: Option<String>, url: Option<String>) -> Self {
+        Self { id, url }
+    }
+
     /// The `id`.
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
@@ -130,8 +133,6 @@ impl Brand {
 impl BrandJson {
     /// How many bytes are read of a brand.json since contract 3.3: 2 MiB.
     pub const MAX_BYTES: usize = 2 * 1024 * 1024;
-    /// How many bytes are read under contracts before 3.3: 256 KiB.
-    pub const MAX_BYTES_BEFORE_3_3: usize = 256 * 1024;
 
     /// Parses a document of at most [`MAX_BYTES`](Self::MAX_BYTES).
     ///
@@ -220,12 +221,30 @@ impl BrandJson {
         candidates: Candidates<'_>,
         needed: Option<&AgentType>,
     ) -> Result<&AgentEntry, FindError> {
+        self.find_by(AgentMatch::Canonical, agent, candidates, needed)
+    }
+
+    /// As [`find`](Self::find), comparing URLs in this way: contracts before 3.3 compare them as they
+    /// are written, which never matches more.
+    ///
+    /// # Errors
+    /// As [`find`](Self::find).
+    pub fn find_by(
+        &self,
+        matching: AgentMatch,
+        agent: &AgentUrl,
+        candidates: Candidates<'_>,
+        needed: Option<&AgentType>,
+    ) -> Result<&AgentEntry, FindError> {
         let counts = self.candidates(candidates)?;
         let named = self.by_url.get(agent.as_str()).map_or(&[][..], Vec::as_slice);
         let mut is_listed = false;
         let mut matches: Vec<&AgentEntry> = Vec::new();
         for place in named.iter().filter(|place| counts.contains(**place)) {
             let Some(entry) = self.entries.get(*place) else { continue };
+            if matching == AgentMatch::ByteEqual && entry.url() != agent.written() {
+                continue;
+            }
             is_listed = true;
             let has_role = needed.is_none_or(|needed| entry.kind() == needed);
             if has_role && !matches.iter().any(|other| other.agrees_with(entry)) {
@@ -292,110 +311,4 @@ impl Counted<'_> {
             Self::These(places) => places.binary_search(&place).is_ok(),
         }
     }
-}
-
-#[derive(Default)]
-struct Reading {
-    entries: Vec<AgentEntry>,
-    by_url: HashMap<String, Vec<usize>>,
-}
-
-impl Reading {
-    fn content(&mut self, root: Value<'_, '_>) -> Result<Content, BrandJsonError> {
-        let has = |name| root.member(name).is_some();
-        let house = root.member("house");
-        if has("authoritative_location") {
-            if house.is_some() || has("agents") || has("brands") {
-                return Err(BrandJsonError::Variant(
-                    "`authoritative_location` stands beside what it points to; remove one",
-                ));
-            }
-            let location = required_text(root, &Path::Root, "authoritative_location")?;
-            return Ok(Content::Redirect(Redirect::AuthoritativeLocation(location)));
-        }
-        match house.map(|house| (house.kind(), house)) {
-            Some((Kind::String, house)) => {
-                if has("agents") || has("brands") {
-                    return Err(BrandJsonError::Variant(
-                        "`house` is a domain, and stands beside agents or brands of its own",
-                    ));
-                }
-                let domain = house.as_str().unwrap_or_default().into_owned();
-                Ok(Content::Redirect(Redirect::House(domain)))
-            }
-            Some((Kind::Object, _)) if has("agents") => Err(BrandJsonError::Variant(
-                "a house lists its agents in `house.agents`; move the top-level `agents` there",
-            )),
-            Some((Kind::Object, house)) => self.house(root, house),
-            Some(_) => {
-                Err(Path::Member(&Path::Root, "house").wrong("is not an object or a domain"))
-            }
-            None => self.without_house(root),
-        }
-    }
-
-    fn without_house(&mut self, root: Value<'_, '_>) -> Result<Content, BrandJsonError> {
-        let variant = if root.member("names").is_some() {
-            Variant::BrandCanonical
-        } else if root.member("agents").is_some() || root.member("brand_agent").is_some() {
-            Variant::BrandAgent
-        } else {
-            return Err(BrandJsonError::Variant(
-                "it has none of `agents`, `names`, `house` and `authoritative_location`",
-            ));
-        };
-        if root.member("brands").is_some() {
-            return Err(BrandJsonError::Variant("`brands` stands without a `house`"));
-        }
-        let agents = self.agents(root, &Path::Root)?.unwrap_or_default();
-        Ok(Content::Agents { variant, agents })
-    }
-
-    fn house(
-        &mut self,
-        root: Value<'_, '_>,
-        house: Value<'_, '_>,
-    ) -> Result<Content, BrandJsonError> {
-        let path = Path::Member(&Path::Root, "house");
-        let domain = required_text(house, &path, "domain")?;
-        let agents = self.agents(house, &path)?.unwrap_or_default();
-        let brands = objects(root, &Path::Root, "brands", |brand, path| {
-            let id = optional_text(brand, path, "id")?;
-            let url = optional_text(brand, path, "url")?;
-            Ok((Brand { id, url }, self.agents(brand, path)?))
-        })?;
-        let brands = within(brands.unwrap_or_default(), "brands")?;
-        let operators =
-            objects(root, &Path::Root, "authorized_operators", AuthorizedOperator::read)?;
-        let operators = within(operators.unwrap_or_default(), "authorized_operators")?;
-        Ok(Content::House { domain, agents, brands, operators })
-    }
-
-    /// Reads an `agents[]`, and answers with the places of its entries.
-    fn agents(
-        &mut self,
-        value: Value<'_, '_>,
-        path: &Path<'_>,
-    ) -> Result<Option<Entries>, BrandJsonError> {
-        objects(value, path, "agents", |entry, path| {
-            let entry = AgentEntry::read(entry, path)?;
-            let place = self.entries.len();
-            if place >= MAX_ENTRIES {
-                return Err(too_many("agents"));
-            }
-            if let Some(url) = entry.canonical_url() {
-                self.by_url.entry(url.to_owned()).or_default().push(place);
-            }
-            self.entries.push(entry);
-            Ok(place)
-        })
-    }
-}
-
-fn within<T>(entries: Vec<T>, what: &'static str) -> Result<Vec<T>, BrandJsonError> {
-    if entries.len() > MAX_ENTRIES { Err(too_many(what)) } else { Ok(entries) }
-}
-
-fn too_many(what: &'static str) -> BrandJsonError {
-    BrandJsonError::TooMany { what, max: MAX_ENTRIES }
 }

@@ -10,6 +10,7 @@ mod entry;
 mod error;
 mod operator;
 mod reader;
+mod reading;
 
 pub use self::{
     agent_url::{AgentUrl, AgentUrlError},
