@@ -69,6 +69,10 @@ impl Agent {
         &self.jwks_uri
     }
 
+    pub(super) fn owner(&self) -> Owner {
+        Owner::Agent { url: self.url.clone(), revocation_issuer: self.revocation_issuer.clone() }
+    }
+
     pub(super) fn into_source(self) -> JwksSource {
         let owner = Owner::Agent { url: self.url, revocation_issuer: self.revocation_issuer };
         JwksSource::new(self.jwks_uri, owner)

@@ -2,16 +2,11 @@
 
 mod agent;
 mod budget;
+mod known;
 mod published_test_keys;
 mod source;
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    convert::Infallible,
-    fmt,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::hash_map::Entry, convert::Infallible, fmt, sync::Arc, time::Duration};
 
 use adcp_signing_core::{
     Answer, Clock, KeyQuery, KeyResolver, ResolveError, SystemClock, UnixSeconds, VerificationKey,
@@ -25,12 +20,10 @@ pub use self::agent::{Agent, AgentError};
 pub(crate) use self::{
     agent::WELL_KNOWN_JWKS,
     budget::Budget,
-    source::{Context, JwksSource, Owner},
+    known::{ByAgent, add_agent, of_agent},
+    source::{Context, JwksSource, Owner, fresh_for, within},
 };
-use self::{
-    budget::Holders,
-    source::{COOLDOWN, within},
-};
+use self::{budget::Holders, source::COOLDOWN};
 use crate::fetch::Fetcher;
 
 /// How many sets are searched for a key that nobody has, and fetched at once.
@@ -91,7 +84,7 @@ struct Inner {
     context: Context,
     max_agents: usize,
     /// By canonical URL.
-    agents: RwLock<HashMap<String, Arc<JwksSource>>>,
+    agents: ByAgent<JwksSource>,
     /// When the sets of many agents were last searched for a key that nobody had.
     searched: Mutex<Option<UnixSeconds>>,
 }
@@ -142,16 +135,32 @@ impl JwksResolver {
     pub fn add(&self, agent: Agent) -> Result<(), AddAgentError> {
         let agent_url = agent.url().to_owned();
         let mut agents = self.0.agents.write();
+        add_agent(&mut agents, self.0.max_agents, agent_url, agent.into_source())?;
+        *self.0.searched.lock() = None;
+        Ok(())
+    }
+
+    /// Resolves the keys of this agent from where it says now. Whether they were looked for in
+    /// another place before, whose keys are forgotten.
+    pub(crate) fn set(&self, agent: Agent) -> Result<bool, AddAgentError> {
+        if self.0.agents.read().get(agent.url()).is_some_and(|source| source.is_of(&agent)) {
+            return Ok(false);
+        }
+        let mut agents = self.0.agents.write();
         let (len, max) = (agents.len(), self.0.max_agents);
-        match agents.entry(agent_url) {
-            Entry::Occupied(known) => {
-                Err(AddAgentError::AlreadyKnown { agent_url: known.key().clone() })
+        match agents.entry(agent.url().to_owned()) {
+            Entry::Occupied(known) if known.get().is_of(&agent) => Ok(false),
+            Entry::Occupied(mut known) => {
+                let before = known.insert(Arc::new(agent.into_source()));
+                self.0.context.budget.retire(&before);
+                *self.0.searched.lock() = None;
+                Ok(true)
             }
             Entry::Vacant(_) if len >= max => Err(AddAgentError::Full { max }),
             Entry::Vacant(entry) => {
                 entry.insert(Arc::new(agent.into_source()));
                 *self.0.searched.lock() = None;
-                Ok(())
+                Ok(false)
             }
         }
     }
@@ -176,19 +185,17 @@ impl JwksResolver {
         self.0.context.budget.keys()
     }
 
-    fn source(&self, agent_url: &str) -> Result<Option<Arc<JwksSource>>, ResolveError> {
-        // Exactly first: callers that keep the canonical form spare the second look.
-        if let Some(source) = self.0.agents.read().get(agent_url) {
-            return Ok(Some(Arc::clone(source)));
+    /// The key of this name that the agent has, by its canonical URL.
+    pub(crate) fn find_of<'a>(
+        &'a self,
+        agent_url: &str,
+        keyid: &'a str,
+    ) -> Answer<'a, Option<Arc<VerificationKey>>, ResolveError> {
+        let source = self.0.agents.read().get(agent_url).map(Arc::clone);
+        match source {
+            Some(source) => self.find(source, keyid),
+            None => Answer::now(Ok(None)),
         }
-        let canonical = canonical_url(agent_url).map_err(|error| {
-            ResolveError::new(
-                DiscoveryFailure::AgentNotInBrandJson,
-                "the URL of the counterparty has no canonical form",
-            )
-            .with_source(error)
-        })?;
-        Ok(self.0.agents.read().get(canonical.as_str()).map(Arc::clone))
     }
 
     fn find<'a>(
@@ -301,7 +308,7 @@ impl KeyResolver for JwksResolver {
     ) -> Answer<'a, Option<Arc<VerificationKey>>, ResolveError> {
         let keyid = query.keyid();
         if let Some(counterparty) = query.counterparty() {
-            return match self.source(counterparty) {
+            return match of_agent(&self.0.agents, counterparty) {
                 Ok(Some(source)) => self.find(source, keyid),
                 Ok(None) => Answer::now(Ok(None)),
                 Err(error) => Answer::now(Err(error)),

@@ -13,7 +13,7 @@ use adcp_signing_core::{
 use parking_lot::RwLock;
 use tokio::sync::Mutex;
 
-use super::{Found, budget::Budget, published_test_keys::is_published_test_key};
+use super::{Agent, Found, budget::Budget, published_test_keys::is_published_test_key};
 use crate::{
     fetch::{Document, EntityTag, FetchError, Fetched, Fetcher},
     guard::PublicUrl,
@@ -35,7 +35,7 @@ pub(crate) struct Context {
 }
 
 /// Whose keys they are.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Owner {
     /// An agent's, identified by its canonical URL.
     Agent { url: String, revocation_issuer: Option<String> },
@@ -215,6 +215,12 @@ impl JwksSource {
         state.failed.as_ref().filter(|_| state.held.is_none()).map(Failed::error)
     }
 
+    /// Whether these are the keys of this agent, from the same place and with the same issuer of
+    /// revocations.
+    pub(super) fn is_of(&self, agent: &Agent) -> bool {
+        self.url == *agent.jwks_uri() && self.owner == agent.owner()
+    }
+
     /// Whether the set, as it was seen last, has a key of this name.
     pub(super) fn has(&self, kid: &str) -> bool {
         self.state.read().held.as_ref().is_some_and(|held| held.keys.contains_key(kid))
@@ -340,12 +346,12 @@ impl Owner {
 }
 
 /// Whether no more than `seconds` have passed. A moment that is still to come is not within.
-pub(super) fn within(since: UnixSeconds, seconds: i64, now: UnixSeconds) -> bool {
+pub(crate) fn within(since: UnixSeconds, seconds: i64, now: UnixSeconds) -> bool {
     (0..=seconds).contains(&now.since(since))
 }
 
 /// What the server says, within the bounds.
-fn fresh_for(max_age: Option<i64>, longest: i64) -> i64 {
+pub(crate) fn fresh_for(max_age: Option<i64>, longest: i64) -> i64 {
     max_age.unwrap_or(DEFAULT_FRESH).max(COOLDOWN).min(longest)
 }
 
