@@ -11,6 +11,8 @@
 struct Guide;
 
 #[cfg(feature = "fetch")]
+pub mod agent;
+#[cfg(feature = "fetch")]
 pub mod brand;
 #[cfg(feature = "fetch")]
 pub mod fetch;
