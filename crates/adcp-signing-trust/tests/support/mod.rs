@@ -8,10 +8,15 @@
     reason = "helpers of tests"
 )]
 
+pub(crate) mod operator;
+
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -24,8 +29,13 @@ use tokio::{
 };
 
 /// The names that the certificate is for. All of them lead to this machine.
-pub(crate) const NAMES: [&str; 4] =
-    ["buyer.example.com", "www.buyer.example.com", "cdn.buyer.example.com", "seller.example.com"];
+pub(crate) const NAMES: [&str; 5] = [
+    "buyer.example.com",
+    "www.buyer.example.com",
+    "cdn.buyer.example.com",
+    "seller.example.com",
+    "brand.example.net",
+];
 
 /// How the server answers a request.
 #[derive(Debug, Clone)]
@@ -50,6 +60,7 @@ pub(crate) struct Asked {
     pub(crate) host: String,
     pub(crate) path: String,
     pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Asked {
@@ -69,6 +80,7 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     identity: LoopbackIdentity,
     asked: Arc<Mutex<Vec<Asked>>>,
+    open: Arc<Open>,
     accepting: tokio::task::JoinHandle<()>,
 }
 
@@ -87,20 +99,24 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let handler: Handler = Arc::new(handler);
         let asked = Arc::<Mutex<Vec<Asked>>>::default();
+        let open = Arc::<Open>::default();
+        let counted = Arc::clone(&open);
         let (acceptor, seen) = (identity.acceptor(), Arc::clone(&asked));
         let accepting = tokio::spawn(async move {
             loop {
                 let Ok((socket, _)) = listener.accept().await else { continue };
                 let (acceptor, handler, seen) =
                     (acceptor.clone(), Arc::clone(&handler), Arc::clone(&seen));
+                let counted = Arc::clone(&counted);
                 tokio::spawn(async move {
+                    let _open = counted.one_more();
                     if let Ok(connection) = acceptor.accept(socket).await {
                         serve(connection, &handler, &seen).await;
                     }
                 });
             }
         });
-        Self { address, identity, asked, accepting }
+        Self { address, identity, asked, open, accepting }
     }
 
     /// A server that gives the same body to everybody.
@@ -119,6 +135,11 @@ impl Server {
         self.asked.lock().unwrap().clone()
     }
 
+    /// How many connections were served at once, at most.
+    pub(crate) fn most_open(&self) -> usize {
+        self.open.most.load(Ordering::Relaxed)
+    }
+
     /// A fetcher that trusts the server, and knows its names.
     pub(crate) fn fetcher(&self) -> FetcherBuilder {
         let root = reqwest::Certificate::from_pem(self.identity.ca_pem().as_bytes()).unwrap();
@@ -127,6 +148,29 @@ impl Server {
             .resolver(Arc::new(Names::of_this_machine()))
             .loopback_for_development()
             .timeouts(Duration::from_secs(5), Duration::from_secs(10))
+    }
+}
+
+/// How many connections are served.
+#[derive(Default)]
+struct Open {
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+struct OneOpen(Arc<Open>);
+
+impl Open {
+    fn one_more(self: &Arc<Self>) -> OneOpen {
+        let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most.fetch_max(now, Ordering::Relaxed);
+        OneOpen(Arc::clone(self))
+    }
+}
+
+impl Drop for OneOpen {
+    fn drop(&mut self) {
+        self.0.now.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -149,13 +193,23 @@ async fn serve(
             _ => return,
         }
     }
+    let end = head.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
+    let body = head.split_off(end);
     let head = String::from_utf8(head).unwrap();
     let mut asked = Asked {
         host: String::new(),
         path: head.split(' ').nth(1).unwrap_or_default().to_owned(),
         head,
+        body,
     };
     asked.host = asked.field("host").unwrap_or_default();
+    let length = asked.field("content-length").map_or(0, |length| length.parse().unwrap());
+    while asked.body.len() < length {
+        match connection.read(&mut buffer).await {
+            Ok(read) if read > 0 => asked.body.extend_from_slice(&buffer[..read]),
+            _ => return,
+        }
+    }
     seen.lock().unwrap().push(asked.clone());
     match handler(&asked) {
         Answer::Reply(reply) => {
@@ -184,7 +238,8 @@ async fn serve(
                 tokio::time::sleep(pause).await;
             }
         }
-        Answer::Never => std::future::pending().await,
+        // Until the client is gone.
+        Answer::Never => while connection.read(&mut buffer).await.is_ok_and(|read| read > 0) {},
     }
     let _ = connection.shutdown().await;
 }
