@@ -8,6 +8,7 @@ mod error;
 mod explain;
 mod mcp;
 mod purpose;
+mod resolver;
 mod trace;
 
 pub use self::{
@@ -17,5 +18,6 @@ pub use self::{
     error::{Detail, DiscoveryError, FetchFailure},
     mcp::McpCapabilities,
     purpose::{KeyOriginPurpose, UnknownPurpose},
+    resolver::{AgentResolver, AgentResolverBuilder},
     trace::{FetchedAt, Step, Trace, TraceStep},
 };
