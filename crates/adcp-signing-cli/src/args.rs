@@ -92,6 +92,18 @@ Exit codes:
     /// Shows the signature base and every step of a verification, for debugging interoperability.
     #[command(after_help = "Example:\n  adcp-signing explain --jwks jwks.json signed.http")]
     Explain(VerifyArgs),
+    /// Finds the keys of an agent by its URL, and shows each step: capabilities, brand.json, JWKS.
+    #[cfg(feature = "https")]
+    #[command(after_help = "Examples:
+  adcp-signing resolve https://buyer.example.com/mcp
+  adcp-signing resolve --purpose webhook_signing --json https://seller.example.com/mcp
+
+Exit codes:
+  0  the keys were found
+  1  the documents of the agent and its operator do not lead to its keys: the line says why
+  2  the URL or an option cannot be used
+  3  a document could not be fetched; try again")]
+    Resolve(ResolveArgs),
     /// Prints the canonical target URI and authority of URLs.
     #[command(after_help = "Examples:
   adcp-signing canonicalize HTTPS://Seller.Example:443/a/../b
@@ -120,7 +132,7 @@ Exit codes:
 
 /// The commands by what they are for. A command that is in no group is not shown.
 const GROUPS: [(&str, &[&str]); 3] = [
-    ("Keys", &["keygen", "jwks", "probe", "keys"]),
+    ("Keys", &["keygen", "jwks", "probe", "resolve", "keys"]),
     ("Messages", &["sign", "verify", "explain", "canonicalize", "demo"]),
     ("Tests and tools", &["vectors", "completions", "man"]),
 ];
@@ -200,6 +212,8 @@ impl Command {
             Self::Probe(args) => args.json,
             Self::Sign(args) => args.stream.json || args.format == Format::Json,
             Self::Verify(args) | Self::Explain(args) => args.stream.json,
+            #[cfg(feature = "https")]
+            Self::Resolve(args) => args.json,
             Self::Canonicalize(args) => args.json,
             Self::Vectors(args) => args.json,
             Self::Demo(_)
@@ -229,6 +243,27 @@ impl Default for KeyUriArgs {
     fn default() -> Self {
         Self { allow_in_process_keys: false, timeout: TIMEOUT }
     }
+}
+
+#[cfg(feature = "https")]
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ResolveArgs {
+    /// The URL of the agent, which speaks MCP there.
+    pub(crate) agent: String,
+    /// What its keys are to verify: request_signing or webhook_signing.
+    #[arg(long, value_name = "PURPOSE", default_value = "request_signing")]
+    pub(crate) purpose: String,
+    /// The AdCP contract: before 3.3, brand.json has 256 KiB at most and the URL of the agent as it
+    /// is given.
+    #[arg(long, value_name = "VERSION", default_value = "3.3.0")]
+    pub(crate) contract: String,
+    /// For development: this name is a server on this machine; may be given several times. All other
+    /// names have to lead to public addresses.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) loopback_host: Vec<String>,
+    /// The answer as one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, ClapArgs)]

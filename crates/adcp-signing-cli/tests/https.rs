@@ -1,4 +1,4 @@
-//! `probe` and `verify` against a JWKS that is published over HTTPS.
+//! `probe`, `verify` and `resolve` against what is published over HTTPS.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -28,21 +28,30 @@ use tokio_rustls::{
 /// What a server answers each request with; `None` is never to answer.
 type Answer = Option<Vec<u8>>;
 
-/// An HTTPS server on loopback that answers every request alike, and the CA that vouches for it.
+/// What a server answers a request for a path with.
+type Answers = Box<dyn Fn(&str) -> Answer + Send>;
+
+/// An HTTPS server on loopback, and the CA that vouches for it.
 struct Site {
     address: SocketAddr,
     folder: tempfile::TempDir,
 }
 
 impl Site {
+    /// A server that answers every request alike.
     fn new(answer: Answer) -> Self {
+        Self::with("localhost", Box::new(move |_| answer.clone()))
+    }
+
+    /// A server of this name.
+    fn with(name: &str, answers: Answers) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         let ca = params.self_signed(&key).unwrap();
         let issuer = Issuer::new(params, key);
         let key = KeyPair::generate().unwrap();
-        let leaf = CertificateParams::new(vec!["localhost".to_owned()])
+        let leaf = CertificateParams::new(vec![name.to_owned()])
             .unwrap()
             .signed_by(&key, &issuer)
             .unwrap();
@@ -63,7 +72,7 @@ impl Site {
                 while let Ok((stream, _)) = listener.accept().await {
                     // A client that refuses the certificate, or reads no further, is no failure of
                     // the server.
-                    let _ = serve(&acceptor, stream, answer.as_deref()).await;
+                    let _ = serve(&acceptor, stream, &answers).await;
                 }
             });
         });
@@ -82,22 +91,32 @@ impl Site {
 async fn serve(
     acceptor: &TlsAcceptor,
     stream: TcpStream,
-    answer: Option<&[u8]>,
+    answers: &Answers,
 ) -> std::io::Result<()> {
     let mut stream = acceptor.accept(stream).await?;
     let mut request = Vec::new();
-    while !request.ends_with(b"\r\n\r\n") {
+    while !is_whole(&request) {
         if stream.read_buf(&mut request).await? == 0 {
             return Ok(());
         }
     }
+    let head = String::from_utf8_lossy(&request).into_owned();
+    let answer = answers(head.split(' ').nth(1).unwrap_or_default());
     let Some(answer) = answer else {
         // Until the client gives up.
         while stream.read_buf(&mut request).await? > 0 {}
         return Ok(());
     };
-    stream.write_all(answer).await?;
+    stream.write_all(&answer).await?;
     stream.shutdown().await
+}
+
+/// Whether the head and the body have come.
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    body.len() >= length.map_or(0, |length| length.parse().unwrap())
 }
 
 fn reply(status: &str, headers: &str, body: &str) -> Answer {
@@ -269,4 +288,91 @@ fn a_message_is_verified_with_the_published_keys() {
         "{said}{}",
         String::from_utf8_lossy(&output.stderr)
     );
+}
+
+/// The agent `https://buyer.test/mcp` with its brand.json, and its JWKS unless that is broken.
+fn operator(brand: &'static str) -> Site {
+    let port = Arc::new(std::sync::OnceLock::<u16>::new());
+    let known = Arc::clone(&port);
+    let key = Key::new();
+    let answers = move |path: &str| {
+        let url = |path: &str| format!("https://buyer.test:{}{path}", known.get().unwrap());
+        let json = "content-type: application/json\r\n";
+        match path {
+            "/mcp" => {
+                let identity = serde_json::json!({ "brand_json_url": url("/brand.json") });
+                let result = serde_json::json!({ "structuredContent": { "identity": identity } });
+                let answer = serde_json::json!({ "jsonrpc": "2.0", "id": 1, "result": result });
+                reply("200 OK", json, &answer.to_string())
+            }
+            "/brand.json" => reply("200 OK", json, &brand.replace("AGENT", &url("/mcp"))),
+            "/.well-known/jwks.json" => reply("200 OK", json, &key.jwks),
+            _ => reply("404 Not Found", "", ""),
+        }
+    };
+    let site = Site::with("buyer.test", Box::new(answers));
+    port.set(site.address.port()).unwrap();
+    site
+}
+
+const LISTED: &str = r#"{"agents":[{"type":"buying","id":"buyer","url":"AGENT"}]}"#;
+
+fn resolve(site: &Site, options: &[&str]) -> Output {
+    let agent = format!("https://BUYER.test:{}/mcp", site.address.port());
+    let args = [&["resolve", "--loopback-host", "buyer.test"], options, &[&agent]].concat();
+    run(&args, Some(&site.ca()))
+}
+
+#[test]
+fn an_agent_is_resolved_step_by_step() {
+    let site = operator(LISTED);
+    let shown = resolve(&site, &[]);
+    let text = String::from_utf8(shown.stdout).unwrap();
+    assert_eq!(shown.status.code(), Some(0), "{text}");
+    for part in ["✓ 1  capabilities", "✓ 8  JWKS", "1 keys: buyer", "found"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let answer: Value = serde_json::from_slice(&resolve(&site, &["--json"]).stdout).unwrap();
+    assert_eq!((&answer["ok"], &answer["steps"][7]["step"]), (&true.into(), &8.into()));
+    assert!(answer["steps"][3]["fetched_at"].is_i64(), "{answer}");
+}
+
+#[test]
+fn a_step_that_fails_has_its_code_details_and_exit_code() {
+    for (brand, exit, code) in [
+        (r#"{"agents":[]}"#, 1, "request_signature_agent_not_in_brand_json"),
+        ("{", 1, "request_signature_brand_json_malformed"),
+    ] {
+        let site = operator(brand);
+        let shown = resolve(&site, &[]);
+        let text = String::from_utf8(shown.stdout).unwrap();
+        assert_eq!(shown.status.code(), Some(exit), "{text}");
+        assert!(text.contains("✗") && text.contains(code), "{text}");
+        assert!(text.contains("brand_json_url: https://buyer.test:"), "{text}");
+        let answer: Value = serde_json::from_slice(&resolve(&site, &["--json"]).stdout).unwrap();
+        assert_eq!((&answer["ok"], &answer["error_code"]), (&false.into(), &code.into()));
+        assert!(answer["details"]["brand_json_url"].is_string(), "{answer}");
+    }
+    // The contract before 3.3 compares bytes.
+    let shown = resolve(&operator(LISTED), &["--contract", "3.2.4"]);
+    assert_eq!(shown.status.code(), Some(1));
+}
+
+#[test]
+fn a_name_that_leads_to_this_machine_is_refused_unless_it_is_named() {
+    let site = operator(LISTED);
+    let agent = format!("https://localhost:{}/mcp", site.address.port());
+    let shown = run(&["resolve", &agent], Some(&site.ca()));
+    let text = String::from_utf8(shown.stdout).unwrap();
+    assert_eq!(shown.status.code(), Some(3), "{text}");
+    assert!(text.contains("reserved address"), "{text}");
+    for args in [
+        ["resolve", "http://buyer.test/"],
+        ["resolve", "https://127.0.0.1/"],
+        ["resolve", "--purpose=x"],
+        ["resolve", "--contract=2.5"],
+    ] {
+        let args = [&args[..], &["https://buyer.test/"][..usize::from(args[1].starts_with("--"))]];
+        assert_eq!(run(&args.concat(), None).status.code(), Some(2), "{args:?}");
+    }
 }

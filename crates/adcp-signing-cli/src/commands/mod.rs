@@ -6,6 +6,8 @@ mod explain;
 mod jwks;
 mod keygen;
 mod probe;
+#[cfg(feature = "https")]
+mod resolve;
 mod sign;
 mod vectors;
 mod verify;
@@ -37,6 +39,8 @@ pub(crate) async fn run(command: Command, verbose: bool) -> Result<ExitCode, Fai
         Command::Sign(args) => sign::run(&args).await,
         Command::Verify(args) => verify::run(&args).await,
         Command::Explain(args) => explain::run(&args).await,
+        #[cfg(feature = "https")]
+        Command::Resolve(args) => resolve::run(&args).await,
         Command::Canonicalize(args) => canonicalize::run(&args).await,
         Command::Vectors(args) => vectors::run(&args, verbose),
         Command::Keys => {

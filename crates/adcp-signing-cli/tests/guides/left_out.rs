@@ -6,6 +6,7 @@ const SERVER: &str = "the suite has started the server";
 const STOP: &str = "other tests use the servers";
 const SYSTEM: &str = "installs packages of the system; the suite has installed them";
 const SUITE: &str = "this is what runs the suites";
+const AGENT: &str = "needs the agent of a counterparty; `tests/https.rs` resolves one";
 const REAL: &str = "needs an account at the service";
 
 /// The page, how the block begins, and why it is not run.
@@ -21,6 +22,7 @@ pub(super) const LEFT_OUT: &[(&str, &str, &str)] = &[
     ("docs/backends/pkcs11.md", "apt-get install", SYSTEM),
     ("docs/backends/vault-transit.md", "bao write auth/kubernetes", "needs a Kubernetes cluster"),
     ("docs/command-line.md", "adcp-signing keygen --key 'awskms:", REAL),
+    ("docs/command-line.md", "adcp-signing resolve", AGENT),
     ("docs/interop.md", "cargo xtask interop", SUITE),
     ("docs/laptop.md", "cargo xtask emulators up openbao", SERVER),
     ("docs/laptop.md", "cargo xtask emulators up ministack", SERVER),
