@@ -244,6 +244,22 @@ async fn two_bearer_tokens_are_taken_during_a_rotation_and_no_third() {
 }
 
 #[tokio::test]
+async fn a_receiver_in_a_legacy_mode_has_a_budget_of_its_own() {
+    let scheme = LegacyBearer::new(token(TOKEN));
+    let receiver = WebhookReceiver::legacy_bearer(scheme, SELLER, InMemoryDedup::default());
+    let receiver = receiver.body_budget(64);
+    let server = Server::start(|_| buyer(receiver, Reached::default())).await;
+    for (length, status) in [(64, 400), (65, 413)] {
+        let request = reqwest::Client::new()
+            .post(server.url("/hooks"))
+            .header("authorization", format!("Bearer {TOKEN}"))
+            .header("content-type", "application/json")
+            .body(" ".repeat(length));
+        assert_eq!(request.send().await.unwrap().status(), status, "{length}");
+    }
+}
+
+#[tokio::test]
 async fn a_bearer_token_is_judged_by_the_head_and_is_no_other_mode() {
     let (key, reached) = (key(), Reached::default());
     let server = bearer_buyer(&reached).await;

@@ -20,7 +20,8 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, stream};
 
 use super::{
-    Caller, Inbound, Limits, NotVerified, PeerAddress, Refused, Route, Verified, VerifyLayer, admit,
+    Caller, Held, Inbound, Limits, NotVerified, PeerAddress, Refused, Route, Verified, VerifyLayer,
+    admit,
 };
 
 pub(crate) type Local<T> = Pin<Box<dyn Future<Output = T>>>;
@@ -138,23 +139,22 @@ impl Inbound for ServiceRequest {
 }
 
 /// The whole body, within the limits.
-pub(crate) async fn read(payload: &mut Payload, limits: Limits) -> Result<Bytes, Refused> {
-    match tokio::time::timeout(limits.time, collect(payload, limits.bytes)).await {
+pub(crate) async fn read(payload: &mut Payload, limits: Limits) -> Result<(Bytes, Held), Refused> {
+    let time = limits.time;
+    match tokio::time::timeout(time, collect(payload, limits)).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(Refused::BodyTooSlow { limit: limits.time }),
+        Err(_) => Err(Refused::BodyTooSlow { limit: time }),
     }
 }
 
-async fn collect(payload: &mut Payload, limit: usize) -> Result<Bytes, Refused> {
+async fn collect(payload: &mut Payload, mut limits: Limits) -> Result<(Bytes, Held), Refused> {
     let mut whole = BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|error| Refused::BodyUnreadable { error: error.to_string() })?;
-        if chunk.len() > limit.saturating_sub(whole.len()) {
-            return Err(Refused::BodyTooLarge { limit });
-        }
+        limits.admit(chunk.len(), whole.len())?;
         whole.extend_from_slice(&chunk);
     }
-    Ok(whole.freeze())
+    Ok((whole.freeze(), limits.into_held()))
 }
 
 /// The bytes as what a handler reads.

@@ -6,7 +6,10 @@ use adcp_signing_core::{Verified as Verdict, VerifiedSigner, http_message::Reque
 use bytes::Bytes;
 use tracing::{Instrument as _, field::Empty};
 
-use super::{AcceptedCredential, PeerAddress, Received, Refused, Route, refused::TWO_LAYERS};
+use super::{
+    AcceptedCredential, BodyBudget, Held, PeerAddress, Received, Refused, Route,
+    refused::TWO_LAYERS,
+};
 
 /// The head of a received request, and the extensions by which layers and handlers talk.
 pub(crate) trait Inbound {
@@ -30,10 +33,34 @@ pub(crate) trait Inbound {
 }
 
 /// How much of a body is read, and for how long.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Limits {
-    pub(crate) bytes: usize,
+    bytes: usize,
     pub(crate) time: Duration,
+    held: Held,
+}
+
+impl Limits {
+    /// At most so many bytes, or all of the budget where that has fewer.
+    pub(crate) fn new(bytes: usize, time: Duration, budget: &BodyBudget) -> Self {
+        Self { bytes: bytes.min(budget.limit()), time, held: budget.open() }
+    }
+
+    /// Admits a chunk of as many bytes behind what was read already.
+    pub(crate) fn admit(&mut self, chunk: usize, read: usize) -> Result<(), Refused> {
+        if chunk > self.bytes.saturating_sub(read) {
+            return Err(Refused::BodyTooLarge { limit: self.bytes });
+        }
+        if !self.held.take(chunk) {
+            return Err(Refused::BudgetUsedUp { until: self.time });
+        }
+        Ok(())
+    }
+
+    /// What the body takes of the budget.
+    pub(crate) fn into_held(self) -> Held {
+        self.held
+    }
 }
 
 /// Verifies a request and sets the answer as extensions. The body is read, by `read`, where the head
@@ -41,7 +68,7 @@ pub(crate) struct Limits {
 pub(crate) async fn admit(
     route: &Route,
     request: &mut impl Inbound,
-    read: impl AsyncFnOnce(Limits) -> Result<Bytes, Refused>,
+    read: impl AsyncFnOnce(Limits) -> Result<(Bytes, Held), Refused>,
 ) -> Result<Bytes, Refused> {
     let span = tracing::info_span!(
         target: "adcp_signing::http",
@@ -58,7 +85,7 @@ pub(crate) async fn admit(
 async fn admit_within(
     route: &Route,
     request: &mut impl Inbound,
-    read: impl AsyncFnOnce(Limits) -> Result<Bytes, Refused>,
+    read: impl AsyncFnOnce(Limits) -> Result<(Bytes, Held), Refused>,
 ) -> Result<Bytes, Refused> {
     if request.extension::<Verdict>().is_some() {
         return Err(Refused::Misconfigured { cure: TWO_LAYERS });

@@ -8,6 +8,7 @@ mod admit;
 #[cfg(feature = "axum")]
 mod axum;
 mod base_url;
+mod budget;
 #[cfg(any(feature = "axum", feature = "actix"))]
 mod extract;
 mod forwarded;
@@ -30,6 +31,7 @@ pub use self::extract::{Caller, NotVerified, Verified};
 use self::head::ExternalHead;
 pub(crate) use self::{
     admit::{Inbound, Limits, admit},
+    budget::{BodyBudget, Held},
     refused::Refused,
 };
 pub use self::{
@@ -61,6 +63,7 @@ pub struct Verify {
     proxies: Option<TrustedProxies>,
     read_timeout: Duration,
     max_unsigned_body: usize,
+    budget: BodyBudget,
 }
 
 /// A credential of the request that another authenticator has accepted: bearer token, API key,
@@ -96,6 +99,7 @@ impl Verify {
             proxies: None,
             read_timeout: READ_TIMEOUT,
             max_unsigned_body: MAX_UNSIGNED_BODY_BYTES,
+            budget: BodyBudget::default(),
         }
     }
 
@@ -119,6 +123,19 @@ impl Verify {
     #[must_use]
     pub fn max_unsigned_body(mut self, bytes: usize) -> Self {
         self.max_unsigned_body = bytes;
+        self
+    }
+
+    /// How many bytes of bodies are held at once over all connections, in place of 256 MiB. A body
+    /// counts from its first byte until the request is verified. All layers of this `Verify` and of
+    /// its clones share the budget.
+    ///
+    /// A request whose body exceeds what is left is answered 503, with `Retry-After`: by then, the
+    /// bodies that are held now have arrived or timed out. A body that is larger than the whole
+    /// budget is answered 413.
+    #[must_use]
+    pub fn body_budget(mut self, bytes: usize) -> Self {
+        self.budget = BodyBudget::of(bytes);
         self
     }
 }
@@ -147,18 +164,22 @@ impl Route {
         &self,
         head: &impl RequestHead,
         received: Received<'_>,
-        read: impl AsyncFnOnce(Limits) -> Result<Bytes, Refused>,
+        read: impl AsyncFnOnce(Limits) -> Result<(Bytes, Held), Refused>,
     ) -> Result<(Verdict, Bytes), Refused> {
-        let Verify { verifier, base, read_timeout, max_unsigned_body, .. } = &self.verify;
+        let Verify { verifier, base, read_timeout, max_unsigned_body, budget, .. } = &self.verify;
         let head = self.external(head, received)?;
         let context = self.context(received.credential);
         let bound = verifier.profile().bounds().max_body_bytes();
+        // Until the request is verified.
+        let mut _held = None;
         let read = async |verdict| {
             let bytes = match verdict {
                 HeadVerdict::ClaimsSignature => bound,
                 HeadVerdict::FailsClaim | HeadVerdict::Unsigned => bound.min(*max_unsigned_body),
             };
-            read(Limits { bytes, time: *read_timeout }).await
+            let (body, held) = read(Limits::new(bytes, *read_timeout, budget)).await?;
+            _held = Some(held);
+            Ok(body)
         };
         verifier.verify_parts_head_first(&head, &base.origin, &context, read).await
     }

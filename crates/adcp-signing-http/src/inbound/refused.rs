@@ -23,6 +23,8 @@ pub(crate) enum Refused {
     BodyTooLarge { limit: usize },
     /// The body did not arrive in time.
     BodyTooSlow { limit: Duration },
+    /// Bodies of other requests hold what the body would need. At the latest, they end `until` then.
+    BudgetUsedUp { until: Duration },
     /// The connection failed while the body was read.
     BodyUnreadable { error: String },
     /// The server is not set up as it has to be. The cure is for its operator.
@@ -74,6 +76,7 @@ impl Refused {
         let (challenge, wait) = match self {
             Self::Rejection(rejection) => (rejection.www_authenticate(), rejection.retry_after()),
             Self::Forwarded { code, .. } => (Some(code.www_authenticate()), None),
+            Self::BudgetUsedUp { until } => (None, Some(whole_seconds(*until))),
             #[cfg(feature = "webhooks")]
             Self::Webhook(refused) => (refused.challenge.clone(), refused.retry_after),
             _ => (None, None),
@@ -98,6 +101,7 @@ impl Refused {
             Self::Rejection(rejection) => (rejection.status(), rejection.reason().as_str()),
             Self::BodyTooLarge { .. } => (413, "body_too_large"),
             Self::BodyTooSlow { .. } => (408, "body_too_slow"),
+            Self::BudgetUsedUp { .. } => (503, "body_budget_used_up"),
             Self::BodyUnreadable { .. } => (400, "body_unreadable"),
             Self::Misconfigured { .. } => (500, "verifier_misconfigured"),
             Self::Forwarded { code, .. } => (401, code.as_str()),
@@ -132,6 +136,9 @@ impl Refused {
             Self::BodyTooSlow { limit } => {
                 tracing::info!(target: LOG, ?limit, "refused: the body did not arrive in time");
             }
+            Self::BudgetUsedUp { .. } => {
+                tracing::warn!(target: LOG, "refused: other bodies use up the budget of bytes");
+            }
             Self::BodyUnreadable { error } => {
                 tracing::info!(target: LOG, error, "refused: the body could not be read");
             }
@@ -151,4 +158,10 @@ impl Refused {
             }
         }
     }
+}
+
+/// A time to wait in whole seconds, at least one.
+fn whole_seconds(wait: Duration) -> Duration {
+    Duration::from_secs(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
+        .max(Duration::from_secs(1))
 }

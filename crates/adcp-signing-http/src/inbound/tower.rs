@@ -20,7 +20,7 @@ use tower_service::Service;
 
 #[cfg(feature = "a2a-server")]
 use super::AcceptedCredential;
-use super::{Inbound, Limits, PeerAddress, Refused, Route, VerifyLayer, admit};
+use super::{Held, Inbound, Limits, PeerAddress, Refused, Route, VerifyLayer, admit};
 
 /// The service of [`VerifyLayer`].
 #[derive(Debug, Clone)]
@@ -118,18 +118,19 @@ fn called(route: &Route, parts: &Parts) -> Option<super::a2a::Called> {
 }
 
 /// The whole body, within the limits.
-pub(crate) async fn read<B>(body: B, limits: Limits) -> Result<Bytes, Refused>
+pub(crate) async fn read<B>(body: B, limits: Limits) -> Result<(Bytes, Held), Refused>
 where
     B: Body,
     B::Error: std::fmt::Display,
 {
-    match tokio::time::timeout(limits.time, collect(body, limits.bytes)).await {
+    let time = limits.time;
+    match tokio::time::timeout(time, collect(body, limits)).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(Refused::BodyTooSlow { limit: limits.time }),
+        Err(_) => Err(Refused::BodyTooSlow { limit: time }),
     }
 }
 
-async fn collect<B>(body: B, limit: usize) -> Result<Bytes, Refused>
+async fn collect<B>(body: B, mut limits: Limits) -> Result<(Bytes, Held), Refused>
 where
     B: Body,
     B::Error: std::fmt::Display,
@@ -140,17 +141,15 @@ where
         let frame = frame.map_err(|error| Refused::BodyUnreadable { error: error.to_string() })?;
         let Ok(mut data) = frame.into_data() else { continue };
         let length = bytes::Buf::remaining(&data);
-        if length > limit.saturating_sub(whole.len()) {
-            return Err(Refused::BodyTooLarge { limit });
-        }
+        limits.admit(length, whole.len())?;
         // The only frame is handed on as it is.
         let chunk = bytes::Buf::copy_to_bytes(&mut data, length);
         if whole.is_empty() && body.is_end_stream() {
-            return Ok(chunk);
+            return Ok((chunk, limits.into_held()));
         }
         whole.extend_from_slice(&chunk);
     }
-    Ok(whole.freeze())
+    Ok((whole.freeze(), limits.into_held()))
 }
 
 /// The answer to a refused request.

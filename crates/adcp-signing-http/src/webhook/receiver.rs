@@ -43,7 +43,7 @@ use super::{
 };
 use crate::{
     Verify,
-    inbound::{Inbound, Limits, Refused, Route, admit, refused::TWO_LAYERS},
+    inbound::{BodyBudget, Held, Inbound, Limits, Refused, Route, admit, refused::TWO_LAYERS},
 };
 
 /// How long a body may take to arrive where no verifier limits it.
@@ -74,6 +74,8 @@ struct Shared {
     retention: Retention,
     clock: Arc<dyn Clock>,
     activation: Option<Subscription>,
+    /// For bodies that a verifier does not bound.
+    budget: BodyBudget,
 }
 
 /// What the registration selects. No other is tried.
@@ -125,6 +127,7 @@ impl WebhookReceiver {
             retention: Retention::default(),
             clock: Arc::new(SystemClock),
             activation: None,
+            budget: BodyBudget::default(),
         }))
     }
 
@@ -151,14 +154,22 @@ impl WebhookReceiver {
         self.with(|shared| shared.activation = Some(subscription))
     }
 
+    /// How many bytes of bodies are held at once over all connections, in place of 256 MiB, in a
+    /// legacy mode. In the mode of RFC 9421 it is [`Verify::body_budget`] that counts.
+    #[must_use]
+    pub fn body_budget(self, bytes: usize) -> Self {
+        self.with(|shared| shared.budget = BodyBudget::of(bytes))
+    }
+
     fn with(self, change: impl FnOnce(&mut Shared)) -> Self {
-        let Shared { mode, dedup, retention, clock, activation } = &*self.0;
+        let Shared { mode, dedup, retention, clock, activation, budget } = &*self.0;
         let mut shared = Shared {
             mode: mode.clone(),
             dedup: Arc::clone(dedup),
             retention: *retention,
             clock: Arc::clone(clock),
             activation: activation.clone(),
+            budget: budget.clone(),
         };
         change(&mut shared);
         Self(Arc::new(shared))
@@ -191,7 +202,7 @@ impl Shared {
     async fn receive(
         &self,
         request: &mut impl Inbound,
-        read: impl AsyncFnOnce(Limits) -> Result<Bytes, Refused>,
+        read: impl AsyncFnOnce(Limits) -> Result<(Bytes, Held), Refused>,
     ) -> Result<Next, Refused> {
         let next = self.judge(request, read).await;
         match &next {
@@ -209,7 +220,7 @@ impl Shared {
     async fn judge(
         &self,
         request: &mut impl Inbound,
-        read: impl AsyncFnOnce(Limits) -> Result<Bytes, Refused>,
+        read: impl AsyncFnOnce(Limits) -> Result<(Bytes, Held), Refused>,
     ) -> Result<Next, Refused> {
         let (body, source) = self.authenticate(request, read).await?;
         let value = super::payload::read(&body).map_err(|error| malformed(&error))?;
@@ -246,7 +257,7 @@ impl Shared {
     async fn authenticate(
         &self,
         request: &mut impl Inbound,
-        read: impl AsyncFnOnce(Limits) -> Result<Bytes, Refused>,
+        read: impl AsyncFnOnce(Limits) -> Result<(Bytes, Held), Refused>,
     ) -> Result<(Bytes, WebhookSource), Refused> {
         if request.extension::<WebhookOrigin>().is_some() {
             return Err(Refused::Misconfigured { cure: TWO_LAYERS });
@@ -264,19 +275,25 @@ impl Shared {
             }
             Mode::LegacyHmac { scheme, sender } => {
                 not_verified_before(request)?;
-                let read = async || read(shared_secret_limits()).await;
+                let read = async || Ok(read(self.limits()).await?.0);
                 let now = || self.clock.now();
                 let body = hmac::authenticate(scheme, &request.head(), read, now).await?;
                 Ok((body, WebhookSource::LegacyHmac(Arc::clone(sender))))
             }
             Mode::LegacyBearer { scheme, sender } => {
                 not_verified_before(request)?;
-                let read = async || read(shared_secret_limits()).await;
+                let read = async || Ok(read(self.limits()).await?.0);
                 let now = self.clock.now();
                 let body = bearer::authenticate(scheme, &request.head(), read, now).await?;
                 Ok((body, WebhookSource::LegacyBearer(Arc::clone(sender))))
             }
         }
+    }
+
+    /// The limits of a body that a verifier does not bound.
+    fn limits(&self) -> Limits {
+        let bytes = Profile::webhook().bounds().max_body_bytes();
+        Limits::new(bytes, READ_TIMEOUT, &self.budget)
     }
 
     fn answer(&self, source: &WebhookSource, value: Value) -> Result<String, Refused> {
@@ -334,11 +351,6 @@ impl Shared {
             tracing::error!(target: "adcp_signing::webhook", %error, cause, handled, "claim");
         }
     }
-}
-
-/// The limits of a body that a verifier does not bound.
-fn shared_secret_limits() -> Limits {
-    Limits { bytes: Profile::webhook().bounds().max_body_bytes(), time: READ_TIMEOUT }
 }
 
 /// Refuses a request that a layer in front has verified, and forgets a signer that nothing verified.
