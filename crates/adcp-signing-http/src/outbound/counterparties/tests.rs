@@ -269,6 +269,29 @@ async fn who_served_3_2_once_is_never_signed_for_in_the_older_form_again() {
 }
 
 #[tokio::test]
+async fn a_pre_release_counts_as_the_version_that_it_leads_to() {
+    let peers = Peers::ready(Ok(LEGACY));
+    let clock = Arc::new(FixedClock::new(NOW));
+    let counterparties = Counterparties::fetched_by(peers.clone()).with_clock(Arc::clone(&clock));
+    let signer = signer();
+    for (host, listed) in [
+        ("beta.example.com", r#"{"adcp":{"supported_versions":["3.0","3.2-beta.1"]}}"#),
+        ("candidate.example.com", r#"{"adcp":{"supported_versions":["3.1","3.3-rc.0"]}}"#),
+    ] {
+        peers.set(Ok(listed));
+        assert_eq!(form(&counterparties, &signer, host).await, "3.2", "{listed}");
+        // Nor is it signed for in the older form when it takes the pre-release back.
+        clock.advance(TTL);
+        peers.set(Ok(LEGACY));
+        assert_eq!(form(&counterparties, &signer, host).await, "3.2", "{listed}");
+    }
+    peers.set(Ok(r#"{"adcp":{"supported_versions":["3.1-rc.1"]}}"#));
+    assert_eq!(form(&counterparties, &signer, "older.example.com").await, "3.1");
+    peers.set(Ok(r#"{"adcp":{"supported_versions":["3.1","3.2-"]}}"#));
+    signed_for(&counterparties, &signer, "broken.example.com").await.unwrap_err();
+}
+
+#[tokio::test]
 async fn the_configuration_of_a_counterparty_decides_alone() {
     let peers = Peers::ready(Ok(MODERN));
     let forbidden = RequestSigningCapability::supported_with(DigestPolicy::Forbidden);
