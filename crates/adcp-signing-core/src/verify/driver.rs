@@ -1,6 +1,6 @@
 //! The driver: awaits the edges between the steps, and has no rule of its own.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use tracing::Instrument as _;
 
@@ -46,7 +46,7 @@ impl Verifier {
             measured.end(&outcome);
             outcome
         };
-        let outcome = verified.instrument(span.clone()).await;
+        let outcome = pin!(verified).instrument(span.clone()).await;
         span::end(&span, &outcome);
         outcome
     }

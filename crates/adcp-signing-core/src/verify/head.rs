@@ -8,7 +8,7 @@
 //! A signature covers fields, and of the body only the digest. So it is verified before the body is
 //! read, and nobody but a signer can make a server hold a large one.
 
-use std::future::Future;
+use std::{future::Future, pin::pin};
 
 use tracing::Instrument as _;
 
@@ -135,7 +135,8 @@ impl Verifier {
         let signed = self.open(message, context).map_err(&refused)?;
         let (verdict, claim) = match &signed {
             Some(signed) => {
-                let judged = self.judge(signed, context).instrument(head_span.clone()).await;
+                let judging = pin!(self.judge(signed, context));
+                let judged = judging.instrument(head_span.clone()).await;
                 judged.map_err(&refused)?
             }
             None => (HeadVerdict::Unsigned, None),
@@ -152,7 +153,7 @@ impl Verifier {
             measured.end(&outcome);
             outcome
         };
-        let outcome = verified.instrument(span.clone()).await;
+        let outcome = pin!(verified).instrument(span.clone()).await;
         span::end(&span, &outcome);
         Ok((outcome?, body))
     }

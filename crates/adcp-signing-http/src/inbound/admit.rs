@@ -1,6 +1,6 @@
 //! `admit`: what every adapter does with a request, whatever its framework.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use adcp_signing_core::{Verified as Verdict, VerifiedSigner, http_message::RequestHead};
 use bytes::Bytes;
@@ -75,7 +75,9 @@ pub(crate) async fn admit(
         "adcp_signing.verify_request",
         "error.type" = Empty,
     );
-    let outcome = admit_within(route, request, read).instrument(span.clone()).await;
+    // Pinned where it is made: the future is large, and a span around it would move it twice.
+    let admitting = pin!(admit_within(route, request, read));
+    let outcome = admitting.instrument(span.clone()).await;
     if let Err(refused) = &outcome {
         span.record("error.type", refused.reason());
     }
