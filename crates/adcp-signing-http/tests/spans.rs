@@ -24,7 +24,10 @@ const SPAN: &str = "adcp_signing.verify_request";
 
 /// Keeps the spans of this library and what is recorded of each.
 #[derive(Debug, Clone, Default)]
-struct Spans(Arc<Mutex<Vec<(&'static str, Vec<String>)>>>);
+struct Spans(Arc<Mutex<Vec<Seen>>>);
+
+/// The name of a span, and its fields.
+type Seen = (&'static str, Vec<String>);
 
 struct Fields<'a>(&'a mut Vec<String>);
 
@@ -61,7 +64,7 @@ impl Subscriber for Spans {
 
 impl Spans {
     /// All spans since the last call.
-    fn take(&self) -> Vec<(&'static str, Vec<String>)> {
+    fn take(&self) -> Vec<Seen> {
         mem::take(&mut *self.0.lock().unwrap())
     }
 }
@@ -103,7 +106,7 @@ async fn the_span_of_a_verified_request_has_a_stable_code_and_nothing_of_the_sen
 
     let spans = Spans::default();
     let _guard = tracing::subscriber::set_default(spans.clone());
-    let fields_of = |spans: &[(&'static str, Vec<String>)]| {
+    let fields_of = |spans: &[Seen]| {
         let mut found = spans.iter().filter(|(name, _)| *name == SPAN);
         let (_, fields) = found.next().expect("a span").clone();
         assert!(found.next().is_none(), "one span for each request");
