@@ -16,6 +16,7 @@ pub mod replay;
 pub mod resolver;
 pub mod revocation;
 pub mod rfc9421;
+pub mod rotation;
 pub mod sign;
 pub mod target_uri;
 #[cfg(feature = "metrics")]

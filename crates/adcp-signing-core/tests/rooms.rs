@@ -15,10 +15,11 @@ use std::{
 
 /// The rooms from the top down. A file may import from its own room and from those below it.
 /// `provider` has rooms of its own: the layers and the toolkit stand on the trait, not the reverse.
-const ROOMS: [&str; 22] = [
+const ROOMS: [&str; 23] = [
     "verify",
     "sign",
     "webhook",
+    "rotation",
     "revocation",
     "resolver",
     "replay",
