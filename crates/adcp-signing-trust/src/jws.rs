@@ -27,6 +27,8 @@ pub(crate) struct JwsSignature<'a> {
     pub(crate) algorithm: Algorithm,
     pub(crate) kid: String,
     pub(crate) bytes: Vec<u8>,
+    /// The extensions that `crit` lists, each with its marker `true` in the header.
+    pub(crate) critical: Vec<&'static str>,
 }
 
 /// Why a text is not a JWS of the kind that was asked for.
@@ -78,6 +80,13 @@ pub enum JwsError {
         /// The member.
         member: &'static str,
     },
+    /// `crit` and the markers of the extensions do not agree, or `crit` lists an unknown one.
+    #[error(
+        "`crit` of the JWS is malformed, lists an extension that is not understood here, or does \
+         not agree with the markers in the header: each extension stands in `crit` once and is \
+         `true` in the header"
+    )]
+    Critical,
     /// `alg` is missing or not allowed.
     #[error("the `alg` of the JWS has to be EdDSA or ES256")]
     Algorithm,
@@ -89,6 +98,16 @@ pub enum JwsError {
 impl<'a> Jws<'a> {
     /// Reads a JWS of this `typ` in compact, flattened or general JSON serialization (RFC 7515 §7).
     pub(crate) fn parse(text: &'a [u8], typ: &'static str) -> Result<Self, JwsError> {
+        Self::parse_extended(text, typ, &[])
+    }
+
+    /// As [`parse`](Self::parse), where `crit` may list these extensions, each of which is a boolean
+    /// member of the protected header (RFC 7515 §4.1.11).
+    pub(crate) fn parse_extended(
+        text: &'a [u8],
+        typ: &'static str,
+        understood: &[&'static str],
+    ) -> Result<Self, JwsError> {
         let text = text.trim_ascii();
         let (encoded, parts) = match text.first() {
             Some(b'{') => Self::read_json(text)?,
@@ -97,7 +116,9 @@ impl<'a> Jws<'a> {
         let payload = decode(&encoded, "payload")?;
         let signatures = parts
             .into_iter()
-            .map(|(protected, signature)| JwsSignature::read(protected, &signature, typ))
+            .map(|(protected, signature)| {
+                JwsSignature::read(protected, &signature, typ, understood)
+            })
             .collect::<Result<_, _>>()?;
         Ok(Self { encoded, payload, signatures })
     }
@@ -169,7 +190,12 @@ impl<'a> Jws<'a> {
 }
 
 impl<'a> JwsSignature<'a> {
-    fn read(protected: Cow<'a, str>, signature: &str, typ: &'static str) -> Result<Self, JwsError> {
+    fn read(
+        protected: Cow<'a, str>,
+        signature: &str,
+        typ: &'static str,
+        understood: &[&'static str],
+    ) -> Result<Self, JwsError> {
         if protected.len() > MAX_HEADER_BYTES {
             return Err(JwsError::HeaderTooLong);
         }
@@ -181,11 +207,13 @@ impl<'a> JwsSignature<'a> {
         if text("typ").as_deref() != Some(typ) {
             return Err(JwsError::Type { expected: typ });
         }
-        for member in ["crit", "b64"] {
-            if header.member(member).is_some() {
-                return Err(JwsError::Extension { member });
-            }
+        if header.member("b64").is_some() {
+            return Err(JwsError::Extension { member: "b64" });
         }
+        if understood.is_empty() && header.member("crit").is_some() {
+            return Err(JwsError::Extension { member: "crit" });
+        }
+        let critical = critical(header, understood)?;
         let allowed = [Algorithm::Ed25519, Algorithm::EcdsaP256Sha256];
         let algorithm = allowed
             .into_iter()
@@ -193,8 +221,39 @@ impl<'a> JwsSignature<'a> {
             .ok_or(JwsError::Algorithm)?;
         let kid = text("kid").filter(|kid| !kid.is_empty()).ok_or(JwsError::NoKid)?.into_owned();
         let bytes = decode(signature, "signature")?;
-        Ok(Self { protected, algorithm, kid, bytes })
+        Ok(Self { protected, algorithm, kid, bytes, critical })
     }
+}
+
+/// The extensions of this header: those that `crit` lists are those whose marker is `true`.
+fn critical(
+    header: Value<'_, '_>,
+    understood: &[&'static str],
+) -> Result<Vec<&'static str>, JwsError> {
+    let mut listed = Vec::new();
+    if let Some(crit) = header.member("crit") {
+        for name in crit.elements() {
+            let name = name.as_str().ok_or(JwsError::Critical)?;
+            let known = understood.iter().find(|known| **known == name);
+            let known = known.copied().ok_or(JwsError::Critical)?;
+            if listed.contains(&known) {
+                return Err(JwsError::Critical);
+            }
+            listed.push(known);
+        }
+        // A list that is empty or not a list asks for nothing that could be understood.
+        if listed.is_empty() {
+            return Err(JwsError::Critical);
+        }
+    }
+    for name in understood {
+        let marker = header.member(name);
+        let is_true = marker.and_then(|marker| marker.as_bool()) == Some(true);
+        if marker.is_some() != listed.contains(name) || marker.is_some() != is_true {
+            return Err(JwsError::Critical);
+        }
+    }
+    Ok(listed)
 }
 
 /// What a signature signs, of parts that are encoded.
@@ -350,5 +409,36 @@ mod tests {
             parse(compact(&b64(twice))),
             Err(JwsError::Header(StrictJsonError::Duplicate(_)))
         ));
+    }
+
+    #[test]
+    fn a_critical_extension_is_listed_once_and_marked_true() {
+        let read = |crit: Value, markers: Value| {
+            let protected = header(|header| {
+                header["crit"] = crit;
+                for (name, marker) in markers.as_object().unwrap() {
+                    header[name] = marker.clone();
+                }
+            });
+            let text = compact(&protected);
+            let jws = Jws::parse_extended(text.as_bytes(), TYP, &["x", "y"])?;
+            Ok(jws.signatures()[0].critical.clone())
+        };
+        assert_eq!(read(json!(["y"]), json!({"y": true})), Ok(vec!["y"]));
+        for (crit, markers) in [
+            (json!([]), json!({})),
+            (json!("x"), json!({"x": true})),
+            (json!([1]), json!({})),
+            (json!(["x", "x"]), json!({"x": true})),
+            (json!(["x", "z"]), json!({"x": true, "z": true})),
+            (json!(["x"]), json!({})),
+            (json!(["x"]), json!({"x": false})),
+            (json!(["x"]), json!({"x": "true"})),
+            (json!(["x"]), json!({"x": true, "y": true})),
+            (json!(["x"]), json!({"x": true, "y": false})),
+        ] {
+            let refused = read(crit.clone(), markers.clone());
+            assert_eq!(refused, Err(JwsError::Critical), "{crit} {markers}");
+        }
     }
 }
