@@ -16,7 +16,11 @@ pub mod agent;
 pub mod brand;
 #[cfg(feature = "fetch")]
 pub mod fetch;
+#[cfg(feature = "fetch")]
+pub mod governance;
 pub mod guard;
+#[cfg(feature = "fetch")]
+mod jcs;
 #[cfg(feature = "fetch")]
 pub mod jwks;
 #[cfg(feature = "fetch")]
