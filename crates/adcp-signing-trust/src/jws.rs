@@ -123,6 +123,17 @@ impl<'a> Jws<'a> {
         Ok(Self { encoded, payload, signatures })
     }
 
+    /// A JWS of a payload that travels decoded, with its encoded header and signature.
+    pub(crate) fn of_parts(
+        protected: &'a str,
+        payload: Vec<u8>,
+        signature: &str,
+        typ: &'static str,
+    ) -> Result<Self, JwsError> {
+        let signatures = vec![JwsSignature::read(protected.into(), signature, typ, &[])?];
+        Ok(Self { encoded: Base64UrlUnpadded::encode_string(&payload).into(), payload, signatures })
+    }
+
     /// The payload, which nobody vouches for until a signature was verified.
     pub(crate) fn payload(&self) -> &[u8] {
         &self.payload

@@ -26,6 +26,8 @@ pub mod jwks;
 #[cfg(feature = "fetch")]
 mod jws;
 #[cfg(feature = "fetch")]
+pub mod response;
+#[cfg(feature = "fetch")]
 pub mod revocation;
 #[cfg(feature = "fetch")]
 mod site;

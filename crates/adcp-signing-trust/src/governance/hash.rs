@@ -3,7 +3,7 @@
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use sha2::{Digest as _, Sha256};
 
-use crate::jcs::{CanonicalJsonError, canonical_object_without};
+use crate::jcs::{CanonicalJsonError, canonical, read_object_without};
 
 /// The members that carry governance, and are no part of what it authorizes.
 const GOVERNANCE_METADATA: [&str; 2] = ["governance_context", "context"];
@@ -36,7 +36,8 @@ impl JsonHash {
     }
 
     fn without(json: &[u8], excluded: &[&str]) -> Result<Self, CanonicalJsonError> {
-        Ok(Self(Sha256::digest(canonical_object_without(json, excluded)?).into()))
+        let kept = canonical(&read_object_without(json, excluded)?.into())?;
+        Ok(Self(Sha256::digest(kept).into()))
     }
 
     /// The hash that a claim states: 32 bytes in Base64url without padding.
