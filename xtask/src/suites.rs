@@ -143,7 +143,7 @@ const SUITES: &[(&str, Work)] = &[
     ),
     ("sqlite", Work::Cargo(&["--package", "adcp-signing-sqlite", "--lib", "--tests"])),
     ("trust", Work::Cargo(&["--package", "adcp-signing-trust", "--lib", "--tests"])),
-    ("grader", Work::Cargo(&["--package", "adcp-signing-grader", "--lib", "--tests"])),
+    ("grader", Work::Served { package: "adcp-signing-grader", servers: &["browser"] }),
     ("cli", Work::Cargo(&["--package", "adcp-signing-cli", "--bins", "--tests"])),
     ("doc-tests", Work::Cargo(&["--workspace", "--all-features", "--doc"])),
     ("readme-command", Work::ReadmeCommand),

@@ -2,6 +2,7 @@
 
 pub mod fault;
 pub mod forge;
+pub mod html;
 pub mod report;
 
 pub use fault::Fault;

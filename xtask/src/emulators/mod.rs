@@ -300,7 +300,8 @@ mod tests {
         let usual: Vec<&str> =
             named(&[], Server::usual).unwrap().iter().map(|server| server.name).collect();
         assert!(usual.starts_with(&["localstack", "ministack", "openbao", "softhsm"]), "{usual:?}");
-        let others = ["vault", "lowkey-vault", "redis", "faketime", "adcp-python", "adcp-node"];
+        let others =
+            ["vault", "lowkey-vault", "redis", "faketime", "adcp-python", "adcp-node", "browser"];
         assert!(usual.iter().all(|name| !others.contains(name)), "{usual:?}");
     }
 

@@ -464,4 +464,18 @@ pub(crate) const SERVERS: &[Server] = &[
         native_files: &[],
         lies: &[],
     },
+    Server {
+        name: "browser",
+        purpose: "a headless Chromium, in which the tests look at the page of a grading",
+        port: None,
+        probe: Probe::Installed { file: "installed" },
+        native: Native::Npm {
+            packages: &["@sparticuz/chromium@147.0.0", "puppeteer-core@24.43.1"],
+        },
+        image: None,
+        instead_of: None,
+        variables: &[("ADCP_TEST_BROWSER_FOLDER", "{dir}")],
+        native_files: &[],
+        lies: &[],
+    },
 ];
