@@ -229,7 +229,8 @@ mod tests {
 
     #[test]
     fn a_response_is_read_up_to_its_budget() {
-        let of_bytes = |bytes: usize| format!("{:<bytes$}", r#"{"adcp_version":"3.2"}"#);
+        let response = r#"{"adcp_version":"3.2"}"#;
+        let of_bytes = |bytes: usize| response.to_owned() + &" ".repeat(bytes - response.len());
         assert_eq!(wire(&of_bytes(Advertised::MAX_BYTES)), Ok(Some(WireVersion::V3_2)));
         let bytes = Advertised::MAX_BYTES + 1;
         let refused = wire(&of_bytes(bytes)).unwrap_err();
