@@ -1,12 +1,10 @@
-//! A seller verifies a buyer whose keys and revocation list it fetches over TLS.
+//! A seller verifies a buyer of whom it knows the URL alone: capabilities, brand.json, JWKS and the
+//! signed revocation list come over TLS.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod support;
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex},
-};
+use std::sync::Arc;
 
 use adcp_signing_core::{
     Algorithm, Clock as _, Context, FieldLine, FixedClock, InMemoryProvider, InMemoryReplayStore,
@@ -17,19 +15,20 @@ use adcp_signing_core::{
 };
 use adcp_signing_testkit::CannedReply;
 use adcp_signing_trust::{
-    jwks::{Agent, JwksResolver},
+    agent::AgentResolver,
     revocation::{RevocationIssuer, RevocationLists, WELL_KNOWN_LIST, sign_list},
 };
 use serde_json::json;
-use support::{Answer, Server};
+use support::{
+    Answer,
+    operator::{BRAND, JWKS, MCP, Operator, capabilities, ok, status},
+};
 
 const NOW: UnixSeconds = UnixSeconds::new(1_776_520_800);
 const URL: &str = "https://seller.example.com/adcp/create_media_buy";
 
-type Served = Arc<Mutex<HashMap<&'static str, String>>>;
-
 struct Market {
-    served: Served,
+    operator: Operator,
     clock: Arc<FixedClock>,
     verifier: Verifier,
     agent: String,
@@ -37,25 +36,17 @@ struct Market {
 
 impl Market {
     async fn new() -> Self {
-        let served = Served::default();
-        let documents = Arc::clone(&served);
-        let server = Server::start(move |asked| {
-            let documents = documents.lock().unwrap();
-            let found = documents.get(asked.path.as_str()).cloned();
-            Answer::Reply(
-                found.map_or(CannedReply::new(503), |body| CannedReply::new(200).body(body)),
-            )
-        })
-        .await;
+        let operator = Operator::empty().await;
+        operator.serve(MCP, status(503));
         let clock = Arc::new(FixedClock::new(NOW));
-        let fetcher = server.fetcher().build().unwrap();
+        let fetcher = operator.server.fetcher().build().unwrap();
         let policy = RevocationPolicy::production();
-        let keys = JwksResolver::builder(fetcher.clone()).policy(policy).clock(Arc::clone(&clock));
+        let keys = AgentResolver::builder(fetcher.clone()).policy(policy).clock(Arc::clone(&clock));
         let keys = keys.build();
         let lists = RevocationLists::builder(fetcher).policy(policy).clock(Arc::clone(&clock));
         let lists = lists.build();
-        let agent = server.url("buyer.example.com", "/adcp");
-        keys.add(Agent::new(&agent).unwrap()).unwrap();
+        let agent = operator.agent_url();
+        keys.add(agent.parse().unwrap()).unwrap();
         lists.add(RevocationIssuer::new(&agent).unwrap()).unwrap();
         let capability = RequestSigningCapability::supported_with(DigestPolicy::Required)
             .with_operations(List::Required, ["create_media_buy"])
@@ -66,20 +57,25 @@ impl Market {
             .replay(InMemoryReplayStore::default())
             .clock(Arc::clone(&clock))
             .build();
-        // The server lives as long as the test.
-        std::mem::forget(server);
-        Self { served, clock, verifier, agent }
+        Self { operator, clock, verifier, agent }
     }
 
-    fn serve(&self, path: &'static str, body: String) {
-        self.served.lock().unwrap().insert(path, body);
+    /// All that a buyer publishes but its revocation list.
+    fn publish(&self, keys: &[&InMemoryProvider]) {
+        let operator = &self.operator;
+        operator.serve(MCP, capabilities(&operator.names(support::operator::BUYER)));
+        operator.serve(BRAND, ok(&operator.lists(json!({}))));
+        let keys: Vec<_> = keys.iter().map(|key| key.jwk()).collect();
+        operator.serve(JWKS, ok(&json!({ "keys": keys })));
     }
 
     async fn revoke(&self, key: &InMemoryProvider, kids: &[&str]) {
         let now = self.clock.now();
-        let list = RevocationList::issue(&self.agent.replace("/adcp", ""), now, now.plus(900));
+        let list = RevocationList::issue(&self.agent.replace(MCP, ""), now, now.plus(900));
         let list = list.unwrap().revoking_kids(kids.iter().copied()).unwrap();
-        self.serve(WELL_KNOWN_LIST, sign_list(&list, key).await.unwrap().to_json());
+        let list = sign_list(&list, key).await.unwrap().to_json();
+        let reply = CannedReply::new(200).body(list);
+        self.operator.serve(WELL_KNOWN_LIST, Answer::Reply(reply));
     }
 
     /// Who sent a request that this key signs, or the code of the refusal.
@@ -114,10 +110,9 @@ async fn a_buyer_is_verified_and_after_its_key_is_revoked_refused_within_the_int
     let governance = generate("gov-2026", KeyPurpose::GovernanceSigning);
 
     // Nothing is published yet.
-    let unavailable = Err("request_signature_jwks_unavailable".to_owned());
+    let unavailable = Err("request_signature_capabilities_unreachable".to_owned());
     assert_eq!(market.send(&buyer).await, unavailable);
-    let jwks = json!({ "keys": [buyer.jwk(), governance.jwk()] }).to_string();
-    market.serve("/.well-known/jwks.json", jwks);
+    market.publish(&[&buyer, &governance]);
     market.clock.advance(31);
     let stale = Err("request_signature_revocation_stale".to_owned());
     assert_eq!(market.send(&buyer).await, stale, "no list, no verdict");
