@@ -22,9 +22,9 @@ const LONGEST: i64 = 10 * 366 * 86_400;
 /// use adcp_signing_core::rotation::RotationTimes;
 ///
 /// let times = RotationTimes::of_http_signatures();
-/// assert_eq!((times.wait(), times.overlap()), (1980, 480));
+/// assert_eq!((times.wait(), times.overlap()), (1920, 480));
 /// // Behind a CDN that keeps the JWKS for an hour, verifiers may get an hour old copy.
-/// assert_eq!(times.with_shared_cache(3600)?.wait(), 5580);
+/// assert_eq!(times.with_shared_cache(3600)?.wait(), 5520);
 /// # Ok::<(), adcp_signing_core::rotation::RotationTimesError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
