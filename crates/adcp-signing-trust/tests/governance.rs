@@ -4,14 +4,14 @@
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use adcp_signing_core::{
-    FixedClock, InMemoryReplayStore, JwkSet, UnixSeconds,
-    revocation::{RevocationList, RevocationPolicy},
+    FixedClock, InMemoryReplayStore, JwkSet, RevocationStatus, UnixSeconds,
+    revocation::{RevocationList, RevocationLoadError, RevocationPolicy},
 };
 use adcp_signing_trust::{
     brand::{AgentUrl, BrandJson},
     governance::{
-        Commitment, Enforcement, Gate, GovernanceVerifier, HeldRevocationLists, IntentAction,
-        JsonHash, PinnedGovernanceKeys, Refusal,
+        Commitment, Enforcement, Gate, GovernanceRevocation as _, GovernanceVerifier,
+        HeldRevocationLists, IntentAction, JsonHash, PinnedGovernanceKeys, Refusal,
     },
 };
 use serde_json::{Value, json};
@@ -69,7 +69,7 @@ impl Service {
             .unwrap()
             .revoking_kids(self.revoked_kids.clone())
             .unwrap();
-        assert!(lists.load(list, made));
+        lists.load(list, made).unwrap();
         let now = UnixSeconds::new(setting("now").as_i64().unwrap());
         let audience = setting("expected_audience");
         let verifier =
@@ -260,4 +260,28 @@ async fn what_is_revoked_or_cannot_be_judged_is_refused() {
     service.revoked_kids.clear();
     service.list_made -= 24 * 60 * 60;
     assert_eq!(service.code(token(&case), json!({})).await, "governance_revocation_stale");
+}
+
+#[tokio::test]
+async fn a_newer_list_takes_no_revocation_back() {
+    let now = UnixSeconds::new(1_785_931_200);
+    let issued = |at: UnixSeconds| {
+        RevocationList::issue("https://gov.example.com", at, at.plus(900)).unwrap()
+    };
+    let lists = HeldRevocationLists::new(RevocationPolicy::baseline());
+    let first = issued(now).revoking_jtis(["j"]).unwrap().revoking_kids(["k"]).unwrap();
+    lists.load(first, now).unwrap();
+    lists.load(issued(now.plus(1)), now.plus(1)).unwrap();
+    let refused = lists.load(issued(now), now.plus(2));
+    assert!(matches!(refused, Err(RevocationLoadError::RolledBack { .. })));
+    let refused = lists.load(issued(now.plus(62)), now.plus(1));
+    assert!(matches!(refused, Err(RevocationLoadError::FromTheFuture { .. })));
+    for (kid, jti, expected) in [
+        ("k", "good", RevocationStatus::Revoked),
+        ("good", "j", RevocationStatus::Revoked),
+        ("good", "good", RevocationStatus::Good),
+    ] {
+        let found = lists.check("https://gov.example.com/", kid, jti, now.plus(2)).await;
+        assert_eq!(found.unwrap(), expected, "{kid} {jti}");
+    }
 }

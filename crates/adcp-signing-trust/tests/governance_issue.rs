@@ -18,6 +18,7 @@ use serde_json::json;
 
 const NOW: UnixSeconds = UnixSeconds::new(1_785_931_200);
 const ISSUER: &str = "https://gov.example.com/governance";
+const OTHER_ISSUER: &str = "https://gov.example.com/other";
 const SERVICE: &str = "https://seller.example.com/sales";
 const BUYER: &str = "https://buyer.example.com/";
 const REQUEST: &[u8] = br#"{"idempotency_key":"1","amount":10}"#;
@@ -66,10 +67,11 @@ impl Trial {
         let keys = PinnedGovernanceKeys::default().with_jwks(&jwks, &set);
         let lists = HeldRevocationLists::new(RevocationPolicy::baseline());
         let list = RevocationList::issue("https://gov.example.com", NOW, NOW.plus(900)).unwrap();
-        assert!(lists.load(list, NOW));
+        lists.load(list, NOW).unwrap();
         let verifier = GovernanceVerifier::new(SERVICE, keys, lists, InMemoryReplayStore::new())
             .with_clock(FixedClock::new(NOW));
-        let record = json!({"name": "B", "agents": [{"type": "governance", "url": ISSUER}]});
+        let agents = [ISSUER, OTHER_ISSUER].map(|url| json!({"type": "governance", "url": url}));
+        let record = json!({"name": "B", "agents": agents});
         let record = BrandJson::parse(record.to_string().as_bytes()).unwrap();
         Self { key, verifier, record, caller: BUYER.parse().unwrap() }
     }
@@ -118,9 +120,18 @@ async fn an_execution_token_for_anything_else_is_not_applicable() {
     let purchase = |amount| ExecutionAction::purchase(None, Some(usd(amount)));
     let change = |id| ExecutionAction::modification(id, Some(usd("1")));
     let token = |phase| execution(phase, "sub", SERVICE, "jti-2");
+    let other = TokenParties { issuer: OTHER_ISSUER, audience: SERVICE, caller: SERVICE };
+    let other = GovernanceToken::execution(
+        Phase::Purchase,
+        other,
+        decision("sub", "j"),
+        NOW,
+        NOW.plus(900),
+    );
     for (name, token, action, step) in [
         ("sub", execution(Phase::Purchase, "other", SERVICE, "j"), purchase("1"), 10),
         ("caller", execution(Phase::Purchase, "sub", BUYER, "j"), purchase("1"), 12),
+        ("issuer", other.with_ceiling(&usd("20")), purchase("1"), 12),
         ("phase", token(Phase::Purchase), change("mb"), 11),
         ("an intent", intent("jti-3"), purchase("1"), 11),
         ("media buy", token(Phase::Modification).with_media_buy_id("x"), change("mb"), 12),
@@ -132,6 +143,18 @@ async fn an_execution_token_for_anything_else_is_not_applicable() {
         let found = (refusal.code().as_str(), refusal.step());
         assert_eq!(found, ("governance_token_not_applicable", step), "{name}");
     }
+}
+
+#[tokio::test]
+async fn an_execution_token_is_no_intent_token() {
+    let trial = Trial::new().await;
+    let token = execution(Phase::Purchase, "sub", BUYER, "j").sign(&trial.key).await.unwrap();
+    let enforcement = Enforcement::SignedContext;
+    let action =
+        IntentAction::new("create_media_buy", REQUEST, Some(usd("1")), enforcement).unwrap();
+    let buyer = Buyer::new(&trial.caller, &trial.record);
+    let refusal = trial.verifier.verify_intent(&token, &buyer, action).await.unwrap_err();
+    assert_eq!((refusal.code().as_str(), refusal.step()), ("governance_token_not_applicable", 11));
 }
 
 #[tokio::test]

@@ -300,8 +300,8 @@ impl RevocationList {
         }
     }
 
-    pub(super) fn into_revoked_kids(self) -> HashSet<String> {
-        self.revoked_kids
+    pub(super) fn into_revoked(self) -> (HashSet<String>, HashSet<String>) {
+        (self.revoked_kids, self.revoked_jtis)
     }
 }
 

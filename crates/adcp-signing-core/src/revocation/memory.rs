@@ -73,7 +73,9 @@ struct Issuer {
     updated: UnixSeconds,
     stale_after: UnixSeconds,
     /// By the list, and by every list before it.
-    revoked: HashSet<String>,
+    kids: HashSet<String>,
+    /// So too.
+    jtis: HashSet<String>,
 }
 
 /// Why a list was not taken. What is held is as it was before.
@@ -118,21 +120,24 @@ pub enum RevocationLoadError {
         /// The unit that it looks like it is in.
         unit: &'static str,
     },
-    /// The issuer revoked more keys over time than are remembered.
-    #[error("the lists of {issuer} revoked {kids} keys over time; at most {max} are remembered")]
+    /// The issuer revoked more keys and tokens over time than are remembered.
+    #[error(
+        "the lists of {issuer} revoked {entries} keys and tokens over time; at most {max} are \
+         remembered"
+    )]
     TooMany {
         /// The canonical issuer.
         issuer: String,
         /// How many there would be.
-        kids: usize,
+        entries: usize,
         /// How many there may be.
         max: usize,
     },
 }
 
 impl InMemoryRevocation {
-    /// The most revoked `kid`s that are remembered of one issuer. A further list is then refused,
-    /// so that the one that is held goes stale.
+    /// The most revoked `kid`s and `jti`s together that are remembered of one issuer. A further list
+    /// is then refused, so that the one that is held goes stale.
     pub const MAX_REMEMBERED: usize = 1_000_000;
 
     /// These `kid`s are revoked, whoever issued the key. The set never goes stale unless told to.
@@ -178,8 +183,8 @@ impl InMemoryRevocation {
     /// Takes the list of an issuer, fetched at `fetched_at`, in place of the issuer's list before.
     /// It goes stale by its own rules under the [`policy`](Self::policy).
     ///
-    /// What any list of the issuer ever revoked stays revoked: a newer list that drops a `kid` does
-    /// not make the key good again. The same list again is taken, as a fetch that succeeded.
+    /// What any list of the issuer ever revoked stays revoked: a newer list that drops a `kid` or a
+    /// `jti` does not make the key or the token good again. The same list again is taken, as a fetch that succeeded.
     ///
     /// # Errors
     /// [`RevocationLoadError`]; nothing changes then, so the list that is held goes on ageing.
@@ -200,20 +205,21 @@ impl InMemoryRevocation {
 
         let _turn = self.turn.lock();
         let held = self.state.read().issuers.get(&issuer).map(Arc::clone);
-        let mut revoked = list.into_revoked_kids();
+        let (mut kids, mut jtis) = list.into_revoked();
         if let Some(held) = held {
             if updated < held.updated {
                 let held = held.updated;
                 return Err(RevocationLoadError::RolledBack { issuer, updated, held });
             }
-            let dropped: Vec<_> = held.revoked.difference(&revoked).cloned().collect();
-            revoked.extend(dropped);
+            kids.extend(held.kids.iter().cloned());
+            jtis.extend(held.jtis.iter().cloned());
         }
-        if revoked.len() > self.max_remembered {
-            let (kids, max) = (revoked.len(), self.max_remembered);
-            return Err(RevocationLoadError::TooMany { issuer, kids, max });
+        let entries = kids.len() + jtis.len();
+        if entries > self.max_remembered {
+            let max = self.max_remembered;
+            return Err(RevocationLoadError::TooMany { issuer, entries, max });
         }
-        let known = Arc::new(Issuer { updated, stale_after, revoked });
+        let known = Arc::new(Issuer { updated, stale_after, kids, jtis });
         // The list before is dropped after the lock is released.
         let before = self.state.write().issuers.insert(issuer, known);
         drop(before);
@@ -234,20 +240,39 @@ impl RevocationSource for InMemoryRevocation {
         key: &'a VerificationKey,
         now: UnixSeconds,
     ) -> Answer<'a, RevocationStatus, RevocationError> {
-        Answer::now(self.status(key, now))
+        Answer::now(self.status(key.revocation_issuer(), key.kid(), None, now))
     }
 }
 
 impl InMemoryRevocation {
+    /// What is known at `now` of a token with this `jti`, signed by the key with this `kid`, of the
+    /// issuer with this canonical origin (`https://gov.example.com/`): revoked first, then stale.
+    ///
+    /// # Errors
+    /// [`RevocationError`] where the issuer has no list. Refuse the token.
+    pub fn check_token(
+        &self,
+        issuer: &str,
+        kid: &str,
+        jti: &str,
+        now: UnixSeconds,
+    ) -> Result<RevocationStatus, RevocationError> {
+        self.status(Some(issuer), kid, Some(jti), now)
+    }
+
     fn status(
         &self,
-        key: &VerificationKey,
+        issuer: Option<&str>,
+        kid: &str,
+        jti: Option<&str>,
         now: UnixSeconds,
     ) -> Result<RevocationStatus, RevocationError> {
         let state = self.state.read();
-        let of_issuer = key.revocation_issuer().and_then(|issuer| state.issuers.get(issuer));
-        let listed = of_issuer.is_some_and(|issuer| issuer.revoked.contains(key.kid()));
-        if listed || state.by_hand.contains(key.kid()) {
+        let of_issuer = issuer.and_then(|issuer| state.issuers.get(issuer));
+        let listed = of_issuer.is_some_and(|issuer| {
+            issuer.kids.contains(kid) || jti.is_some_and(|jti| issuer.jtis.contains(jti))
+        });
+        if listed || state.by_hand.contains(kid) {
             return Ok(RevocationStatus::Revoked);
         }
         if state.last_fresh.is_some_and(|last| now > last || last.finer_unit().is_some()) {
@@ -257,7 +282,7 @@ impl InMemoryRevocation {
             Some(issuer) if now > issuer.stale_after => Ok(RevocationStatus::Stale),
             Some(_) => Ok(RevocationStatus::Good),
             None if self.needs_lists || !state.issuers.is_empty() => {
-                Err(RevocationError::new(match key.revocation_issuer() {
+                Err(RevocationError::new(match issuer {
                     Some(issuer) => format!("no revocation list of {issuer} is loaded"),
                     None => "the key has no revocation issuer whose list could be asked".to_owned(),
                 }))
@@ -426,13 +451,46 @@ mod tests {
     }
 
     #[test]
+    fn a_token_that_was_ever_revoked_stays_revoked() {
+        use RevocationStatus::{Good, Revoked, Stale};
+        let source = InMemoryRevocation::of_lists(RevocationPolicy::baseline());
+        let issued = RevocationList::issue(A, NOW, NOW.plus(900)).unwrap();
+        source.load(issued.revoking_jtis(["j"]).unwrap(), NOW).unwrap();
+        source.load(list(A, NOW.plus(1), &["k"]), NOW.plus(1)).unwrap();
+        let check_token = |issuer: &str, kid, jti, now| {
+            source.check_token(&format!("{issuer}/"), kid, jti, now).ok()
+        };
+        assert_eq!(check_token(A, "good", "j", NOW), Some(Revoked));
+        assert_eq!(check_token(A, "k", "good", NOW), Some(Revoked));
+        assert_eq!(check_token(A, "j", "k", NOW), Some(Good), "each revokes its own");
+        assert_eq!(check_token(B, "good", "j", NOW), None, "no list of B");
+        let late = NOW.plus(1 + 900 + 3601);
+        assert_eq!(check_token(A, "good", "j", late), Some(Revoked));
+        assert_eq!(check_token(A, "good", "good", late), Some(Stale));
+        assert_eq!(check(&source, &key("j", Some(A)), NOW), Some(Good));
+    }
+
+    #[test]
+    fn revoked_keys_and_tokens_are_bounded_together() {
+        let source = InMemoryRevocation { max_remembered: 2, ..InMemoryRevocation::default() };
+        source.load(list(A, NOW, &["1"]), NOW).unwrap();
+        let jtis = |jtis: [&str; 2], kept| {
+            let issued = RevocationList::issue(A, NOW, NOW.plus(900)).unwrap();
+            issued.revoking_jtis(jtis.into_iter().take(kept)).unwrap()
+        };
+        source.load(jtis(["2", "3"], 1), NOW).unwrap();
+        let (issuer, refused) = (format!("{A}/"), source.load(jtis(["2", "3"], 2), NOW));
+        assert_eq!(refused, Err(RevocationLoadError::TooMany { issuer, entries: 3, max: 2 }));
+    }
+
+    #[test]
     fn what_is_remembered_is_bounded() {
         let source = InMemoryRevocation { max_remembered: 2, ..InMemoryRevocation::default() };
         source.load(list(A, NOW, &["1"]), NOW).unwrap();
         source.load(list(A, NOW, &["1", "2"]), NOW).unwrap();
         let refused = source.load(list(A, NOW, &["3"]), NOW.plus(1000));
         let issuer = format!("{A}/");
-        assert_eq!(refused, Err(RevocationLoadError::TooMany { issuer, kids: 3, max: 2 }));
+        assert_eq!(refused, Err(RevocationLoadError::TooMany { issuer, entries: 3, max: 2 }));
         let last = NOW.plus(900 + 3600);
         let check = |kid| check(&source, &key(kid, Some(A)), last.plus(1));
         assert_eq!(check("1"), Some(RevocationStatus::Revoked));

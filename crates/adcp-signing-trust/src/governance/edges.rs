@@ -6,9 +6,11 @@ use adcp_signing_core::{
     Answer, ResolveError, UnixSeconds, VerificationKey,
     keys::JwkSet,
     resolver::StaticKeys,
-    revocation::{Freshness, RevocationError, RevocationList, RevocationPolicy, RevocationStatus},
+    revocation::{
+        InMemoryRevocation, RevocationError, RevocationList, RevocationLoadError, RevocationPolicy,
+        RevocationStatus,
+    },
 };
-use parking_lot::RwLock;
 
 use crate::guard::PublicUrl;
 
@@ -74,28 +76,27 @@ impl GovernanceKeys for PinnedGovernanceKeys {
 
 /// Revocation lists that the caller has fetched and verified, by issuer. An issuer without a list is
 /// refused.
+///
+/// What a list ever revoked stays revoked, also where a newer list drops it.
 #[derive(Debug)]
-pub struct HeldRevocationLists {
-    policy: RevocationPolicy,
-    lists: RwLock<HashMap<String, (RevocationList, UnixSeconds)>>,
-}
+pub struct HeldRevocationLists(InMemoryRevocation);
 
 impl HeldRevocationLists {
     /// No lists. Each will be relied on as this policy says.
     pub fn new(policy: RevocationPolicy) -> Self {
-        Self { policy, lists: RwLock::default() }
+        Self(InMemoryRevocation::of_lists(policy))
     }
 
-    /// Holds this list in place of the issuer's older one. A list that is older than the one that is
-    /// held changes nothing, and is answered `false`.
-    pub fn load(&self, list: RevocationList, fetched_at: UnixSeconds) -> bool {
-        let mut lists = self.lists.write();
-        let issuer = list.issuer().to_owned();
-        if lists.get(&issuer).is_some_and(|(held, _)| held.updated() > list.updated()) {
-            return false;
-        }
-        lists.insert(issuer, (list, fetched_at));
-        true
+    /// Holds this list in place of the issuer's older one.
+    ///
+    /// # Errors
+    /// [`RevocationLoadError`]; nothing changes then, so the list that is held goes on ageing.
+    pub fn load(
+        &self,
+        list: RevocationList,
+        fetched_at: UnixSeconds,
+    ) -> Result<(), RevocationLoadError> {
+        self.0.load(list, fetched_at)
     }
 }
 
@@ -107,15 +108,6 @@ impl GovernanceRevocation for HeldRevocationLists {
         jti: &'a str,
         now: UnixSeconds,
     ) -> Answer<'a, RevocationStatus, RevocationError> {
-        Answer::now(match self.lists.read().get(origin) {
-            None => Err(RevocationError::new("no list of this issuer is held; load it")),
-            Some((list, _)) if list.revokes_kid(kid) || list.revokes_jti(jti) => {
-                Ok(RevocationStatus::Revoked)
-            }
-            Some((list, fetched_at)) => Ok(match list.freshness(self.policy, *fetched_at, now) {
-                Freshness::Stale => RevocationStatus::Stale,
-                Freshness::Fresh | Freshness::Due => RevocationStatus::Good,
-            }),
-        })
+        Answer::now(self.0.check_token(origin, kid, jti, now))
     }
 }
