@@ -10,7 +10,7 @@ use adcp_signing_core::{
 use adcp_signing_trust::{
     brand::{AgentUrl, BrandJson},
     governance::{
-        Commitment, Enforcement, Gate, GovernanceRevocation as _, GovernanceVerifier,
+        Commitment, Cost, Enforcement, Gate, GovernanceRevocation as _, GovernanceVerifier,
         HeldRevocationLists, IntentAction, JsonHash, PinnedGovernanceKeys, Refusal,
     },
 };
@@ -86,7 +86,7 @@ impl Service {
         let action = IntentAction::new(
             setting("expected_task").as_str().unwrap(),
             setting("payload").to_string().as_bytes(),
-            Some(commitment.unwrap()),
+            Cost::Monetary(commitment.unwrap()),
             Enforcement::SignedContext,
         );
         let buyer = adcp_signing_trust::governance::Buyer::new(&caller, &record);

@@ -9,7 +9,7 @@ use adcp_signing_core::{
 use adcp_signing_trust::{
     brand::{AgentUrl, BrandJson},
     governance::{
-        Authorized, Buyer, Commitment, Decision, Enforcement, ExecutionAction, Gate,
+        Authorized, Buyer, Commitment, Cost, Decision, Enforcement, ExecutionAction, Gate,
         GovernanceToken, GovernanceVerifier, HeldRevocationLists, IntentAction, JsonHash, Phase,
         PinnedGovernanceKeys, Prepared, Refusal, SignTokenError, TokenParties,
     },
@@ -25,6 +25,10 @@ const REQUEST: &[u8] = br#"{"idempotency_key":"1","amount":10}"#;
 
 fn usd(amount: &str) -> Commitment {
     Commitment::new(amount, "USD").unwrap()
+}
+
+fn costs(commitment: Commitment) -> Cost {
+    Cost::Monetary(commitment)
 }
 
 fn parties(caller: &str) -> TokenParties<'_> {
@@ -81,7 +85,7 @@ impl Trial {
         let action = IntentAction::new(
             "create_media_buy",
             REQUEST,
-            Some(usd("10")),
+            costs(usd("10")),
             Enforcement::OnlineExecutionCheck,
         );
         let buyer = Buyer::new(&self.caller, &self.record);
@@ -105,20 +109,20 @@ impl Trial {
 #[tokio::test]
 async fn an_execution_token_authorizes_what_the_intent_prepared() {
     let trial = Trial::new().await;
-    let action = ExecutionAction::purchase(None, Some(usd("10.5")));
+    let action = ExecutionAction::purchase(None, costs(usd("10.5")));
     let token = execution(Phase::Purchase, "sub", SERVICE, "jti-2");
     let authorized = trial.execute(token, action).await.unwrap();
     assert_eq!((authorized.phase(), authorized.task()), (Phase::Purchase, "create_media_buy"));
     let token = execution(Phase::Modification, "sub", SERVICE, "j").with_media_buy_id("mb");
-    let action = ExecutionAction::modification("mb", Some(usd("1")));
+    let action = ExecutionAction::modification("mb", costs(usd("1")));
     let authorized = Trial::new().await.execute(token, action).await.unwrap();
     assert_eq!(authorized.media_buy_id(), Some("mb"));
 }
 
 #[tokio::test]
 async fn an_execution_token_for_anything_else_is_not_applicable() {
-    let purchase = |amount| ExecutionAction::purchase(None, Some(usd(amount)));
-    let change = |id| ExecutionAction::modification(id, Some(usd("1")));
+    let purchase = |amount| ExecutionAction::purchase(None, costs(usd(amount)));
+    let change = |id| ExecutionAction::modification(id, costs(usd("1")));
     let token = |phase| execution(phase, "sub", SERVICE, "jti-2");
     let other = TokenParties { issuer: OTHER_ISSUER, audience: SERVICE, caller: SERVICE };
     let other = GovernanceToken::execution(
@@ -151,7 +155,7 @@ async fn an_execution_token_is_no_intent_token() {
     let token = execution(Phase::Purchase, "sub", BUYER, "j").sign(&trial.key).await.unwrap();
     let enforcement = Enforcement::SignedContext;
     let action =
-        IntentAction::new("create_media_buy", REQUEST, Some(usd("1")), enforcement).unwrap();
+        IntentAction::new("create_media_buy", REQUEST, costs(usd("1")), enforcement).unwrap();
     let buyer = Buyer::new(&trial.caller, &trial.record);
     let refusal = trial.verifier.verify_intent(&token, &buyer, action).await.unwrap_err();
     assert_eq!((refusal.code().as_str(), refusal.step()), ("governance_token_not_applicable", 11));
@@ -166,7 +170,7 @@ async fn an_intent_that_goes_on_keeps_its_subject() {
         let action = IntentAction::new(
             "create_media_buy",
             REQUEST,
-            Some(usd("1")),
+            costs(usd("1")),
             Enforcement::SignedContext,
         );
         let action = action.unwrap().continuing(subject);

@@ -27,6 +27,16 @@ pub struct Commitment {
     currency: Currency,
 }
 
+/// What an action costs, as the service computed it. There is no default, so that a price that was
+/// forgotten is not taken for an action without one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cost {
+    /// Nothing, by the nature of the task.
+    NotMonetary,
+    /// This much. A price of zero is one.
+    Monetary(Commitment),
+}
+
 /// Why a text is not an amount in a currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

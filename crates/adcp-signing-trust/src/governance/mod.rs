@@ -14,7 +14,7 @@ mod refusal;
 mod verifier;
 
 pub use self::{
-    amount::{Amount, Commitment, CommitmentError, Currency},
+    amount::{Amount, Commitment, CommitmentError, Cost, Currency},
     claims::Phase,
     edges::{GovernanceKeys, GovernanceRevocation, HeldRevocationLists, PinnedGovernanceKeys},
     hash::JsonHash,

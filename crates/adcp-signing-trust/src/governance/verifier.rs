@@ -10,8 +10,8 @@ use adcp_signing_core::{
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    CanonicalJsonError, Commitment, GovernanceCode as Code, GovernanceKeys, GovernanceRevocation,
-    JsonHash, Phase, Refusal,
+    CanonicalJsonError, Commitment, Cost, GovernanceCode as Code, GovernanceKeys,
+    GovernanceRevocation, JsonHash, Phase, Refusal,
     claims::{CRITICAL, Claims},
 };
 use crate::{
@@ -62,7 +62,7 @@ pub enum Enforcement {
 pub struct IntentAction {
     task: String,
     request: JsonHash,
-    commitment: Option<Commitment>,
+    cost: Cost,
     enforcement: Enforcement,
     subject: Option<String>,
 }
@@ -72,7 +72,7 @@ pub struct IntentAction {
 pub struct ExecutionAction {
     phase: Phase,
     media_buy_id: Option<String>,
-    commitment: Option<Commitment>,
+    cost: Cost,
 }
 
 /// What a verified intent token leads to.
@@ -156,7 +156,7 @@ impl GovernanceVerifier {
             Some(_) => {}
             None => return Err(not_applicable(12, "the token authorizes no request")),
         }
-        check_commitment(claims, action.commitment.as_ref())?;
+        check_commitment(claims, &action.cost)?;
         self.check_revocation(&token, now).await?;
         self.use_once(claims, now).await?;
         let authorized = token.into_authorized(action.task, action.request);
@@ -205,8 +205,8 @@ impl GovernanceVerifier {
         {
             return Err(not_applicable(12, "the token is for another media buy"));
         }
-        check_commitment(claims, action.commitment.as_ref())?;
-        if let (Some(ceiling), Some(actual)) = (&intent.claims.commitment, &action.commitment)
+        check_commitment(claims, &action.cost)?;
+        if let (Some(ceiling), Cost::Monetary(actual)) = (&intent.claims.commitment, &action.cost)
             && !ceiling.covers(actual)
         {
             return Err(not_applicable(12, "the commitment exceeds what the intent allows"));
@@ -375,14 +375,14 @@ impl Authentic {
 
 /// Step 12: an action that costs something needs a ceiling, in its currency. A ceiling for an action
 /// that states no cost is no harm.
-fn check_commitment(claims: &Claims, actual: Option<&Commitment>) -> Result<(), Refusal> {
-    match (&claims.commitment, actual) {
-        (_, None) => Ok(()),
-        (Some(ceiling), Some(actual)) if ceiling.covers(actual) => Ok(()),
-        (Some(_), Some(_)) => {
+fn check_commitment(claims: &Claims, cost: &Cost) -> Result<(), Refusal> {
+    match (&claims.commitment, cost) {
+        (_, Cost::NotMonetary) => Ok(()),
+        (Some(ceiling), Cost::Monetary(actual)) if ceiling.covers(actual) => Ok(()),
+        (Some(_), Cost::Monetary(_)) => {
             Err(not_applicable(12, "the commitment exceeds the ceiling or its currency differs"))
         }
-        (None, Some(_)) => Err(not_applicable(12, "the token authorizes no commitment")),
+        (None, Cost::Monetary(_)) => Err(not_applicable(12, "the token authorizes no commitment")),
     }
 }
 
@@ -415,19 +415,18 @@ impl<'a> Buyer<'a> {
 
 impl IntentAction {
     /// A request for this task, with the bytes of its arguments, and with what the service computed
-    /// that it will commit: `None` for a task that costs nothing by its nature. A price of zero is a
-    /// commitment.
+    /// that it will cost.
     ///
     /// # Errors
     /// [`CanonicalJsonError`] where the request has more than one meaning. Refuse the request.
     pub fn new(
         task: impl Into<String>,
         request: &[u8],
-        commitment: Option<Commitment>,
+        cost: Cost,
         enforcement: Enforcement,
     ) -> Result<Self, CanonicalJsonError> {
         let request = JsonHash::of_request(request)?;
-        Ok(Self { task: task.into(), request, commitment, enforcement, subject: None })
+        Ok(Self { task: task.into(), request, cost, enforcement, subject: None })
     }
 
     /// Goes on with an action for which a token with this `sub` was accepted before.
@@ -439,18 +438,18 @@ impl IntentAction {
 
 impl ExecutionAction {
     /// Creates a media buy, which may have an identifier already.
-    pub fn purchase(media_buy_id: Option<String>, commitment: Option<Commitment>) -> Self {
-        Self { phase: Phase::Purchase, media_buy_id, commitment }
+    pub fn purchase(media_buy_id: Option<String>, cost: Cost) -> Self {
+        Self { phase: Phase::Purchase, media_buy_id, cost }
     }
 
     /// Changes a media buy.
-    pub fn modification(media_buy_id: impl Into<String>, commitment: Option<Commitment>) -> Self {
-        Self { phase: Phase::Modification, media_buy_id: Some(media_buy_id.into()), commitment }
+    pub fn modification(media_buy_id: impl Into<String>, cost: Cost) -> Self {
+        Self { phase: Phase::Modification, media_buy_id: Some(media_buy_id.into()), cost }
     }
 
     /// Checks the delivery of a media buy.
-    pub fn delivery(media_buy_id: impl Into<String>, commitment: Option<Commitment>) -> Self {
-        Self { phase: Phase::Delivery, media_buy_id: Some(media_buy_id.into()), commitment }
+    pub fn delivery(media_buy_id: impl Into<String>, cost: Cost) -> Self {
+        Self { phase: Phase::Delivery, media_buy_id: Some(media_buy_id.into()), cost }
     }
 }
 
