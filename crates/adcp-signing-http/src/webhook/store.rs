@@ -21,7 +21,7 @@ use super::{Delivery, DeliveryId};
 /// ends later, so `put_back` and `done` change nothing where `due` is not that of the claim.
 ///
 /// The crate `adcp-signing-sqlite` has one for a single machine. Hold yours against the suite of
-/// [`conformance`](crate::webhook::conformance).
+/// `webhook::conformance`.
 #[async_trait]
 pub trait DeliveryStore: Send + Sync + fmt::Debug {
     /// Stores a new delivery before it is sent. One that is stored already stays as it is:
