@@ -1,5 +1,7 @@
 //! `cargo xtask test`: every suite of the workspace, each of which must have run something.
 
+mod table;
+
 use std::{
     env,
     io::{self, IsTerminal as _, Write as _},
@@ -9,11 +11,12 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 
+use self::table::{SUITES, Work};
 use crate::{
     beside::{Beside, Job},
     checksums,
     conformance::{self, Matrix},
-    demo, dependencies, emulators, features, interop,
+    dependencies, emulators, features, interop,
     libtest::Tally,
     lint,
     process::{self, Echo},
@@ -40,48 +43,6 @@ pub(crate) struct TestArgs {
     vault: emulators::Vault,
 }
 
-/// What a suite runs.
-#[derive(Clone, Copy)]
-enum Work {
-    /// `cargo test` with these arguments; its tests are counted.
-    Cargo(&'static [&'static str]),
-    /// The tests of a backend's crate against these servers; `vault` adds HashiCorp's where it was
-    /// asked for.
-    Backend {
-        /// The crate.
-        package: &'static str,
-        /// The servers that are brought up for it, and taken down again.
-        servers: &'static [&'static str],
-    },
-    /// Other tests that need servers.
-    Served {
-        /// The crate.
-        package: &'static str,
-        /// The servers that are brought up for it, and taken down again.
-        servers: &'static [&'static str],
-    },
-    /// Messages between us and the SDKs of other projects.
-    Interop,
-    /// docker-compose.yml, brought up and tested against; left out by `--fast`.
-    Compose,
-    /// The published vectors against their hashes.
-    Hashes,
-    /// What may be linked.
-    Dependencies,
-    /// The first command of README.md.
-    ReadmeCommand,
-    /// The format.
-    Fmt,
-    /// Clippy; left out by `--fast`.
-    Clippy,
-    /// The docs; left out by `--fast`.
-    Doc,
-    /// Each feature alone; left out by `--fast`.
-    Features,
-    /// The dry run of a release; left out by `--fast`.
-    Release,
-}
-
 /// How long the tests of a suite may run. On an idle machine the longest takes a tenth of it; a test
 /// that hangs ends here, and not with the whole run.
 const SUITE_LIMIT: Duration = Duration::from_secs(20 * 60);
@@ -89,109 +50,6 @@ const SUITE_LIMIT: Duration = Duration::from_secs(20 * 60);
 /// What suites with servers use where it can be had. The tests that need it say so where it is not
 /// there, and fail under `CI=true`.
 const LIBRARIES: &[&str] = &["faketime"];
-
-/// Every suite, in the order of running.
-const SUITES: &[(&str, Work)] = &[
-    ("fmt", Work::Fmt),
-    (checksums::SUITE, Work::Hashes),
-    ("dependencies", Work::Dependencies),
-    ("xtask", Work::Cargo(&["--package", "xtask"])),
-    (
-        "core",
-        Work::Cargo(&["--package", "adcp-signing-core", "--all-features", "--lib", "--tests"]),
-    ),
-    (
-        "core-pure-rust",
-        Work::Cargo(&[
-            "--package",
-            "adcp-signing-core",
-            "--no-default-features",
-            "--lib",
-            "--tests",
-        ]),
-    ),
-    ("conformance", Work::Cargo(&["--package", "adcp-signing-conformance", "--lib", "--tests"])),
-    (
-        "fakes-and-testkit",
-        Work::Cargo(&[
-            "--package",
-            "adcp-signing-fakes",
-            "--package",
-            "adcp-signing-testkit",
-            "--all-features",
-            "--lib",
-            "--tests",
-        ]),
-    ),
-    ("bench", Work::Cargo(&["--package", "adcp-signing-bench", "--bins"])),
-    (
-        "facade",
-        Work::Cargo(&[
-            "--package",
-            "adcp-signing",
-            "--features",
-            "http,tokio",
-            "--lib",
-            "--example",
-            "own_provider",
-        ]),
-    ),
-    (
-        // Without target options, so that the examples are built as programs for their test.
-        "http",
-        Work::Cargo(&["--package", "adcp-signing-http", "--all-features"]),
-    ),
-    ("sqlite", Work::Cargo(&["--package", "adcp-signing-sqlite", "--lib", "--tests"])),
-    ("trust", Work::Cargo(&["--package", "adcp-signing-trust", "--lib", "--tests"])),
-    ("grader", Work::Served { package: "adcp-signing-grader", servers: &["browser"] }),
-    ("cli", Work::Cargo(&["--package", "adcp-signing-cli", "--bins", "--tests"])),
-    ("doc-tests", Work::Cargo(&["--workspace", "--all-features", "--doc"])),
-    ("readme-command", Work::ReadmeCommand),
-    (
-        "vault-transit",
-        Work::Backend { package: "adcp-signing-vault-transit", servers: &["openbao"] },
-    ),
-    ("pkcs11", Work::Backend { package: "adcp-signing-pkcs11", servers: &["softhsm"] }),
-    (
-        "aws-kms",
-        Work::Backend { package: "adcp-signing-aws-kms", servers: &["localstack", "ministack"] },
-    ),
-    (
-        // The sources of credentials that the suite before it has, left out.
-        "aws-kms-default-features",
-        Work::Cargo(&["--package", "adcp-signing-aws-kms", "--test", "credentials"]),
-    ),
-    (
-        "azure-key-vault",
-        Work::Backend {
-            package: "adcp-signing-azure-key-vault",
-            servers: &["fake-azure-key-vault"],
-        },
-    ),
-    ("gcp-kms", Work::Backend { package: "adcp-signing-gcp-kms", servers: &["fake-gcp-kms"] }),
-    (
-        "cli-all-features",
-        Work::Served {
-            package: "adcp-signing-cli",
-            servers: &[
-                "ministack",
-                "openbao",
-                "softhsm",
-                "fake-azure-key-vault",
-                "fake-gcp-kms",
-                "adcp-python",
-            ],
-        },
-    ),
-    ("demo", Work::Served { package: demo::PACKAGE, servers: &[demo::SERVER] }),
-    (interop::SUITE, Work::Interop),
-    (emulators::COMPOSE_SUITE, Work::Compose),
-    // These are made beside the tests of those before; what is left of them comes here.
-    ("clippy", Work::Clippy),
-    ("doc", Work::Doc),
-    ("features", Work::Features),
-    ("release", Work::Release),
-];
 
 /// Whether a suite runs against this server.
 pub(crate) fn needs(server: &str) -> bool {
