@@ -26,6 +26,8 @@ pub mod jwks;
 #[cfg(feature = "fetch")]
 mod jws;
 #[cfg(feature = "fetch")]
+mod published_test_keys;
+#[cfg(feature = "fetch")]
 pub mod response;
 #[cfg(feature = "fetch")]
 pub mod revocation;

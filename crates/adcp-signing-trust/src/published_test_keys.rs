@@ -25,19 +25,16 @@ const THUMBPRINTS: &[&str] = &[
 ];
 
 /// Whether the private half of the key is published.
-pub(super) fn is_published_test_key(key: &PublicKey) -> bool {
+pub(crate) fn is_published_test_key(key: &PublicKey) -> bool {
     THUMBPRINTS.binary_search(&&*key.thumbprint()).is_ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        collections::BTreeSet,
-        fs,
-        path::{Path, PathBuf},
-    };
+    use std::{collections::BTreeSet, fs, path::Path};
 
     use adcp_signing_core::JwkSet;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -50,13 +47,23 @@ mod tests {
         {"kty":"OKP","crv":"Ed25519","alg":"EdDSA","x":"JrQLj5P_89iXES9-vFgrIy29clF9CC_oPPsw3c5D0bs"}
     ]}"#;
 
-    fn key_files(folder: &Path, found: &mut Vec<PathBuf>) {
+    /// All JWKs in a JSON value, at any depth.
+    fn keys_in(value: Value, found: &mut Vec<Value>) {
+        match value {
+            Value::Array(elements) => elements.into_iter().for_each(|one| keys_in(one, found)),
+            Value::Object(members) if members.contains_key("kty") => found.push(members.into()),
+            Value::Object(members) => members.into_values().for_each(|one| keys_in(one, found)),
+            _ => (),
+        }
+    }
+
+    fn keys_under(folder: &Path, found: &mut Vec<Value>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                key_files(&path, found);
-            } else if path.file_name().is_some_and(|name| name == "keys.json") {
-                found.push(path);
+                keys_under(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "json") {
+                keys_in(serde_json::from_slice(&fs::read(path).unwrap()).unwrap(), found);
             }
         }
     }
@@ -64,13 +71,15 @@ mod tests {
     #[test]
     fn every_test_key_of_the_vectors_and_of_the_rfcs_is_known_as_one() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../test-vectors");
-        let mut files = Vec::new();
-        key_files(&folder, &mut files);
-        assert!(files.len() > 10, "{files:?}");
-        let documents = files.iter().map(|file| fs::read(file).unwrap());
-        let documents = documents.chain([OF_RFCS.to_vec()]);
-        let keys: Vec<_> = documents
-            .flat_map(|document| JwkSet::parse(&document).unwrap().keys().to_vec())
+        let mut found = Vec::new();
+        keys_under(&folder, &mut found);
+        keys_in(serde_json::from_slice(OF_RFCS).unwrap(), &mut found);
+        let keys: Vec<_> = found
+            .into_iter()
+            .flat_map(|jwk| {
+                let set = json!({ "keys": [jwk] }).to_string();
+                JwkSet::parse(set.as_bytes()).map(|set| set.keys().to_vec()).unwrap_or_default()
+            })
             .filter_map(|jwk| jwk.public_key().ok())
             .collect();
         let expected: BTreeSet<_> = keys.iter().map(PublicKey::thumbprint).collect();

@@ -32,6 +32,7 @@ struct Service {
     revoked_kids: Vec<String>,
     list_made: i64,
     replay: Arc<InMemoryReplayStore>,
+    accepts_test_keys: bool,
 }
 
 impl Service {
@@ -48,6 +49,7 @@ impl Service {
             revoked_jtis: Vec::new(),
             revoked_kids: Vec::new(),
             replay: Arc::new(InMemoryReplayStore::new()),
+            accepts_test_keys: true,
         }
     }
 
@@ -75,6 +77,11 @@ impl Service {
         let verifier =
             GovernanceVerifier::new(audience.as_str().unwrap(), keys, lists, self.replay.clone())
                 .with_clock(FixedClock::new(now));
+        let verifier = if self.accepts_test_keys {
+            verifier.accept_published_test_keys_in_tests()
+        } else {
+            verifier
+        };
         let record = json!({"name": "Buyer", "agents": self.issuers}).to_string();
         let record = BrandJson::parse(record.as_bytes()).unwrap();
         let caller: AgentUrl = setting("authenticated_caller").as_str().unwrap().parse().unwrap();
@@ -118,6 +125,13 @@ async fn each_published_token_gets_its_code() {
         let expected = case["expected"]["error"].as_str().unwrap_or("accept");
         assert_eq!(service.code(token(&case), with).await, expected, "{}", case["id"]);
     }
+}
+
+#[tokio::test]
+async fn a_published_test_key_authorizes_nothing() {
+    let service = Service { accepts_test_keys: false, ..Service::new() };
+    let case = service.case("valid-exact-authorization");
+    assert_eq!(service.code(token(&case), json!({})).await, "governance_jwks_untrusted");
 }
 
 #[tokio::test]

@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use adcp_signing_core::{
-    Algorithm, FixedClock, InMemoryProvider, InMemoryReplayStore, JwkSet, KeyPurpose,
-    SigningProvider as _, UnixSeconds,
+    Algorithm, Answer, FixedClock, InMemoryProvider, InMemoryReplayStore, JwkSet, KeyPurpose,
+    ReplayStore, SigningProvider as _, UnixSeconds,
+    replay::{InsertOutcome, ReplayEntry, StoreError},
     revocation::{RevocationList, RevocationPolicy},
 };
 use adcp_signing_trust::{
@@ -53,6 +54,14 @@ fn execution(phase: Phase, subject: &str, caller: &str, jti: &str) -> Governance
         .with_ceiling(&usd("20"))
 }
 
+/// The issuer's list, which revokes nothing.
+fn lists() -> HeldRevocationLists {
+    let lists = HeldRevocationLists::new(RevocationPolicy::baseline());
+    let list = RevocationList::issue("https://gov.example.com", NOW, NOW.plus(900)).unwrap();
+    lists.load(list, NOW).unwrap();
+    lists
+}
+
 struct Trial {
     key: InMemoryProvider,
     verifier: GovernanceVerifier,
@@ -62,6 +71,10 @@ struct Trial {
 
 impl Trial {
     async fn new() -> Self {
+        Self::with(lists(), InMemoryReplayStore::new()).await
+    }
+
+    async fn with(lists: HeldRevocationLists, replay: impl ReplayStore + 'static) -> Self {
         let key = InMemoryProvider::generate(Algorithm::Ed25519, KeyPurpose::GovernanceSigning);
         let key = key.unwrap();
         let jwk = key.public_key().await.unwrap().to_jwk();
@@ -69,18 +82,15 @@ impl Trial {
         let set = JwkSet::parse(json!({ "keys": [jwk] }).to_string().as_bytes()).unwrap();
         let jwks = "https://gov.example.com/.well-known/jwks.json".parse().unwrap();
         let keys = PinnedGovernanceKeys::default().with_jwks(&jwks, &set);
-        let lists = HeldRevocationLists::new(RevocationPolicy::baseline());
-        let list = RevocationList::issue("https://gov.example.com", NOW, NOW.plus(900)).unwrap();
-        lists.load(list, NOW).unwrap();
-        let verifier = GovernanceVerifier::new(SERVICE, keys, lists, InMemoryReplayStore::new())
-            .with_clock(FixedClock::new(NOW));
+        let verifier =
+            GovernanceVerifier::new(SERVICE, keys, lists, replay).with_clock(FixedClock::new(NOW));
         let agents = [ISSUER, OTHER_ISSUER].map(|url| json!({"type": "governance", "url": url}));
         let record = json!({"name": "B", "agents": agents});
         let record = BrandJson::parse(record.to_string().as_bytes()).unwrap();
         Self { key, verifier, record, caller: BUYER.parse().unwrap() }
     }
 
-    async fn prepare(&self) -> Prepared {
+    async fn intend(&self) -> Result<Gate, Refusal> {
         let token = intent("jti-1").sign(&self.key).await.unwrap();
         let action = IntentAction::new(
             "create_media_buy",
@@ -89,7 +99,11 @@ impl Trial {
             Enforcement::OnlineExecutionCheck,
         );
         let buyer = Buyer::new(&self.caller, &self.record);
-        let gate = self.verifier.verify_intent(&token, &buyer, action.unwrap()).await.unwrap();
+        self.verifier.verify_intent(&token, &buyer, action.unwrap()).await
+    }
+
+    async fn prepare(&self) -> Prepared {
+        let gate = self.intend().await.unwrap();
         let Gate::ExecutionCheckNeeded(prepared) = gate else { panic!("{gate:?}") };
         prepared
     }
@@ -201,4 +215,43 @@ async fn what_a_verifier_refuses_is_not_signed() {
     }
     let long = intent("j").with_policy_decision_hash(&"a".repeat(4096));
     assert!(matches!(long.sign(&key).await, Err(SignTokenError::TooLong { .. })));
+}
+
+/// A store that cannot be reached.
+#[derive(Debug)]
+struct Down;
+
+impl ReplayStore for Down {
+    fn insert<'a>(
+        &'a self,
+        _: ReplayEntry<'a>,
+        _: UnixSeconds,
+    ) -> Answer<'a, InsertOutcome, StoreError> {
+        Answer::now(Err(StoreError::unavailable("the store is down", "refused")))
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_asked_refuses_and_says_that_it_may_be_tried_again() {
+    let no_lists = HeldRevocationLists::new(RevocationPolicy::baseline());
+    for (trial, expected) in [
+        (Trial::with(lists(), Down).await, ("governance_token_replayed", 15)),
+        (
+            Trial::with(lists(), InMemoryReplayStore::with_aggregate_cap(0)).await,
+            ("governance_token_replayed", 15),
+        ),
+        (
+            Trial::with(no_lists, InMemoryReplayStore::new()).await,
+            ("governance_revocation_stale", 14),
+        ),
+    ] {
+        let refusal = trial.intend().await.unwrap_err();
+        assert_eq!((refusal.code().as_str(), refusal.step()), expected);
+        assert!(refusal.is_transient(), "{refusal}");
+    }
+    let trial = Trial::new().await;
+    let _ = trial.intend().await.unwrap();
+    let refusal = trial.intend().await.unwrap_err();
+    assert_eq!(refusal.code().as_str(), "governance_token_replayed");
+    assert!(!refusal.is_transient(), "{refusal}");
 }

@@ -184,7 +184,8 @@ impl InMemoryRevocation {
     /// It goes stale by its own rules under the [`policy`](Self::policy).
     ///
     /// What any list of the issuer ever revoked stays revoked: a newer list that drops a `kid` or a
-    /// `jti` does not make the key or the token good again. The same list again is taken, as a fetch that succeeded.
+    /// `jti` does not make the key or the token good again. The same list again is taken, as a fetch
+    /// that succeeded.
     ///
     /// # Errors
     /// [`RevocationLoadError`]; nothing changes then, so the list that is held goes on ageing.

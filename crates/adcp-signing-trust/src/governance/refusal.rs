@@ -49,11 +49,6 @@ impl GovernanceCode {
             Self::RevocationStale => "governance_revocation_stale",
         }
     }
-
-    /// Whether the same token can pass later.
-    pub const fn is_retryable(self) -> bool {
-        matches!(self, Self::JwksUnavailable)
-    }
 }
 
 impl fmt::Display for GovernanceCode {
@@ -68,12 +63,19 @@ pub struct Refusal {
     code: GovernanceCode,
     step: u8,
     detail: &'static str,
+    is_transient: bool,
     source: Option<Source>,
 }
 
 impl Refusal {
     pub(super) fn new(code: GovernanceCode, step: u8, detail: &'static str) -> Self {
-        Self { code, step, detail, source: None }
+        let is_transient = matches!(code, GovernanceCode::JwksUnavailable);
+        Self { code, step, detail, is_transient, source: None }
+    }
+
+    /// Something on this side failed, and not the token.
+    pub(super) fn transient(self) -> Self {
+        Self { is_transient: true, ..self }
     }
 
     pub(super) fn because(self, source: impl Into<Source>) -> Self {
@@ -83,6 +85,13 @@ impl Refusal {
     /// The stable code.
     pub fn code(&self) -> GovernanceCode {
         self.code
+    }
+
+    /// Whether the same token can pass later: what the token is held against could not be asked. The
+    /// standard has no code for a replay store or a source of revocations that fails, so their
+    /// codes read as if the token were at fault; alert on this, and answer 503.
+    pub fn is_transient(&self) -> bool {
+        self.is_transient
     }
 
     /// The step of the seller verification checklist, from 1 to 15.

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     brand::{AgentType, AgentUrl, BrandJson, Candidates, FindError},
     jws::{Jws, JwsError, JwsSignature},
+    published_test_keys::is_published_test_key,
 };
 
 pub(super) const TYP: &str = "adcp-gov+jws";
@@ -34,6 +35,7 @@ pub struct GovernanceVerifier {
     revocation: Arc<dyn GovernanceRevocation>,
     replay: Arc<dyn ReplayStore>,
     clock: Arc<dyn Clock>,
+    accept_published_test_keys: bool,
 }
 
 /// Whose governance agents are believed: the record that the authenticated agent was resolved to,
@@ -114,6 +116,7 @@ impl GovernanceVerifier {
             revocation: Arc::new(revocation),
             replay: Arc::new(replay),
             clock: Arc::new(SystemClock),
+            accept_published_test_keys: false,
         }
     }
 
@@ -121,6 +124,13 @@ impl GovernanceVerifier {
     #[must_use]
     pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
         Self { clock: Arc::new(clock), ..self }
+    }
+
+    /// Accepts the test keys of the AdCP vectors and of the RFCs, whose private halves everybody
+    /// has. For tests alone.
+    #[must_use]
+    pub fn accept_published_test_keys_in_tests(self) -> Self {
+        Self { accept_published_test_keys: true, ..self }
     }
 
     /// Verifies the `governance_context` that a buyer sent with a governed request.
@@ -285,6 +295,10 @@ impl GovernanceVerifier {
             return Err(invalid(6, "`alg` is not that of the issuer's key"));
         }
         let public = key.public_key().ok_or_else(|| invalid(6, "the key cannot verify"))?;
+        if is_published_test_key(public) && !self.accept_published_test_keys {
+            let detail = "the issuer's key is a published test key, with which anybody can sign";
+            return Err(Refusal::new(Code::JwksUntrusted, 5, detail));
+        }
         public
             .verify_bytes(&jws.signing_input(signature), &signature.bytes)
             .map_err(|error| invalid(7, "the signature does not verify").because(error))
@@ -323,7 +337,9 @@ impl GovernanceVerifier {
                 Err(Refusal::new(Code::TokenRevoked, 14, "the token or its key was revoked"))
             }
             Ok(RevocationStatus::Stale) => Err(stale("the issuer's revocation list is too old")),
-            Err(error) => Err(stale("the issuer's revocations cannot be checked").because(error)),
+            Err(error) => {
+                Err(stale("the issuer's revocations cannot be checked").because(error).transient())
+            }
         }
     }
 
@@ -343,10 +359,12 @@ impl GovernanceVerifier {
             Ok(InsertOutcome::Inserted) => Ok(()),
             Ok(InsertOutcome::Replayed) => Err(replayed("`jti` was used before")),
             Ok(InsertOutcome::KeyCapReached | InsertOutcome::AggregateCapReached) => {
-                Err(replayed("the replay store is full, so that `jti` cannot be remembered"))
+                let detail = "the replay store is full, so that `jti` cannot be remembered";
+                Err(replayed(detail).transient())
             }
             Err(error) => {
-                Err(replayed("the replay store failed, so `jti` may be used").because(error))
+                let detail = "the replay store failed, so `jti` may be used";
+                Err(replayed(detail).because(error).transient())
             }
         }
     }

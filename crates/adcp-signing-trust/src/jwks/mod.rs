@@ -3,7 +3,6 @@
 mod agent;
 mod budget;
 mod known;
-mod published_test_keys;
 mod source;
 
 use std::{collections::hash_map::Entry, convert::Infallible, fmt, sync::Arc, time::Duration};

@@ -13,10 +13,11 @@ use adcp_signing_core::{
 use parking_lot::RwLock;
 use tokio::sync::Mutex;
 
-use super::{Agent, Found, budget::Budget, published_test_keys::is_published_test_key};
+use super::{Agent, Found, budget::Budget};
 use crate::{
     fetch::{Document, EntityTag, FetchError, Fetched, Fetcher},
     guard::PublicUrl,
+    published_test_keys::is_published_test_key,
 };
 
 /// The least time between two fetches of one set, and how long a failure is remembered, in seconds.

@@ -255,3 +255,21 @@ fn a_call_is_made_of_canonical_parts() {
         hash(CallerIdentity::ApiClientId("buyer.example".into()), AGENT)
     );
 }
+
+#[test]
+fn a_published_test_key_signs_for_nobody() {
+    // RFC 8037 A.1.
+    let jwk = br#"{"kty":"OKP","crv":"Ed25519","kid":"rfc","adcp_use":"response-signing",
+        "d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
+        "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    let key = InMemoryProvider::from_jwk_json(jwk).unwrap();
+    let response = signed(&key).to_string();
+    let verify = |verifier: ResponseVerifier| {
+        verifier.verify(&call(), response.as_bytes()).now_or_never().unwrap()
+    };
+    let verifier = verifier(&key, KeyPurpose::ResponseSigning);
+    let refusal = verify(verifier.clone()).unwrap_err();
+    assert!(refusal.to_string().contains("published test key"), "{refusal}");
+    assert_eq!(refusal.step(), ResponseStep::Key);
+    assert!(verify(verifier.accept_published_test_keys_in_tests()).is_ok());
+}

@@ -12,6 +12,7 @@ use super::{Call, CallerIdentity, ENVELOPE, PROTOCOL_MEMBERS, ResponseRefusal, T
 use crate::{
     jcs::{canonical, read_object},
     jws::Jws,
+    published_test_keys::is_published_test_key,
 };
 
 /// How far the clocks of both sides may differ, in seconds.
@@ -26,6 +27,7 @@ pub struct ResponseVerifier {
     keys: Arc<dyn KeyResolver>,
     revocation: Arc<dyn RevocationSource>,
     clock: Arc<dyn Clock>,
+    accept_published_test_keys: bool,
 }
 
 /// A response that passed all ten steps.
@@ -53,6 +55,7 @@ impl ResponseVerifier {
             keys: Arc::new(keys),
             revocation: Arc::new(revocation),
             clock: Arc::new(SystemClock),
+            accept_published_test_keys: false,
         }
     }
 
@@ -60,6 +63,13 @@ impl ResponseVerifier {
     #[must_use]
     pub fn clock(self, clock: impl Clock + 'static) -> Self {
         Self { clock: Arc::new(clock), ..self }
+    }
+
+    /// Accepts the test keys of the AdCP vectors and of the RFCs, whose private halves everybody
+    /// has. For tests alone.
+    #[must_use]
+    pub fn accept_published_test_keys_in_tests(self) -> Self {
+        Self { accept_published_test_keys: true, ..self }
     }
 
     /// Verifies the response to this call: `response` is the JSON object that the task answered.
@@ -83,6 +93,11 @@ impl ResponseVerifier {
             let reason = key.unusable().map(ToString::to_string);
             return Err(wrong(reason.unwrap_or_default()));
         };
+        if is_published_test_key(public) && !self.accept_published_test_keys {
+            return Err(wrong(
+                "it is a published test key, with which anybody can sign".to_owned(),
+            ));
+        }
         if *purpose != KeyPurpose::ResponseSigning {
             return Err(wrong(format!("its `adcp_use` is {:?}", purpose.as_str())));
         }
