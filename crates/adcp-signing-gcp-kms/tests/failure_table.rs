@@ -220,6 +220,8 @@ async fn without_a_code(table: &mut FailureTable) {
     let server = proxy().await;
     let provider = ready(&server).await;
     server.refuse().await.unwrap();
+    // The first call may still find the connection that was cut. Behind it there is none.
+    let _ = provider.sign(b"base").await;
     table.check("no connection", "", &shown(provider.sign(b"base").await));
     table.check("an empty message", "", &shown(provider.sign(b"").await));
 }
