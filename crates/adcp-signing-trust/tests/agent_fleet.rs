@@ -55,7 +55,8 @@ async fn a_thousand_agents_are_found_at_once_under_faults() {
     let identity = LoopbackIdentity::with_names(&[BUYER]).unwrap();
     let untrusted = Server::with_identity(identity, |_| Answer::Never).await;
 
-    let time = Duration::from_secs(3);
+    // A busy machine takes many times what an idle one does; the agents that hang take all of it.
+    let time = Duration::from_secs(20);
     let fetcher = server.fetcher().timeouts(time, time).build().unwrap();
     let discovery = AgentDiscovery::builder(fetcher.clone()).max_concurrent(AT_ONCE).build();
     let keys = AgentResolver::builder(fetcher).discovery(discovery).build();
